@@ -1,0 +1,48 @@
+"""Temporary directories for a monorepo: made by one engine, seen and cleaned with `inv`.
+
+Every name is loaded on first use, so a script pays neither for invoke nor for drawing, and `inv --list`
+not for the engine. A star import leaves `ns` out: beside bare tasks it would hide them from invoke.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .patterns import ARTIFACTS
+    from .tasks import clean, temp_clean, temp_status
+    from .tasks import ns as ns
+    from .temp import (
+        TempManager,
+        get_cache_temp_dir,
+        get_debug_temp_dir,
+        get_temp_dir,
+        pytest_temp_dirs,
+        temp_working_dir,
+    )
+
+__all__ = [
+    "ARTIFACTS",
+    "TempManager",
+    "clean",
+    "get_cache_temp_dir",
+    "get_debug_temp_dir",
+    "get_temp_dir",
+    "pytest_temp_dirs",
+    "temp_clean",
+    "temp_status",
+    "temp_working_dir",
+]
+
+_MODULES = {"ARTIFACTS": "patterns", "clean": "tasks", "ns": "tasks", "temp_clean": "tasks", "temp_status": "tasks"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__ and name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULES.get(name, 'temp')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

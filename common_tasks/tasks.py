@@ -1,0 +1,142 @@
+"""The invoke tasks, `ns` and its configuration: each task parses, calls, renders and exits."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from .patterns import ARTIFACTS, Patterns
+
+if TYPE_CHECKING:
+    from .temp.layout import Project
+    from .temp.retention import Plan
+
+# Engine and drawing are imported where they are needed: `inv --list` pays for neither.
+
+_AGE = "Remove only temporary directories without a change for this many hours; fractions and 0 are fine."
+_DRY_RUN = "Remove nothing, only list what would be removed."
+_FORCE = "Also remove what is in use by a running process; never what is kept or tracked by git."
+_JSON = "Print one JSON document in place of tables."
+
+
+@task(help={"json": _JSON})
+def temp_status(c: Context, json: bool = False) -> None:
+    """Show all temporary directories: size, files, age, and who uses them."""
+    from . import report
+    from .temp import inventory, layout
+
+    with _refusals():
+        project = layout.find_project()
+        with report.watch("Looking") as tick:
+            entries = inventory.take([project], tick=tick)
+        report.show_status(project.root, entries, time.time(), as_json=json)
+
+
+@task(help={"max-age-hours": _AGE, "dry-run": _DRY_RUN, "force": _FORCE, "json": _JSON})
+def temp_clean(
+    c: Context, max_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+) -> None:
+    """Remove temporary directories that nobody uses, keeps or tracks."""
+    from .temp import layout
+
+    with _refusals():
+        max_age = _seconds("--max-age-hours", max_age_hours)
+        project = layout.find_project()
+        plan = _plan_temp(project, max_age, force, dry_run)
+        _finish(project, plan, dry_run, json)
+
+
+@task(help={"temp-age-hours": _AGE, "dry-run": _DRY_RUN, "force": _FORCE, "json": _JSON})
+def clean(
+    c: Context, temp_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+) -> None:
+    """Remove build and test left-overs, and temporary directories as temp-clean does."""
+    from .temp import layout
+
+    with _refusals():
+        max_age = _seconds("--temp-age-hours", temp_age_hours)
+        patterns = _patterns(c, "artifacts", ARTIFACTS), _patterns(c, "keep", ())
+        project = layout.find_project()
+        plan = _plan_temp(project, max_age, force, dry_run) + _plan_artifacts(project, *patterns, force, dry_run)
+        _finish(project, plan, dry_run, json)
+
+
+def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: bool) -> "Plan":
+    from . import report
+    from .temp import inventory, retention
+
+    # What goes whatever its age need not be measured first: that can wait until it is out of sight.
+    with report.watch("Looking") as tick:
+        entries = inventory.take([project], measured=dry_run or max_age is not None, tick=tick)
+    return retention.make_plan(entries, retention.Policy(max_age, force), time.time())
+
+
+def _plan_artifacts(project: "Project", patterns: Patterns, keep: Patterns, force: bool, dry_run: bool) -> "Plan":
+    from . import artifacts, report
+    from .temp import retention
+
+    bases = [base.path for base in project.bases]
+    with report.watch("Looking") as tick:
+        found = artifacts.find(project.root, patterns, keep, bases, measured=dry_run, tick=tick)
+    policy = retention.Policy(force=force, because="left by a build or a test")
+    return retention.make_plan(found, policy, time.time())
+
+
+def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> None:
+    """Carry a plan out, or only show it; the exit code is 1 where something could not be removed."""
+    from . import report
+    from .temp import removal
+
+    if dry_run:
+        outcome = removal.Outcome(removed=plan.remove, kept=plan.keep, failed=())
+    else:
+        with report.watch("Removing") as tick:
+            outcome = removal.carry_out(plan, tick=tick)
+    report.show_outcome(project.root, outcome, time.time(), dry_run=dry_run, as_json=as_json)
+    if outcome.failed:
+        raise Exit(code=1)
+
+
+def _seconds(option: str, hours: str | float | None) -> float | None:
+    from .temp import layout
+
+    if hours is None:
+        return None
+    try:
+        return layout.seconds(float(hours))
+    except ValueError:
+        message = f"{option} takes a number of hours from 0 up, such as 24 or 0.5, not {hours!r}"
+        raise Exit(message, code=2) from None
+
+
+def _patterns(c: Context, name: str, default: tuple[str, ...]) -> Patterns:
+    section: Any = c.config.get("clean", {})
+    patterns = section.get(name, default) if hasattr(section, "get") else section
+    if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise Exit(f"the setting clean.{name} takes a list of patterns, not {patterns!r}", code=2)
+    try:
+        return Patterns(patterns)
+    except ValueError as error:
+        raise Exit(f"the setting clean.{name}: {error}", code=2) from None
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the engine refuses into one line on standard error and exit code 2."""
+    from .temp import BaseRefused, GuardFailed
+
+    try:
+        yield
+    except (BaseRefused, GuardFailed) as error:
+        raise Exit(str(error), code=2) from None
+    except KeyboardInterrupt:
+        raise Exit(code=130) from None
+
+
+ns = Collection(temp_status, temp_clean, clean)
+ns.configure({"clean": {"artifacts": list(ARTIFACTS), "keep": []}})

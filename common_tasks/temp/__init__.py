@@ -1,0 +1,29 @@
+"""Temporary directories for scripts and tests: made here, seen and cleaned with `inv`.
+
+Importing this loads the standard library only, and no more of it than making a directory needs.
+"""
+
+from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, Unremovable
+from .manager import (
+    TempManager,
+    get_cache_temp_dir,
+    get_debug_temp_dir,
+    get_temp_dir,
+    pytest_temp_dirs,
+    temp_working_dir,
+)
+
+__all__ = [
+    "BaseRefused",
+    "EngineWarning",
+    "GuardFailed",
+    "InvalidAge",
+    "InvalidName",
+    "TempManager",
+    "Unremovable",
+    "get_cache_temp_dir",
+    "get_debug_temp_dir",
+    "get_temp_dir",
+    "pytest_temp_dirs",
+    "temp_working_dir",
+]

@@ -1,0 +1,265 @@
+"""What is there: the entries of projects, and what killed processes left in the system's temporary folder.
+
+Looking takes no lock and changes nothing on disk.
+"""
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from . import layout, lease
+from .base import DIRECTORY, NOFOLLOW, open_base
+from .layout import Base, Project
+from .seal import looks_sealed, unseal
+from .tracked import Tracked, ask_git
+from .usage import Tick, Top, Usage, measure, no_tick, open_parent
+
+State = Literal["idle", "in-use", "kept", "tracked", "orphaned", "unfinished"]
+ORPHANED = "orphaned"
+SEALED_TRASH = layout.TRASH  # what a sealed name begins with, once the directory is to be removed
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells whether a path still names what was looked at, unchanged at its top."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+    directory: bool
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Identity":
+        """Take what is needed out of a stat."""
+        return cls(found.st_dev, found.st_ino, found.st_mtime_ns, stat.S_ISDIR(found.st_mode))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is shown, aged and removed, always whole.
+
+    It stands at `folder` / `parts`. `base` is None outside the bases. `usage` is None where nobody
+    asked for it. `created`: seconds since 1970, from the name. `reason`: why `state` is what it is.
+    """
+
+    folder: Path
+    parts: tuple[str, ...]
+    base: Base | None
+    category: str
+    name: str
+    created: int | None
+    identity: Identity
+    usage: Usage | None = None
+    state: State = "idle"
+    reason: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it stands."""
+        return self.folder.joinpath(*self.parts)
+
+
+Located = tuple[int, Entry]  # an entry, and its folder, open
+
+
+def take(
+    projects: Iterable[Project], *, orphans: bool = True, measured: bool = True, tick: Tick = no_tick, workers: int = 1
+) -> tuple[Entry, ...]:
+    """Return the entries of `projects`, sorted by base and name; then, if asked for, the orphans.
+
+    With `measured` every entry has its usage: one walk over each tree. Raises BaseRefused where a
+    base is not ours, GuardFailed where git is there but cannot tell what it tracks.
+    """
+    with contextlib.ExitStack() as stack:
+        located: list[Located] = []
+        for project in projects:
+            here = []
+            for base in project.bases:
+                fd = open_base(base)
+                if fd is not None:
+                    stack.callback(os.close, fd)
+                    here += [(fd, entry) for entry in _list_base(base, fd)]
+            located += _with_tracked(project, here)
+        located += _list_orphans(stack) if orphans else []
+        entries = with_usage(located, tick, workers) if measured else located
+        stated = with_states(entries)
+    # What is in use in the system's temporary folder is no orphan.
+    return tuple(entry for entry in stated if entry.base or entry.state != "in-use")
+
+
+def _list_base(base: Base, fd: int) -> Iterator[Entry]:
+    for name in sorted(os.listdir(fd)):
+        if name == layout.TRASH:
+            for left in _children(fd, name):
+                yield from _entry(base, fd, (name, left), layout.TRASH, "unfinished")
+        if name in layout.FURNITURE:
+            continue
+        below = [] if base.legacy else _children(fd, name)
+        if not _is_category(fd, name, below):
+            yield from _entry(base, fd, (name,), layout.LEGACY)
+            continue
+        for child in below:
+            if child != layout.KEEP:
+                category = name if _is_stamped_directory(fd, name, child) else layout.LEGACY
+                yield from _entry(base, fd, (name, child), category)
+
+
+def _children(fd: int, name: str) -> list[str]:
+    try:
+        below = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=fd)
+    except OSError:  # no directory, or none to be read: then it is an entry, whole
+        return []
+    try:
+        return sorted(os.listdir(below))
+    finally:
+        os.close(below)
+
+
+def _is_category(fd: int, name: str, children: list[str]) -> bool:
+    """Tell a category from a folder that somebody made by hand: there are entries in it."""
+    return any(_is_stamped_directory(fd, name, child) for child in children)
+
+
+def _is_stamped_directory(fd: int, category: str, name: str) -> bool:
+    if layout.parse_name(name) is None:
+        return False
+    try:
+        return stat.S_ISDIR(os.lstat(f"{category}/{name}", dir_fd=fd).st_mode)
+    except OSError:  # vanished meanwhile
+        return False
+
+
+def _entry(base: Base, fd: int, parts: tuple[str, ...], category: str, state: State = "idle") -> Iterator[Entry]:
+    try:
+        found = os.lstat("/".join(parts), dir_fd=fd)
+    except FileNotFoundError:
+        return
+    stamped = layout.parse_name(parts[-1])
+    name, created = (stamped.name, stamped.created) if stamped else (parts[-1], None)
+    yield Entry(base.path, parts, base, category, name, created, Identity.of(found), None, state)
+
+
+def _list_orphans(stack: contextlib.ExitStack) -> list[Located]:
+    """List the directories in the system's temporary folder that are ours, of this user, and sealed."""
+    try:
+        folder = Path(tempfile.gettempdir())
+        fd = os.open(folder, DIRECTORY)
+    except OSError:  # nowhere to make one, so nothing was left
+        return []
+    stack.callback(os.close, fd)
+    candidates = (_orphan(folder, fd, row) for row in sorted(os.listdir(fd)) if looks_sealed(row))
+    return [(fd, orphan) for orphan in candidates if orphan]
+
+
+def _orphan(folder: Path, fd: int, row: str) -> Entry | None:
+    try:
+        found = os.lstat(row, dir_fd=fd)
+    except OSError:  # vanished meanwhile
+        return None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return None
+    name = unseal(row, found.st_ino)
+    if name is None:
+        return None
+    state: State = "unfinished" if name == SEALED_TRASH else "orphaned"
+    return Entry(folder, (row,), None, ORPHANED, name, None, Identity.of(found), None, state)
+
+
+def _with_tracked(project: Project, located: list[Located]) -> list[Located]:
+    if not located:
+        return []
+    tracked = _tracked(project, {entry.folder for _, entry in located})
+    return [
+        (fd, replace(entry, state="tracked") if entry.parts in tracked[entry.folder] else entry)
+        for fd, entry in located
+    ]
+
+
+def _tracked(project: Project, folders: set[Path]) -> dict[Path, "_Below"]:
+    """Ask git once for the bases in the project, and once more for each that lies elsewhere."""
+    root = project.root.resolve()
+    inside = {folder: folder.resolve() for folder in folders if folder.resolve().is_relative_to(root)}
+    below = {folder: real.relative_to(root).parts for folder, real in inside.items()}
+    answers: dict[Path, _Below] = {}
+    if inside:
+        answer = ask_git(root, *("/".join(parts) for parts in below.values()))
+        answers |= {folder: _Below(answer, parts) for folder, parts in below.items()}
+    for folder in folders - inside.keys():
+        answers[folder] = _Below(ask_git(folder.resolve()), ())
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Below:
+    tracked: Tracked
+    prefix: tuple[str, ...]
+
+    def __contains__(self, parts: tuple[str, ...]) -> bool:
+        return (*self.prefix, *parts) in self.tracked
+
+
+def with_usage(located: Sequence[Located], tick: Tick = no_tick, workers: int = 1) -> list[Located]:
+    """Return the entries that still are there with what each takes up; each comes with its open folder."""
+    usages = measure([Top(fd, entry.parts) for fd, entry in located], tick)
+    return [(fd, replace(entry, usage=usage)) for (fd, entry), usage in zip(located, usages, strict=True) if usage]
+
+
+def with_states(located: Iterable[Located]) -> list[Entry]:
+    """Return entries with what bears on their removal; each comes with its open folder."""
+    users = lease.holders()
+    return [_with_state(fd, entry, users) for fd, entry in located]
+
+
+def _with_state(fd: int, entry: Entry, users: dict[lease.Key, tuple[int, ...]] | None) -> Entry:
+    if entry.state == "tracked":
+        return replace(entry, reason="tracked by git")
+    if entry.state == "unfinished":
+        return replace(entry, reason="left by an interrupted clean")
+    if not entry.identity.directory:
+        return entry
+    if is_pinned(fd, entry.parts):
+        return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
+    holder = _holder(fd, entry, users)
+    if holder:
+        return replace(entry, state="in-use", reason=holder)
+    if entry.state == "orphaned":
+        return replace(entry, reason="left by a process that ended")
+    fault = entry.usage.fault if entry.usage else None
+    return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
+
+
+def is_pinned(fd: int, parts: tuple[str, ...]) -> bool:
+    """Tell whether the directory at `parts` below the open `fd` holds a file named `.keep` at its top."""
+    try:
+        os.lstat("/".join((*parts, layout.KEEP)), dir_fd=fd)
+    except OSError:  # absent; what cannot be looked into says so in its usage
+        return False
+    return True
+
+
+def _holder(fd: int, entry: Entry, users: dict[lease.Key, tuple[int, ...]] | None) -> str | None:
+    key = entry.identity.device, entry.identity.inode
+    if users is None:
+        return _probe(fd, entry)
+    others = tuple(pid for pid in users.get(key, ()) if pid != os.getpid() or not lease.held_here(key))
+    return lease.describe(others) if others else None
+
+
+def _probe(fd: int, entry: Entry) -> str | None:
+    try:
+        parent = open_parent(Top(fd, entry.parts))
+        try:
+            opened = os.open(entry.parts[-1], DIRECTORY | NOFOLLOW, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except OSError:  # vanished, or not to be opened: a clean will say so
+        return None
+    try:
+        return lease.describe(()) if lease.probe(opened) else None
+    finally:
+        os.close(opened)

@@ -1,0 +1,153 @@
+"""Where a directory belongs: project root, bases, categories, names.
+
+Pure, but for looking upward for the root. On disk::
+
+    <root>/.tmp/<category>/<name>_<unix>/     made here, or under COMMON_TASKS_TMP
+    <root>/.temp/...                          legacy: shown and cleaned, never written
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import InvalidAge, InvalidName
+
+VARIABLE = "COMMON_TASKS_TMP"
+UNCATEGORIZED = "uncategorized"
+LEGACY = "legacy"
+KEEP = ".keep"
+TRASH = ".trash"
+TAG = "CACHEDIR.TAG"
+GITIGNORE = ".gitignore"
+# What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.
+FURNITURE = frozenset({TAG, GITIGNORE, TRASH, KEEP})
+
+_MARKERS = ("pyproject.toml", "setup.py", ".git")
+_USES_INVOKE = re.compile(rb"^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b", re.MULTILINE)
+# Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
+_ENTRY = re.compile(r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?")
+_STAMP_ROOM = len("_169634880000-999999999")
+
+
+class Base(NamedTuple):
+    """A folder of entries.
+
+    `needs_tag`: it lies outside the project, so only our tag makes it ours.
+    `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
+    """
+
+    path: Path
+    needs_tag: bool = False
+    legacy: bool = False
+
+
+class Project(NamedTuple):
+    """A root and the bases that belong to it, the one that is written to first."""
+
+    root: Path
+    bases: tuple[Base, ...]
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above the absolute path `start` that a project begins in.
+
+    That is one with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` that uses invoke;
+    `start` itself where there is none.
+    """
+    folder = os.fspath(start)
+    while True:
+        if any(os.path.lexists(os.path.join(folder, marker)) for marker in _MARKERS) or _has_tasks(folder):
+            return Path(folder)
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return start
+        folder = parent
+
+
+def _has_tasks(folder: str) -> bool:
+    try:
+        with open(os.path.join(folder, "tasks.py"), "rb") as file:
+            return _USES_INVOKE.search(file.read()) is not None
+    except OSError:  # absent, a directory, unreadable: not a project's task file
+        return False
+
+
+def find_project(start: Path | None = None) -> Project:
+    """Return the project of `start` (the working directory where it is None) with its bases.
+
+    `COMMON_TASKS_TMP`, unless unset or empty, takes the place of `<root>/.tmp`; relative, it is
+    relative to the root.
+    """
+    root = find_root(Path(os.getcwd()) if start is None else start)
+    elsewhere = os.environ.get(VARIABLE)
+    written = Base(root / ".tmp")
+    if elsewhere:
+        path = Path(os.path.normpath(root / elsewhere))
+        written = Base(path, needs_tag=path != written.path)
+    legacy = Base(root / ".temp", legacy=True)
+    return Project(root, (written,) if written.path == legacy.path else (written, legacy))
+
+
+def check_name(name: str, what: str, folder: Path) -> None:
+    """Raise InvalidName unless `name` can begin an entry's name (or be a category) in `folder`.
+
+    Refused: nothing at all, a leading dot, a path separator, NUL, text that is no file name, and
+    more bytes than the file system of the existing `folder` takes once the time is appended.
+    """
+    check_part(name, what)
+    if not name:
+        raise InvalidName(f"{what} is empty: give it at least one character")
+    if name.startswith("."):
+        raise InvalidName(f"{what} {name!r} starts with a dot: hidden names are not for entries")
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        raise InvalidName(f"{what} {name!r} cannot be written as a file name") from None
+    room = name_limit(folder) - _STAMP_ROOM
+    if size > room:
+        raise InvalidName(f"{what} {name[:20]!r}… is {size} bytes long: at most {room} fit here")
+
+
+def check_part(text: str, what: str) -> None:
+    """Raise InvalidName where `text` would leave the folder it is used in, or be no text to the system."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} takes text, not {type(text).__name__}")
+    if any(separator in text for separator in (os.sep, os.altsep) if separator):
+        raise InvalidName(f"{what} {text!r} holds a path separator: give a plain name")
+    if "\0" in text:
+        raise InvalidName(f"{what} {text!r} holds a NUL character: give a plain name")
+
+
+def name_limit(folder: Path) -> int:
+    """Return how many bytes a file name in the existing `folder` may have."""
+    return os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+
+
+def entry_name(name: str, unix: int, number: int = 1) -> str:
+    """Return the name of the `number`-th entry called `name` made in the second `unix`."""
+    return f"{name}_{unix}" if number == 1 else f"{name}_{unix}-{number}"
+
+
+class Stamped(NamedTuple):
+    """An entry's name, taken apart; sorts by time of creation among entries of one name."""
+
+    name: str
+    created: int
+    number: int
+
+
+def parse_name(text: str) -> Stamped | None:
+    """Take an entry's name apart; None where it does not end in a time of creation."""
+    match = _ENTRY.fullmatch(text)
+    return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
+
+
+def seconds(hours: float) -> float:
+    """Turn an age in hours into seconds. Raises InvalidAge unless it is a finite number from 0 up."""
+    if isinstance(hours, bool) or not isinstance(hours, int | float):
+        raise InvalidAge(f"an age is a number of hours, not {hours!r}")
+    result = hours * 3600.0
+    if not 0 <= result < float("inf"):
+        raise InvalidAge(f"an age is a number of hours from 0 up, not {hours!r}")
+    return result

@@ -1,0 +1,293 @@
+"""Create, reuse and clean up: what scripts and tests call."""
+
+import contextlib
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from . import layout, lease
+from .base import DIRECTORY, NOFOLLOW, make_base
+from .errors import BaseRefused, EngineWarning
+
+# The modules that look and delete are imported where they are needed: a script that only makes a
+# directory does not pay for them.
+
+_DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
+_TRIES = 1000
+
+_last_number: dict[str, int] = {}
+
+
+class TempManager:
+    """Every kind of temporary directory, from one place.
+
+    What is handed out is live and in use: no clean takes it while this process runs (for the
+    auto-cleanup kinds, while the block lasts). All methods raise InvalidName, a ValueError, for a name,
+    category or suffix that no directory may have, and BaseRefused, an OSError, where `.tmp` is not ours.
+    """
+
+    @staticmethod
+    def create_persistent_dir(name_prefix: str = "temp", category: str | None = None) -> Path:
+        """Make `.tmp/<category>/<name>_<unix>/` and return its absolute path.
+
+        Always a new, empty directory that no other thread or process got. It stays until a clean
+        removes it, which none does while this process runs (see `lease.hold` for the bound).
+        """
+        project = layout.find_project()
+        label = layout.UNCATEGORIZED if category is None else category
+        layout.check_name(name_prefix, "the name", project.root)
+        layout.check_name(label, "the category", project.root)
+        return _create(project.bases[0], label, name_prefix)
+
+    @staticmethod
+    def create_persistent_file(name_prefix: str = "temp", suffix: str = ".tmp", category: str | None = None) -> Path:
+        """Make an empty file `<name>_<unix><suffix>` in a persistent directory of its own; return its path."""
+        _check_suffix(name_prefix, suffix, layout.find_project().root)
+        folder = TempManager.create_persistent_dir(name_prefix, category)
+        return _touch(folder / (folder.name + suffix))
+
+    @staticmethod
+    @contextlib.contextmanager
+    def auto_cleanup_dir(name_prefix: str = "temp") -> Iterator[Path]:
+        """Lend a directory `<name>_…` in the system's temporary location for the block.
+
+        Only this user can enter it. It is removed when the block ends, whatever is in it and
+        whatever its permissions; a forked child that leaves the block removes nothing. Raises
+        Unremovable, an OSError, where something stood in the way, unless the block itself failed: then
+        that is a note on the block's exception.
+        """
+        import tempfile
+
+        from . import removal
+
+        system = Path(tempfile.gettempdir())
+        layout.check_name(name_prefix, "the name", system)
+        folder, held = _create_private(system, name_prefix)
+        maker = os.getpid()
+        with lease.held_for_block(held):
+            try:
+                yield folder
+            except BaseException as error:
+                try:
+                    removal.discard(system, folder.name, held.key[1], maker)
+                except OSError as left:
+                    error.add_note(str(left))
+                raise
+            removal.discard(system, folder.name, held.key[1], maker)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def auto_cleanup_file(name_prefix: str = "temp", suffix: str = ".tmp") -> Iterator[Path]:
+        """Lend an empty file `<name>_…<suffix>` for the block, in a directory as `auto_cleanup_dir` lends it."""
+        import tempfile
+
+        _check_suffix(name_prefix, suffix, Path(tempfile.gettempdir()))
+        with TempManager.auto_cleanup_dir(name_prefix) as folder:
+            yield _touch(folder / (layout.entry_name(name_prefix, int(time.time())) + suffix))
+
+    @staticmethod
+    def list_persistent_temps() -> list[Path]:
+        """Return the paths of the project's entries, those whose newest change is the oldest first.
+
+        What only a killed process left behind (in the trash, in the system's temporary location) is
+        none of them. Raises GuardFailed where git is there but cannot tell what it tracks.
+        """
+        from . import inventory
+
+        entries = [e for e in inventory.take([layout.find_project()], orphans=False) if e.state != "unfinished"]
+        return [entry.path for entry in sorted(entries, key=lambda e: (e.usage.modified if e.usage else 0.0, e.path))]
+
+    @staticmethod
+    def clean_persistent_temps(max_age_hours: float | None = None) -> int:
+        """Remove the project's entries without a change for `max_age_hours`, all where it is None.
+
+        Returns how many were removed. In use, `.keep` and tracked by git stay, but what this process
+        itself made may go. An entry that cannot be removed is told by an EngineWarning and stops
+        nothing. Raises InvalidAge, a ValueError, for an age below 0 or not finite, and GuardFailed.
+        """
+        from . import inventory, removal, retention
+
+        policy = retention.Policy(None if max_age_hours is None else layout.seconds(max_age_hours))
+        entries = inventory.take([layout.find_project()], orphans=False, measured=policy.max_age is not None)
+        outcome = removal.carry_out(retention.make_plan(entries, policy, time.time()))
+        for row in outcome.failed:
+            warnings.warn(f"{os.fspath(row.entry.path)!r} was not removed: {row.reason}", EngineWarning, 2)
+        return sum(row.entry.state != "unfinished" for row in outcome.removed)
+
+
+def get_debug_temp_dir(name_prefix: str = "debug") -> Path:
+    """Make `.tmp/debug/<name>_<unix>/` to look into afterwards; see `TempManager.create_persistent_dir`."""
+    return TempManager.create_persistent_dir(name_prefix, "debug")
+
+
+def get_temp_dir(name_prefix: str = "temp") -> Path:
+    """Make `.tmp/uncategorized/<name>_<unix>/`: the helper that projects used before `TempManager`."""
+    return TempManager.create_persistent_dir(name_prefix)
+
+
+def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
+    """Return the newest `.tmp/cache/<name>_<unix>/`, made now if there is none.
+
+    All who ask at the same time get the same one. Asking counts as a use: the directory is young
+    again, and in use until this process ends. Raises as `TempManager.create_persistent_dir`.
+    """
+    project = layout.find_project()
+    layout.check_name(name_prefix, "the name", project.root)
+    base = project.bases[0]
+    fd = make_base(base)
+    try:
+        with lease.alone(fd):
+            return _find_cache(base, name_prefix) or _create(base, "cache", name_prefix)
+    finally:
+        os.close(fd)
+
+
+temp_working_dir = TempManager.auto_cleanup_dir
+
+
+@contextlib.contextmanager
+def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> Iterator[tuple[Path, ...]]:
+    """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
+
+    They are called `names`; where those are missing, source, target, working, output, backup, then
+    temp_5 …. All lie in one directory as `TempManager.auto_cleanup_dir` lends it. Raises ValueError for
+    fewer than one directory, for more names than directories and for a name used twice.
+    """
+    given = _DEFAULT_NAMES if names is None else tuple(names)
+    if num_dirs < 1:
+        raise ValueError(f"num_dirs takes a number from 1 up, not {num_dirs}")
+    if names is not None and len(given) > num_dirs:
+        raise ValueError(f"names holds {len(given)} names for {num_dirs} directories: raise num_dirs")
+    labels = [given[i] if i < len(given) else f"temp_{i}" for i in range(num_dirs)]
+    if len(set(labels)) < num_dirs:
+        raise ValueError(f"names holds a name twice: {labels}")
+    with TempManager.auto_cleanup_dir("pytest") as parent:
+        for label in labels:
+            layout.check_name(label, "the name", parent)
+        folders = tuple(parent / label for label in labels)
+        for folder in folders:
+            folder.mkdir()
+        yield folders
+
+
+def _create(base: layout.Base, category: str, name: str) -> Path:
+    """Make an entry, put it to use, and see that it still stands where it was made."""
+    folder = os.path.join(base.path, category)
+    fd = make_base(base)
+    try:
+        for _ in range(_TRIES):
+            # Whoever takes the category for somebody's hand-made folder, and removes it whole, waits.
+            parent = _share_category(fd, category, folder)
+            if parent is None:
+                time.sleep(0.001)
+                continue
+            with lease.released_after(parent):
+                made = _make_numbered(parent.fd, folder, name, int(time.time()))
+                if made and _put_to_use(parent.fd, made, folder):
+                    return Path(folder, made)
+    finally:
+        os.close(fd)
+    raise FileExistsError(f"{folder!r}: its directories are removed as fast as they are made")
+
+
+def _share_category(base: int, category: str, folder: str) -> lease.Lease | None:
+    """Open a category, made if need be; None where a cleaner is at it."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(category, dir_fd=base)
+    try:
+        return lease.share(os.open(category, DIRECTORY | NOFOLLOW, dir_fd=base))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise BaseRefused(f"{folder!r} is not a directory: give another category") from error
+
+
+def _make_numbered(parent: int, folder: str, name: str, unix: int) -> str | None:
+    """Make the first free `<name>_<unix>`, `…-2`, … ; None where the category itself is gone."""
+    stem = layout.entry_name(name, unix)
+    label = os.path.join(folder, stem)
+    if label not in _last_number:
+        _last_number.clear()  # another second, or another name: both begin anew at little cost
+    number = _last_number.get(label, 0)
+    while True:
+        number += 1
+        made = layout.entry_name(name, unix, number)
+        try:
+            os.mkdir(made, dir_fd=parent)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            return None
+        _last_number[label] = number
+        return made
+
+
+def _put_to_use(parent: int, name: str, folder: str) -> bool:
+    """Take the lease on a directory; False where a cleaner came first."""
+    try:
+        fd = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
+    except FileNotFoundError:
+        return False
+    held = lease.share(fd)
+    if held is None:
+        return False
+    if not _stands(os.path.join(folder, name), held.key):
+        held.release()
+        return False
+    lease.hold(held)
+    return True
+
+
+def _stands(path: str, identity: lease.Key) -> bool:
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return (found.st_dev, found.st_ino) == identity
+
+
+def _find_cache(base: layout.Base, name: str) -> Path | None:
+    """Put the newest cache of that name to use; None where there is none, or a cleaner is at it."""
+    folder = os.path.join(base.path, "cache")
+    try:
+        parent = os.open(folder, DIRECTORY | NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):  # the latter is told when one is made
+        return None
+    try:
+        stamps = [stamped for child in os.listdir(parent) if (stamped := layout.parse_name(child))]
+        for _, created, number in sorted((s for s in stamps if s.name == name), reverse=True):
+            found = layout.entry_name(name, created, number)
+            if _put_to_use(parent, found, folder):
+                # A cache that another user made is used as it is.
+                with contextlib.suppress(PermissionError):
+                    os.utime(found, dir_fd=parent)
+                return Path(folder, found)
+    finally:
+        os.close(parent)
+    return None
+
+
+def _create_private(system: Path, name: str) -> tuple[Path, lease.Lease]:
+    """Make a directory under a sealed name; it bears that name only once it is in use."""
+    from .seal import seal
+
+    while True:
+        blank = system / f"{layout.TRASH}-{os.urandom(8).hex()}"
+        blank.mkdir(0o700)
+        held = lease.share(os.open(blank, DIRECTORY | NOFOLLOW))
+        if held:
+            folder = system / seal(name, held.key[1])
+            blank.rename(folder)
+            return folder, held
+
+
+def _check_suffix(name: str, suffix: str, folder: Path) -> None:
+    layout.check_part(suffix, "the suffix")
+    layout.check_name(name + suffix, "the name with its suffix", folder)
+
+
+def _touch(path: Path) -> Path:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o666))
+    return path

@@ -1,0 +1,439 @@
+"""The only code that deletes.
+
+An entry is first renamed out of sight, into `.trash/` of its base or, outside the bases, to a sealed
+name beside it; then it is deleted there. So it is whole or gone whenever the process is killed, and the
+next clean finds and finishes what is left. All of it goes by descriptor (see `descent`).
+"""
+
+import contextlib
+import errno
+import os
+import re
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from . import layout, lease
+from .base import DIRECTORY, NOFOLLOW, open_base
+from .descent import Descent
+from .errors import Unremovable
+from .inventory import Entry, Identity, is_pinned
+from .retention import Decision, Plan
+from .seal import seal
+from .usage import Tick, Top, Usage, complaint, measure, no_tick, open_parent
+
+_TRIES = 8
+_MOUNTS = "/proc/self/mountinfo"
+_SWAPPED = {errno.ENOTDIR, errno.ELOOP}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a plan. What another process removed first is in `kept`, with that reason."""
+
+    removed: tuple[Decision, ...]
+    kept: tuple[Decision, ...]
+    failed: tuple[Decision, ...]
+
+    @property
+    def freed_bytes(self) -> int:
+        """What the disk got back."""
+        return sum(row.entry.usage.disk_bytes for row in self.removed if row.entry.usage)
+
+
+class _Stays(Exception):
+    """An entry is not what was planned for: it stays, and this says why."""
+
+
+class _Trashed(NamedTuple):
+    """An entry out of sight: where it lies now, below the open `folder`."""
+
+    row: Decision
+    folder: int
+    parts: tuple[str, ...]
+
+
+def carry_out(plan: Plan, tick: Tick = no_tick) -> Outcome:
+    """Remove what `plan` says: first all of it out of sight, then off the disk.
+
+    Under the exclusive lock each entry has to be what was planned for (the same inode, unchanged at
+    its top, not pinned meanwhile), else it stays. A fault on one entry never stops the others: it is
+    in `failed`, with the reason. `tick` is called with the numbers of files deleted.
+    """
+    kept, failed, removed = list(plan.keep), [], []
+    trashed: list[_Trashed] = []
+    with contextlib.ExitStack() as stack:
+        folders = _Folders(stack)
+        for row in plan.remove:
+            try:
+                trashed.append(_take_out(folders, row, plan.force))
+            except _Stays as stays:
+                kept.append(replace(row, reason=str(stays)))
+            except OSError as error:
+                failed.append(replace(row, reason=complaint("", error)))
+        for item in _measured(trashed):
+            fault = _delete(item, tick)
+            if fault is None:
+                removed.append(item.row)
+            else:
+                failed.append(replace(item.row, reason=f"{fault}; what is left waits in the trash"))
+        folders.tidy(removed)
+        kept, failed = _measured_in_place(folders, kept), _measured_in_place(folders, failed)
+    return Outcome(tuple(removed), tuple(kept), tuple(failed))
+
+
+def discard(folder: Path, name: str, inode: int, maker: int) -> None:
+    """Remove the directory `name`, known by its `inode`, from `folder`: whole or not at all.
+
+    For a directory outside the bases that the process `maker` made: any other, a forked child of it,
+    removes nothing. Nothing happens either where it is gone, or has made room for another. Raises
+    Unremovable, naming the first thing that stood in the way.
+    """
+    if os.getpid() != maker:
+        return
+    parent = os.open(folder, DIRECTORY)
+    try:
+        if os.lstat(name, dir_fd=parent).st_ino != inode:
+            return
+        trash = seal(layout.TRASH, inode)
+        os.rename(name, trash, src_dir_fd=parent, dst_dir_fd=parent)
+        fault = _delete_tree(parent, trash, no_tick)
+    except FileNotFoundError:
+        return
+    finally:
+        os.close(parent)
+    if fault:
+        raise Unremovable(f"{os.fspath(folder / trash)!r} could not be removed in full: {fault}")
+
+
+class _Folders:
+    """The folders that entries stand in, each opened once, as strictly as for looking."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._open: dict[Path, int] = {}
+        self._trashes: dict[int, int] = {}
+        self._mounts: dict[int, list[str]] = {}
+        self._all_mounts = _mount_points()
+
+    def open(self, entry: Entry) -> int:
+        """Open an entry's folder. Raises BaseRefused where a base is no longer ours."""
+        fd = self._open.get(entry.folder)
+        if fd is None:
+            opened = open_base(entry.base) if entry.base else os.open(entry.folder, DIRECTORY)
+            if opened is None:
+                raise _Stays("gone before its turn")
+            fd = self._open[entry.folder] = self._closed_later(opened)
+            self._mounts[fd] = _mounts_below(fd, self._all_mounts)
+        return fd
+
+    def refuse_mounts(self, folder: int, directory: int) -> None:
+        """Raise OSError (EBUSY) where something is mounted on or inside an open directory.
+
+        A bind mount has the device number of its surroundings: only the kernel's table tells it.
+        """
+        inside = _mounts_below(directory, self._mounts[folder])
+        if inside:
+            raise OSError(errno.EBUSY, "a mount point is inside", inside[0])
+
+    def move_to_trash(self, folder: int, parent: int, name: str) -> tuple[str, ...]:
+        """Rename `name` in the open `parent` into the trash of the base `folder`; return its new place."""
+        place = os.urandom(8).hex()
+        for _ in range(_TRIES):
+            try:
+                os.rename(name, place, src_dir_fd=parent, dst_dir_fd=self._trash(folder))
+            except FileNotFoundError:  # the entry, or a trash that another clean has tidied away
+                os.lstat(name, dir_fd=parent)
+                self._trashes.pop(folder, None)
+                continue
+            return layout.TRASH, place
+        raise OSError(errno.ENOENT, "the trash vanishes again and again", layout.TRASH)
+
+    def _trash(self, folder: int) -> int:
+        if folder not in self._trashes:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(layout.TRASH, 0o700, dir_fd=folder)
+            opened = os.open(layout.TRASH, DIRECTORY | NOFOLLOW, dir_fd=folder)
+            self._trashes[folder] = self._closed_later(opened)
+        return self._trashes[folder]
+
+    def _closed_later(self, fd: int) -> int:
+        self._stack.callback(os.close, fd)
+        return fd
+
+    def tidy(self, removed: list[Decision]) -> None:
+        """Remove the categories that a clean has emptied, and the trash."""
+        emptied = {(row.entry.folder, row.entry.parts[0]) for row in removed if row.entry.base and row.entry.parts[1:]}
+        for folder, name in emptied:
+            # Not empty, or in use as a mount: an empty folder left standing harms nobody.
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=self._open[folder])
+        for fd in self._trashes:
+            with contextlib.suppress(OSError):
+                os.rmdir(layout.TRASH, dir_fd=fd)
+
+
+def _mount_points() -> list[str]:
+    try:
+        with open(_MOUNTS, "rb") as table:
+            paths = [line.split()[4] for line in table]
+    except OSError:  # no such table: then only another device number tells a mount point
+        return []
+    return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]
+
+
+def _mounts_below(fd: int, mounts: list[str]) -> list[str]:
+    if not mounts:
+        return []
+    here = Path(os.readlink(f"/proc/self/fd/{fd}"))
+    return [mount for mount in mounts if Path(mount).is_relative_to(here)]
+
+
+def _take_out(folders: _Folders, row: Decision, force: bool) -> _Trashed:
+    """Rename an entry out of sight. Raises _Stays where it is not as planned, OSError where it cannot be."""
+    entry = row.entry
+    folder = folders.open(entry)
+    try:
+        parent = open_parent(Top(folder, entry.parts))
+        try:
+            parts = _take_from(parent, folders, folder, entry, force)
+        finally:
+            os.close(parent)
+    except FileNotFoundError:
+        raise _Stays("gone before its turn") from None
+    except OSError as error:
+        if error.errno in _SWAPPED:
+            raise _Stays("changed since it was looked at") from None
+        raise
+    return _Trashed(row, folder, parts)
+
+
+def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force: bool) -> tuple[str, ...]:
+    name = entry.parts[-1]
+
+    def move() -> tuple[str, ...]:
+        if entry.state == "unfinished":
+            return entry.parts
+        _refuse_change(parent, name, entry.identity)
+        if entry.base:
+            parts = folders.move_to_trash(folder, parent, name)
+        elif not entry.identity.directory:
+            os.unlink(name, dir_fd=parent)
+            return entry.parts
+        else:
+            parts = (*entry.parts[:-1], seal(layout.TRASH, entry.identity.inode))
+            os.rename(name, parts[-1], src_dir_fd=parent, dst_dir_fd=parent)
+        _refuse_swap(folder, parts, parent, entry)
+        return parts
+
+    if not entry.identity.directory:
+        return move()
+    opened = _open_directory(parent, name)
+    try:
+        folders.refuse_mounts(folder, opened)
+        with lease.claim(opened) as granted:
+            if not granted and not force:
+                raise _Stays(lease.describe((lease.holders() or {}).get(lease.key(opened), ())))
+            if is_pinned(opened, ()) and entry.state != "unfinished":
+                raise _Stays(f"kept: {layout.KEEP}")
+            _allow_owner(opened)
+            parts = move()
+        lease.drop(lease.key(opened))
+        return parts
+    finally:
+        os.close(opened)
+
+
+def _refuse_change(parent: int, name: str, planned: Identity) -> None:
+    if Identity.of(os.lstat(name, dir_fd=parent)) != planned:
+        raise _Stays("changed since it was looked at")
+
+
+def _refuse_swap(folder: int, parts: tuple[str, ...], parent: int, entry: Entry) -> None:
+    """Put back what was renamed if it is not what was planned for: swapped between look and rename."""
+    trash = open_parent(Top(folder, parts))
+    try:
+        found = os.lstat(parts[-1], dir_fd=trash)
+        if (found.st_dev, found.st_ino) == (entry.identity.device, entry.identity.inode):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(entry.parts[-1], dir_fd=parent)
+            raise OSError(errno.EEXIST, "swapped while it was removed, and its place is taken")
+        os.rename(parts[-1], entry.parts[-1], src_dir_fd=trash, dst_dir_fd=parent)
+    finally:
+        os.close(trash)
+    raise _Stays("changed since it was looked at")
+
+
+def _measured(trashed: list[_Trashed]) -> list[_Trashed]:
+    """Add the usage of those entries that nobody needed it of before."""
+    blank = [number for number, item in enumerate(trashed) if item.row.entry.usage is None]
+    usages = measure([Top(trashed[number].folder, trashed[number].parts) for number in blank])
+    for number, usage in zip(blank, usages, strict=True):
+        row = trashed[number].row
+        trashed[number] = trashed[number]._replace(row=replace(row, entry=replace(row.entry, usage=usage)))
+    return trashed
+
+
+def _measured_in_place(folders: _Folders, rows: list[Decision]) -> list[Decision]:
+    """Add it for those that stayed, too."""
+    measured = []
+    for row in rows:
+        usage = row.entry.usage
+        if usage is None:
+            with contextlib.suppress(_Stays, OSError):  # its reason is in the row already
+                [usage] = measure([Top(folders.open(row.entry), row.entry.parts)])
+        measured.append(replace(row, entry=replace(row.entry, usage=usage or Usage(0, 0, 0.0))))
+    return measured
+
+
+def _delete(item: _Trashed, tick: Tick) -> str | None:
+    try:
+        parent = open_parent(Top(item.folder, item.parts))
+        try:
+            return _delete_tree(parent, item.parts[-1], tick)
+        finally:
+            os.close(parent)
+    except FileNotFoundError:  # another clean has finished it, and tidied up
+        return None
+    except OSError as error:
+        return complaint("", error)
+
+
+def _delete_tree(parent: int, name: str, tick: Tick) -> str | None:
+    """Delete `name` in the open `parent`; return what stood in the way first, or None.
+
+    Several processes may do so at once: what is gone already is no fault.
+    """
+    sweep = _Sweep(parent, name, tick)
+    for _ in range(_TRIES):
+        try:
+            sweep.run()
+        except OSError as error:  # the way up was lost: begin again from the top
+            lost = complaint("", error)
+            continue
+        return sweep.fault
+    return sweep.fault or lost
+
+
+class _Sweep:
+    """One pass over a tree, files on the way down and directories on the way up."""
+
+    def __init__(self, parent: int, name: str, tick: Tick) -> None:
+        self.fault: str | None = None
+        self._parent = parent
+        self._name = name
+        self._tick = tick
+        self._again = _TRIES
+
+    def run(self) -> None:
+        """Delete all that can be deleted. Raises OSError where the way back up is lost."""
+        with Descent(self._parent) as descent:
+            pending = [[self._name]]
+            while pending:
+                if pending[-1]:
+                    if self._enter(descent, pending[-1].pop()):
+                        pending.append(self._unlink_files(descent))
+                    continue
+                pending.pop()
+                if pending:
+                    left = descent.leave()
+                    if not self._rmdir(descent, left):
+                        pending[-1].append(left)
+
+    def _enter(self, descent: Descent, name: str) -> bool:
+        """Go down; what turns out to be no directory is unlinked."""
+        try:
+            try:
+                found = descent.enter(name)
+            except PermissionError:
+                _allow_owner_unopened(descent.fd, name)
+                found = descent.enter(name)
+            if found.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                _allow_owner(descent.fd)
+            return True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno in _SWAPPED:
+                self._unlink(descent, name)
+            else:
+                self._note(descent, error)
+            return False
+
+    def _unlink_files(self, descent: Descent) -> list[str]:
+        """Delete the files of the directory that the descent is in, and return its directories."""
+        directories: list[str] = []
+        gone = 0
+        try:
+            with os.scandir(descent.fd) as rows:
+                for row in rows:
+                    if row.is_dir(follow_symlinks=False):
+                        directories.append(row.name)
+                    else:
+                        gone += self._unlink(descent, row.name)
+        except OSError as error:
+            self._note(descent, error)
+        self._tick(gone)
+        return directories
+
+    def _rmdir(self, descent: Descent, name: str) -> bool:
+        """Remove an emptied directory; False where it has filled again and is worth another pass."""
+        try:
+            os.rmdir(name, dir_fd=descent.fd)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and not self.fault and self._again:
+                self._again -= 1
+                return False
+            if error.errno in _SWAPPED:
+                self._unlink(descent, name)
+            else:
+                self._note(descent, error)
+        return True
+
+    def _unlink(self, descent: Descent, name: str) -> bool:
+        """Remove what is no directory; tell whether that was done."""
+        try:
+            os.unlink(name, dir_fd=descent.fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self._note(descent, error)
+            return False
+        return True
+
+    def _note(self, descent: Descent, error: OSError) -> None:
+        if self.fault is None:
+            # The first name is the trash's, and means nothing to a reader.
+            self.fault = complaint(descent.where.partition("/")[2], error)
+
+
+def _open_directory(parent: int, name: str) -> int:
+    try:
+        return os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
+    except PermissionError:
+        _allow_owner_unopened(parent, name)
+        return os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
+
+
+def _allow_owner(fd: int) -> None:
+    """Let the owner empty and move an open directory; who is not the owner may not need it."""
+    mode = os.fstat(fd).st_mode
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        with contextlib.suppress(PermissionError):
+            os.fchmod(fd, stat.S_IMODE(mode) | stat.S_IRWXU)
+
+
+def _allow_owner_unopened(parent: int, name: str) -> None:
+    """Do the same for a directory that cannot be opened to read: by a descriptor that only names it."""
+    if not hasattr(os, "O_PATH"):
+        os.chmod(name, stat.S_IRWXU, dir_fd=parent, follow_symlinks=False)
+        return
+    fd = os.open(name, os.O_PATH | DIRECTORY | NOFOLLOW, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)
+    finally:
+        os.close(fd)

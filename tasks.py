@@ -1,0 +1,63 @@
+"""This project's own tasks, beside the ones it makes for others."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from common_tasks import ns
+from common_tasks.temp import TempManager, get_cache_temp_dir, get_debug_temp_dir
+
+
+@task(help={"slow": "Also run the soak that takes minutes."})
+def test(c: Context, slow: bool = False) -> None:
+    """Run the tests, on all cores."""
+    c.run("python -m pytest -n auto" + (" -m 'slow or not slow'" if slow else ""), pty=sys.stdout.isatty())
+
+
+@task
+def lint(c: Context) -> None:
+    """Check style, types and the import contract."""
+    c.run("ruff check .")
+    c.run("ruff format --check .")
+    c.run("mypy")
+    c.run("lint-imports")
+
+
+@task
+def demo(c: Context) -> None:
+    """Make temporary directories of several categories and ages, and show them."""
+    # What another process made, and ended; what this one makes is in use.
+    c.run(f'"{sys.executable}" "{__file__}"')
+    _fill(get_debug_temp_dir("demo"), 40_000, 3, hours=0)
+    c.run("inv temp-status", pty=sys.stdout.isatty())
+    print("Next: inv temp-clean --max-age-hours 24 --dry-run")
+
+
+def _make_old() -> None:
+    _fill(get_debug_temp_dir("crash_report"), 900_000, 2, hours=5)
+    _fill(get_cache_temp_dir("thumbnails"), 20_000, 60, hours=50)
+    pinned = TempManager.create_persistent_dir("reference", "work")
+    (pinned / ".keep").touch()
+    _fill(pinned, 250_000, 1, hours=24 * 21)
+    by_hand = pinned.parents[1] / "processing"
+    by_hand.mkdir(exist_ok=True)
+    _fill(by_hand, 300_000, 4, hours=24 * 9)
+
+
+def _fill(folder: Path, size: int, files: int, hours: float) -> None:
+    for number in range(files):
+        (folder / f"part-{number}.bin").write_bytes(b"\0" * size)
+    changed = time.time() - hours * 3600
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (changed, changed))
+
+
+for each in (test, lint, demo):
+    ns.add_task(each)
+
+if __name__ == "__main__":
+    _make_old()
