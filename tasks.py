@@ -1,4 +1,4 @@
-"""This project's own tasks, beside the ones it makes for others."""
+"""Tasks of this project itself, beside the ones it makes for others."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ def lint(c: Context) -> None:
 
 @task
 def demo(c: Context) -> None:
-    """Make temporary directories of several categories and ages, and show them."""
+    """Make a few temporary directories, and show them."""
     # What another process made, and ended; what this one makes is in use.
     c.run(f'"{sys.executable}" "{__file__}"')
     _fill(get_debug_temp_dir("demo"), 40_000, 3, hours=0)

@@ -100,19 +100,19 @@ class _Watcher:
         self._files += files
         if time.monotonic() < self._next:
             return
-        if self._bar is None:
-            self._bar = self._start()
         self._next = time.monotonic() + _FRAME
+        if self._bar is None:
+            self._bar = self._make()  # known before it hides the cursor: Ctrl-C may come at any time
+            self._bar.start()
         self._bar.update(self._bar.task_ids[0], files=f"{self._files:,}")
         self._bar.refresh()
 
-    def _start(self) -> "Progress":
+    def _make(self) -> "Progress":
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[files]} files")
         bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), auto_refresh=False, transient=True)
         bar.add_task(self._what, total=None, files="")
-        bar.start()
         return bar
 
     def stop(self) -> None:
@@ -208,7 +208,7 @@ def _cells(root: Path, entry: Entry, now: float, console: Console) -> _Cells:
     path = Text("  " + _shown(_relative(root, entry.path), console))
     if usage is None:
         return _Cells(path, "", "", "")
-    age = humanize.naturaldelta(max(0.0, now - usage.modified))
+    age = humanize.naturaldelta(max(0.0, now - usage.modified), months=False)
     return _Cells(path, _size(usage.disk_bytes), f"{usage.files:,}", age)
 
 

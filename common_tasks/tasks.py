@@ -26,7 +26,7 @@ _JSON = "Print one JSON document in place of tables."
 
 @task(help={"json": _JSON})
 def temp_status(c: Context, json: bool = False) -> None:
-    """Show all temporary directories: size, files, age, and who uses them."""
+    """Show temporary directories: size, files, age, use."""
     from . import report
     from .temp import inventory, layout
 
@@ -41,7 +41,7 @@ def temp_status(c: Context, json: bool = False) -> None:
 def temp_clean(
     c: Context, max_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
 ) -> None:
-    """Remove temporary directories that nobody uses, keeps or tracks."""
+    """Remove temporary directories, all or by age."""
     from .temp import layout
 
     with _refusals():
@@ -55,7 +55,7 @@ def temp_clean(
 def clean(
     c: Context, temp_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
 ) -> None:
-    """Remove build and test left-overs, and temporary directories as temp-clean does."""
+    """Remove build and test left-overs, and what temp-clean does."""
     from .temp import layout
 
     with _refusals():

@@ -144,7 +144,9 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
         os.close(fd)
 
 
-temp_working_dir = TempManager.auto_cleanup_dir
+def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextManager[Path]:
+    """Lend a directory `<name>_…` for the block: `TempManager.auto_cleanup_dir` by a shorter name."""
+    return TempManager.auto_cleanup_dir(name_prefix)
 
 
 @contextlib.contextmanager

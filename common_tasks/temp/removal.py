@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -113,6 +114,7 @@ class _Folders:
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self._stack = stack
         self._open: dict[Path, int] = {}
+        self._bases: list[int] = []
         self._trashes: dict[int, int] = {}
         self._mounts: dict[int, list[str]] = {}
         self._all_mounts = _mount_points()
@@ -126,6 +128,7 @@ class _Folders:
                 raise _Stays("gone before its turn")
             fd = self._open[entry.folder] = self._closed_later(opened)
             self._mounts[fd] = _mounts_below(fd, self._all_mounts)
+            self._bases += [fd] if entry.base else []
         return fd
 
     def refuse_mounts(self, folder: int, directory: int) -> None:
@@ -144,7 +147,8 @@ class _Folders:
             try:
                 os.rename(name, place, src_dir_fd=parent, dst_dir_fd=self._trash(folder))
             except FileNotFoundError:  # the entry, or a trash that another clean has tidied away
-                os.lstat(name, dir_fd=parent)
+                with _as_planned():
+                    os.lstat(name, dir_fd=parent)
                 self._trashes.pop(folder, None)
                 continue
             return layout.TRASH, place
@@ -169,7 +173,7 @@ class _Folders:
             # Not empty, or in use as a mount: an empty folder left standing harms nobody.
             with contextlib.suppress(OSError):
                 os.rmdir(name, dir_fd=self._open[folder])
-        for fd in self._trashes:
+        for fd in self._bases:
             with contextlib.suppress(OSError):
                 os.rmdir(layout.TRASH, dir_fd=fd)
 
@@ -194,19 +198,24 @@ def _take_out(folders: _Folders, row: Decision, force: bool) -> _Trashed:
     """Rename an entry out of sight. Raises _Stays where it is not as planned, OSError where it cannot be."""
     entry = row.entry
     folder = folders.open(entry)
-    try:
+    with _as_planned():
         parent = open_parent(Top(folder, entry.parts))
-        try:
-            parts = _take_from(parent, folders, folder, entry, force)
-        finally:
-            os.close(parent)
+    try:
+        return _Trashed(row, folder, _take_from(parent, folders, folder, entry, force))
+    finally:
+        os.close(parent)
+
+
+@contextlib.contextmanager
+def _as_planned() -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise _Stays("gone before its turn") from None
     except OSError as error:
         if error.errno in _SWAPPED:
             raise _Stays("changed since it was looked at") from None
         raise
-    return _Trashed(row, folder, parts)
 
 
 def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force: bool) -> tuple[str, ...]:
@@ -229,7 +238,8 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
 
     if not entry.identity.directory:
         return move()
-    opened = _open_directory(parent, name)
+    with _as_planned():
+        opened = _open_directory(parent, name)
     try:
         folders.refuse_mounts(folder, opened)
         with lease.claim(opened) as granted:
@@ -246,7 +256,9 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
 
 
 def _refuse_change(parent: int, name: str, planned: Identity) -> None:
-    if Identity.of(os.lstat(name, dir_fd=parent)) != planned:
+    with _as_planned():
+        found = os.lstat(name, dir_fd=parent)
+    if Identity.of(found) != planned:
         raise _Stays("changed since it was looked at")
 
 

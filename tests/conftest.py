@@ -1,0 +1,105 @@
+"""Each test has a project and a system's temporary folder of its own: no test sees a developer's."""
+
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from common_tasks.temp import layout
+
+from .helpers import make_project
+
+
+@pytest.fixture(autouse=True)
+def system_temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "system-temp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for name in (layout.VARIABLE, "NO_COLOR", "FORCE_COLOR", "COLUMNS", "GIT_DIR", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project's root, which is the working directory."""
+    root = make_project(tmp_path / "project")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
+    """Make a tree outside the project; what is returned reads it, and must always give the same."""
+    outside = tmp_path / "outside"
+    (outside / "deep" / "er").mkdir(parents=True)
+    for number in range(20):
+        (outside / f"file-{number}").write_bytes(b"precious")
+        (outside / "deep" / "er" / f"file-{number}").write_bytes(b"precious")
+
+    def read() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+
+    return read
+
+
+class As:
+    """Runs a function in a child process of an ordinary user, for whom permissions mean something."""
+
+    def __init__(self, owned: Path) -> None:
+        self._owned = owned
+
+    def __call__(self, act: Callable[[], Any]) -> Any:
+        if os.geteuid() != 0:
+            return act()
+        self._give(_USER)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self._run(act, writer)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as results:
+            said = results.read()
+        os.waitpid(child, 0)
+        self._give(0)
+        result = pickle.loads(said)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def _give(self, user: int) -> None:
+        for path in [self._owned, *self._owned.rglob("*")]:
+            os.chown(path, user, user, follow_symlinks=False)
+
+    @staticmethod
+    def _run(act: Callable[[], Any], writer: int) -> NoReturn:
+        try:
+            os.setgroups([])
+            os.setresgid(_USER, _USER, _USER)
+            os.setresuid(_USER, _USER, _USER)
+            result = act()
+        except BaseException as error:
+            result = error
+        os.write(writer, pickle.dumps(result))
+        os._exit(0)
+
+
+_USER = 65534
+
+
+@pytest.fixture
+def nobody(project: Path) -> Iterator[As]:
+    """Lend an ordinary user, to whom the project belongs."""
+    # Its path leads through pytest's own folders, which are root's alone.
+    opened = [p for p in project.parents if p != Path("/") and p.stat().st_mode & 0o011 != 0o011]
+    modes = [p.stat().st_mode for p in opened]
+    for folder in opened:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    yield As(project.parent)
+    for folder, mode in zip(opened, modes, strict=True):
+        folder.chmod(mode)

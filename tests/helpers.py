@@ -1,0 +1,108 @@
+"""What many tests need: projects, entries, real processes."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common_tasks.temp import inventory, layout, removal, retention
+
+INV = str(Path(sys.executable).parent / "inv")
+HOUR = 3600.0
+OLD = 1_696_348_800
+
+
+def make_project(root: Path) -> Path:
+    root.mkdir(parents=True)
+    (root / "pyproject.toml").touch()
+    (root / "tasks.py").write_text("from common_tasks import ns\n")
+    return root
+
+
+def make_entry(path: Path, files: int = 2, hours: float = 0, content: bytes = b"x" * 5000) -> Path:
+    """Make a directory by hand, as if no process had anything to do with it any more."""
+    (path / "sub").mkdir(parents=True)
+    for number in range(files):
+        (path / "sub" / f"file-{number}").write_bytes(content)
+    set_age(path, hours)
+    return path
+
+
+def set_age(path: Path, hours: float) -> None:
+    changed = time.time() - hours * HOUR
+    for each in [*path.rglob("*"), path]:
+        os.utime(each, (changed, changed), follow_symlinks=False)
+
+
+def take(root: Path, **options: Any) -> tuple[inventory.Entry, ...]:
+    return inventory.take([layout.find_project(root)], **options)
+
+
+def plan(root: Path, max_age: float | None = None, force: bool = False) -> retention.Plan:
+    return retention.make_plan(take(root), retention.Policy(max_age, force), time.time())
+
+
+def clean(root: Path, max_age: float | None = None, force: bool = False) -> removal.Outcome:
+    return removal.carry_out(plan(root, max_age, force))
+
+
+def reasons(rows: tuple[retention.Decision, ...]) -> dict[str, str]:
+    return {row.entry.path.name: row.reason for row in rows}
+
+
+def states(root: Path) -> dict[str, str]:
+    return {entry.path.name: entry.state for entry in take(root)}
+
+
+def trash_is_empty(root: Path) -> bool:
+    return not [*root.glob(".tmp/.trash/*"), *root.glob(".temp/.trash/*")]
+
+
+def inv(root: Path, *words: str, code: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the real inv in a folder, and see that it ends with `code`."""
+    done = subprocess.run([INV, *words], cwd=root, capture_output=True, text=True, check=False, timeout=60, **options)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def inv_json(root: Path, *words: str, code: int = 0, **options: Any) -> Any:
+    return json.loads(inv(root, *words, "--json", code=code, **options).stdout)
+
+
+def python(code: str, *words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own."""
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100, **options)
+
+
+@contextlib.contextmanager
+def running(code: str, cwd: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run Python code beside the test, from its first printed line until the block ends."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code, *words], cwd=cwd, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().rstrip("\n")
+
+
+HOLD_DEBUG = """
+from common_tasks.temp import get_debug_temp_dir
+print(get_debug_temp_dir("held"), flush=True)
+input()
+"""
+
+
+def git(root: Path, *words: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True)

@@ -1,0 +1,149 @@
+"""Others that swap, race and name things to do harm."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common_tasks.temp import TempManager, inventory, layout, removal, retention
+
+from ..helpers import OLD, clean, inv, inv_json, make_entry, make_project, take, trash_is_empty
+
+SWAPPER = """
+import contextlib, os, sys
+base, outside = sys.argv[1:]
+print(flush=True)
+turn = 0
+while True:
+    turn += 1
+    for folder, below, files in os.walk(base):
+        for name in below:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                os.rename(path, path + "~")
+                os.symlink(outside, path)
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+                os.rename(path + "~", path)
+        for name in files:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+                os.symlink(outside, path)
+"""
+
+
+def test_swapping_links_and_directories_all_through_loses_nothing_outside(
+    project: Path, tmp_path: Path, elsewhere: Callable[[], dict[str, bytes]]
+) -> None:
+    before = elsewhere()
+    command = [sys.executable, "-c", SWAPPER, str(project / ".tmp"), str(tmp_path / "outside")]
+    (project / ".tmp").mkdir()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as swapper:
+        assert swapper.stdout
+        swapper.stdout.readline()
+        for turn in range(200):
+            for number in range(2):
+                for levels in ("one", "one/two"):
+                    folder = project / f".tmp/work/e{turn}-{number}_{OLD}" / levels
+                    shutil.rmtree(folder, ignore_errors=True)
+                    try:
+                        folder.mkdir(parents=True, exist_ok=True)
+                        (folder / "file").touch()
+                    except OSError:  # the swapper was here
+                        continue
+            clean(project)
+        swapper.kill()
+    clean(project)
+    # Through a swapped link the lines above may have put files there; none may be gone.
+    assert before.items() <= elsewhere().items()
+
+
+HOSTILE = st.binary(min_size=1, max_size=60).filter(lambda name: b"/" not in name and b"\0" not in name)
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(HOSTILE)
+def test_thousand_hostile_names_are_made_shown_and_cleaned(project: Path, raw: bytes) -> None:
+    name = os.fsdecode(raw)
+    if name.startswith("."):
+        return
+    made = TempManager.create_persistent_dir(name, "hostile")
+    legacy = project / ".tmp" / name
+    legacy.mkdir()
+    found = take(project)
+    assert {entry.path for entry in found} == {made, legacy}
+    assert {entry.name for entry in found if entry.category == "hostile"} == {name}
+    outcome = removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
+    assert len(outcome.removed) == 2
+    assert take(project) == ()
+
+
+def test_hostile_names_break_neither_table_nor_json(project: Path) -> None:
+    names = ["\x1b[2J\x1b[31m", "two\nlines", "\u202egnp.exe", "[bold red]x", ":smile:", "tab\there", "\udcff\udc80"]
+    names += [
+        "[bold]",
+        "\x9b31m",
+        "\u2028",
+        "é",
+        "日本",
+        "-rf",
+        "--help",
+        "$(reboot)",
+        "%s",
+        "{x}",
+        "\\",
+        '"',
+        "'",
+        "\r",
+    ]
+    for name in names:
+        os.makedirs(os.fsencode(project / f".tmp/debug/{name}_{OLD}"))
+    for words in (["temp-status"], ["temp-clean", "--dry-run"]):
+        shown = inv(project, *words).stdout
+        assert len([line for line in shown.splitlines() if f"_{OLD}" in line]) == len(names)
+        assert all(char.isprintable() or char == "\n" for char in shown)
+    assert r"\x1b[2J\x1b[31m" in shown
+    assert r"two\x0alines" in shown
+    assert r"\u202egnp.exe" in shown
+    assert r"\xff\x80" in shown
+    rows = inv_json(project, "temp-status")["entries"]
+    expected = [name.replace("\udcff\udc80", r"\xff\x80") for name in names]
+    assert sorted(row["name"] for row in rows) == sorted(expected)
+    assert len(inv_json(project, "temp-clean")["removed"]) == len(names)
+    assert take(project) == ()
+
+
+def test_output_that_takes_only_ascii_gets_the_rest_escaped(project: Path) -> None:
+    make_entry(project / f".tmp/debug/日本_{OLD}")
+    shown = inv(project, "temp-status", env={**os.environ, "PYTHONIOENCODING": "ascii"}).stdout
+    assert rf"\u65e5\u672c_{OLD}" in shown
+
+
+def test_two_cleaners_at_once_share_the_work_without_a_fault(project: Path) -> None:
+    for _ in range(6):
+        for number in range(40):
+            make_entry(project / f".tmp/debug/e{number}_{OLD}")
+        code = "from common_tasks.temp import *; import warnings; warnings.simplefilter('error')\n"
+        code += "print(TempManager.clean_persistent_temps())"
+        crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE) for _ in range(3)]
+        counts = [int(process.communicate()[0]) for process in crowd]
+        # A category that one has just emptied may look hand-made to another.
+        assert 40 <= sum(counts) <= 42
+        assert take(project) == ()
+        assert trash_is_empty(project)
+
+
+def test_view_over_other_projects_does_not_reach_into_this_one(project: Path, tmp_path: Path) -> None:
+    mine = make_entry(project / ".tmp/mine")
+    other = make_project(tmp_path / "other")
+    make_entry(other / ".tmp/theirs")
+    found = inventory.take([layout.find_project(other)])
+    removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
+    assert mine.exists()
+    assert take(other) == ()

@@ -1,0 +1,140 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import BaseRefused, TempManager, base, layout
+
+from ..helpers import HOLD_DEBUG, clean, git, inv, make_entry, make_project, python, take
+
+
+def test_base_is_made_with_tag_and_gitignore(project: Path) -> None:
+    git(project, "init", "-q")
+    TempManager.create_persistent_dir()
+    tag = (project / ".tmp/CACHEDIR.TAG").read_bytes()
+    assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+    seen = subprocess.run(["git", "status", "--porcelain"], cwd=project, capture_output=True, text=True, check=True)
+    assert ".tmp" not in seen.stdout
+
+
+def test_existing_hand_made_base_is_marked_and_keeps_what_is_there(project: Path) -> None:
+    make_entry(project / ".tmp/processing")
+    (project / ".tmp/.gitignore").write_text("mine\n")
+    TempManager.create_persistent_dir()
+    assert (project / ".tmp/.gitignore").read_text() == "mine\n"
+    assert (project / ".tmp/CACHEDIR.TAG").exists()
+    assert (project / ".tmp/processing/sub/file-0").exists()
+
+
+def test_half_written_mark_of_a_killed_process_is_completed(project: Path) -> None:
+    (project / ".tmp").mkdir()
+    (project / ".tmp/CACHEDIR.TAG").touch()
+    TempManager.create_persistent_dir()
+    assert (project / ".tmp/CACHEDIR.TAG").read_bytes().startswith(base.SIGNATURE)
+
+
+def refused_everywhere(root: Path, **options: object) -> None:
+    with pytest.raises(BaseRefused, match="nothing was touched"):
+        TempManager.create_persistent_dir()
+    with pytest.raises(BaseRefused):
+        take(root)
+    for words in (["temp-status"], ["temp-clean"], ["clean"]):
+        done = inv(root, *words, code=2)
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("which", [".tmp", ".temp"])
+def test_link_as_base_is_refused(project: Path, tmp_path: Path, which: str) -> None:
+    precious = make_entry(tmp_path / "home" / "work_1696348800")
+    (project / which).symlink_to(tmp_path / "home")
+    with pytest.raises(BaseRefused, match="nothing was touched"):
+        take(project)
+    assert inv(project, "temp-clean", code=2).stderr.count("\n") == 1
+    assert (precious / "sub/file-0").exists()
+
+
+def test_link_is_followed_to_a_directory_with_our_tag(project: Path, tmp_path: Path) -> None:
+    other = make_project(tmp_path / "other")
+    python("from common_tasks.temp import *; get_debug_temp_dir('x')", cwd=other)
+    (project / ".tmp").symlink_to(other / ".tmp")
+    assert [entry.category for entry in take(project)] == ["debug"]
+    assert len(clean(project).removed) == 1
+
+
+@pytest.mark.parametrize("tag", [None, b"Signature: 8a477f597d28d172789f06886806bc55\n# made by another tool\n"])
+def test_variable_that_names_a_home_is_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: bytes | None
+) -> None:
+    precious = make_entry(tmp_path / "home" / "work_1696348800")
+    if tag:
+        (tmp_path / "home/CACHEDIR.TAG").write_bytes(tag)
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "home"))
+    refused_everywhere(project)
+    assert (precious / "sub/file-0").exists()
+
+
+def test_tag_has_to_be_a_regular_file(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_entry(tmp_path / "home" / "work_1696348800")
+    (tmp_path / "tag").write_bytes(base.SIGNATURE)
+    (tmp_path / "home/CACHEDIR.TAG").symlink_to(tmp_path / "tag")
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "home"))
+    refused_everywhere(project)
+    (tmp_path / "home/CACHEDIR.TAG").unlink()
+    os.mkfifo(tmp_path / "home/CACHEDIR.TAG")
+    refused_everywhere(project)
+
+
+def test_variable_names_a_new_or_empty_folder_that_becomes_a_base(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "new/below"):
+        monkeypatch.setenv(layout.VARIABLE, str(tmp_path / name))
+        assert take(project) == ()
+        made = TempManager.create_persistent_dir("x", "debug")
+        assert made.is_relative_to(tmp_path / name / "debug")
+        assert [entry.path for entry in take(project)] == [made]
+    assert not (project / ".tmp").exists()
+
+
+def test_eight_processes_make_one_base_elsewhere(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "new"))
+    command = [sys.executable, "-c", HOLD_DEBUG]
+    crowd = [subprocess.Popen(command, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(8)]
+    made = {process.communicate(b"\n")[0] for process in crowd}
+    assert len(made) == 8
+    assert all(process.returncode == 0 for process in crowd)
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "fifo"])
+def test_base_that_is_no_directory_is_refused(project: Path, make: object) -> None:
+    make(project / ".tmp")  # type: ignore[operator]
+    refused_everywhere(project)
+
+
+def test_dangling_link_as_base_is_refused(project: Path, tmp_path: Path) -> None:
+    (project / ".tmp").symlink_to(tmp_path / "nowhere")
+    refused_everywhere(project)
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_base_of_somebody_else_is_refused_unless_it_carries_our_tag(project: Path) -> None:
+    precious = make_entry(project / ".tmp/processing")
+    os.chown(project / ".tmp", 4321, 4321)
+    refused_everywhere(project)
+    assert precious.exists()
+    (project / ".tmp/CACHEDIR.TAG").write_bytes(base.SIGNATURE)
+    assert [entry.path for entry in take(project)] == [precious]
+
+
+def test_category_that_is_a_link_is_refused(project: Path, tmp_path: Path) -> None:
+    TempManager.create_persistent_dir()
+    (project / ".tmp/debug").symlink_to(tmp_path)
+    with pytest.raises(BaseRefused, match="give another category"):
+        TempManager.create_persistent_dir("x", "debug")

@@ -1,0 +1,155 @@
+"""SIGKILL at every step of a clean, and at any time: an entry is whole or gone, and the next run finishes."""
+
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import TempManager, temp_working_dir
+
+from ..helpers import OLD, clean, make_entry, states, take, trash_is_empty
+
+STEPS = ("rename", "unlink", "rmdir")
+
+
+def killed_at(step: int, act: Callable[[], object]) -> bool:
+    """Run `act` in a child that is killed before its `step`-th rename, unlink or rmdir; tell if it came to that."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def counted(real: Callable[..., None]) -> Callable[..., None]:
+            def call(*args: object, **options: object) -> None:
+                nonlocal count
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                real(*args, **options)
+
+            return call
+
+        for name in STEPS:
+            setattr(os, name, counted(getattr(os, name)))
+        act()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def whole(entry: Path) -> bool:
+    return sorted(path.name for path in entry.rglob("*")) == ["file-0", "file-1", "sub"]
+
+
+def test_clean_killed_at_any_step_leaves_each_entry_whole_or_gone(project: Path) -> None:
+    entries = [project / f".tmp/debug/one_{OLD}", project / ".tmp/two", project / f".temp/three_{OLD}"]
+    step = 0
+    was_killed = True
+    while was_killed:
+        step += 1
+        for entry in entries:
+            make_entry(entry, hours=9)
+        was_killed = killed_at(step, lambda: clean(project))
+        assert all(whole(entry) for entry in entries if entry.exists())
+        left = [*project.glob(".tmp/.trash/*"), *project.glob(".temp/.trash/*")]
+        assert {name for name, state in states(project).items() if state == "unfinished"} == {p.name for p in left}
+        assert not clean(project).failed
+        assert not any(entry.exists() for entry in entries)
+        assert trash_is_empty(project)
+    assert step > 15
+
+
+def test_block_killed_at_any_step_of_its_end_leaves_an_orphan_or_nothing(project: Path, system_temp: Path) -> None:
+    def work() -> None:
+        with temp_working_dir() as folder:
+            make_entry(folder / "below")
+
+    step = 0
+    was_killed = True
+    assert tempfile.gettempdir() == str(system_temp)  # finding it out makes and unlinks a file
+    while was_killed:
+        step += 1
+        was_killed = killed_at(step, work)
+        left = os.listdir(system_temp)
+        seen = [entry.state for entry in take(project)]
+        assert seen in (["orphaned"], ["unfinished"], [])
+        # Only the instant before it has its name leaves one that nobody can know, and it is empty.
+        unknown = [name for name in left if name.startswith(".trash-")]
+        assert len(left) == len(seen) + len(unknown)
+        for name in unknown:
+            (system_temp / name).rmdir()
+        assert not clean(project).failed
+        assert not os.listdir(system_temp)
+    assert step > 5
+
+
+def test_clean_killed_at_random_times_is_finished_by_the_next(project: Path) -> None:
+    code = "from common_tasks.temp import TempManager; print(flush=True); TempManager.clean_persistent_temps()"
+    chance = random.Random(5)
+    unfinished = 0
+    for _ in range(25):
+        for number in range(6):
+            if not (project / f".tmp/debug/e{number}_{OLD}").exists():
+                make_entry(project / f".tmp/debug/e{number}_{OLD}", files=200, content=b"")
+        with subprocess.Popen([sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE) as cleaner:
+            assert cleaner.stdout
+            cleaner.stdout.readline()
+            time.sleep(chance.random() * 0.06)
+            cleaner.kill()
+        for entry in project.glob(".tmp/debug/*"):
+            assert len(os.listdir(entry / "sub")) == 200
+        unfinished += "unfinished" in states(project).values()
+    assert unfinished > 0
+    TempManager.clean_persistent_temps()
+    assert trash_is_empty(project)
+    assert take(project) == ()
+
+
+SLOW = """
+import os, time
+for name in {names!r}:
+    def slow(*args, real=getattr(os, name), **options):
+        time.sleep(0.02)
+        return real(*args, **options)
+    setattr(os, name, slow)
+"""
+
+
+@pytest.mark.parametrize(("when", "names"), [("scan", ["scandir"]), ("clean", ["unlink"])])
+def test_ctrl_c_ends_it_at_once_with_130_and_the_terminal_as_it_was(
+    project: Path, tmp_path: Path, when: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(150):
+        make_entry(project / f".tmp/debug/e{number}_{OLD}", hours=9)
+    (tmp_path / "sitecustomize.py").write_text(SLOW.format(names=names))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    leader, follower = pty.openpty()
+    command = [str(Path(sys.executable).parent / "inv"), "temp-clean", "--max-age-hours", "1"]
+    with subprocess.Popen(command, cwd=project, stdin=follower, stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        seen = b""
+        while b"files" not in seen:  # the progress bar is drawn
+            seen += os.read(leader, 4096)
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        try:
+            while chunk := os.read(leader, 4096):
+                seen += chunk
+        except OSError:  # the other side is closed
+            pass
+        assert process.wait(10) == 130
+    assert time.monotonic() - sent < 2
+    os.close(leader)
+    assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")
+    assert b"Traceback" not in seen
+    for entry in project.glob(".tmp/debug/*"):
+        assert whole(entry)
+    assert len(list(project.glob(".tmp/debug/*"))) == (150 if when == "scan" else 0)
+    clean(project)
+    assert trash_is_empty(project)

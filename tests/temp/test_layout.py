@@ -1,0 +1,103 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common_tasks.temp import InvalidAge, InvalidName, TempManager, layout
+
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
+GOOD = PLAIN.filter(lambda name: not name.startswith("."))
+
+
+@pytest.mark.parametrize("marker", ["pyproject.toml", "setup.py", ".git"])
+def test_root_is_the_nearest_folder_with_a_marker(tmp_path: Path, marker: str) -> None:
+    below = tmp_path / "a" / "b" / "c"
+    below.mkdir(parents=True)
+    (tmp_path / marker).touch()
+    assert layout.find_root(below) == tmp_path
+    (tmp_path / "a" / marker).mkdir()
+    assert layout.find_root(below) == tmp_path / "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("from common_tasks import ns\n", True),
+        ("import os\n\nfrom invoke import task\n", True),
+        ("import os, invoke\n", True),
+        ("# from invoke import task\n", False),
+        ("print('import')\n", False),
+    ],
+)
+def test_tasks_file_is_a_marker_if_it_uses_invoke(tmp_path: Path, text: str, counts: bool) -> None:
+    below = tmp_path / "project" / "below"
+    below.mkdir(parents=True)
+    (tmp_path / "project" / "tasks.py").write_text(text)
+    assert (layout.find_root(below) == tmp_path / "project") is counts
+
+
+def test_without_a_marker_the_working_directory_is_the_root() -> None:
+    assert layout.find_root(Path("/nowhere/at/all")) == Path("/nowhere/at/all")
+
+
+def test_script_in_a_subfolder_sees_the_base_of_the_root(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "scripts").mkdir()
+    monkeypatch.chdir(project / "scripts")
+    assert layout.find_project().bases[0].path == project / ".tmp"
+
+
+def test_variable_puts_the_base_elsewhere_and_empty_is_unset(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(layout.VARIABLE, "")
+    assert layout.find_project().bases[0] == layout.Base(project / ".tmp")
+    monkeypatch.setenv(layout.VARIABLE, "../scratch")
+    assert layout.find_project().bases[0] == layout.Base(project.parent / "scratch", needs_tag=True)
+    assert layout.find_project().bases[1].path == project / ".temp"
+
+
+BAD = ["", ".", "..", ".hidden", "a/b", "/abs", "../up", "nul\0", "x" * 300, "é" * 130, "\ud800"]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_names_and_categories_are_refused_and_nothing_is_made(project: Path, bad: str) -> None:
+    for make in (
+        lambda: TempManager.create_persistent_dir(bad),
+        lambda: TempManager.create_persistent_dir("good", bad),
+        lambda: TempManager.create_persistent_file(bad),
+        lambda: TempManager.auto_cleanup_dir(bad).__enter__(),
+        lambda: TempManager.auto_cleanup_file(bad).__enter__(),
+    ):
+        with pytest.raises(ValueError, match=r"^the (name|category)[^\n]*$"):
+            make()
+    assert not (project / ".tmp").exists()
+    assert not os.listdir(os.environ["TMPDIR"])
+
+
+@pytest.mark.parametrize("bad", ["/x", "a\0", "x" * 300])
+def test_bad_suffixes_are_refused_and_nothing_is_made(project: Path, bad: str) -> None:
+    with pytest.raises(InvalidName):
+        TempManager.create_persistent_file("good", bad)
+    with pytest.raises(InvalidName), TempManager.auto_cleanup_file("good", bad):
+        pass
+    assert not (project / ".tmp").exists()
+
+
+@given(GOOD, st.integers(100_000_000, 99_999_999_999), st.integers(1, 5000))
+def test_names_are_taken_apart_as_they_were_put_together(name: str, unix: int, number: int) -> None:
+    assert layout.parse_name(layout.entry_name(name, unix, number)) == (name, unix, number)
+
+
+@pytest.mark.parametrize("name", ["processing", "run_1", "v_2024", "_1696348800", "demo_1696348800x"])
+def test_hand_made_names_have_no_time_of_creation(name: str) -> None:
+    assert layout.parse_name(name) is None
+
+
+@pytest.mark.parametrize("bad", [-1, float("nan"), float("inf"), 1e308, True, "24", None])
+def test_ages_that_are_none_are_refused(bad: float) -> None:
+    with pytest.raises(InvalidAge, match="number of hours"):
+        layout.seconds(bad)
+
+
+def test_ages_may_be_fractions_and_zero() -> None:
+    assert (layout.seconds(0.5), layout.seconds(0)) == (1800, 0)

@@ -1,0 +1,344 @@
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import (
+    EngineWarning,
+    TempManager,
+    Unremovable,
+    get_cache_temp_dir,
+    get_debug_temp_dir,
+    get_temp_dir,
+    layout,
+    lease,
+    pytest_temp_dirs,
+    temp_working_dir,
+)
+
+from ..helpers import HOLD_DEBUG, OLD, make_entry, python, running, said, set_age
+
+
+def test_persistent_dir_is_new_and_empty_below_its_category(project: Path) -> None:
+    before = int(time.time())
+    made = TempManager.create_persistent_dir("demo", "debug")
+    stamped = layout.parse_name(made.name)
+    assert made.parent == project / ".tmp/debug"
+    assert not list(made.iterdir())
+    assert stamped
+    assert stamped.name == "demo"
+    assert before <= stamped.created <= time.time()
+
+
+def test_without_a_category_it_is_uncategorized(project: Path) -> None:
+    assert TempManager.create_persistent_dir().parent == project / ".tmp/uncategorized"
+    assert get_temp_dir("demo").parent == project / ".tmp/uncategorized"
+
+
+def test_legacy_helper_and_debug_helper_make_a_fresh_one_each_time(project: Path) -> None:
+    assert len({get_temp_dir("a"), get_temp_dir("a"), get_temp_dir("a")}) == 3
+    assert len({get_debug_temp_dir("a"), get_debug_temp_dir("a")}) == 2
+
+
+def test_persistent_file_is_empty_in_a_directory_of_its_own(project: Path) -> None:
+    one = TempManager.create_persistent_file("data", ".json", "work")
+    two = TempManager.create_persistent_file("data", ".json", "work")
+    assert one.parent != two.parent
+    assert one.parent.parent == project / ".tmp/work"
+    assert one.name == one.parent.name + ".json"
+    assert one.read_bytes() == b""
+
+
+MANY = """
+import sys
+from common_tasks.temp import TempManager
+for _ in range(100):
+    print(TempManager.create_persistent_dir("same", "debug"))
+"""
+
+
+def test_eight_processes_make_800_distinct_directories(project: Path) -> None:
+    command = [sys.executable, "-c", MANY]
+    crowd = [subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    made = [line for process in crowd for line in process.communicate()[0].splitlines()]
+    assert len(made) == len(set(made)) == 800
+    assert all(Path(path).is_dir() for path in made)
+
+
+def test_sixteen_threads_make_32000_distinct_directories(project: Path) -> None:
+    made: list[list[str]] = [[] for _ in range(16)]
+
+    def make(mine: list[str]) -> None:
+        mine.extend(TempManager.create_persistent_dir("same", "debug").name for _ in range(2000))
+
+    threads = [threading.Thread(target=make, args=(mine,)) for mine in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({name for mine in made for name in mine}) == 32_000
+    assert len(os.listdir(project / ".tmp/debug")) == 32_000
+
+
+def test_process_that_makes_10000_directories_does_not_run_out_of_descriptors(project: Path) -> None:
+    code = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+from common_tasks.temp import TempManager
+first = TempManager.create_persistent_dir("n", "debug")
+for _ in range(9999): last = TempManager.create_persistent_dir("n", "debug")
+assert len(os.listdir("/proc/self/fd")) < 70
+from common_tasks.temp import lease
+held = lease.holders()
+def key(path): found = os.stat(path); return found.st_dev, found.st_ino
+print(key(first) in held, key(last) in held)
+"""
+    done = python(code, cwd=project)
+    assert done.stdout == "False True\n", done.stderr
+
+
+def test_cache_is_found_again_by_the_next_run(project: Path) -> None:
+    code = "from common_tasks.temp import *; print(get_cache_temp_dir('thumbs'))"
+    first = python(code, cwd=project).stdout.strip()
+    assert python(code, cwd=project).stdout.strip() == first
+    assert str(get_cache_temp_dir("thumbs")) == first
+    assert str(get_cache_temp_dir("other")) != first
+
+
+def test_newest_cache_is_the_one_with_the_latest_stamp(project: Path) -> None:
+    for name in (f"thumbs_{OLD}", f"thumbs_{OLD + 5}", f"thumbs_{OLD + 5}-2", f"thumbs_{OLD + 5}-10", "thumbs_mine"):
+        make_entry(project / ".tmp/cache" / name)
+    assert get_cache_temp_dir("thumbs").name == f"thumbs_{OLD + 5}-10"
+
+
+def test_finding_a_cache_counts_as_a_use(project: Path) -> None:
+    cache = make_entry(project / ".tmp/cache" / f"thumbs_{OLD}", hours=100)
+    assert get_cache_temp_dir("thumbs") == cache
+    assert time.time() - cache.stat().st_mtime < 60
+    with running("import time; print(1, flush=True); input()", project):
+        assert lease.held_here((cache.stat().st_dev, cache.stat().st_ino))
+
+
+def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path) -> None:
+    code = "from common_tasks.temp import *; input(); print(get_cache_temp_dir('thumbs'))"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    for _ in range(3):
+        crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, **pipes) for _ in range(12)]  # type: ignore[call-overload]
+        time.sleep(0.3)
+        for process in crowd:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        assert len({process.communicate()[0] for process in crowd}) == 1
+        assert len(os.listdir(project / ".tmp/cache")) == 1
+        TempManager.clean_persistent_temps()
+
+
+def test_auto_cleanup_dir_is_in_the_systems_place_and_gone_afterwards(project: Path) -> None:
+    with TempManager.auto_cleanup_dir("image") as folder:
+        assert folder.parent == Path(tempfile.gettempdir())
+        assert folder.name.startswith("image_")
+        assert not list(folder.iterdir())
+        assert folder.stat().st_mode & 0o777 == 0o700
+        make_entry(folder / "below")
+    assert not os.listdir(tempfile.gettempdir())
+
+
+def test_auto_cleanup_file_is_in_the_systems_place_and_gone_afterwards(project: Path) -> None:
+    with TempManager.auto_cleanup_file("data", ".csv") as file:
+        assert file.is_relative_to(tempfile.gettempdir())
+        assert file.name.startswith("data_")
+        assert file.suffix == ".csv"
+        assert file.read_bytes() == b""
+    assert not os.listdir(tempfile.gettempdir())
+
+
+def test_temp_working_dir_is_auto_cleanup_dir(project: Path) -> None:
+    with temp_working_dir("processing") as folder:
+        (folder / "result.jpg").touch()
+    assert not folder.exists()
+
+
+def test_block_that_fails_is_cleaned_up_and_its_error_passed_on(project: Path) -> None:
+    with pytest.raises(KeyError), temp_working_dir() as folder:
+        raise KeyError
+    assert not folder.exists()
+
+
+def test_block_may_remove_its_directory_itself(project: Path) -> None:
+    with temp_working_dir() as folder:
+        folder.rmdir()
+    with temp_working_dir() as folder:
+        folder.rmdir()
+        folder.mkdir()  # another one now: not ours to remove
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o555])
+def test_block_cleans_up_what_nobody_may_write_to(project: Path, mode: int) -> None:
+    with temp_working_dir() as folder:
+        (folder / "locked").mkdir()
+        (folder / "locked/file").touch()
+        (folder / "locked").chmod(mode)
+        folder.chmod(mode)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("block_fails", [False, True])
+def test_what_stands_in_the_way_of_the_cleaning_up_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, block_fails: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted", "file")
+
+    with pytest.raises(KeyError if block_fails else Unremovable) as caught, temp_working_dir() as folder:
+        (folder / "file").touch()
+        monkeypatch.setattr(os, "unlink", refuse)
+        if block_fails:
+            raise KeyError
+    monkeypatch.undo()
+    assert "file: Operation not permitted" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+
+def test_forked_child_that_leaves_the_block_removes_nothing(project: Path) -> None:
+    code = """
+import os, sys
+from common_tasks.temp import temp_working_dir
+with temp_working_dir() as folder:
+    if os.fork() == 0:
+        sys.exit()  # unwinds the block in the child
+    os.wait()
+    print(folder.exists())
+print(folder.exists())
+"""
+    assert python(code, cwd=project).stdout == "True\nFalse\n"
+
+
+def test_pytest_temp_dirs_are_ready_to_unpack(project: Path) -> None:
+    with pytest_temp_dirs(2) as (source, target):
+        assert (source.name, target.name) == ("source", "target")
+        assert source.is_dir()
+        assert target.is_dir()
+    assert not source.exists()
+    with pytest_temp_dirs(7) as dirs:
+        assert [d.name for d in dirs] == ["source", "target", "working", "output", "backup", "temp_5", "temp_6"]
+    with pytest_temp_dirs(3, ["a", "b"]) as dirs:
+        assert [d.name for d in dirs] == ["a", "b", "temp_2"]
+
+
+@pytest.mark.parametrize(
+    ("number", "names"), [(0, None), (-1, None), (2, ["a", "b", "c"]), (2, ["a", "a"]), (1, ["a/b"]), (1, [""])]
+)
+def test_pytest_temp_dirs_refuse_what_makes_no_sense(
+    project: Path, number: int, names: list[str] | None, system_temp: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"^(num_dirs|names|the name)"), pytest_temp_dirs(number, names):
+        pass
+    assert not os.listdir(system_temp)
+
+
+def test_list_gives_the_entries_oldest_first(project: Path) -> None:
+    made = [make_entry(project / ".tmp" / name, hours=hours) for name, hours in (("b", 5), ("a", 9), ("c", 1))]
+    assert TempManager.list_persistent_temps() == [made[1], made[0], made[2]]
+
+
+def test_list_of_a_project_without_any_is_empty_and_makes_nothing(project: Path) -> None:
+    assert TempManager.list_persistent_temps() == []
+    assert TempManager.clean_persistent_temps() == 0
+    assert not (project / ".tmp").exists()
+
+
+def test_clean_removes_by_age_and_says_how_many(project: Path) -> None:
+    for hours in (0, 5, 50):
+        make_entry(project / ".tmp/debug" / f"h{hours}_{OLD}", hours=hours)
+    assert TempManager.clean_persistent_temps(24) == 1
+    assert TempManager.clean_persistent_temps(24) == 0
+    assert TempManager.clean_persistent_temps(max_age_hours=0.5) == 1
+    assert TempManager.clean_persistent_temps() == 1
+    assert TempManager.list_persistent_temps() == []
+
+
+@pytest.mark.parametrize("bad", [-1, float("nan"), float("inf"), "24"])
+def test_clean_refuses_ages_that_are_none_and_removes_nothing(project: Path, bad: float) -> None:
+    entry = make_entry(project / ".tmp/x", hours=100)
+    with pytest.raises(ValueError, match="number of hours"):
+        TempManager.clean_persistent_temps(bad)
+    assert entry.exists()
+
+
+def test_process_may_clean_what_it_made_itself_but_not_what_others_use(project: Path) -> None:
+    mine, cache = get_debug_temp_dir("mine"), get_cache_temp_dir("mine")
+    assert get_cache_temp_dir("mine") == cache
+    with running(HOLD_DEBUG, project) as other:
+        theirs = Path(said(other))
+        assert TempManager.clean_persistent_temps() == 2
+        assert (mine.exists(), cache.exists(), theirs.exists()) == (False, False, True)
+    other.wait()
+    assert TempManager.clean_persistent_temps() == 1
+
+
+def test_clean_tells_what_it_could_not_remove(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [make_entry(project / ".tmp" / name) for name in "ab"]
+    real = os.rename
+
+    def refuse(source: str, *args: object, **options: object) -> None:
+        if source == "a":
+            raise PermissionError(1, "Operation not permitted", source)
+        real(source, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.warns(EngineWarning, match="was not removed: a: Operation"):
+        assert TempManager.clean_persistent_temps() == 1
+    assert [entry.exists() for entry in entries] == [True, False]
+
+
+def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], None]) -> None:
+    """Let `act` happen once, just before a lease is taken."""
+    real, done = lease.share, []
+
+    def share(fd: int) -> lease.Lease | None:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        if layout.parse_name(os.path.basename(path)) and not done:
+            done.append(path)
+            act(path)
+        return real(fd)
+
+    monkeypatch.setattr(lease, "share", share)
+
+
+def test_cleaner_between_mkdir_and_lease_makes_another_directory(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    between(monkeypatch, lambda path: (os.rmdir(path), taken.append(path))[0])
+    made = get_debug_temp_dir()
+    assert taken
+    assert made.is_dir()
+    assert lease.held_here((made.stat().st_dev, made.stat().st_ino))
+
+
+def test_cleaner_between_finding_a_cache_and_its_lease_makes_another(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = make_entry(project / ".tmp/cache" / f"thumbs_{OLD}")
+    between(monkeypatch, lambda path: os.rename(path, project / "taken"))
+    made = get_cache_temp_dir("thumbs")
+    assert made != cache
+    assert made.is_dir()
+
+
+def test_cleaner_that_holds_a_new_directory_does_not_get_it(project: Path) -> None:
+    code = """
+import fcntl, os, sys, time
+fd = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(fd, fcntl.LOCK_EX); print(1, flush=True); input()
+"""
+    cache = make_entry(project / ".tmp/cache" / f"thumbs_{OLD}")
+    set_age(cache, 10)
+    with running(code, project, str(cache)) as cleaner:
+        said(cleaner)
+        assert get_cache_temp_dir("thumbs") != cache

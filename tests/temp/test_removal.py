@@ -1,0 +1,168 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import TempManager, get_debug_temp_dir, inventory, layout, removal, retention
+
+from ..conftest import As
+from ..helpers import OLD, clean, make_entry, plan, reasons, running, said, states, take, trash_is_empty
+
+
+def test_clean_removes_what_is_planned_and_nothing_else(project: Path) -> None:
+    old = make_entry(project / f".tmp/debug/old_{OLD}", hours=30)
+    young = make_entry(project / f".tmp/debug/young_{OLD}", hours=3)
+    outcome = clean(project, max_age=24 * 3600)
+    assert reasons(outcome.removed) == {old.name: "older than 24 h"}
+    assert reasons(outcome.kept) == {young.name: "younger than 24 h"}
+    assert (old.exists(), young.exists()) == (False, True)
+    assert clean(project, max_age=24 * 3600).removed == ()
+
+
+def test_freed_bytes_are_those_of_the_plan(project: Path) -> None:
+    make_entry(project / ".tmp/x", content=b"x" * 100_000)
+    [entry] = take(project)
+    assert entry.usage
+    assert clean(project).freed_bytes == entry.usage.disk_bytes > 200_000
+
+
+def test_usage_is_found_out_even_if_nobody_needed_it_before(project: Path) -> None:
+    make_entry(project / ".tmp/x", files=3)
+    entry = make_entry(project / ".tmp/y", files=4)
+    (entry / ".keep").touch()
+    found = inventory.take([layout.find_project()], measured=False)
+    outcome = removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
+    assert [row.entry.usage.files for row in outcome.removed + outcome.kept if row.entry.usage] == [3, 5]
+
+
+def test_emptied_categories_go_and_others_stay(project: Path) -> None:
+    make_entry(project / f".tmp/debug/x_{OLD}", hours=9)
+    make_entry(project / f".tmp/work/x_{OLD}", hours=9)
+    make_entry(project / f".tmp/work/y_{OLD}")
+    clean(project, max_age=3600)
+    assert sorted(os.listdir(project / ".tmp")) == ["work"]
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o111, 0o444, 0o555])
+def test_read_only_tree_is_removed(project: Path, mode: int, nobody: As) -> None:
+    entry = make_entry(project / ".tmp/locked")
+    (entry / "sub/below").mkdir()
+    (entry / "sub/below/file").touch()
+    for folder in (entry / "sub/below", entry / "sub", entry):
+        folder.chmod(mode)
+    assert nobody(lambda: reasons(clean(project).removed)) == {"locked": "of any age"}
+    assert not entry.exists()
+    assert trash_is_empty(project)
+
+
+def test_fifos_sockets_and_links_are_only_unlinked(project: Path, tmp_path: Path) -> None:
+    precious = make_entry(tmp_path / "precious")
+    entry = make_entry(project / ".tmp/x")
+    os.mkfifo(entry / "fifo")
+    with socket.socket(socket.AF_UNIX) as server:
+        os.chdir(entry)
+        server.bind("socket")
+        os.chdir(project)
+    (entry / "outside").symlink_to(precious)
+    (entry / "dangling").symlink_to("nowhere")
+    (entry / "loop").symlink_to("loop")
+    (project / ".tmp/link").symlink_to(precious)
+    os.mkfifo(project / ".tmp/fifo")
+    assert len(clean(project).removed) == 3
+    assert (precious / "sub/file-1").exists()
+    assert not os.listdir(project / ".tmp")
+
+
+def test_what_an_interrupted_run_left_is_shown_and_finished(project: Path) -> None:
+    make_entry(project / ".tmp/.trash/0123456789abcdef")
+    assert states(project) == {"0123456789abcdef": "unfinished"}
+    assert TempManager.list_persistent_temps() == []
+    outcome = clean(project, max_age=3600)  # whatever its age
+    assert reasons(outcome.removed) == {"0123456789abcdef": "left by an interrupted clean"}
+    assert trash_is_empty(project)
+    assert clean(project).removed == ()
+
+
+@pytest.mark.parametrize("change", ["file", "replaced", "pinned", "gone", "link", "used"])
+def test_entry_that_changed_since_the_plan_stays(project: Path, tmp_path: Path, change: str) -> None:
+    entry = make_entry(project / ".tmp/x", hours=100)
+    other = make_entry(project / ".tmp/y", hours=100)
+    decided = plan(project)
+    if change == "file":
+        (entry / "new").touch()
+    elif change == "pinned":
+        (entry / ".keep").touch()
+    elif change == "used":
+        os.utime(entry)
+    else:
+        entry.rename(tmp_path / "away")
+        if change == "replaced":
+            make_entry(entry, hours=100)
+        if change == "link":
+            entry.symlink_to(tmp_path / "away")
+    outcome = removal.carry_out(decided)
+    assert reasons(outcome.removed) == {"y": "of any age"}
+    assert not outcome.failed
+    expected = {"gone": "gone before its turn", "pinned": "kept: .keep"}
+    assert reasons(outcome.kept)["x"] == expected.get(change, "changed since it was looked at")
+    assert os.path.lexists(entry) is (change != "gone")
+    assert not other.exists()
+    if change in ("link", "replaced", "gone"):
+        assert (tmp_path / "away/sub/file-0").exists()
+
+
+def test_entry_put_to_use_after_the_plan_stays(project: Path) -> None:
+    code = """
+import os, sys
+from common_tasks.temp import get_cache_temp_dir
+os.utime = lambda *a, **k: None
+print(get_cache_temp_dir("c"), flush=True); input()
+"""
+    cache = make_entry(project / f".tmp/cache/c_{OLD}", hours=100)
+    decided = plan(project)
+    with running(code, project) as user:
+        assert said(user) == str(cache)
+        outcome = removal.carry_out(decided)
+    assert "in use by pid" in reasons(outcome.kept)[cache.name]
+    assert cache.exists()
+
+
+def test_swap_between_check_and_rename_is_put_back(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / ".tmp/x", hours=100)
+    young = make_entry(tmp_path / "young")
+    real = os.rename
+
+    def swap(source: str, target: str, **options: int) -> None:
+        if source == "x" and young.exists():
+            real(entry, tmp_path / "away")
+            real(young, entry)
+        real(source, target, **options)
+
+    decided = plan(project)
+    monkeypatch.setattr(os, "rename", swap)
+    outcome = removal.carry_out(decided)
+    assert reasons(outcome.kept) == {"x": "changed since it was looked at"}
+    assert (entry / "sub/file-0").exists()
+    assert (tmp_path / "away/sub/file-0").exists()
+    assert trash_is_empty(project)
+
+
+def test_removed_entry_of_this_process_gives_its_lease_back(project: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    get_debug_temp_dir()
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert TempManager.clean_persistent_temps() == 1
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_no_descriptor_is_left_open(project: Path, again: int) -> None:
+    for number in range(30):
+        entry = make_entry(project / ".tmp" / f"e{number}")
+        (entry / "/".join("d" * 60)).mkdir(parents=True)
+    before = sorted(os.listdir("/proc/self/fd"))
+    clean(project)
+    assert sorted(os.listdir("/proc/self/fd")) == before

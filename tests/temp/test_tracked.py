@@ -1,0 +1,87 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import GuardFailed, tracked
+
+from ..helpers import OLD, clean, git, inv, inv_json, make_entry, reasons, states, take
+
+
+def commit(root: Path) -> None:
+    git(root, "init", "-q")
+    git(root, "add", "-Af")
+    git(root, "commit", "-qm", "x")
+
+
+def test_what_git_tracks_stays(project: Path) -> None:
+    kept = make_entry(project / ".tmp/fixtures" / f"golden_{OLD}", hours=100)
+    legacy = make_entry(project / ".temp/by hand\n", hours=100)
+    commit(project)
+    loose = make_entry(project / ".tmp/fixtures" / f"loose_{OLD}", hours=100)
+    assert states(project) == {kept.name: "tracked", legacy.name: "tracked", loose.name: "idle"}
+    outcome = clean(project, force=True)
+    assert reasons(outcome.kept) == {kept.name: "tracked by git", legacy.name: "tracked by git"}
+    assert (kept.exists(), legacy.exists(), loose.exists()) == (True, True, False)
+
+
+def test_project_below_the_repositorys_root_is_guarded_too(tmp_path: Path) -> None:
+    root = tmp_path / "mono" / "project"
+    kept = make_entry(root / ".tmp/golden")
+    (root / "pyproject.toml").touch()
+    commit(tmp_path / "mono")
+    assert states(root) == {kept.name: "tracked"}
+
+
+def test_without_a_repository_nothing_is_tracked(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    assert states(project) == {entry.name: "idle"}
+    assert ("x",) not in tracked.ask_git(project)
+
+
+def test_without_git_there_is_no_guard_and_no_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = make_entry(project / ".tmp/x")
+    commit(project)
+    monkeypatch.setenv("PATH", str(project))
+    assert states(project) == {entry.name: "idle"}
+
+
+def test_repository_that_git_cannot_read_refuses_to_guess(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    commit(project)
+    (project / ".git/index").write_bytes(b"broken")
+    with pytest.raises(GuardFailed, match="git cannot say"):
+        take(project)
+    for words in (["temp-status"], ["temp-clean"], ["clean"]):
+        assert len(inv(project, *words, code=2).stderr.splitlines()) == 1
+    assert entry.exists()
+
+
+def test_guard_asks_the_projects_repository_even_in_another_ones_hook(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    commit(project)
+    (tmp_path / "other").mkdir()
+    git(tmp_path / "other", "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    assert states(project) == {entry.name: "tracked"}
+
+
+def test_one_call_decides(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        make_entry(project / ".tmp" / f"e{number}")
+        make_entry(project / ".temp" / f"e{number}")
+    commit(project)
+    calls = []
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: (calls.append(args), real(*args, **options))[1])
+    assert set(states(project).values()) == {"tracked"}
+    assert len(calls) == 1
+
+
+def test_tracked_entry_is_in_the_json_with_its_reason(project: Path) -> None:
+    make_entry(project / ".tmp/x")
+    commit(project)
+    [row] = inv_json(project, "temp-clean")["kept"]
+    assert (row["state"], row["reason"]) == ("tracked", "tracked by git")
