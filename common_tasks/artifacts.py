@@ -1,5 +1,6 @@
 """Finds the build and test left-overs that `clean` sweeps out of a project's tree."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from .patterns import Patterns
 from .temp import layout
-from .temp.base import DIRECTORY
+from .temp.base import DIRECTORY, is_tagged
 from .temp.descent import Descent
 from .temp.inventory import Entry, Identity, State, with_states, with_usage
 from .temp.seal import looks_sealed, unseal
@@ -15,7 +16,8 @@ from .temp.tracked import Tracked, ask_git
 from .temp.usage import BLOCK, Tick, Usage, no_tick
 
 CATEGORY = "artifact"
-_NEVER_ENTERED = frozenset({".git", "node_modules"})
+# Bases are cleaned as such, this project's and those of the projects below it.
+_NEVER_ENTERED = frozenset({".git", "node_modules", ".tmp", ".temp"})
 # A virtual environment, or another repository: somebody else's house.
 _FOREIGN = frozenset({"pyvenv.cfg", ".git"})
 
@@ -57,7 +59,10 @@ class _Search:
         self._root = root
         self._patterns = patterns
         self._keep = keep
-        self._bases = {base.relative_to(root).parts for base in bases if base.is_relative_to(root)}
+        inside = [base.resolve() for base in bases]
+        below = [base.relative_to(root.resolve()).parts for base in inside if base.is_relative_to(root.resolve())]
+        self._bases = frozenset(below)
+        self._above_bases = frozenset(parts[:length] for parts in below for length in range(len(parts)))
 
     def run(self, fd: int) -> None:
         """Search below the open root."""
@@ -86,7 +91,7 @@ class _Search:
                 rows = list(scan)
         except OSError:  # the same, seen a moment later
             return []
-        if path and any(row.name in _FOREIGN for row in rows):
+        if path and (any(row.name in _FOREIGN for row in rows) or is_tagged(fd)):
             return []
         enter = []
         for row in rows:
@@ -96,28 +101,31 @@ class _Search:
             parts = (*path, row.name)
             if parts in self._bases or self._keep.match(parts, directory=directory):
                 continue
-            state = self._state(fd, parts, directory)
-            if state:
-                self._collect(fd, parts, state)
+            if looks_sealed(row.name):
+                self._collect_trash(fd, parts)
+            elif self._is_artifact(fd, parts, directory):
+                self._collect(fd, parts, "idle")
             elif directory and row.name not in _NEVER_ENTERED:
                 enter.append(row.name)
         return enter
 
-    def _state(self, fd: int, parts: tuple[str, ...], directory: bool) -> State | None:
-        """Tell what a path is to us; None for what is no artifact."""
-        name = parts[-1]
-        if looks_sealed(name) and unseal(name, os.lstat(name, dir_fd=fd).st_ino) == layout.TRASH:
-            return "unfinished"
-        if not self._patterns.match(parts, directory=directory):
-            return None
-        foreign = directory and any(_exists(fd, f"{name}/{mark}") for mark in _FOREIGN)
-        return None if foreign else "idle"
+    def _is_artifact(self, fd: int, parts: tuple[str, ...], directory: bool) -> bool:
+        if not self._patterns.match(parts, directory=directory) or parts in self._above_bases:
+            return False
+        return not (directory and any(_exists(fd, f"{parts[-1]}/{mark}") for mark in _FOREIGN))
+
+    def _collect_trash(self, fd: int, parts: tuple[str, ...]) -> None:
+        """Collect what an interrupted sweep left; any other sealed directory is somebody's working one."""
+        with contextlib.suppress(OSError):
+            if unseal(parts[-1], os.lstat(parts[-1], dir_fd=fd).st_ino) == layout.TRASH:
+                self._collect(fd, parts, "unfinished")
 
     def _collect(self, fd: int, parts: tuple[str, ...], state: State) -> None:
-        found = os.lstat(parts[-1], dir_fd=fd)
-        identity = Identity.of(found)
-        usage = None if identity.directory else Usage(1, found.st_blocks * BLOCK, found.st_mtime)
-        self.found.append(Entry(self._root, parts, None, CATEGORY, parts[-1], None, identity, usage, state))
+        with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
+            found = os.lstat(parts[-1], dir_fd=fd)
+            identity = Identity.of(found)
+            usage = None if identity.directory else Usage(1, found.st_blocks * BLOCK, found.st_mtime)
+            self.found.append(Entry(self._root, parts, None, CATEGORY, parts[-1], None, identity, usage, state))
 
 
 def _exists(fd: int, path: str) -> bool:

@@ -93,7 +93,7 @@ def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> N
     from .temp import removal
 
     if dry_run:
-        outcome = removal.Outcome(removed=plan.remove, kept=plan.keep, failed=())
+        outcome = removal.Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
     else:
         with report.watch("Removing") as tick:
             outcome = removal.carry_out(plan, tick=tick)
@@ -134,6 +134,8 @@ def _refusals() -> Iterator[None]:
         yield
     except (BaseRefused, GuardFailed) as error:
         raise Exit(str(error), code=2) from None
+    except OSError as error:
+        raise Exit(f"the system refused: {error}", code=1) from None
     except KeyboardInterrupt:
         raise Exit(code=130) from None
 

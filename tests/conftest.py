@@ -1,5 +1,6 @@
 """Each test has a project and a system's temporary folder of its own: no test sees a developer's."""
 
+import codecs
 import os
 import pickle
 import tempfile
@@ -90,6 +91,7 @@ class As:
 
 
 _USER = 65534
+codecs.lookup("ascii")  # an ordinary user may not read the folder it would be loaded from
 
 
 @pytest.fixture

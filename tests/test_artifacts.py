@@ -7,51 +7,22 @@ from common_tasks import artifacts
 from common_tasks.patterns import Patterns
 from common_tasks.temp import removal, retention, seal
 
-from .helpers import git, inv, inv_json, make_entry, running
+from .helpers import HOLD_DEBUG, OLD, git, inv, inv_json, make_entry, running, said
 
-SWEPT = [
-    "__pycache__/x.pyc",
-    "pkg/deep/__pycache__/y.pyc",
-    "pkg/loose.pyc",
-    ".pytest_cache/v",
-    ".mypy_cache/v",
-    ".ruff_cache/v",
-    "pkg/.hypothesis/v",
-    "notebooks/.ipynb_checkpoints/v",
-    ".coverage",
-    ".coverage.host.1",
-    "coverage.xml",
-    "htmlcov/index.html",
-    "build/lib/x",
-    "dist/x.whl",
-    "my.egg-info/PKG-INFO",
-    "src/my.egg-info/PKG-INFO",
-    ".tox/py/x",
-    ".nox/x/y",
-    ".eggs/x",
-]
-STAYS = [
-    "pkg/build/code.py",
-    "pkg/dist/code.py",
-    "pkg/htmlcov/x",
-    "pkg/.coverage",
-    ".coveragerc",
-    "deep/src/my.egg-info/PKG-INFO",
-    "node_modules/x/__pycache__/y.pyc",
-    ".git/__pycache__/x",
-    ".venv/pyvenv.cfg",
-    ".venv/lib/__pycache__/x.pyc",
-    "vendored/.git/HEAD",
-    "vendored/__pycache__/x.pyc",
-    "pkg/code.py",
-    "buildings",
-    "dist.txt",
-    "build.sh",
-]
+SWEPT = """
+    __pycache__/x.pyc pkg/deep/__pycache__/y.pyc pkg/loose.pyc .pytest_cache/v .mypy_cache/v .ruff_cache/v
+    pkg/.hypothesis/v notebooks/.ipynb_checkpoints/v .coverage .coverage.host.1 coverage.xml htmlcov/index.html
+    build/lib/x dist/x.whl my.egg-info/PKG-INFO src/my.egg-info/PKG-INFO .tox/py/x .nox/x/y .eggs/x
+"""
+STAYS = """
+    pkg/build/code.py pkg/dist/code.py pkg/htmlcov/x pkg/.coverage .coveragerc deep/src/my.egg-info/PKG-INFO
+    node_modules/x/__pycache__/y.pyc .venv/pyvenv.cfg .venv/lib/__pycache__/x.pyc
+    vendored/.git/HEAD vendored/__pycache__/x.pyc pkg/code.py buildings dist.txt build.sh
+"""
 
 
-def fill(root: Path, paths: list[str]) -> None:
-    for path in paths:
+def fill(root: Path, paths: list[str] | str) -> None:
+    for path in paths.split() if isinstance(paths, str) else paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("x")
 
@@ -63,13 +34,9 @@ def find(root: Path, *more: str, keep: tuple[str, ...] = ()) -> set[str]:
 
 def test_clean_sweeps_left_overs_and_nothing_else(project: Path) -> None:
     fill(project, SWEPT + STAYS)
-    # A repository that git itself knows nothing of: here it only has to be left alone.
-    (project / ".git/__pycache__/x").unlink()
-    (project / ".git/__pycache__").rmdir()
-    (project / ".git").rmdir()
     inv(project, "clean")
-    assert [path for path in SWEPT if (project / path).exists()] == []
-    assert [path for path in STAYS if not (project / path).exists()] == [".git/__pycache__/x"]
+    assert [path for path in SWEPT.split() if (project / path).exists()] == []
+    assert [path for path in STAYS.split() if not (project / path).exists()] == []
     assert inv_json(project, "clean")["removed"] == []
 
 
@@ -83,7 +50,7 @@ def test_own_git_directory_is_never_entered(project: Path) -> None:
 
 
 def test_dry_run_lists_exactly_what_a_run_removes(project: Path) -> None:
-    fill(project, SWEPT + [path for path in STAYS if not path.startswith(".git/")])
+    fill(project, SWEPT + STAYS)
     make_entry(project / ".tmp/x")
     before = sorted(project.rglob("*"))
     would = inv_json(project, "clean", "--dry-run")
@@ -131,10 +98,45 @@ def test_what_is_pinned_or_somebody_elses_house_stays(project: Path) -> None:
 def test_entries_of_the_base_are_swept_as_entries_only(project: Path) -> None:
     make_entry(project / ".tmp/x/__pycache__")
     make_entry(project / ".temp/x/__pycache__")
-    assert find(project) == {".temp/x/__pycache__"}  # .temp is no base of this call
+    make_entry(project / f"below/.tmp/debug/x_{OLD}/__pycache__")
+    assert find(project) == set()
     said = inv_json(project, "clean", "--temp-age-hours", "5")
     assert said["removed"] == []
     assert [row["path"] for row in said["kept"]] == [".tmp/x", ".temp/x"]
+
+
+def test_artifact_folder_that_holds_the_base_is_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMON_TASKS_TMP", "build/tmp")
+    fill(project, ["build/x", "build/__pycache__/x"])
+    with running(HOLD_DEBUG, project) as holder:
+        held = Path(said(holder))
+        assert [row["path"] for row in inv_json(project, "clean")["removed"]] == ["build/__pycache__"]
+        assert held.exists()
+
+
+def test_other_bases_and_working_directories_in_the_tree_are_not_swept(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(project / "t"))
+    monkeypatch.setenv("COMMON_TASKS_TMP", "scratch")
+    code = "from common_tasks.temp import *\nwith temp_working_dir() as d: print(d, flush=True); input()"
+    with running(HOLD_DEBUG, project) as holder, running(code, project) as worker:
+        folders = [Path(said(holder)), Path(said(worker))]
+        monkeypatch.delenv("COMMON_TASKS_TMP")
+        for folder in folders:
+            fill(folder, ["__pycache__/x.pyc", "y.pyc"])
+        inv(project, "clean")
+        assert all((folder / "y.pyc").exists() and (folder / "__pycache__/x.pyc").exists() for folder in folders)
+
+
+def test_artifact_that_holds_a_directory_in_use_stays(project: Path) -> None:
+    fill(project, ["dist/.tmp/x", "dist/pyproject.toml"])
+    with running(HOLD_DEBUG, project / "dist") as holder:
+        held = Path(said(holder))
+        [kept] = inv_json(project, "clean")["kept"]
+        assert (kept["path"], kept["state"]) == ("dist", "in-use")
+        assert held.exists()
 
 
 def test_artifacts_go_whatever_the_age_of_temporary_directories(project: Path) -> None:

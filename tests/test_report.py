@@ -32,14 +32,14 @@ ENTRIES = (
     entry("processing", 4096, 24 * 21, "kept", "kept: .keep"),
 )
 STATUS = """\
-Entry                     Size  Share       Files         Age  State
-cache                  3.0 MiB  ━━━             3
-  .tmp/cache/thumbs_1  3.0 MiB  ━━━             3      2 days  idle
+Entry                     Size  Share       Files       Age  State
+cache                  3.0 MiB  ━━━╸            3
+  .tmp/cache/thumbs_1  3.0 MiB  ━━━╸            3    2 days  idle
 debug                  5.0 MiB  ━━━━━━          6
-  .tmp/debug/crash_1   4.0 MiB  ━━━━━           3    a minute  idle
-  .tmp/debug/demo_1    1.0 MiB  ━               3     5 hours  in use by pid 4123 (inv test)
+  .tmp/debug/crash_1   4.0 MiB  ━━━━╸           3  a minute  idle
+  .tmp/debug/demo_1    1.0 MiB  ━               3   5 hours  in use by pid 4123 (inv test)
 legacy                 4.0 KiB                  3
-  .tmp/processing      4.0 KiB                  3     21 days  kept: .keep
+  .tmp/processing      4.0 KiB                  3   21 days  kept: .keep
 Total: 4 entries       8.0 MiB                 12
 inv temp-clean would free 7.0 MiB in 2 entries; try inv temp-clean --dry-run first
 """
@@ -51,7 +51,7 @@ def test_status_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 OUTCOME = """\
-              Entry                   Size  Files      Age  Why
+              Entry                     Size  Files      Age  Why
 would remove    .tmp/cache/thumbs_1  3.0 MiB      3   2 days  older than 24 h
 kept            .tmp/debug/demo_1    1.0 MiB      3  5 hours  in use by pid 4123 (inv test)
 FAILED          .tmp/processing      4.0 KiB      3  21 days  b: Operation not permitted

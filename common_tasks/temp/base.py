@@ -66,6 +66,11 @@ def _open(base: Base, unmarked: frozenset[str]) -> int | None:
             raise _refused(base, f"cannot be opened: {error.strerror}") from error
         fd = _open_linked(base)
         needs_tag = True
+    try:
+        os.stat(".", dir_fd=fd)
+    except PermissionError as error:
+        os.close(fd)
+        raise _refused(base, f"cannot be searched: {error.strerror}") from error
     foreign = os.fstat(fd).st_uid != os.geteuid()
     if not (needs_tag or foreign) or is_tagged(fd):
         return fd

@@ -8,11 +8,13 @@ again by its `..`, and believed only if it is the same directory.
 
 import errno
 import os
+import re
 from typing import NamedTuple
 
 from .base import DIRECTORY, NOFOLLOW
 
 _MOST_OPEN = 24
+_MOUNTS = "/proc/self/mountinfo"
 
 
 class MountPoint(OSError):
@@ -102,3 +104,38 @@ class Descent:
             return fd
         os.close(fd)
         raise OSError(errno.ESTALE, "moved while it was being walked")
+
+
+def real_path(fd: int) -> str:
+    """Return where an open directory stands, as the kernel's tables name it (Linux)."""
+    return os.readlink(f"/proc/self/fd/{fd}")
+
+
+class Mounts:
+    """What is mounted where, at one moment; nothing where the kernel has no such table.
+
+    A bind mount has the device number of its surroundings: only this table tells it.
+    """
+
+    def __init__(self) -> None:
+        self._points = [point for point in _mount_points() if point != "/"]
+        self._folders: dict[str, list[str]] = {}
+
+    def inside(self, folder: int, parts: tuple[str, ...] = ()) -> str | None:
+        """Return what is mounted on, or first inside, what stands at `parts` in the open `folder`."""
+        if not self._points:
+            return None
+        top = real_path(folder)
+        if top not in self._folders:  # most often there are none, and then that is all there is to do
+            self._folders[top] = [point for point in self._points if f"{point}/".startswith(f"{top}/")]
+        path = "/".join((top, *parts)) + "/"
+        return next((point for point in self._folders[top] if f"{point}/".startswith(path)), None)
+
+
+def _mount_points() -> list[str]:
+    try:
+        with open(_MOUNTS, "rb") as table:
+            paths = [line.split()[4] for line in table]
+    except OSError:
+        return []
+    return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]

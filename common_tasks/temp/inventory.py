@@ -4,6 +4,7 @@ Looking takes no lock and changes nothing on disk.
 """
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -14,6 +15,7 @@ from typing import Literal
 
 from . import layout, lease
 from .base import DIRECTORY, NOFOLLOW, open_base
+from .descent import Mounts, real_path
 from .layout import Base, Project
 from .seal import looks_sealed, unseal
 from .tracked import Tracked, ask_git
@@ -33,6 +35,11 @@ class Identity:
     mtime_ns: int
     directory: bool
 
+    @property
+    def key(self) -> lease.Key:
+        """What identifies it for as long as it exists."""
+        return self.device, self.inode
+
     @classmethod
     def of(cls, found: os.stat_result) -> "Identity":
         """Take what is needed out of a stat."""
@@ -45,6 +52,7 @@ class Entry:
 
     It stands at `folder` / `parts`. `base` is None outside the bases. `usage` is None where nobody
     asked for it. `created`: seconds since 1970, from the name. `reason`: why `state` is what it is.
+    `obstacle`: what can be seen to make a removal impossible.
     """
 
     folder: Path
@@ -57,6 +65,7 @@ class Entry:
     usage: Usage | None = None
     state: State = "idle"
     reason: str | None = None
+    obstacle: str | None = None
 
     @property
     def path(self) -> Path:
@@ -85,7 +94,10 @@ def take(
                     stack.callback(os.close, fd)
                     here += [(fd, entry) for entry in _list_base(base, fd)]
             located += _with_tracked(project, here)
-        located += _list_orphans(stack) if orphans else []
+        if orphans:
+            # Where the system's temporary folder is a base, an entry is listed once.
+            listed = {entry.identity.key for _, entry in located}
+            located += [each for each in _list_orphans(stack) if each[1].identity.key not in listed]
         entries = with_usage(located, tick, workers) if measured else located
         stated = with_states(entries)
     # What is in use in the system's temporary folder is no orphan.
@@ -103,17 +115,21 @@ def _list_base(base: Base, fd: int) -> Iterator[Entry]:
         if not _is_category(fd, name, below):
             yield from _entry(base, fd, (name,), layout.LEGACY)
             continue
+        state: State = "kept" if layout.KEEP in below else "idle"
         for child in below:
             if child != layout.KEEP:
-                category = name if _is_stamped_directory(fd, name, child) else layout.LEGACY
-                yield from _entry(base, fd, (name, child), category)
+                category = name if is_stamped_directory(fd, name, child) else layout.LEGACY
+                yield from _entry(base, fd, (name, child), category, state)
 
 
 def _children(fd: int, name: str) -> list[str]:
     try:
         below = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=fd)
-    except OSError:  # no directory, or none to be read: then it is an entry, whole
-        return []
+    except OSError as error:
+        # No directory, or none to be read: an entry, whole. A clean looks again before it takes one.
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
+            return []
+        raise
     try:
         return sorted(os.listdir(below))
     finally:
@@ -122,22 +138,25 @@ def _children(fd: int, name: str) -> list[str]:
 
 def _is_category(fd: int, name: str, children: list[str]) -> bool:
     """Tell a category from a folder that somebody made by hand: there are entries in it."""
-    return any(_is_stamped_directory(fd, name, child) for child in children)
+    if layout.parse_name(name):
+        return False
+    return any(is_stamped_directory(fd, name, child) for child in children)
 
 
-def _is_stamped_directory(fd: int, category: str, name: str) -> bool:
+def is_stamped_directory(fd: int, folder: str, name: str) -> bool:
+    """Tell whether `name` in `folder`, below the open `fd`, is a directory with an entry's name."""
     if layout.parse_name(name) is None:
         return False
     try:
-        return stat.S_ISDIR(os.lstat(f"{category}/{name}", dir_fd=fd).st_mode)
-    except OSError:  # vanished meanwhile
+        return stat.S_ISDIR(os.lstat(f"{folder}/{name}", dir_fd=fd).st_mode)
+    except OSError:  # vanished meanwhile, or not to be looked into: see _children
         return False
 
 
 def _entry(base: Base, fd: int, parts: tuple[str, ...], category: str, state: State = "idle") -> Iterator[Entry]:
     try:
         found = os.lstat("/".join(parts), dir_fd=fd)
-    except FileNotFoundError:
+    except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
         return
     stamped = layout.parse_name(parts[-1])
     name, created = (stamped.name, stamped.created) if stamped else (parts[-1], None)
@@ -211,18 +230,20 @@ def with_usage(located: Sequence[Located], tick: Tick = no_tick, workers: int = 
 
 def with_states(located: Iterable[Located]) -> list[Entry]:
     """Return entries with what bears on their removal; each comes with its open folder."""
-    users = lease.holders()
-    return [_with_state(fd, entry, users) for fd, entry in located]
+    users, mounts = lease.look(), Mounts()
+    return [_with_obstacle(fd, _with_state(fd, entry, users), mounts) for fd, entry in located]
 
 
-def _with_state(fd: int, entry: Entry, users: dict[lease.Key, tuple[int, ...]] | None) -> Entry:
+def _with_state(fd: int, entry: Entry, users: lease.Users | None) -> Entry:
     if entry.state == "tracked":
         return replace(entry, reason="tracked by git")
     if entry.state == "unfinished":
         return replace(entry, reason="left by an interrupted clean")
+    if entry.state == "kept":
+        return replace(entry, reason=f"kept: {layout.KEEP} of {entry.parts[0]}")
     if not entry.identity.directory:
         return entry
-    if is_pinned(fd, entry.parts):
+    if _seems_pinned(fd, entry.parts):
         return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
     holder = _holder(fd, entry, users)
     if holder:
@@ -233,21 +254,36 @@ def _with_state(fd: int, entry: Entry, users: dict[lease.Key, tuple[int, ...]] |
     return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
 
 
-def is_pinned(fd: int, parts: tuple[str, ...]) -> bool:
-    """Tell whether the directory at `parts` below the open `fd` holds a file named `.keep` at its top."""
+def _with_obstacle(fd: int, entry: Entry, mounts: Mounts) -> Entry:
+    mounted = mounts.inside(fd, entry.parts)
+    return replace(entry, obstacle=f"a mount point is inside: {mounted}") if mounted else entry
+
+
+def _seems_pinned(fd: int, parts: tuple[str, ...]) -> bool:
+    try:
+        return is_pinned(fd, parts)
+    except OSError:  # not to be looked into: a clean, which may, looks again
+        return False
+
+
+def is_pinned(fd: int, parts: tuple[str, ...] = ()) -> bool:
+    """Tell whether the directory at `parts` below the open `fd` holds a file named `.keep` at its top.
+
+    Raises OSError where that cannot be told.
+    """
     try:
         os.lstat("/".join((*parts, layout.KEEP)), dir_fd=fd)
-    except OSError:  # absent; what cannot be looked into says so in its usage
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 
 
-def _holder(fd: int, entry: Entry, users: dict[lease.Key, tuple[int, ...]] | None) -> str | None:
-    key = entry.identity.device, entry.identity.inode
+def _holder(fd: int, entry: Entry, users: lease.Users | None) -> str | None:
     if users is None:
         return _probe(fd, entry)
-    others = tuple(pid for pid in users.get(key, ()) if pid != os.getpid() or not lease.held_here(key))
-    return lease.describe(others) if others else None
+    path = "/".join((real_path(fd), *entry.parts))
+    pids = users.of(entry.identity.key, path)
+    return lease.describe(pids) if pids else None
 
 
 def _probe(fd: int, entry: Entry) -> str | None:

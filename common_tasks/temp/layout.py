@@ -8,6 +8,7 @@ Pure, but for looking upward for the root. On disk::
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ _MARKERS = ("pyproject.toml", "setup.py", ".git")
 _USES_INVOKE = re.compile(rb"^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b", re.MULTILINE)
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
 _ENTRY = re.compile(r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?")
+_TASKS_READ = 2**20
 _STAMP_ROOM = len("_169634880000-999999999")
 
 
@@ -67,10 +69,12 @@ def find_root(start: Path) -> Path:
 
 def _has_tasks(folder: str) -> bool:
     try:
-        with open(os.path.join(folder, "tasks.py"), "rb") as file:
-            return _USES_INVOKE.search(file.read()) is not None
-    except OSError:  # absent, a directory, unreadable: not a project's task file
+        fd = os.open(os.path.join(folder, "tasks.py"), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:  # absent or unreadable: not a project's task file
         return False
+    with open(fd, "rb") as file:
+        # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
+        return stat.S_ISREG(os.fstat(fd).st_mode) and _USES_INVOKE.search(file.read(_TASKS_READ)) is not None
 
 
 def find_project(start: Path | None = None) -> Project:
@@ -109,6 +113,16 @@ def check_name(name: str, what: str, folder: Path) -> None:
         raise InvalidName(f"{what} {name[:20]!r}… is {size} bytes long: at most {room} fit here")
 
 
+def check_category(category: str, folder: Path) -> None:
+    """Raise InvalidName unless `category` can be one in a base below `folder`.
+
+    As for names, and it must not look like an entry: a legacy `.tmp/demo_1696348800/` is one, whole.
+    """
+    check_name(category, "the category", folder)
+    if parse_name(category):
+        raise InvalidName(f"the category {category!r} ends like an entry, in a time: give a plain name")
+
+
 def check_part(text: str, what: str) -> None:
     """Raise InvalidName where `text` would leave the folder it is used in, or be no text to the system."""
     if not isinstance(text, str):
@@ -126,7 +140,8 @@ def name_limit(folder: Path) -> int:
 
 def entry_name(name: str, unix: int, number: int = 1) -> str:
     """Return the name of the `number`-th entry called `name` made in the second `unix`."""
-    return f"{name}_{unix}" if number == 1 else f"{name}_{unix}-{number}"
+    stamp = f"{name}_{max(unix, 0):09d}"  # the digits that parse_name asks for, however wrong the clock
+    return stamp if number == 1 else f"{stamp}-{number}"
 
 
 class Stamped(NamedTuple):

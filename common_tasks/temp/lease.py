@@ -25,7 +25,13 @@ except ImportError:  # Windows: no leases
     fcntl = None  # type: ignore[assignment]
 
 _LOCKS = "/proc/locks"
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+_NO_LOCKS = {
+    errno.ENOLCK,
+    errno.EOPNOTSUPP,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EBADF,
+}  # EBADF: NFS wants a file open for writing
 _MOST_HELD = 512
 
 Key = tuple[int, int]
@@ -39,19 +45,27 @@ class Lease(NamedTuple):
     pid: int
 
     def release(self) -> None:
-        """Close the descriptor, which gives the lock back; in a forked child it stays the parent's."""
-        os.close(self.fd)
+        """Close the descriptor, which gives the lock back; in a forked child it stays the parent's.
+
+        Only if it still is what was opened: a program may have closed all its descriptors, to run as a
+        daemon, and the number may be another file's by now.
+        """
+        with contextlib.suppress(OSError):
+            if key(self.fd) == self.key:
+                os.close(self.fd)
 
 
 _held: OrderedDict[Key, Lease] = OrderedDict()  # until this process ends, or others push it out
 _blocks: dict[Key, Lease] = {}  # until the block ends
 _guard = threading.Lock()
+_inherited = 0  # descriptors of leases that the ancestors of a forked child hold
 
 
 def _start_anew() -> None:
     # What is held belongs to the parent; its descriptors stay open, so the child keeps it in use.
-    global _guard
+    global _guard, _inherited
     _guard = threading.Lock()
+    _inherited += len(_held)
     _held.clear()
     _blocks.clear()
 
@@ -87,7 +101,7 @@ def hold(lease: Lease) -> None:
     with _guard:
         surplus = _held.pop(lease.key, None)  # one lock a directory: asking again makes it the latest
         _held[lease.key] = lease
-        if len(_held) > most:
+        if len(_held) + _inherited > most and len(_held) > 1:
             surplus = _held.popitem(last=False)[1]
     if surplus:
         surplus.release()
@@ -129,19 +143,30 @@ def claim(fd: int) -> Iterator[bool]:
     Never waits. A lease of this process does not stand in its own way: it is raised for the block,
     and what then still exists stays in use afterwards.
     """
-    identity = key(fd)
-    own = _held.get(identity) or _blocks.get(identity)
-    lock = own.fd if own else fd
+    lock, own = _own_or(fd)
     try:
         yield _lock(lock, "LOCK_EX")
     finally:
         # A refused raise may have lost the shared lock too: flock(2) converts in two steps.
         _lock(lock, "LOCK_SH" if own else "LOCK_UN")
+        os.close(lock)
+
+
+def _own_or(fd: int) -> tuple[int, bool]:
+    """Duplicate the descriptor of this process's own lease on a directory, else `fd`; tell which it was."""
+    identity = key(fd)
+    with _guard:  # another thread may drop the lease at any time
+        own = _held.get(identity) or _blocks.get(identity)
+        with contextlib.suppress(OSError):
+            if own and key(own.fd) == identity:
+                return os.dup(own.fd), True
+    return os.dup(fd), False
 
 
 def drop(identity: Key) -> None:
     """Let go of a directory that is no more."""
-    lease = _held.pop(identity, None)
+    with _guard:
+        lease = _held.pop(identity, None)
     if lease:
         lease.release()
 
@@ -179,24 +204,63 @@ def _say_once(error: OSError) -> None:
 _said: list[bool] = []
 
 
-def holders() -> dict[Key, tuple[int, ...]] | None:
-    """Return which processes use which directories, read from the kernel's table; None where there is none.
+class Users:
+    """Which processes use which directories, at one moment.
+
+    A use is found by the directory itself, and by its path from each directory above it.
+    """
+
+    def __init__(self) -> None:
+        self._uses: dict[Key | str, list[tuple[int, Key]]] = {}
+
+    def add(self, pid: int, identity: Key, path: str | None) -> None:
+        """Note that `pid` holds a lock on the directory `identity`, which it knows as `path`."""
+        self._uses.setdefault(identity, []).append((pid, identity))
+        while path and path != "/":
+            self._uses.setdefault(path, []).append((pid, identity))
+            path = os.path.dirname(path)
+
+    def of(self, identity: Key, path: str | None = None) -> tuple[int, ...]:
+        """Return the processes other than this one that use a directory, or one below its real `path`."""
+        uses = self._uses.get(identity, []) + (self._uses.get(path, []) if path else [])
+        return tuple(sorted({pid for pid, found in uses if pid != os.getpid() or not held_here(found)}))
+
+
+def look() -> Users | None:
+    """Return who uses what, read from the kernel's table of locks; None where there is none.
 
     Takes no lock itself, so looking never makes a directory look used. Locks of other PID
     namespaces (containers) are not in the table: a claim meets them all the same.
     """
-    found: dict[Key, tuple[int, ...]] = {}
     try:
         with open(_LOCKS, encoding="ascii") as table:
             rows = [row.split() for row in table]
     except OSError:
         return None
+    users = Users()
+    inodes: dict[int, set[int]] = {}
     for row in rows:
         if row[1] == "FLOCK":
             major, minor, inode = row[5].split(":")
-            place = os.makedev(int(major, 16), int(minor, 16)), int(inode)
-            found[place] = (*found.get(place, ()), int(row[4]))
-    return found
+            users.add(int(row[4]), (os.makedev(int(major, 16), int(minor, 16)), int(inode)), None)
+            inodes.setdefault(int(row[4]), set()).add(int(inode))
+    for pid, wanted in inodes.items():
+        for identity, path in _open_directories(pid):
+            if identity[1] in wanted:
+                users.add(pid, identity, path)
+    return users
+
+
+def _open_directories(pid: int) -> Iterator[tuple[Key, str]]:
+    """Yield what a process of ours has open: the table's device number is not everywhere that of stat (btrfs)."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+        for fd in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                path = os.readlink(f"{folder}/{fd}")
+                if path.startswith("/"):
+                    found = os.stat(f"{folder}/{fd}")
+                    yield (found.st_dev, found.st_ino), path
 
 
 def describe(pids: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
 """Create, reuse and clean up: what scripts and tests call."""
 
 import contextlib
+import errno
 import os
 import time
 import warnings
@@ -38,7 +39,7 @@ class TempManager:
         project = layout.find_project()
         label = layout.UNCATEGORIZED if category is None else category
         layout.check_name(name_prefix, "the name", project.root)
-        layout.check_name(label, "the category", project.root)
+        layout.check_category(label, project.root)
         return _create(project.bases[0], label, name_prefix)
 
     @staticmethod
@@ -138,10 +139,15 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
     base = project.bases[0]
     fd = make_base(base)
     try:
-        with lease.alone(fd):
-            return _find_cache(base, name_prefix) or _create(base, "cache", name_prefix)
+        # Not the base itself: somebody may hold a lock on that for good reasons of their own.
+        tag = os.open(layout.TAG, os.O_RDONLY | NOFOLLOW, dir_fd=fd)
     finally:
         os.close(fd)
+    try:
+        with lease.alone(tag):
+            return _find_cache(base, name_prefix) or _create(base, "cache", name_prefix)
+    finally:
+        os.close(tag)
 
 
 def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextManager[Path]:
@@ -230,8 +236,10 @@ def _put_to_use(parent: int, name: str, folder: str) -> bool:
     """Take the lease on a directory; False where a cleaner came first."""
     try:
         fd = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return False
+        raise
     held = lease.share(fd)
     if held is None:
         return False
@@ -278,11 +286,15 @@ def _create_private(system: Path, name: str) -> tuple[Path, lease.Lease]:
     while True:
         blank = system / f"{layout.TRASH}-{os.urandom(8).hex()}"
         blank.mkdir(0o700)
-        held = lease.share(os.open(blank, DIRECTORY | NOFOLLOW))
-        if held:
-            folder = system / seal(name, held.key[1])
-            blank.rename(folder)
-            return folder, held
+        try:
+            held = lease.share(os.open(blank, DIRECTORY | NOFOLLOW))
+            if held:
+                folder = system / seal(name, held.key[1])
+                blank.rename(folder)
+                return folder, held
+        except OSError:  # too many open files, say
+            blank.rmdir()
+            raise
 
 
 def _check_suffix(name: str, suffix: str, folder: Path) -> None:

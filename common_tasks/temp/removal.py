@@ -8,7 +8,6 @@ next clean finds and finishes what is left. All of it goes by descriptor (see `d
 import contextlib
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,15 +16,14 @@ from typing import NamedTuple
 
 from . import layout, lease
 from .base import DIRECTORY, NOFOLLOW, open_base
-from .descent import Descent
+from .descent import Descent, Mounts
 from .errors import Unremovable
-from .inventory import Entry, Identity, is_pinned
+from .inventory import Entry, Identity, is_pinned, is_stamped_directory
 from .retention import Decision, Plan
 from .seal import seal
-from .usage import Tick, Top, Usage, complaint, measure, no_tick, open_parent
+from .usage import Tick, Top, complaint, measure, no_tick, open_parent
 
 _TRIES = 8
-_MOUNTS = "/proc/self/mountinfo"
 _SWAPPED = {errno.ENOTDIR, errno.ELOOP}
 
 
@@ -62,7 +60,7 @@ def carry_out(plan: Plan, tick: Tick = no_tick) -> Outcome:
     its top, not pinned meanwhile), else it stays. A fault on one entry never stops the others: it is
     in `failed`, with the reason. `tick` is called with the numbers of files deleted.
     """
-    kept, failed, removed = list(plan.keep), [], []
+    kept, failed, removed = list(plan.keep), list(plan.fail), []
     trashed: list[_Trashed] = []
     with contextlib.ExitStack() as stack:
         folders = _Folders(stack)
@@ -95,17 +93,23 @@ def discard(folder: Path, name: str, inode: int, maker: int) -> None:
         return
     parent = os.open(folder, DIRECTORY)
     try:
-        if os.lstat(name, dir_fd=parent).st_ino != inode:
-            return
-        trash = seal(layout.TRASH, inode)
-        os.rename(name, trash, src_dir_fd=parent, dst_dir_fd=parent)
-        fault = _delete_tree(parent, trash, no_tick)
+        if os.lstat(name, dir_fd=parent).st_ino == inode:
+            _discard(parent, name, inode)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise Unremovable(f"{os.fspath(folder / name)!r} was not removed: {complaint('', error)}") from error
     finally:
         os.close(parent)
+
+
+def _discard(parent: int, name: str, inode: int) -> None:
+    _refuse_mounts(parent, name)
+    trash = seal(layout.TRASH, inode)
+    os.rename(name, trash, src_dir_fd=parent, dst_dir_fd=parent)
+    fault = _delete_tree(parent, trash, no_tick)
     if fault:
-        raise Unremovable(f"{os.fspath(folder / trash)!r} could not be removed in full: {fault}")
+        raise OSError(errno.EBUSY, fault, trash)
 
 
 class _Folders:
@@ -116,8 +120,6 @@ class _Folders:
         self._open: dict[Path, int] = {}
         self._bases: list[int] = []
         self._trashes: dict[int, int] = {}
-        self._mounts: dict[int, list[str]] = {}
-        self._all_mounts = _mount_points()
 
     def open(self, entry: Entry) -> int:
         """Open an entry's folder. Raises BaseRefused where a base is no longer ours."""
@@ -127,18 +129,8 @@ class _Folders:
             if opened is None:
                 raise _Stays("gone before its turn")
             fd = self._open[entry.folder] = self._closed_later(opened)
-            self._mounts[fd] = _mounts_below(fd, self._all_mounts)
             self._bases += [fd] if entry.base else []
         return fd
-
-    def refuse_mounts(self, folder: int, directory: int) -> None:
-        """Raise OSError (EBUSY) where something is mounted on or inside an open directory.
-
-        A bind mount has the device number of its surroundings: only the kernel's table tells it.
-        """
-        inside = _mounts_below(directory, self._mounts[folder])
-        if inside:
-            raise OSError(errno.EBUSY, "a mount point is inside", inside[0])
 
     def move_to_trash(self, folder: int, parent: int, name: str) -> tuple[str, ...]:
         """Rename `name` in the open `parent` into the trash of the base `folder`; return its new place."""
@@ -176,22 +168,6 @@ class _Folders:
         for fd in self._bases:
             with contextlib.suppress(OSError):
                 os.rmdir(layout.TRASH, dir_fd=fd)
-
-
-def _mount_points() -> list[str]:
-    try:
-        with open(_MOUNTS, "rb") as table:
-            paths = [line.split()[4] for line in table]
-    except OSError:  # no such table: then only another device number tells a mount point
-        return []
-    return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]
-
-
-def _mounts_below(fd: int, mounts: list[str]) -> list[str]:
-    if not mounts:
-        return []
-    here = Path(os.readlink(f"/proc/self/fd/{fd}"))
-    return [mount for mount in mounts if Path(mount).is_relative_to(here)]
 
 
 def _take_out(folders: _Folders, row: Decision, force: bool) -> _Trashed:
@@ -239,20 +215,45 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
     if not entry.identity.directory:
         return move()
     with _as_planned():
+        before = os.lstat(name, dir_fd=parent)
         opened = _open_directory(parent, name)
     try:
-        folders.refuse_mounts(folder, opened)
+        _refuse_mounts(opened)
         with lease.claim(opened) as granted:
-            if not granted and not force:
-                raise _Stays(lease.describe((lease.holders() or {}).get(lease.key(opened), ())))
-            if is_pinned(opened, ()) and entry.state != "unfinished":
-                raise _Stays(f"kept: {layout.KEEP}")
+            _refuse_use(opened, granted or force)
             _allow_owner(opened)
+            if entry.state != "unfinished":
+                _refuse_news(opened, entry)
             parts = move()
         lease.drop(lease.key(opened))
         return parts
+    except _Stays:
+        os.fchmod(opened, stat.S_IMODE(before.st_mode))
+        raise
     finally:
         os.close(opened)
+
+
+def _refuse_mounts(folder: int, *parts: str) -> None:
+    """Raise OSError (EBUSY) where something is mounted on or inside what is about to go."""
+    inside = Mounts().inside(folder, parts)
+    if inside:
+        raise OSError(errno.EBUSY, "a mount point is inside", inside)
+
+
+def _refuse_use(directory: int, granted: bool) -> None:
+    if not granted:
+        users = lease.look()
+        raise _Stays(lease.describe(users.of(lease.key(directory)) if users else ()))
+
+
+def _refuse_news(directory: int, entry: Entry) -> None:
+    """Look again, now that nobody else can come: the clock of a file system may be coarser than a race."""
+    if is_pinned(directory):
+        raise _Stays(f"kept: {layout.KEEP}")
+    hand_made = entry.base and not entry.base.legacy and len(entry.parts) == 1 and not layout.parse_name(entry.name)
+    if hand_made and any(is_stamped_directory(directory, ".", child) for child in os.listdir(directory)):
+        raise _Stays("a category by now, with entries of its own")
 
 
 def _refuse_change(parent: int, name: str, planned: Identity) -> None:
@@ -296,7 +297,7 @@ def _measured_in_place(folders: _Folders, rows: list[Decision]) -> list[Decision
         if usage is None:
             with contextlib.suppress(_Stays, OSError):  # its reason is in the row already
                 [usage] = measure([Top(folders.open(row.entry), row.entry.parts)])
-        measured.append(replace(row, entry=replace(row.entry, usage=usage or Usage(0, 0, 0.0))))
+        measured.append(replace(row, entry=replace(row.entry, usage=usage)))
     return measured
 
 

@@ -29,15 +29,19 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a clean removes and what it keeps, in the inventory's order. `force`: even what is in use."""
+    """What a clean removes and keeps, and what it cannot remove though it should, in the inventory's order.
+
+    `force`: even what is in use is removed.
+    """
 
     remove: tuple[Decision, ...] = ()
     keep: tuple[Decision, ...] = ()
+    fail: tuple[Decision, ...] = ()
     force: bool = False
 
     def __add__(self, other: "Plan") -> "Plan":
         """Put two plans of the same `force` together."""
-        return Plan(self.remove + other.remove, self.keep + other.keep, self.force)
+        return Plan(self.remove + other.remove, self.keep + other.keep, self.fail + other.fail, self.force)
 
 
 def make_plan(entries: Iterable[Entry], policy: Policy, now: float) -> Plan:
@@ -49,13 +53,16 @@ def make_plan(entries: Iterable[Entry], policy: Policy, now: float) -> Plan:
     """
     remove: list[Decision] = []
     keep: list[Decision] = []
+    fail: list[Decision] = []
     for entry in entries:
         stays = _why_it_stays(entry, policy, now)
         if stays:
             keep.append(Decision(entry, stays))
+        elif entry.obstacle:
+            fail.append(Decision(entry, entry.obstacle))
         else:
             remove.append(Decision(entry, _why_it_goes(entry, policy)))
-    return Plan(tuple(remove), tuple(keep), policy.force)
+    return Plan(tuple(remove), tuple(keep), tuple(fail), policy.force)
 
 
 def _why_it_stays(entry: Entry, policy: Policy, now: float) -> str | None:

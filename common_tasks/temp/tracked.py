@@ -34,12 +34,15 @@ def ask_git(root: Path, *below: str) -> Tracked:
     if not _in_repository(root):
         return Tracked()
     environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    environment["GIT_LITERAL_PATHSPECS"] = "1"
     try:
         answer = subprocess.run(
             ["git", "ls-files", "-z", "--", *below], cwd=root, env=environment, capture_output=True, check=False
         )
     except FileNotFoundError:
         return Tracked()
+    except OSError as error:
+        raise GuardFailed(f"git cannot be started: {error}") from error
     if answer.returncode:
         said = answer.stderr.decode(errors="backslashreplace").strip().splitlines() or ["no answer"]
         raise GuardFailed(f"git cannot say what it tracks in {os.fspath(root)!r}: {said[0]}")

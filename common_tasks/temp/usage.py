@@ -118,9 +118,7 @@ def _tally(top: Top, tick: Tick) -> Tally | None:
     try:
         parent = open_parent(top)
     except OSError as error:
-        if error.errno in _GONE:
-            return None
-        raise
+        return None if error.errno in _GONE else _unreadable(tally, error)
     try:
         found = os.lstat(top.parts[-1], dir_fd=parent)
         if stat.S_ISDIR(found.st_mode):
@@ -131,8 +129,16 @@ def _tally(top: Top, tick: Tick) -> Tally | None:
             tick(1)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return _unreadable(tally, error)
     finally:
         os.close(parent)
+    return tally
+
+
+def _unreadable(tally: Tally, error: OSError) -> Tally:
+    tally.modified = 0.0
+    tally.add_fault("", error)
     return tally
 
 

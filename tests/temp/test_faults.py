@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import removal, retention
+from common_tasks.temp import Unremovable, descent, removal, retention, temp_working_dir
 
 from ..conftest import As
 from ..helpers import OLD, clean, inv, inv_json, make_entry, plan, reasons, take, trash_is_empty
@@ -93,12 +93,31 @@ def test_mount_point_is_not_crossed(project: Path, three: Path, tmp_path: Path, 
 
 
 @ROOT
+def test_block_does_not_cross_a_mount_point_when_it_ends(project: Path, tmp_path: Path, system_temp: Path) -> None:
+    precious = make_entry(tmp_path / "precious")
+    with pytest.raises(Unremovable, match="a mount point is inside"), temp_working_dir() as folder:
+        point = folder / "mnt"
+        point.mkdir()
+        if subprocess.run(["mount", "--bind", precious, point], capture_output=True, check=False).returncode:
+            pytest.skip("mounting is not allowed here")
+    try:
+        assert (precious / "sub/file-0").exists()
+        [orphan] = take(project)
+        assert orphan.obstacle
+        assert inv_json(project, "temp-clean", "--dry-run", code=1)["failed"]
+    finally:
+        subprocess.run(["umount", point], check=True)
+    assert not clean(project).failed
+    assert not os.listdir(system_temp)
+
+
+@ROOT
 def test_file_system_mounted_too_late_to_be_seen_is_not_entered(
     project: Path, three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = three / "sub/mnt"
     point.mkdir()
-    monkeypatch.setattr(removal, "_mount_points", list)
+    monkeypatch.setattr(descent, "_mount_points", list)
     if subprocess.run(["mount", "-t", "tmpfs", "none", point], capture_output=True, check=False).returncode:
         pytest.skip("mounting is not allowed here")
     (point / "precious").touch()

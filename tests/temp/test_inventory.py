@@ -1,11 +1,27 @@
 import os
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import TempManager, inventory, layout
+from common_tasks.temp import TempManager, get_cache_temp_dir, inventory, layout, temp_working_dir
 
-from ..helpers import OLD, clean, inv_json, make_entry, make_project, reasons, states, take, trash_is_empty
+from ..conftest import As
+from ..helpers import (
+    HOLD_DEBUG,
+    OLD,
+    clean,
+    inv_json,
+    make_entry,
+    make_project,
+    reasons,
+    running,
+    said,
+    states,
+    take,
+    trash_is_empty,
+)
 
 
 def listed(root: Path) -> dict[str, tuple[str, str, int | None]]:
@@ -43,11 +59,69 @@ def test_entries_of_categories_and_all_that_was_there_before(project: Path) -> N
 def test_what_a_base_needs_for_itself_is_no_entry(project: Path) -> None:
     TempManager.create_persistent_dir("x", "debug")
     (project / ".tmp/.keep").touch()
-    (project / ".tmp/debug/.keep").touch()
     assert len(take(project)) == 1
     clean(project)
-    assert sorted(os.listdir(project / ".tmp")) == [".gitignore", ".keep", "CACHEDIR.TAG", "debug"]
-    assert os.listdir(project / ".tmp/debug") == [".keep"]
+    assert sorted(os.listdir(project / ".tmp")) == [".gitignore", ".keep", "CACHEDIR.TAG"]
+
+
+def test_category_that_holds_a_keep_file_keeps_all_its_entries(project: Path) -> None:
+    entry = make_entry(project / f".tmp/debug/demo_{OLD}")
+    stray = make_entry(project / ".tmp/debug/by hand")
+    (project / ".tmp/debug/.keep").touch()
+    assert set(reasons(clean(project, force=True).kept).values()) == {"kept: .keep of debug"}
+    assert entry.exists()
+    assert stray.exists()
+
+
+def test_legacy_entry_stays_whole_whatever_lies_in_it(project: Path) -> None:
+    make_entry(project / f".tmp/demo_{OLD}/step_{OLD}")
+    (project / f".tmp/demo_{OLD}/.keep").touch()
+    assert states(project) == {f"demo_{OLD}": "kept"}
+    with pytest.raises(ValueError, match="ends like an entry"):
+        TempManager.create_persistent_dir("x", f"demo_{OLD}")
+
+
+def test_base_inside_another_base_is_in_use_from_outside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMON_TASKS_TMP", ".tmp/ci")
+    with running(HOLD_DEBUG, project) as holder:
+        held = Path(said(holder))
+        monkeypatch.delenv("COMMON_TASKS_TMP")
+        assert states(project) == {"ci": "in-use"}
+        clean(project)
+        assert held.exists()
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o300])
+def test_category_that_cannot_be_read_is_not_taken_for_an_entry(project: Path, mode: int, nobody: As) -> None:
+    entry = make_entry(project / f".tmp/debug/demo_{OLD}")
+    (entry / ".keep").touch()
+    (project / ".tmp/debug").chmod(mode)
+    assert "a category by now" in nobody(lambda: reasons(clean(project).kept))["debug"]
+    assert entry.exists()
+    assert (project / ".tmp/debug").stat().st_mode & 0o777 == mode
+
+
+def test_pin_in_an_entry_that_cannot_be_searched_counts(project: Path, nobody: As) -> None:
+    entry = make_entry(project / f".tmp/debug/demo_{OLD}")
+    (entry / ".keep").touch()
+    entry.chmod(0o600)
+    assert nobody(lambda: reasons(clean(project).kept))[entry.name] == "kept: .keep"
+    assert entry.exists()
+
+
+def test_system_folder_that_is_a_base_is_listed_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(project / ".tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with temp_working_dir():
+        assert len(take(project)) == 1
+
+
+def test_clock_before_1973_makes_entries_that_are_known_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 300.0)
+    made = TempManager.create_persistent_dir("x", "debug")
+    assert get_cache_temp_dir("c") == get_cache_temp_dir("c")
+    assert [entry.created for entry in take(project) if entry.path == made] == [300]
 
 
 def test_pinned_entry_is_shown_and_stays(project: Path) -> None:

@@ -95,9 +95,8 @@ first = TempManager.create_persistent_dir("n", "debug")
 for _ in range(9999): last = TempManager.create_persistent_dir("n", "debug")
 assert len(os.listdir("/proc/self/fd")) < 70
 from common_tasks.temp import lease
-held = lease.holders()
-def key(path): found = os.stat(path); return found.st_dev, found.st_ino
-print(key(first) in held, key(last) in held)
+def held(path): return lease.held_here((os.stat(path).st_dev, os.stat(path).st_ino))
+print(held(first), held(last))
 """
     done = python(code, cwd=project)
     assert done.stdout == "False True\n", done.stderr
