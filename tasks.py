@@ -11,29 +11,30 @@ from invoke.tasks import task
 from common_tasks import ns
 from common_tasks.temp import TempManager, get_cache_temp_dir, get_debug_temp_dir
 
+_PYTHON = f'"{sys.executable}"'
+
 
 @task(help={"slow": "Also run the soak that takes minutes."})
 def test(c: Context, slow: bool = False) -> None:
     """Run the tests, on all cores."""
-    c.run("python -m pytest -n auto" + (" -m 'slow or not slow'" if slow else ""), pty=sys.stdout.isatty())
+    c.run(f"{_PYTHON} -m pytest -n auto" + (" -m 'slow or not slow'" if slow else ""), pty=sys.stdout.isatty())
 
 
 @task
 def lint(c: Context) -> None:
     """Check style, types and the import contract."""
-    c.run("ruff check .")
-    c.run("ruff format --check .")
-    c.run("mypy")
-    c.run("lint-imports")
+    for tool in ("ruff check .", "ruff format --check .", "mypy"):
+        c.run(f"{_PYTHON} -m {tool}")
+    c.run(f'"{Path(sys.executable).with_name("lint-imports")}"')
 
 
 @task
 def demo(c: Context) -> None:
     """Make a few temporary directories, and show them."""
     # What another process made, and ended; what this one makes is in use.
-    c.run(f'"{sys.executable}" "{__file__}"')
+    c.run(f'{_PYTHON} "{__file__}"')
     _fill(get_debug_temp_dir("demo"), 40_000, 3, hours=0)
-    c.run("inv temp-status", pty=sys.stdout.isatty())
+    c.run(f"{_PYTHON} -m invoke temp-status", pty=sys.stdout.isatty())
     print("Next: inv temp-clean --max-age-hours 24 --dry-run")
 
 
