@@ -28,6 +28,19 @@ def lint(c: Context) -> None:
     c.run(f'"{Path(sys.executable).with_name("lint-imports")}"')
 
 
+@task(
+    help={
+        "only": "The one contest to run: scan, remove, sight, artifacts, sweep, start, create or scale.",
+        "rounds": "How often each contestant has its turn.",
+        "big": "Also the trees of 2,000,000 files.",
+    }
+)
+def bench(c: Context, only: str = "", rounds: int = 5, big: bool = False) -> None:
+    """Measure speed and memory beside du, rm, find and others."""
+    words = ["--rounds", str(rounds), *(["--only", only] if only else []), *(["--big"] if big else [])]
+    c.run(f"{_PYTHON} -m tests.benchmarks " + " ".join(words), pty=sys.stdout.isatty())
+
+
 @task
 def demo(c: Context) -> None:
     """Make a few temporary directories, and show them."""
@@ -57,7 +70,7 @@ def _fill(folder: Path, size: int, files: int, hours: float) -> None:
         os.utime(path, (changed, changed))
 
 
-for own in (test, lint, demo):
+for own in (test, lint, bench, demo):
     ns.add_task(own)  # type: ignore[arg-type]  # invoke calls what `task` returns a plain function
 
 

@@ -52,7 +52,7 @@ def test_settings_in_the_readme_work(project: Path) -> None:
 
 
 def test_calls_of_the_table_work(project: Path) -> None:
-    calls = re.findall(r"\| `([a-zA-Z_.]+\(.*?\))`(?:, from here)? \|$", README, re.MULTILINE)
+    calls = re.findall(r"\| `([a-zA-Z_.]+\([^`|]*\))`(?:, from here)? \|$", README, re.MULTILINE)
     assert len(calls) == 8
     code = "from common_tasks.temp import *\n" + "\n".join(calls)
     done = python(code, cwd=project)

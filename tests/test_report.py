@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_status_on_a_terminal_is_coloured_unless_asked_not_to(monkeypatch: pytes
 
 def test_progress_waits_half_a_second_and_only_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(report.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setenv("TERM", "xterm-256color")
     for stream, patience, drawn in ((Terminal(), 0.4, False), (Terminal(), 0.6, True), (io.StringIO(), 9, False)):
         monkeypatch.setattr(sys, "stderr", stream)

@@ -72,6 +72,16 @@ class Entry:
         """Where it stands."""
         return self.folder.joinpath(*self.parts)
 
+    @property
+    def in_category(self) -> bool:
+        """Whether it stands in a category, whose `.keep` counts for it, too."""
+        return self.base is not None and len(self.parts) > 1
+
+    @property
+    def may_be_category(self) -> bool:
+        """Whether it is only for want of entries in it that it is not a category."""
+        return bool(self.base and not self.base.legacy and len(self.parts) == 1 and not layout.parse_name(self.name))
+
 
 Located = tuple[int, Entry]  # an entry, and its folder, open
 
@@ -100,8 +110,12 @@ def take(
             located += [each for each in _list_orphans(stack) if each[1].identity.key not in listed]
         entries = with_usage(located, tick, workers) if measured else located
         stated = with_states(entries)
-    # What is in use in the system's temporary folder is no orphan.
-    return tuple(entry for entry in stated if entry.base or entry.state != "in-use")
+    return tuple(entry for entry in stated if entry.base or not _is_lent(entry))
+
+
+def _is_lent(entry: Entry) -> bool:
+    """Tell whether a directory in the system's temporary folder is in use, by this process too: no orphan."""
+    return entry.state == "in-use" or lease.held_here(entry.identity.key)
 
 
 def _list_base(base: Base, fd: int) -> Iterator[Entry]:
@@ -109,48 +123,48 @@ def _list_base(base: Base, fd: int) -> Iterator[Entry]:
         if name == layout.TRASH:
             for left in _children(fd, name):
                 yield from _entry(base, fd, (name, left), layout.TRASH, "unfinished")
-        if name in layout.FURNITURE:
-            continue
-        below = [] if base.legacy else _children(fd, name)
-        if not _is_category(fd, name, below):
-            yield from _entry(base, fd, (name,), layout.LEGACY)
-            continue
-        state: State = "kept" if layout.KEEP in below else "idle"
-        for child in below:
-            if child != layout.KEEP:
-                category = name if is_stamped_directory(fd, name, child) else layout.LEGACY
-                yield from _entry(base, fd, (name, child), category, state)
+        elif name not in layout.FURNITURE:
+            yield from _list_top(base, fd, name)
 
 
-def _children(fd: int, name: str) -> list[str]:
+def _list_top(base: Base, fd: int, name: str) -> Iterator[Entry]:
+    """List a category's entries; what is no category is an entry itself.
+
+    A category is told from a folder that somebody made by hand by the entries in it.
+    """
+    below = {} if base.legacy or layout.parse_name(name) else _children(fd, name)
+    stamped = {child for child, directory in below.items() if directory and layout.parse_name(child)}
+    if not stamped:
+        pinned = any(directory and _seems_pinned(fd, (name, child)) for child, directory in below.items())
+        yield from _entry(base, fd, (name,), layout.LEGACY, "kept" if pinned else "idle")
+        return
+    state: State = "kept" if layout.KEEP in below else "idle"
+    for child in below:
+        if child != layout.KEEP:
+            yield from _entry(base, fd, (name, child), name if child in stamped else layout.LEGACY, state)
+
+
+def _children(fd: int, name: str) -> dict[str, bool]:
+    """Return what is in the folder `name`, sorted, and whether it is a directory."""
     try:
         below = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=fd)
+        try:
+            os.stat(".", dir_fd=below)  # to list names is not enough
+            with os.scandir(below) as rows:
+                return dict(sorted((row.name, row.is_dir(follow_symlinks=False)) for row in rows))
+        finally:
+            os.close(below)
     except OSError as error:
         # No directory, or none to be read: an entry, whole. A clean looks again before it takes one.
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
-            return []
+            return {}
         raise
-    try:
-        return sorted(os.listdir(below))
-    finally:
-        os.close(below)
 
 
-def _is_category(fd: int, name: str, children: list[str]) -> bool:
-    """Tell a category from a folder that somebody made by hand: there are entries in it."""
-    if layout.parse_name(name):
-        return False
-    return any(is_stamped_directory(fd, name, child) for child in children)
-
-
-def is_stamped_directory(fd: int, folder: str, name: str) -> bool:
-    """Tell whether `name` in `folder`, below the open `fd`, is a directory with an entry's name."""
-    if layout.parse_name(name) is None:
-        return False
-    try:
-        return stat.S_ISDIR(os.lstat(f"{folder}/{name}", dir_fd=fd).st_mode)
-    except OSError:  # vanished meanwhile, or not to be looked into: see _children
-        return False
+def directories(fd: int) -> list[str]:
+    """Return the names of the directories in an open one."""
+    with os.scandir(fd) as rows:
+        return [row.name for row in rows if row.is_dir(follow_symlinks=False)]
 
 
 def _entry(base: Base, fd: int, parts: tuple[str, ...], category: str, state: State = "idle") -> Iterator[Entry]:
@@ -224,7 +238,7 @@ class _Below:
 
 def with_usage(located: Sequence[Located], tick: Tick = no_tick, workers: int = 1) -> list[Located]:
     """Return the entries that still are there with what each takes up; each comes with its open folder."""
-    usages = measure([Top(fd, entry.parts) for fd, entry in located], tick)
+    usages = measure([Top(fd, entry.parts) for fd, entry in located], tick, workers)
     return [(fd, replace(entry, usage=usage)) for (fd, entry), usage in zip(located, usages, strict=True) if usage]
 
 
@@ -240,12 +254,13 @@ def _with_state(fd: int, entry: Entry, users: lease.Users | None) -> Entry:
     if entry.state == "unfinished":
         return replace(entry, reason="left by an interrupted clean")
     if entry.state == "kept":
-        return replace(entry, reason=f"kept: {layout.KEEP} of {entry.parts[0]}")
+        of = entry.parts[0] if entry.in_category else "what is in it"
+        return replace(entry, reason=f"kept: {layout.KEEP} of {of}")
     if not entry.identity.directory:
         return entry
-    if _seems_pinned(fd, entry.parts):
-        return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
     holder = _holder(fd, entry, users)
+    if _seems_pinned(fd, entry.parts) and not (holder and entry.state == "orphaned"):
+        return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
     if holder:
         return replace(entry, state="in-use", reason=holder)
     if entry.state == "orphaned":

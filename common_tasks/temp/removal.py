@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from . import layout, lease
+from . import crew, layout, lease
 from .base import DIRECTORY, NOFOLLOW, open_base
 from .descent import Descent, Mounts
 from .errors import Unremovable
-from .inventory import Entry, Identity, is_pinned, is_stamped_directory
+from .inventory import Entry, Identity, directories, is_pinned
 from .retention import Decision, Plan
 from .seal import seal
-from .usage import Tick, Top, complaint, measure, no_tick, open_parent
+from .usage import ENOUGH_BRANCHES, WORTH_FORKING, Tick, Top, complaint, measure, no_tick, open_parent
 
 _TRIES = 8
+_DEEP = 8  # levels: below that, a branch is not divided
 _SWAPPED = {errno.ENOTDIR, errno.ELOOP}
 
 
@@ -53,12 +54,13 @@ class _Trashed(NamedTuple):
     parts: tuple[str, ...]
 
 
-def carry_out(plan: Plan, tick: Tick = no_tick) -> Outcome:
+def carry_out(plan: Plan, tick: Tick = no_tick, workers: int = 1) -> Outcome:
     """Remove what `plan` says: first all of it out of sight, then off the disk.
 
     Under the exclusive lock each entry has to be what was planned for (the same inode, unchanged at
     its top, not pinned meanwhile), else it stays. A fault on one entry never stops the others: it is
-    in `failed`, with the reason. `tick` is called with the numbers of files deleted.
+    in `failed`, with the reason. `tick` is called with the numbers of files deleted. Up to so many
+    processes, `workers`, share the deleting if it is big enough to repay forking them (see `crew`).
     """
     kept, failed, removed = list(plan.keep), list(plan.fail), []
     trashed: list[_Trashed] = []
@@ -71,7 +73,10 @@ def carry_out(plan: Plan, tick: Tick = no_tick) -> Outcome:
                 kept.append(replace(row, reason=str(stays)))
             except OSError as error:
                 failed.append(replace(row, reason=complaint("", error)))
-        for item in _measured(trashed):
+        trashed = _measured(trashed, workers)
+        if workers > 1:
+            _delete_together(trashed, tick, workers - 1)
+        for item in trashed:
             fault = _delete(item, tick)
             if fault is None:
                 removed.append(item.row)
@@ -220,10 +225,11 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
     try:
         _refuse_mounts(opened)
         with lease.claim(opened) as granted:
-            _refuse_use(opened, granted or force)
+            # What is in the trash has been taken from its users already.
+            _refuse_use(opened, granted or force or entry.state == "unfinished")
             _allow_owner(opened)
             if entry.state != "unfinished":
-                _refuse_news(opened, entry)
+                _refuse_news(parent, opened, entry)
             parts = move()
         lease.drop(lease.key(opened))
         return parts
@@ -247,13 +253,28 @@ def _refuse_use(directory: int, granted: bool) -> None:
         raise _Stays(lease.describe(users.of(lease.key(directory)) if users else ()))
 
 
-def _refuse_news(directory: int, entry: Entry) -> None:
+def _refuse_news(parent: int, directory: int, entry: Entry) -> None:
     """Look again, now that nobody else can come: the clock of a file system may be coarser than a race."""
-    if is_pinned(directory):
+    if is_pinned(directory) or (entry.in_category and is_pinned(parent)):
         raise _Stays(f"kept: {layout.KEEP}")
-    hand_made = entry.base and not entry.base.legacy and len(entry.parts) == 1 and not layout.parse_name(entry.name)
-    if hand_made and any(is_stamped_directory(directory, ".", child) for child in os.listdir(directory)):
-        raise _Stays("a category by now, with entries of its own")
+    if entry.may_be_category:
+        below = directories(directory)
+        if any(layout.parse_name(name) for name in below):
+            raise _Stays("a category by now, with entries of its own")
+        if any(_is_pinned_folder(directory, name) for name in below):
+            raise _Stays(f"kept: {layout.KEEP} of what is in it")
+
+
+def _is_pinned_folder(directory: int, name: str) -> bool:
+    try:
+        return is_pinned(directory, (name,))
+    except PermissionError:
+        opened = _open_directory(directory, name)
+    try:
+        _allow_owner(opened)
+        return is_pinned(opened)
+    finally:
+        os.close(opened)
 
 
 def _refuse_change(parent: int, name: str, planned: Identity) -> None:
@@ -279,10 +300,11 @@ def _refuse_swap(folder: int, parts: tuple[str, ...], parent: int, entry: Entry)
     raise _Stays("changed since it was looked at")
 
 
-def _measured(trashed: list[_Trashed]) -> list[_Trashed]:
+def _measured(trashed: list[_Trashed], workers: int) -> list[_Trashed]:
     """Add the usage of those entries that nobody needed it of before."""
     blank = [number for number, item in enumerate(trashed) if item.row.entry.usage is None]
-    usages = measure([Top(trashed[number].folder, trashed[number].parts) for number in blank])
+    tops = [Top(trashed[number].folder, trashed[number].parts) for number in blank]
+    usages = measure(tops, workers=workers)
     for number, usage in zip(blank, usages, strict=True):
         row = trashed[number].row
         trashed[number] = trashed[number]._replace(row=replace(row, entry=replace(row.entry, usage=usage)))
@@ -299,6 +321,48 @@ def _measured_in_place(folders: _Folders, rows: list[Decision]) -> list[Decision
                 [usage] = measure([Top(folders.open(row.entry), row.entry.parts)])
         measured.append(replace(row, entry=replace(row.entry, usage=usage)))
     return measured
+
+
+def _delete_together(trashed: list[_Trashed], tick: Tick, helpers: int) -> None:
+    """Delete most of it with helpers; what is left, and every fault, is for the caller to meet again."""
+    files = sum(item.row.entry.usage.files for item in trashed if item.row.entry.usage)
+    if files < WORTH_FORKING or not crew.can_fork():
+        return
+    branches = _split([Top(item.folder, item.parts) for item in trashed])
+    pieces = min(len(branches), crew.MOST_PIECES)
+
+    def work(piece: int) -> None:
+        for branch in branches[piece::pieces]:
+            with contextlib.suppress(OSError):
+                parent = open_parent(branch)
+                try:
+                    _delete_tree(parent, branch.parts[-1], tick)
+                finally:
+                    os.close(parent)
+
+    if pieces > 1:
+        crew.divide(pieces, work, min(helpers, pieces - 1))
+
+
+def _split(tops: list[Top]) -> list[Top]:
+    """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
+    branches, level = tops, 0
+    while len(branches) < ENOUGH_BRANCHES and level < _DEEP:
+        below = [branch._replace(parts=(*branch.parts, name)) for branch in branches for name in _directories(branch)]
+        if not below:
+            break
+        branches, level = below, level + 1
+    return branches
+
+
+def _directories(branch: Top) -> list[str]:
+    with contextlib.suppress(OSError):
+        parent = open_parent(Top(branch.folder, (*branch.parts, "")))
+        try:
+            return directories(parent)
+        finally:
+            os.close(parent)
+    return []
 
 
 def _delete(item: _Trashed, tick: Tick) -> str | None:

@@ -49,7 +49,12 @@ def test_rename_that_is_refused_leaves_the_entry_whole(
         real(source, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "rename", refuse)
-    fails_once_then_succeeds(project, os.strerror(number), lambda: (monkeypatch.undo(), os.chdir(project)))
+
+    def undo() -> None:
+        monkeypatch.undo()
+        os.chdir(project)
+
+    fails_once_then_succeeds(project, os.strerror(number), undo)
 
 
 @ROOT

@@ -165,3 +165,20 @@ def test_what_cannot_be_read_is_said(project: Path) -> None:
     (entry / "sub").chmod(0)
     [found] = take(project)
     assert found.reason == "cannot be read in full: x/sub: Permission denied"
+
+
+def test_pinned_folder_in_a_category_outlives_its_neighbours(project: Path) -> None:
+    make_entry(project / f".tmp/debug/demo_{OLD}")
+    pinned = make_entry(project / ".tmp/debug/mine")
+    (pinned / ".keep").touch()
+    for _ in range(3):
+        clean(project, force=True)
+    assert pinned.exists()
+    assert states(project) == {"debug": "kept"}
+
+
+def test_own_working_directory_is_no_orphan_while_the_block_lasts(project: Path) -> None:
+    with temp_working_dir() as folder:
+        assert take(project) == ()
+        assert clean(project).removed == ()
+        assert folder.exists()

@@ -1,4 +1,6 @@
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,13 +63,14 @@ BAD = ["", ".", "..", ".hidden", "a/b", "/abs", "../up", "nul\0", "x" * 300, "é
 
 @pytest.mark.parametrize("bad", BAD)
 def test_bad_names_and_categories_are_refused_and_nothing_is_made(project: Path, bad: str) -> None:
-    for make in (
+    attempts: tuple[Callable[[], Path], ...] = (
         lambda: TempManager.create_persistent_dir(bad),
         lambda: TempManager.create_persistent_dir("good", bad),
         lambda: TempManager.create_persistent_file(bad),
-        lambda: TempManager.auto_cleanup_dir(bad).__enter__(),
-        lambda: TempManager.auto_cleanup_file(bad).__enter__(),
-    ):
+        lambda: contextlib.ExitStack().enter_context(TempManager.auto_cleanup_dir(bad)),
+        lambda: contextlib.ExitStack().enter_context(TempManager.auto_cleanup_file(bad)),
+    )
+    for make in attempts:
         with pytest.raises(ValueError, match=r"^the (name|category)[^\n]*$"):
             make()
     assert not (project / ".tmp").exists()

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -123,7 +124,7 @@ def test_looking_never_makes_others_believe_in_a_use(project: Path) -> None:
 def test_looking_takes_no_lock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python("from common_tasks.temp import *; get_debug_temp_dir(); get_cache_temp_dir()", cwd=project)
     calls: list[int] = []
-    monkeypatch.setattr(lease.fcntl, "flock", lambda fd, how: calls.append(how))
+    monkeypatch.setattr(fcntl, "flock", lambda fd, how: calls.append(how))
     assert len(take(project)) == 2
     assert calls == []
 
@@ -165,7 +166,7 @@ def test_without_locks_it_goes_on_and_says_so_once(
     def no_locks(fd: int, how: int) -> None:
         raise OSError(getattr(errno, missing), "No locks available")
 
-    monkeypatch.setattr(lease.fcntl, "flock", no_locks)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     monkeypatch.setattr(lease, "_said", [])
     with pytest.warns(EngineWarning, match="no locks here") as caught:
         get_debug_temp_dir()

@@ -298,7 +298,8 @@ def test_clean_tells_what_it_could_not_remove(project: Path, monkeypatch: pytest
 
 def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], None]) -> None:
     """Let `act` happen once, just before a lease is taken."""
-    real, done = lease.share, []
+    real = lease.share
+    done: list[str] = []
 
     def share(fd: int) -> lease.Lease | None:
         path = os.readlink(f"/proc/self/fd/{fd}")
@@ -314,7 +315,12 @@ def test_cleaner_between_mkdir_and_lease_makes_another_directory(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[str] = []
-    between(monkeypatch, lambda path: (os.rmdir(path), taken.append(path))[0])
+
+    def take(path: str) -> None:
+        os.rmdir(path)
+        taken.append(path)
+
+    between(monkeypatch, take)
     made = get_debug_temp_dir()
     assert taken
     assert made.is_dir()

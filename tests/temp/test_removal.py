@@ -8,7 +8,7 @@ import pytest
 from common_tasks.temp import TempManager, get_debug_temp_dir, inventory, layout, lease, removal, retention
 
 from ..conftest import As
-from ..helpers import OLD, clean, make_entry, plan, reasons, running, said, states, take, trash_is_empty
+from ..helpers import HOLD_DEBUG, OLD, clean, make_entry, plan, reasons, running, said, states, take, trash_is_empty
 
 
 def test_clean_removes_what_is_planned_and_nothing_else(project: Path) -> None:
@@ -52,7 +52,9 @@ def test_read_only_tree_is_removed(project: Path, mode: int, nobody: As) -> None
     (entry / "sub/below/file").touch()
     for folder in (entry / "sub/below", entry / "sub", entry):
         folder.chmod(mode)
-    assert nobody(lambda: reasons(clean(project).removed)) == {"locked": "of any age"}
+    outcome = nobody(lambda: clean(project))
+    assert reasons(outcome.failed) == {}
+    assert reasons(outcome.removed) == {"locked": "of any age"}
     assert not entry.exists()
     assert trash_is_empty(project)
 
@@ -168,3 +170,21 @@ def test_no_descriptor_is_left_open(project: Path, again: int) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
     clean(project)
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_a_forced_clean_left_is_finished_though_its_user_lives(project: Path) -> None:
+    with running(HOLD_DEBUG, project) as holder:
+        held = Path(said(holder))
+        (project / ".tmp/.trash").mkdir()
+        held.rename(project / ".tmp/.trash/0123456789abcdef")
+        decided = plan(project)
+        assert reasons(removal.carry_out(decided).removed) == reasons(decided.remove)
+        assert trash_is_empty(project)
+
+
+def test_category_that_is_pinned_after_the_plan_stays(project: Path) -> None:
+    entry = make_entry(project / f".tmp/debug/x_{OLD}")
+    decided = plan(project)
+    (project / ".tmp/debug/.keep").touch()
+    assert reasons(removal.carry_out(decided).kept) == {entry.name: "kept: .keep"}
+    assert entry.exists()

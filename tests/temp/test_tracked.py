@@ -1,5 +1,6 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,9 +74,14 @@ def test_one_call_decides(project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         make_entry(project / ".tmp" / f"e{number}")
         make_entry(project / ".temp" / f"e{number}")
     commit(project)
-    calls = []
+    calls: list[object] = []
     real = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *args, **options: (calls.append(args), real(*args, **options))[1])
+
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(subprocess, "run", counted)
     assert set(states(project).values()) == {"tracked"}
     assert len(calls) == 1
 

@@ -1,0 +1,90 @@
+"""Work divided between this process and forked helpers.
+
+Threads would wait for each other at every file: what is done between two system calls is Python. Each
+process takes the next piece of work from one pipe, so none waits while there is some left.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+MOST_PIECES = 256  # a piece is a byte in a pipe, and all of them fit into its buffer
+
+Result = TypeVar("Result")
+
+
+def can_fork() -> bool:
+    """Tell whether helpers may be forked: on Linux, while no other thread could hold a lock meanwhile."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def divide(pieces: int, work: Callable[[int], Result], helpers: int) -> list[Result]:
+    """Return `[work(0), … work(pieces - 1)]`, done by this process and by so many `helpers`.
+
+    At most MOST_PIECES. What `work` returns is pickled on its way. A helper that dies, or in which `work`
+    raises, is no loss: this process does again what that one had taken, so work must bear to be done
+    twice. On any exception here, Ctrl-C included, the helpers end at once.
+    """
+    queue = _filled_pipe(bytes(range(pieces)))
+    crew: list[tuple[int, int]] = []
+    try:
+        for _ in range(helpers):
+            crew.append(_fork(queue, work))
+        results = dict(_take(queue, work))
+        for _, answers in crew:
+            results |= _read(answers)
+    finally:
+        os.close(queue)
+        for pid, answers in crew:
+            os.close(answers)
+            _end(pid)
+    return [results[piece] if piece in results else work(piece) for piece in range(pieces)]
+
+
+def _filled_pipe(content: bytes) -> int:
+    reader, writer = os.pipe()
+    os.write(writer, content)
+    os.close(writer)
+    return reader
+
+
+def _take(queue: int, work: Callable[[int], Result]) -> Iterator[tuple[int, Result]]:
+    while piece := os.read(queue, 1):
+        yield piece[0], work(piece[0])
+
+
+def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return pid, reader
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        answer = pickle.dumps(dict(_take(queue, work)))
+        with open(writer, "wb") as answers:
+            answers.write(answer)
+    finally:
+        os._exit(0)  # nothing of the parent's is to be unwound here
+
+
+def _read(answers: int) -> dict[int, Any]:
+    with open(answers, "rb", closefd=False) as file:
+        answer = file.read()
+    # Cut short, or nothing at all: the helper died.
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):
+        return dict(pickle.loads(answer))  # noqa: S301  (from a process of our own, by a pipe of our own)
+    return {}
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # the program lets the system reap its children
+        os.waitpid(pid, 0)

@@ -1,0 +1,300 @@
+"""`inv bench`: speed, and memory, beside the tools that a user would otherwise type.
+
+Prints a table, and writes the rounds as JSON into a directory in `.tmp/bench`.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from common_tasks.patterns import ARTIFACTS
+from common_tasks.temp import TempManager
+
+from . import trees
+from .contest import BIN, Contest, command, compete, engine_call, installed, timed
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+INV, PYTHON = str(BIN / "inv"), sys.executable
+BARE = "from invoke import task\n\n@task\ndef nothing(c):\n    'Do nothing.'\n"
+SYSTEMD = "{tree}/../tmpfiles.conf"
+
+
+class Bench:
+    """Where trees are made, how many rounds there are, and whether the biggest trees are wanted."""
+
+    def __init__(self, disk: Path, memory: Path | None, rounds: int, big: bool) -> None:
+        self.places = {"disk": disk} | ({"tmpfs": memory} if memory else {})
+        self.rounds = rounds
+        self.big = big
+        self._count = itertools.count()
+
+    def fresh(self, place: str) -> Path:
+        """Return a path for a new tree."""
+        return self.places[place] / f"tree-{next(self._count)}"
+
+
+def scan(bench: Bench) -> Iterator[Contest]:
+    """Size, files and newest change of 80 entries with 200,000 files in 4,000 folders; and of one huge folder."""
+    peers = [("du -s", "du", command("du", "-s", ".tmp")), ("gdu -n", "gdu", command("gdu", "-n", ".tmp"))]
+    shapes: dict[str, Callable[[Path], Path]] = {
+        "200,000 files in 4,000 folders": lambda root: trees.project(root, 80, 50, 50),
+        "500,000 files in one folder": lambda root: trees.project(root, 1, 1, 500_000),
+        "3,000 levels": lambda root: trees.chain(root, 3000),
+    }
+    for place in bench.places:
+        for shape, make in shapes.items():
+            contest = Contest(f"scan {shape}, {place}", 0.90 if "4,000" in shape else None)
+            ours = [
+                ("engine call", timed("", f"entries(workers={CORES})")),
+                ("… one process", timed("", "entries()")),
+            ]
+            others = installed(contest, peers)
+            yield compete(
+                contest,
+                [ours[0], *others, ours[1]],
+                lambda: make(bench.fresh(place)),
+                bench.rounds,
+            )
+
+
+def remove(bench: Bench) -> Iterator[Contest]:
+    """Remove 40 entries with 100,000 files in 2,000 folders."""
+    (bench.places["disk"] / "tmpfiles.conf").write_text("")
+    peers = [
+        ("rm -rf", "rm", command("rm", "-rf", ".tmp/debug")),
+        ("find -delete", "find", command("find", ".tmp/debug", "-delete")),
+        ("tmpreaper", "tmpreaper", command("tmpreaper", "--showdeleted", "0s", "{tree}/.tmp/debug")),
+        ("systemd-tmpfiles", "systemd-tmpfiles", _systemd),
+    ]
+    for place in bench.places:
+        contest = Contest(f"remove 100,000 files, {place}", 0.85)
+        ours = ("engine call", timed("decided = plan()", f"removal.carry_out(decided, workers={CORES})"))
+        one = ("… one process", timed("decided = plan()", "removal.carry_out(decided)"))
+        rmtree = ("shutil.rmtree", timed("import shutil", "shutil.rmtree('.tmp/debug')"))
+        contestants = [ours, *installed(contest, peers), rmtree, one]
+        yield compete(
+            contest,
+            contestants,
+            lambda: trees.project(bench.fresh(place), 40, 50, 50),
+            bench.rounds,
+            fresh=True,
+        )
+
+
+def _systemd(tree: Path) -> float:
+    configuration = tree / "tmpfiles.conf"
+    configuration.write_text(f"d {tree}/.tmp/debug - - - 0\n")
+    started = time.perf_counter()
+    # It reports directories that it may not take; what it took is what counts.
+    subprocess.run(["systemd-tmpfiles", "--clean", configuration], capture_output=True, check=False)
+    return time.perf_counter() - started
+
+
+def out_of_sight(bench: Bench) -> Iterator[Contest]:
+    """`inv temp-clean`, until the entries are gone from sight: 20 entries of 10,000 and of 10 files."""
+
+    def run(tree: Path) -> float:
+        started = time.perf_counter()
+        with subprocess.Popen([INV, "temp-clean"], cwd=tree, stdout=subprocess.DEVNULL) as process:
+            while any((tree / ".tmp/debug").glob("*")):
+                time.sleep(0.001)
+            gone = time.perf_counter() - started
+            process.wait()
+        return gone
+
+    contest = Contest("inv temp-clean until out of sight, 200,000 files against 200", 1.2)
+    place = "tmpfs" if "tmpfs" in bench.places else "disk"
+    for files, who in ((200, "20 entries of 10,000 files"), (1, "20 entries of 10 files")):
+        compete(
+            contest,
+            [(who, run)],
+            lambda: trees.project(bench.fresh(place), 20, 50 if files > 1 else 10, files),
+            bench.rounds,
+            fresh=True,
+        )
+    yield contest
+
+
+def find_artifacts(bench: Bench) -> Iterator[Contest]:
+    """Find artifacts in a source tree of 50,000 folders."""
+    names = [word for text in ARTIFACTS if "/" not in text.strip("/") for word in ("-o", "-name", text.strip("/"))]
+    prunes = [word for name in (".git", "node_modules", ".tmp") for word in ("-o", "-name", name)]
+    find = ["find", ".", "(", *prunes[1:], ")", "-prune", "-o", "(", *names[1:], ")", "-print", "-prune"]
+    setup = "args = project.root, patterns.Patterns(['...']), patterns.Patterns([]), [b.path for b in project.bases]"
+    for place in bench.places:
+        contest = Contest(f"find artifacts in 50,000 folders, {place}", 1.0)
+        ours = [
+            ("engine call", timed(setup, f"artifacts.find(*args, measured=False, workers={CORES})")),
+            ("… one process", timed(setup, "artifacts.find(*args, measured=False)")),
+        ]
+        yield compete(
+            contest,
+            [ours[0], ("find", command(*find)), ours[1]],
+            lambda: trees.sources(bench.fresh(place), 45_000),
+            bench.rounds,
+        )
+
+
+def sweep(bench: Bench) -> Iterator[Contest]:
+    """Sweep artifacts out of a source tree of 5,000 folders, whole processes."""
+    contest = Contest("inv clean of 5,000 folders with 500 artifacts")
+    peers = [("pyclean", "pyclean", command(str(BIN / "pyclean"), ".")), ("git clean -fdX", "git", _git_clean)]
+    place = "tmpfs" if "tmpfs" in bench.places else "disk"
+    yield compete(
+        contest,
+        [("inv clean", command(INV, "clean")), *installed(contest, peers)],
+        lambda: trees.sources(bench.fresh(place), 4500),
+        bench.rounds,
+        fresh=True,
+    )
+
+
+def _git_clean(tree: Path) -> float:
+    (tree / ".gitignore").write_text("__pycache__\n")
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    return command("git", "clean", "-fdXq")(tree)
+
+
+def start(bench: Bench) -> Iterator[Contest]:
+    """What starting costs: whole processes, each beside one that does nothing of ours."""
+    bare = bench.fresh("disk")
+    trees.project(bare, 0, 0, 0)
+    (bare / "tasks.py").write_text(BARE)
+
+    def in_bare(*words: str) -> Callable[[Path], float]:
+        return lambda _: command(*words)(bare)
+
+    def small() -> Path:
+        return trees.project(bench.fresh("disk"), 20, 1, 10)
+
+    pairs = [
+        ("inv --list", 1.10, command(INV, "--list"), in_bare(INV, "--list"), "bare tasks.py"),
+        ("inv temp-status, 20 entries", 1.6, command(INV, "temp-status"), in_bare(INV, "nothing"), "empty inv task"),
+        (
+            "import common_tasks.temp",
+            1.2,
+            command(PYTHON, "-c", "import common_tasks.temp"),
+            command(PYTHON, "-c", "import tempfile, pathlib"),
+            "import tempfile, pathlib",
+        ),
+    ]
+    for name, target, ours, peer, who in pairs:
+        yield compete(Contest(name, target), [("ours", ours), (who, peer)], small, max(bench.rounds, 21))
+
+
+def create(bench: Bench) -> Iterator[Contest]:
+    """Make 2,000 directories."""
+    for place in bench.places:
+        ours = timed("", "for _ in range(2000): TempManager.create_persistent_dir('x', 'debug')")
+        peer = timed("import tempfile", "for _ in range(2000): tempfile.mkdtemp(dir='.')")
+        yield compete(
+            Contest(f"create_persistent_dir, 2,000 times, {place}", 2.0),
+            [("ours", ours), ("tempfile.mkdtemp", peer)],
+            lambda: trees.project(bench.fresh(place), 0, 0, 0),
+            bench.rounds,
+            fresh=True,
+        )
+
+
+PEAK = """
+import resource
+{call}
+# The largest process, in KiB on Linux: this one, or a helper that it waited for.
+print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024)
+"""
+
+
+def scale(bench: Bench) -> Iterator[Contest]:
+    """Time a file, and memory, at 2,000,000 files and at 20,000."""
+    if not bench.big:
+        return
+    place = "tmpfs" if "tmpfs" in bench.places else "disk"
+    sizes = {"2,000,000": (800, 50, 50), "20,000": (8, 50, 50)}
+    each = Contest("scan, time a file at 2,000,000 over 20,000 files", 1.3)
+    gone = Contest("remove, time a file at 2,000,000 over 20,000 files", 1.3)
+    peak = Contest("largest process at 2,000,000 files, MiB, over the 60 it may have", 1.0)
+    for size, shape in sizes.items():
+        tree = trees.project(bench.fresh(place), *shape)
+        files = int(size.replace(",", ""))
+        for _ in range(bench.rounds):
+            each.add(size, timed("", f"entries(workers={CORES})")(tree) / files)
+        if size == "2,000,000":
+            peak.add("scan", engine_call(PEAK.format(call=f"entries(workers={CORES})"))(tree))
+            peak.add("limit", 60.0)
+        removing = engine_call(
+            PEAK.format(
+                call=f"decided = plan()\nstarted = time.perf_counter()\nremoval.carry_out(decided, workers={CORES})"
+            )
+        )
+        started = time.perf_counter()
+        memory = removing(tree)
+        gone.add(size, (time.perf_counter() - started) / files)
+        if size == "2,000,000":
+            peak.add("scan", memory)
+    yield from (each, gone, peak)
+
+
+CONTESTS: dict[str, Callable[[Bench], Iterator[Contest]]] = {
+    "scan": scan,
+    "remove": remove,
+    "sight": out_of_sight,
+    "artifacts": find_artifacts,
+    "sweep": sweep,
+    "start": start,
+    "create": create,
+    "scale": scale,
+}
+
+
+def show(contests: list[Contest]) -> Table:
+    """Draw medians and ratios."""
+    table = Table(title=f"{CORES} cores, Python {sys.version.split()[0]}", title_justify="left")
+    for heading in ("what", "who", "median", "ours / theirs", "target"):
+        table.add_column(heading)
+    for contest in contests:
+        for who, rounds in contest.times.items():
+            first = who == next(iter(contest.times))
+            ratio = "" if first else f"{contest.ratios[who]:.2f}"
+            target = f"≤ {contest.target}" if first and contest.target else ""
+            unit = contest.median(who)
+            text = f"{unit:.3f} s" if unit > 0.01 else f"{unit * 1e6:.2f} µs"
+            table.add_row(contest.name if first else "", f"{who} ({len(rounds)})", text, ratio, target)
+        for who in contest.absent:
+            table.add_row("", who, "absent", "", "")
+        table.add_section()
+    return table
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="inv bench")
+    parser.add_argument("--only", choices=CONTESTS, action="append")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--big", action="store_true")
+    options = parser.parse_args()
+    memory = Path("/dev/shm")  # a tmpfs on Linux; the directory in it is our own
+    with (
+        tempfile.TemporaryDirectory() as disk,
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as tmpfs,
+    ):
+        bench = Bench(Path(disk), Path(tmpfs) if memory.is_dir() else None, options.rounds, options.big)
+        contests = [contest for name in options.only or CONTESTS for contest in CONTESTS[name](bench)]
+    Console(width=120).print(show(contests))
+    path = TempManager.create_persistent_file("bench", ".json", "bench")
+    path.write_text(json.dumps([{**asdict(contest), "ratios": contest.ratios} for contest in contests], indent=1))
+    print(f"Rounds: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Ours and the peers in turn, and what came of it."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Contest:
+    """One thing to do, by whom, and how long each took, in seconds.
+
+    `target`: the ratio to the first peer that we want to stay below. `absent`: peers that this machine
+    does not have.
+    """
+
+    name: str
+    target: float | None = None
+    times: dict[str, list[float]] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+
+    def add(self, who: str, seconds: float) -> None:
+        """Note one round."""
+        self.times.setdefault(who, []).append(seconds)
+
+    def median(self, who: str) -> float:
+        """Return the middle one of a contestant's times."""
+        return statistics.median(self.times[who])
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Our median over each peer's."""
+        ours, *peers = self.times
+        return {peer: self.median(ours) / self.median(peer) for peer in peers}
+
+
+Contestant = Callable[[Path], float]
+
+
+def command(*words: str, **options: object) -> Contestant:
+    """Make a contestant of a whole process that is run in the tree."""
+
+    def run(tree: Path) -> float:
+        filled = [word.replace("{tree}", str(tree)) for word in words]
+        started = time.perf_counter()
+        subprocess.run(filled, cwd=tree, stdout=subprocess.DEVNULL, check=True, **options)  # type: ignore[call-overload]
+        return time.perf_counter() - started
+
+    return run
+
+
+def engine_call(code: str) -> Contestant:
+    """Make a contestant of one expression, timed inside a process of its own."""
+    program = f"""
+import os, sys, time
+from pathlib import Path
+from common_tasks import artifacts, patterns
+from common_tasks.temp import TempManager, inventory, layout, removal, retention
+project = layout.find_project()
+def entries(**options): return inventory.take([project], orphans=False, **options)
+def plan(): return retention.make_plan(entries(measured=False), retention.Policy(), time.time())
+{code}
+"""
+
+    def run(tree: Path) -> float:
+        done = subprocess.run([sys.executable, "-c", program], cwd=tree, capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    return run
+
+
+def timed(setup: str, call: str) -> Contestant:
+    """Make a contestant of an engine call, after a set-up that does not count."""
+    return engine_call(f"{setup}\nstarted = time.perf_counter()\n{call}\nprint(time.perf_counter() - started)")
+
+
+def compete(
+    contest: Contest,
+    contestants: Sequence[tuple[str, Contestant]],
+    tree: Callable[[], Path],
+    rounds: int,
+    *,
+    fresh: bool = False,
+) -> Contest:
+    """Let all have their turn, `rounds` times over: A B A B …; each with a tree of its own where it is used up.
+
+    Trees that are used up are all made before the first is: some file systems are slow to make files
+    soon after many were removed.
+    """
+    needed = rounds * len(contestants) if fresh else 1
+    trees = [tree() for _ in range(needed)]
+    if not fresh:
+        for _, run in contestants:
+            run(trees[0])  # nobody pays for a cold cache
+    for turn in range(rounds):
+        for number, (who, run) in enumerate(contestants):
+            contest.add(who, run(trees[turn * len(contestants) + number if fresh else 0]))
+    for used in trees:
+        shutil.rmtree(used)
+    return contest
+
+
+def installed(contest: Contest, contestants: Sequence[tuple[str, str, Contestant]]) -> list[tuple[str, Contestant]]:
+    """Keep the peers whose program is there, and note the others as absent."""
+    present = []
+    for who, program, run in contestants:
+        if shutil.which(program, path=f"{BIN}{os.pathsep}{os.environ['PATH']}"):
+            present.append((who, run))
+        else:
+            contest.absent.append(who)
+    return present
