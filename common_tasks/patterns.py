@@ -43,12 +43,12 @@ class Patterns:
         self._paths = _regex(anchored)
         self._deepest = max((len(parts) for parts, _ in anchored), default=0)
 
-    def match(self, parts: Sequence[str], *, directory: bool) -> bool:
-        """Tell whether the path made of `parts`, relative to the root, is meant."""
+    def match(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
+        """Tell whether `name`, in the folder `path` relative to the root, is meant."""
         slash = "/" if directory else ""
-        if self._names.fullmatch(parts[-1] + slash):
+        if self._names.fullmatch(name + slash):
             return True
-        return len(parts) <= self._deepest and self._paths.fullmatch("/".join(parts) + slash) is not None
+        return len(path) < self._deepest and self._paths.fullmatch("/".join((*path, name)) + slash) is not None
 
 
 def _parts(text: str) -> list[str]:

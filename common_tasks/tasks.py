@@ -1,6 +1,7 @@
 """The invoke tasks, `ns` and its configuration: each task parses, calls, renders and exits."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ def temp_status(c: Context, json: bool = False) -> None:
     with _refusals():
         project = layout.find_project()
         with report.watch("Looking") as tick:
-            entries = inventory.take([project], tick=tick)
+            entries = inventory.take([project], tick=tick, workers=_workers())
         report.show_status(project.root, entries, time.time(), as_json=json)
 
 
@@ -72,7 +73,7 @@ def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: 
 
     # What goes whatever its age need not be measured first: that can wait until it is out of sight.
     with report.watch("Looking") as tick:
-        entries = inventory.take([project], measured=dry_run or max_age is not None, tick=tick)
+        entries = inventory.take([project], measured=dry_run or max_age is not None, tick=tick, workers=_workers())
     return retention.make_plan(entries, retention.Policy(max_age, force), time.time())
 
 
@@ -82,9 +83,15 @@ def _plan_artifacts(project: "Project", patterns: Patterns, keep: Patterns, forc
 
     bases = [base.path for base in project.bases]
     with report.watch("Looking") as tick:
-        found = artifacts.find(project.root, patterns, keep, bases, measured=dry_run, tick=tick)
+        found = artifacts.find(project.root, patterns, keep, bases, measured=dry_run, tick=tick, workers=_workers())
     policy = retention.Policy(force=force, because="left by a build or a test")
     return retention.make_plan(found, policy, time.time())
+
+
+def _workers() -> int:
+    """Return how many processes may share the work: one a core of ours, four at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return min(4, cores)
 
 
 def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> None:
@@ -96,7 +103,7 @@ def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> N
         outcome = removal.Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
     else:
         with report.watch("Removing") as tick:
-            outcome = removal.carry_out(plan, tick=tick)
+            outcome = removal.carry_out(plan, tick=tick, workers=_workers())
     report.show_outcome(project.root, outcome, time.time(), dry_run=dry_run, as_json=as_json)
     if outcome.failed:
         raise Exit(code=1)

@@ -44,9 +44,9 @@ def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
     search = artifacts._Search(project, Patterns(["..."]), Patterns([]), [])
     fd = os.open(project, os.O_RDONLY)
-    search.run(fd)
+    found = search.run(fd, 1)
     os.close(fd)
-    assert ["/".join(entry.parts) for entry in search.found] == ["pkg/__pycache__"]
+    assert [artifact.parts for artifact in found] == [("pkg", "__pycache__")]
 
 
 def test_dry_run_lists_exactly_what_a_run_removes(project: Path) -> None:

@@ -112,24 +112,27 @@ def real_path(fd: int) -> str:
 
 
 class Mounts:
-    """What is mounted where, at one moment; nothing where the kernel has no such table.
+    """What is mounted where, at one moment and for open folders; nothing where the kernel has no such table.
 
     A bind mount has the device number of its surroundings: only this table tells it.
     """
 
     def __init__(self) -> None:
         self._points = [point for point in _mount_points() if point != "/"]
-        self._folders: dict[str, list[str]] = {}
+        self._folders: dict[int, tuple[str, list[str]]] = {}
 
     def inside(self, folder: int, parts: tuple[str, ...] = ()) -> str | None:
         """Return what is mounted on, or first inside, what stands at `parts` in the open `folder`."""
         if not self._points:
             return None
-        top = real_path(folder)
-        if top not in self._folders:  # most often there are none, and then that is all there is to do
-            self._folders[top] = [point for point in self._points if f"{point}/".startswith(f"{top}/")]
+        if folder not in self._folders:
+            top = real_path(folder)
+            self._folders[folder] = top, [point for point in self._points if f"{point}/".startswith(f"{top}/")]
+        top, points = self._folders[folder]
+        if not points:  # most often there are none, and then that is all there is to do
+            return None
         path = "/".join((top, *parts)) + "/"
-        return next((point for point in self._folders[top] if f"{point}/".startswith(path)), None)
+        return next((point for point in points if f"{point}/".startswith(path)), None)
 
 
 def _mount_points() -> list[str]:

@@ -242,13 +242,14 @@ def with_usage(located: Sequence[Located], tick: Tick = no_tick, workers: int = 
     return [(fd, replace(entry, usage=usage)) for (fd, entry), usage in zip(located, usages, strict=True) if usage]
 
 
-def with_states(located: Iterable[Located]) -> list[Entry]:
+def with_states(located: Sequence[Located]) -> list[Entry]:
     """Return entries with what bears on their removal; each comes with its open folder."""
     users, mounts = lease.look(), Mounts()
-    return [_with_obstacle(fd, _with_state(fd, entry, users), mounts) for fd, entry in located]
+    tops = {fd: real_path(fd) for fd, _ in located} if users else {}
+    return [_with_obstacle(fd, _with_state(fd, entry, users, tops.get(fd, "")), mounts) for fd, entry in located]
 
 
-def _with_state(fd: int, entry: Entry, users: lease.Users | None) -> Entry:
+def _with_state(fd: int, entry: Entry, users: lease.Users | None, top: str) -> Entry:
     if entry.state == "tracked":
         return replace(entry, reason="tracked by git")
     if entry.state == "unfinished":
@@ -258,7 +259,7 @@ def _with_state(fd: int, entry: Entry, users: lease.Users | None) -> Entry:
         return replace(entry, reason=f"kept: {layout.KEEP} of {of}")
     if not entry.identity.directory:
         return entry
-    holder = _holder(fd, entry, users)
+    holder = _holder(fd, entry, users, top)
     if _seems_pinned(fd, entry.parts) and not (holder and entry.state == "orphaned"):
         return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
     if holder:
@@ -293,11 +294,10 @@ def is_pinned(fd: int, parts: tuple[str, ...] = ()) -> bool:
     return True
 
 
-def _holder(fd: int, entry: Entry, users: lease.Users | None) -> str | None:
+def _holder(fd: int, entry: Entry, users: lease.Users | None, top: str) -> str | None:
     if users is None:
         return _probe(fd, entry)
-    path = "/".join((real_path(fd), *entry.parts))
-    pids = users.of(entry.identity.key, path)
+    pids = users.of(entry.identity.key, "/".join((top, *entry.parts)))
     return lease.describe(pids) if pids else None
 
 

@@ -9,6 +9,7 @@ Pure, but for looking upward for the root. On disk::
 import os
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,10 +58,14 @@ def find_root(start: Path) -> Path:
     That is one with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` that uses invoke;
     `start` itself where there is none.
     """
-    folder = os.fspath(start)
+    return Path(_find_root(os.fspath(start)))
+
+
+def _find_root(start: str) -> str:
+    folder = start
     while True:
-        if any(os.path.lexists(os.path.join(folder, marker)) for marker in _MARKERS) or _has_tasks(folder):
-            return Path(folder)
+        if any(os.path.lexists(f"{folder}/{marker}") for marker in _MARKERS) or _has_tasks(folder):
+            return folder
         parent = os.path.dirname(folder)
         if parent == folder:
             return start
@@ -83,14 +88,18 @@ def find_project(start: Path | None = None) -> Project:
     `COMMON_TASKS_TMP`, unless unset or empty, takes the place of `<root>/.tmp`; relative, it is
     relative to the root.
     """
-    root = find_root(Path(os.getcwd()) if start is None else start)
-    elsewhere = os.environ.get(VARIABLE)
-    written = Base(root / ".tmp")
+    root = _find_root(os.getcwd() if start is None else os.fspath(start))
+    return _project_at(root, os.environ.get(VARIABLE) or "")
+
+
+@lru_cache(maxsize=64)
+def _project_at(root: str, elsewhere: str) -> Project:
+    written = Base(Path(root, ".tmp"))
     if elsewhere:
-        path = Path(os.path.normpath(root / elsewhere))
+        path = Path(os.path.normpath(os.path.join(root, elsewhere)))
         written = Base(path, needs_tag=path != written.path)
-    legacy = Base(root / ".temp", legacy=True)
-    return Project(root, (written,) if written.path == legacy.path else (written, legacy))
+    legacy = Base(Path(root, ".temp"), legacy=True)
+    return Project(Path(root), (written,) if written.path == legacy.path else (written, legacy))
 
 
 def check_name(name: str, what: str, folder: Path) -> None:
@@ -99,6 +108,11 @@ def check_name(name: str, what: str, folder: Path) -> None:
     Refused: nothing at all, a leading dot, a path separator, NUL, text that is no file name, and
     more bytes than the file system of the existing `folder` takes once the time is appended.
     """
+    _check_name(name, what, _name_limit(folder) - _STAMP_ROOM)
+
+
+@lru_cache(maxsize=256)
+def _check_name(name: str, what: str, room: int) -> None:
     check_part(name, what)
     if not name:
         raise InvalidName(f"{what} is empty: give it at least one character")
@@ -108,9 +122,13 @@ def check_name(name: str, what: str, folder: Path) -> None:
         size = len(os.fsencode(name))
     except UnicodeEncodeError:
         raise InvalidName(f"{what} {name!r} cannot be written as a file name") from None
-    room = name_limit(folder) - _STAMP_ROOM
     if size > room:
         raise InvalidName(f"{what} {name[:20]!r}… is {size} bytes long: at most {room} fit here")
+
+
+@lru_cache(maxsize=64)
+def _name_limit(folder: Path) -> int:
+    return os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
 
 
 def check_category(category: str, folder: Path) -> None:
@@ -131,11 +149,6 @@ def check_part(text: str, what: str) -> None:
         raise InvalidName(f"{what} {text!r} holds a path separator: give a plain name")
     if "\0" in text:
         raise InvalidName(f"{what} {text!r} holds a NUL character: give a plain name")
-
-
-def name_limit(folder: Path) -> int:
-    """Return how many bytes a file name in the existing `folder` may have."""
-    return os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
 
 
 def entry_name(name: str, unix: int, number: int = 1) -> str:

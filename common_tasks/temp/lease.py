@@ -38,11 +38,10 @@ Key = tuple[int, int]
 
 
 class Lease(NamedTuple):
-    """A shared lock on one directory, held by the process `pid` through `fd`."""
+    """A shared lock on one directory, held through the descriptor `fd`."""
 
     key: Key
     fd: int
-    pid: int
 
     def release(self) -> None:
         """Close the descriptor, which gives the lock back; in a forked child it stays the parent's.
@@ -88,7 +87,7 @@ def share(fd: int) -> Lease | None:
     if not _lock(fd, "LOCK_SH"):
         os.close(fd)
         return None
-    return Lease(key(fd), fd, os.getpid())
+    return Lease(key(fd), fd)
 
 
 def hold(lease: Lease) -> None:
@@ -112,23 +111,14 @@ def _descriptors() -> int:
 
 
 @contextlib.contextmanager
-def released_after(lease: Lease) -> Iterator[None]:
-    """Give a lease back when the block ends."""
-    try:
-        yield
-    finally:
-        lease.release()
-
-
-@contextlib.contextmanager
 def held_for_block(lease: Lease) -> Iterator[None]:
     """Keep a lease until the block ends."""
     _blocks[lease.key] = lease
     try:
-        with released_after(lease):
-            yield
+        yield
     finally:
         _blocks.pop(lease.key, None)
+        lease.release()
 
 
 def held_here(identity: Key) -> bool:

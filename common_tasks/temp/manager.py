@@ -180,28 +180,59 @@ def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> I
         yield folders
 
 
+class _Category:
+    """An open category, in use by this process: a cleaner that takes it for a hand-made folder passes it by.
+
+    It closes with the last reference, so no thread makes a directory in what another has closed.
+    """
+
+    def __init__(self, held: lease.Lease) -> None:
+        self.key = held.key
+        self.fd = held.fd
+        self._held = held
+
+    def __del__(self) -> None:
+        self._held.release()
+
+
+_categories: dict[str, _Category] = {}
+_MOST_CATEGORIES = 16
+
+
 def _create(base: layout.Base, category: str, name: str) -> Path:
     """Make an entry, put it to use, and see that it still stands where it was made."""
-    folder = os.path.join(base.path, category)
-    fd = make_base(base)
-    try:
-        for _ in range(_TRIES):
-            # Whoever takes the category for somebody's hand-made folder, and removes it whole, waits.
-            parent = _share_category(fd, category, folder)
-            if parent is None:
-                time.sleep(0.001)
-                continue
-            with lease.released_after(parent):
-                made = _make_numbered(parent.fd, folder, name, int(time.time()))
-                if made and _put_to_use(parent.fd, made, folder):
-                    return Path(folder, made)
-    finally:
-        os.close(fd)
+    folder = f"{base.path}/{category}"
+    for _ in range(_TRIES):
+        parent = _open_category(base, category, folder)
+        if parent is None:
+            time.sleep(0.001)
+            continue
+        made = _make_numbered(parent.fd, folder, name, int(time.time()))
+        if made and _put_to_use(parent.fd, made, folder):
+            return Path(f"{folder}/{made}")
     raise FileExistsError(f"{folder!r}: its directories are removed as fast as they are made")
 
 
+def _open_category(base: layout.Base, category: str, folder: str) -> _Category | None:
+    """Return a category, made if need be; None where a cleaner is at it."""
+    known = _categories.get(folder)
+    if known and _stands(folder, known.key):
+        return known
+    _categories.pop(folder, None)
+    fd = make_base(base)
+    try:
+        held = _share_category(fd, category, folder)
+    finally:
+        os.close(fd)
+    if held is None:
+        return None
+    opened = _Category(held)
+    if len(_categories) < _MOST_CATEGORIES:
+        _categories[folder] = opened
+    return opened
+
+
 def _share_category(base: int, category: str, folder: str) -> lease.Lease | None:
-    """Open a category, made if need be; None where a cleaner is at it."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(category, dir_fd=base)
     try:
@@ -215,7 +246,7 @@ def _share_category(base: int, category: str, folder: str) -> lease.Lease | None
 def _make_numbered(parent: int, folder: str, name: str, unix: int) -> str | None:
     """Make the first free `<name>_<unix>`, `…-2`, … ; None where the category itself is gone."""
     stem = layout.entry_name(name, unix)
-    label = os.path.join(folder, stem)
+    label = f"{folder}/{stem}"
     if label not in _last_number:
         _last_number.clear()  # another second, or another name: both begin anew at little cost
     number = _last_number.get(label, 0)
@@ -243,7 +274,7 @@ def _put_to_use(parent: int, name: str, folder: str) -> bool:
     held = lease.share(fd)
     if held is None:
         return False
-    if not _stands(os.path.join(folder, name), held.key):
+    if not _stands(f"{folder}/{name}", held.key):
         held.release()
         return False
     lease.hold(held)
@@ -260,7 +291,7 @@ def _stands(path: str, identity: lease.Key) -> bool:
 
 def _find_cache(base: layout.Base, name: str) -> Path | None:
     """Put the newest cache of that name to use; None where there is none, or a cleaner is at it."""
-    folder = os.path.join(base.path, "cache")
+    folder = f"{base.path}/cache"
     try:
         parent = os.open(folder, DIRECTORY | NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):  # the latter is told when one is made

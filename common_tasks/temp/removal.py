@@ -109,7 +109,7 @@ def discard(folder: Path, name: str, inode: int, maker: int) -> None:
 
 
 def _discard(parent: int, name: str, inode: int) -> None:
-    _refuse_mounts(parent, name)
+    _refuse_mounts(Mounts(), parent, (name,))
     trash = seal(layout.TRASH, inode)
     os.rename(name, trash, src_dir_fd=parent, dst_dir_fd=parent)
     fault = _delete_tree(parent, trash, no_tick)
@@ -121,6 +121,7 @@ class _Folders:
     """The folders that entries stand in, each opened once, as strictly as for looking."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.mounts = Mounts()
         self._stack = stack
         self._open: dict[Path, int] = {}
         self._bases: list[int] = []
@@ -223,7 +224,7 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
         before = os.lstat(name, dir_fd=parent)
         opened = _open_directory(parent, name)
     try:
-        _refuse_mounts(opened)
+        _refuse_mounts(folders.mounts, folder, entry.parts)
         with lease.claim(opened) as granted:
             # What is in the trash has been taken from its users already.
             _refuse_use(opened, granted or force or entry.state == "unfinished")
@@ -240,9 +241,9 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
         os.close(opened)
 
 
-def _refuse_mounts(folder: int, *parts: str) -> None:
+def _refuse_mounts(mounts: Mounts, folder: int, parts: tuple[str, ...]) -> None:
     """Raise OSError (EBUSY) where something is mounted on or inside what is about to go."""
-    inside = Mounts().inside(folder, parts)
+    inside = mounts.inside(folder, parts)
     if inside:
         raise OSError(errno.EBUSY, "a mount point is inside", inside)
 

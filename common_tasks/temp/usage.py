@@ -17,7 +17,7 @@ from .descent import Descent
 
 Tick = Callable[[int], None]
 BLOCK = 512
-WORTH_FORKING = 5000  # files: some 20 ms of looking, several times what a fork takes
+WORTH_FORKING = 2000  # files: some 20 ms of looking, several times what a fork takes
 ENOUGH_BRANCHES = 48  # to be shared out evenly
 _DEEP = 8  # levels: below that, a branch is walked, not divided
 _TICK = 1000

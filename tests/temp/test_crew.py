@@ -1,0 +1,183 @@
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common_tasks import artifacts
+from common_tasks.patterns import Patterns
+from common_tasks.temp import crew, inventory, layout, removal, retention, usage
+
+from ..helpers import OLD, make_entry, python, take, trash_is_empty
+from .test_usage import TREES, build
+
+
+@pytest.mark.parametrize("helpers", [0, 1, 3])
+@pytest.mark.parametrize("pieces", [0, 1, 2, 256])
+def test_work_is_done_once_each_and_answered_in_order(pieces: int, helpers: int) -> None:
+    assert crew.divide(pieces, lambda piece: piece * piece, helpers) == [piece * piece for piece in range(pieces)]
+
+
+def test_helpers_really_help() -> None:
+    def slow(_: int) -> int:
+        time.sleep(0.02)
+        return os.getpid()
+
+    workers = crew.divide(20, slow, 2)
+    assert len(set(workers)) == 3
+    assert os.getpid() in workers
+
+
+@pytest.mark.parametrize("end", ["kill", "raise", "exit", "garbage"])
+def test_work_of_a_helper_that_dies_is_done_again(end: str) -> None:
+    parent = os.getpid()
+
+    def work(piece: int) -> int:
+        time.sleep(0.002)
+        if os.getpid() != parent and piece > 4:
+            if end == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if end == "exit":
+                os._exit(3)
+            if end == "raise":
+                raise RuntimeError
+        return piece
+
+    assert crew.divide(50, work, 2) == list(range(50))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_exception_here_ends_the_helpers() -> None:
+    parent = os.getpid()
+
+    def work(piece: int) -> None:
+        if os.getpid() == parent:
+            raise KeyboardInterrupt
+        time.sleep(30)
+
+    before = sorted(os.listdir("/proc/self/fd"))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        crew.divide(4, work, 2)
+    assert time.monotonic() - started < 5
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_nothing_is_forked_beside_another_thread() -> None:
+    done = python("""
+import threading
+from common_tasks.temp import crew
+print(crew.can_fork())
+gate = threading.Event()
+threading.Thread(target=gate.wait).start()
+print(crew.can_fork())
+gate.set()
+""")
+    assert done.stdout == "True\nFalse\n"
+    assert threading.active_count() > 0
+
+
+def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process fork though the test runner has threads, and let small trees be worth it."""
+    monkeypatch.setattr(crew, "can_fork", lambda: True)
+    for module in (usage, removal):
+        monkeypatch.setattr(module, "WORTH_FORKING", 1)
+
+
+def test_small_trees_start_no_helper(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "can_fork", lambda: True)
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("forked"))
+    for number in range(20):
+        make_entry(project / f".tmp/debug/e{number}_{OLD}")
+    found = take(project, workers=4)
+    removal.carry_out(retention.make_plan(found, retention.Policy(), 0), workers=4)
+    assert take(project) == ()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(TREES, min_size=1, max_size=6), st.booleans())
+def test_scan_with_helpers_gives_the_same_answer(trees: list[object], linked: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        without_threads(monkeypatch)
+        for number, tree in enumerate(trees):
+            build(Path(folder, str(number)), tree)
+        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+        if linked and files:
+            os.link(files[0], Path(folder, "linked"))
+        fd = os.open(folder, os.O_RDONLY)
+        tops = [usage.Top(fd, (name,)) for name in sorted(os.listdir(fd))]
+        assert usage.measure(tops, workers=3) == usage.measure(tops)
+        os.close(fd)
+
+
+def test_removal_with_helpers_removes_the_same(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_threads(monkeypatch)
+    for shape in ("one/two/three", "a", "b/c"):
+        for number in range(5):
+            make_entry(project / f".tmp/debug/e{number}_{OLD}" / shape)
+    (project / f".tmp/debug/e0_{OLD}/b").chmod(0o555)
+    (project / f".tmp/debug/e0_{OLD}/link").symlink_to(project)
+    decided = retention.make_plan(take(project), retention.Policy(), 0)
+    outcome = removal.carry_out(decided, workers=3)
+    assert len(outcome.removed) == 5
+    assert trash_is_empty(project)
+    assert (project / "pyproject.toml").exists()
+
+
+def test_one_great_entry_is_shared_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_threads(monkeypatch)
+    pieces: list[int] = []
+    real = crew.divide
+
+    def divide(number: int, *rest: object) -> list[object]:
+        pieces.append(number)
+        return real(number, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(crew, "divide", divide)
+    for number in range(60):
+        make_entry(project / f".tmp/great/d{number}")
+    found = inventory.take([layout.find_project()], workers=2)
+    removal.carry_out(retention.make_plan(found, retention.Policy(), 0), workers=2)
+    assert min(pieces) > 40
+    assert take(project) == ()
+
+
+def test_artifacts_are_found_by_helpers_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "can_fork", lambda: True)
+    for number in range(400):
+        (project / f"src/p{number % 20}/m{number}/__pycache__").mkdir(parents=True)
+    arguments = project, Patterns(["..."]), Patterns([]), [project / ".tmp"]
+    found = artifacts.find(*arguments, workers=3)
+    assert len(found) == 400
+    assert found == artifacts.find(*arguments)
+
+
+def test_ctrl_c_ends_helpers_too(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(60):
+        make_entry(project / f".tmp/debug/e{number}_{OLD}", files=100, content=b"")
+    slow = "import os, time\nfrom common_tasks.temp import usage\n"
+    slow += "real = usage.Tally.read\n"
+    slow += "def read(*args): time.sleep(0.2); return real(*args)\nusage.Tally.read = read\n"
+    code = slow + "from common_tasks.temp import inventory, layout\nusage.WORTH_FORKING = 1\nprint(flush=True)\n"
+    code += "inventory.take([layout.find_project()], workers=3)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as p:
+        assert p.stdout
+        p.stdout.readline()
+        helpers: list[str] = []
+        while len(helpers) < 2:
+            helpers = Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+        p.send_signal(signal.SIGINT)
+        p.wait(5)
+    assert not any(Path(f"/proc/{helper}").exists() for helper in helpers)
