@@ -65,7 +65,8 @@ from common_tasks import artifacts, patterns
 from common_tasks.temp import TempManager, inventory, layout, removal, retention
 project = layout.find_project()
 def entries(**options): return inventory.take([project], orphans=False, **options)
-def plan(): return retention.make_plan(entries(measured=False), retention.Policy(), time.time())
+def plan(measured=False):
+    return retention.make_plan(entries(measured=measured, workers=2), retention.Policy(), time.time())
 {code}
 """
 
