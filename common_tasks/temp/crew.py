@@ -6,7 +6,6 @@ process takes the next piece of work from one pipe, so none waits while there is
 
 import contextlib
 import os
-import pickle
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -31,6 +30,8 @@ def divide(pieces: int, work: Callable[[int], Result], helpers: int) -> list[Res
     raises, is no loss: this process does again what that one had taken, so work must bear to be done
     twice. On any exception here, Ctrl-C included, the helpers end at once.
     """
+    if helpers < 1 or pieces < 2:
+        return [work(piece) for piece in range(pieces)]
     queue = _filled_pipe(bytes(range(pieces)))
     crew: list[tuple[int, int]] = []
     try:
@@ -65,6 +66,8 @@ def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
     if pid:
         os.close(writer)
         return pid, reader
+    import pickle
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         answer = pickle.dumps(dict(_take(queue, work)))
@@ -75,6 +78,8 @@ def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
 
 
 def _read(answers: int) -> dict[int, Any]:
+    import pickle
+
     with open(answers, "rb", closefd=False) as file:
         answer = file.read()
     # Cut short, or nothing at all: the helper died.

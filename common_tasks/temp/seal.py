@@ -5,7 +5,6 @@ directory's own inode number. So a directory that we made is known again without
 a copy or a look-alike is not taken for one, and renaming a directory takes it out of our hands.
 """
 
-import hashlib
 import os
 import re
 
@@ -35,5 +34,7 @@ def unseal(sealed: str, inode: int) -> str | None:
 
 
 def _digest(name: str, nonce: str, inode: int) -> str:
+    import hashlib  # loads OpenSSL: only those who meet a sealed name pay for that
+
     text = os.fsencode(f"{nonce}/{inode}/{name}")
     return hashlib.blake2s(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()

@@ -290,7 +290,11 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as tmpfs,
     ):
         bench = Bench(Path(disk), Path(tmpfs) if memory.is_dir() else None, options.rounds, options.big)
-        contests = [contest for name in options.only or CONTESTS for contest in CONTESTS[name](bench)]
+        contests = []
+        for name in options.only or CONTESTS:
+            for contest in CONTESTS[name](bench):
+                print(contest.name, {who: round(ratio, 2) for who, ratio in contest.ratios.items()}, flush=True)
+                contests.append(contest)
     Console(width=120).print(show(contests))
     path = TempManager.create_persistent_file("bench", ".json", "bench")
     path.write_text(json.dumps([{**asdict(contest), "ratios": contest.ratios} for contest in contests], indent=1))

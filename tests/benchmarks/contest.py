@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+# As for a user: what was compiled once is not compiled again at every start.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass
@@ -44,13 +46,13 @@ class Contest:
 Contestant = Callable[[Path], float]
 
 
-def command(*words: str, **options: object) -> Contestant:
+def command(*words: str) -> Contestant:
     """Make a contestant of a whole process that is run in the tree."""
 
     def run(tree: Path) -> float:
         filled = [word.replace("{tree}", str(tree)) for word in words]
         started = time.perf_counter()
-        subprocess.run(filled, cwd=tree, stdout=subprocess.DEVNULL, check=True, **options)  # type: ignore[call-overload]
+        subprocess.run(filled, cwd=tree, env=_ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - started
 
     return run
@@ -104,7 +106,7 @@ def compete(
         for number, (who, run) in enumerate(contestants):
             contest.add(who, run(trees[turn * len(contestants) + number if fresh else 0]))
     for used in trees:
-        shutil.rmtree(used)
+        subprocess.run(["rm", "-rf", used], check=True)  # shutil.rmtree is no match for 3,000 levels
     return contest
 
 
