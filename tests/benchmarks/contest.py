@@ -17,7 +17,7 @@ _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PY
 
 @dataclass
 class Contest:
-    """One thing to do, by whom, and how long each took, in seconds.
+    """One thing to do, by whom, and how long each took in seconds, or how much in another `unit`.
 
     `target`: the ratio to the first peer that we want to stay below. `absent`: peers that this machine
     does not have.
@@ -27,6 +27,7 @@ class Contest:
     target: float | None = None
     times: dict[str, list[float]] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
+    unit: str = "s"
 
     def add(self, who: str, seconds: float) -> None:
         """Note one round."""
@@ -92,22 +93,24 @@ def compete(
     *,
     fresh: bool = False,
 ) -> Contest:
-    """Let all have their turn, `rounds` times over: A B A B …; each with a tree of its own where it is used up.
-
-    Trees that are used up are all made before the first is: some file systems are slow to make files
-    soon after many were removed.
-    """
-    needed = rounds * len(contestants) if fresh else 1
-    trees = [tree() for _ in range(needed)]
+    """Let all have their turn, `rounds` times over: A B A B …; each with a tree of its own where it is used up."""
+    trees = [] if fresh else [tree()]
     if not fresh:
         for _, run in contestants:
             run(trees[0])  # nobody pays for a cold cache
-    for turn in range(rounds):
-        for number, (who, run) in enumerate(contestants):
-            contest.add(who, run(trees[turn * len(contestants) + number if fresh else 0]))
+    for _ in range(rounds):
+        turn = [tree() for _ in contestants] if fresh else trees * len(contestants)
+        for (who, run), where in zip(contestants, turn, strict=True):
+            contest.add(who, run(where))
+        for used in turn if fresh else ():
+            _remove(used)
     for used in trees:
-        subprocess.run(["rm", "-rf", used], check=True)  # shutil.rmtree is no match for 3,000 levels
+        _remove(used)
     return contest
+
+
+def _remove(tree: Path) -> None:
+    subprocess.run(["rm", "-rf", tree], check=True)  # shutil.rmtree is no match for 3,000 levels
 
 
 def installed(contest: Contest, contestants: Sequence[tuple[str, str, Contestant]]) -> list[tuple[str, Contestant]]:
