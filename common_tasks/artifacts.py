@@ -1,7 +1,6 @@
 """Finds the build and test left-overs that `clean` sweeps out of a project's tree."""
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 from .patterns import Patterns
 from .temp import crew, layout
+from .temp._os import os
 from .temp.base import DIRECTORY, is_tagged
 from .temp.descent import Descent
 from .temp.inventory import Entry, Identity, State, with_states, with_usage

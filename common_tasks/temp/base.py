@@ -6,10 +6,10 @@ tools pass such a folder over. Its second line tells our folders from other tool
 
 import contextlib
 import errno
-import os
 import stat
 import time
 
+from ._os import os
 from .errors import BaseRefused
 from .layout import GITIGNORE, TAG, Base
 

@@ -7,10 +7,10 @@ again by its `..`, and believed only if it is the same directory.
 """
 
 import errno
-import os
 import re
 from typing import NamedTuple
 
+from ._os import os
 from .base import DIRECTORY, NOFOLLOW
 
 _MOST_OPEN = 24
@@ -104,6 +104,12 @@ class Descent:
             return fd
         os.close(fd)
         raise OSError(errno.ESTALE, "moved while it was being walked")
+
+
+def directories(fd: int) -> list[str]:
+    """Return the names of the directories in an open one."""
+    with os.scandir(fd) as rows:
+        return [row.name for row in rows if row.is_dir(follow_symlinks=False)]
 
 
 def real_path(fd: int) -> str:

@@ -5,7 +5,6 @@ Looking takes no lock and changes nothing on disk.
 
 import contextlib
 import errno
-import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import layout, lease
+from ._os import os
 from .base import DIRECTORY, NOFOLLOW, open_base
 from .descent import Mounts, real_path
 from .layout import Base, Project
@@ -159,12 +159,6 @@ def _children(fd: int, name: str) -> dict[str, bool]:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
             return {}
         raise
-
-
-def directories(fd: int) -> list[str]:
-    """Return the names of the directories in an open one."""
-    with os.scandir(fd) as rows:
-        return [row.name for row in rows if row.is_dir(follow_symlinks=False)]
 
 
 def _entry(base: Base, fd: int, parts: tuple[str, ...], category: str, state: State = "idle") -> Iterator[Entry]:

@@ -6,13 +6,13 @@ Pure, but for looking upward for the root. On disk::
     <root>/.temp/...                          legacy: shown and cleaned, never written
 """
 
-import os
 import re
 import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ._os import os
 from .errors import InvalidAge, InvalidName
 
 VARIABLE = "COMMON_TASKS_TMP"

@@ -10,13 +10,13 @@ program started with `subprocess` inherits nothing: the directory is in use as l
 
 import contextlib
 import errno
-import os
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ._os import os
 from .errors import EngineWarning
 
 try:

@@ -2,13 +2,13 @@
 
 import contextlib
 import errno
-import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import layout, lease
+from ._os import os
 from .base import DIRECTORY, NOFOLLOW, make_base
 from .errors import BaseRefused, EngineWarning
 

@@ -1,4 +1,4 @@
-"""The only code that deletes.
+"""Carries a plan out: with `sweep`, the only code that deletes.
 
 An entry is first renamed out of sight, into `.trash/` of its base or, outside the bases, to a sealed
 name beside it; then it is deleted there. So it is whole or gone whenever the process is killed, and the
@@ -7,24 +7,24 @@ next clean finds and finishes what is left. All of it goes by descriptor (see `d
 
 import contextlib
 import errno
-import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from . import crew, layout, lease
+from . import layout, lease
+from ._os import os
 from .base import DIRECTORY, NOFOLLOW, open_base
-from .descent import Descent, Mounts
+from .descent import Mounts, directories
 from .errors import Unremovable
-from .inventory import Entry, Identity, directories, is_pinned
+from .inventory import Entry, Identity, is_pinned
 from .retention import Decision, Plan
 from .seal import seal
-from .usage import ENOUGH_BRANCHES, WORTH_FORKING, Tick, Top, complaint, measure, no_tick, open_parent
+from .sweep import allow_owner, delete_together, delete_tree, open_directory
+from .usage import WORTH_FORKING, Tick, Top, complaint, measure, no_tick, open_parent
 
 _TRIES = 8
-_DEEP = 8  # levels: below that, a branch is not divided
 _SWAPPED = {errno.ENOTDIR, errno.ELOOP}
 
 
@@ -74,8 +74,9 @@ def carry_out(plan: Plan, tick: Tick = no_tick, workers: int = 1) -> Outcome:
             except OSError as error:
                 failed.append(replace(row, reason=complaint("", error)))
         trashed = _measured(trashed, workers)
-        if workers > 1:
-            _delete_together(trashed, tick, workers - 1)
+        if workers > 1 and _files(trashed) >= WORTH_FORKING:
+            # Every fault, and what was left, is met again below.
+            delete_together([Top(item.folder, item.parts) for item in trashed], tick, workers - 1)
         for item in trashed:
             fault = _delete(item, tick)
             if fault is None:
@@ -112,7 +113,7 @@ def _discard(parent: int, name: str, inode: int) -> None:
     _refuse_mounts(Mounts(), parent, (name,))
     trash = seal(layout.TRASH, inode)
     os.rename(name, trash, src_dir_fd=parent, dst_dir_fd=parent)
-    fault = _delete_tree(parent, trash, no_tick)
+    fault = delete_tree(parent, trash, no_tick)
     if fault:
         raise OSError(errno.EBUSY, fault, trash)
 
@@ -222,20 +223,21 @@ def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force:
         return move()
     with _as_planned():
         before = os.lstat(name, dir_fd=parent)
-        opened = _open_directory(parent, name)
+        opened = open_directory(parent, name)
     try:
         _refuse_mounts(folders.mounts, folder, entry.parts)
         with lease.claim(opened) as granted:
             # What is in the trash has been taken from its users already.
             _refuse_use(opened, granted or force or entry.state == "unfinished")
-            _allow_owner(opened)
+            allow_owner(opened)
             if entry.state != "unfinished":
                 _refuse_news(parent, opened, entry)
             parts = move()
-        lease.drop(lease.key(opened))
+        lease.drop(entry.identity.key)
         return parts
     except _Stays:
-        os.fchmod(opened, stat.S_IMODE(before.st_mode))
+        if os.fstat(opened).st_mode != before.st_mode:
+            os.fchmod(opened, stat.S_IMODE(before.st_mode))
         raise
     finally:
         os.close(opened)
@@ -270,9 +272,9 @@ def _is_pinned_folder(directory: int, name: str) -> bool:
     try:
         return is_pinned(directory, (name,))
     except PermissionError:
-        opened = _open_directory(directory, name)
+        opened = open_directory(directory, name)
     try:
-        _allow_owner(opened)
+        allow_owner(opened)
         return is_pinned(opened)
     finally:
         os.close(opened)
@@ -324,194 +326,18 @@ def _measured_in_place(folders: _Folders, rows: list[Decision]) -> list[Decision
     return measured
 
 
-def _delete_together(trashed: list[_Trashed], tick: Tick, helpers: int) -> None:
-    """Delete most of it with helpers; what is left, and every fault, is for the caller to meet again."""
-    files = sum(item.row.entry.usage.files for item in trashed if item.row.entry.usage)
-    if files < WORTH_FORKING or not crew.can_fork():
-        return
-    branches = _split([Top(item.folder, item.parts) for item in trashed])
-    pieces = min(len(branches), crew.MOST_PIECES)
-
-    def work(piece: int) -> None:
-        for branch in branches[piece::pieces]:
-            with contextlib.suppress(OSError):
-                parent = open_parent(branch)
-                try:
-                    _delete_tree(parent, branch.parts[-1], tick)
-                finally:
-                    os.close(parent)
-
-    if pieces > 1:
-        crew.divide(pieces, work, min(helpers, pieces - 1))
-
-
-def _split(tops: list[Top]) -> list[Top]:
-    """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
-    branches, level = tops, 0
-    while len(branches) < ENOUGH_BRANCHES and level < _DEEP:
-        below = [branch._replace(parts=(*branch.parts, name)) for branch in branches for name in _directories(branch)]
-        if not below:
-            break
-        branches, level = below, level + 1
-    return branches
-
-
-def _directories(branch: Top) -> list[str]:
-    with contextlib.suppress(OSError):
-        parent = open_parent(Top(branch.folder, (*branch.parts, "")))
-        try:
-            return directories(parent)
-        finally:
-            os.close(parent)
-    return []
+def _files(trashed: list[_Trashed]) -> int:
+    return sum(item.row.entry.usage.files for item in trashed if item.row.entry.usage)
 
 
 def _delete(item: _Trashed, tick: Tick) -> str | None:
     try:
         parent = open_parent(Top(item.folder, item.parts))
         try:
-            return _delete_tree(parent, item.parts[-1], tick)
+            return delete_tree(parent, item.parts[-1], tick)
         finally:
             os.close(parent)
     except FileNotFoundError:  # another clean has finished it, and tidied up
         return None
     except OSError as error:
         return complaint("", error)
-
-
-def _delete_tree(parent: int, name: str, tick: Tick) -> str | None:
-    """Delete `name` in the open `parent`; return what stood in the way first, or None.
-
-    Several processes may do so at once: what is gone already is no fault.
-    """
-    sweep = _Sweep(parent, name, tick)
-    for _ in range(_TRIES):
-        try:
-            sweep.run()
-        except OSError as error:  # the way up was lost: begin again from the top
-            lost = complaint("", error)
-            continue
-        return sweep.fault
-    return sweep.fault or lost
-
-
-class _Sweep:
-    """One pass over a tree, files on the way down and directories on the way up."""
-
-    def __init__(self, parent: int, name: str, tick: Tick) -> None:
-        self.fault: str | None = None
-        self._parent = parent
-        self._name = name
-        self._tick = tick
-        self._again = _TRIES
-
-    def run(self) -> None:
-        """Delete all that can be deleted. Raises OSError where the way back up is lost."""
-        with Descent(self._parent) as descent:
-            pending = [[self._name]]
-            while pending:
-                if pending[-1]:
-                    if self._enter(descent, pending[-1].pop()):
-                        pending.append(self._unlink_files(descent))
-                    continue
-                pending.pop()
-                if pending:
-                    left = descent.leave()
-                    if not self._rmdir(descent, left):
-                        pending[-1].append(left)
-
-    def _enter(self, descent: Descent, name: str) -> bool:
-        """Go down; what turns out to be no directory is unlinked."""
-        try:
-            try:
-                found = descent.enter(name)
-            except PermissionError:
-                _allow_owner_unopened(descent.fd, name)
-                found = descent.enter(name)
-            if found.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-                _allow_owner(descent.fd)
-            return True
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            if error.errno in _SWAPPED:
-                self._unlink(descent, name)
-            else:
-                self._note(descent, error)
-            return False
-
-    def _unlink_files(self, descent: Descent) -> list[str]:
-        """Delete the files of the directory that the descent is in, and return its directories."""
-        directories: list[str] = []
-        gone = 0
-        try:
-            with os.scandir(descent.fd) as rows:
-                for row in rows:
-                    if row.is_dir(follow_symlinks=False):
-                        directories.append(row.name)
-                    else:
-                        gone += self._unlink(descent, row.name)
-        except OSError as error:
-            self._note(descent, error)
-        self._tick(gone)
-        return directories
-
-    def _rmdir(self, descent: Descent, name: str) -> bool:
-        """Remove an emptied directory; False where it has filled again and is worth another pass."""
-        try:
-            os.rmdir(name, dir_fd=descent.fd)
-        except FileNotFoundError:
-            return True
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and not self.fault and self._again:
-                self._again -= 1
-                return False
-            if error.errno in _SWAPPED:
-                self._unlink(descent, name)
-            else:
-                self._note(descent, error)
-        return True
-
-    def _unlink(self, descent: Descent, name: str) -> bool:
-        """Remove what is no directory; tell whether that was done."""
-        try:
-            os.unlink(name, dir_fd=descent.fd)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            self._note(descent, error)
-            return False
-        return True
-
-    def _note(self, descent: Descent, error: OSError) -> None:
-        if self.fault is None:
-            # The first name is the trash's, and means nothing to a reader.
-            self.fault = complaint(descent.where.partition("/")[2], error)
-
-
-def _open_directory(parent: int, name: str) -> int:
-    try:
-        return os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
-    except PermissionError:
-        _allow_owner_unopened(parent, name)
-        return os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
-
-
-def _allow_owner(fd: int) -> None:
-    """Let the owner empty and move an open directory; who is not the owner may not need it."""
-    mode = os.fstat(fd).st_mode
-    if mode & stat.S_IRWXU != stat.S_IRWXU:
-        with contextlib.suppress(PermissionError):
-            os.fchmod(fd, stat.S_IMODE(mode) | stat.S_IRWXU)
-
-
-def _allow_owner_unopened(parent: int, name: str) -> None:
-    """Do the same for a directory that cannot be opened to read: by a descriptor that only names it."""
-    if not hasattr(os, "O_PATH"):
-        os.chmod(name, stat.S_IRWXU, dir_fd=parent, follow_symlinks=False)
-        return
-    fd = os.open(name, os.O_PATH | DIRECTORY | NOFOLLOW, dir_fd=parent)
-    try:
-        os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)
-    finally:
-        os.close(fd)

@@ -5,8 +5,9 @@ directory's own inode number. So a directory that we made is known again without
 a copy or a look-alike is not taken for one, and renaming a directory takes it out of our hands.
 """
 
-import os
 import re
+
+from ._os import os
 
 _NONCE = 4
 _DIGEST = 6

@@ -1,9 +1,9 @@
 """What git tracks below a project's root: nothing of it is ever removed."""
 
-import os
 import subprocess
 from pathlib import Path
 
+from ._os import os
 from .errors import GuardFailed
 
 # Set for hooks; they would point git at another repository than the one the root lies in.

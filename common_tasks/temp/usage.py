@@ -5,13 +5,13 @@ hard link counted once (POSIX counts `st_blocks` in units of 512 bytes).
 """
 
 import errno
-import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from . import crew
+from ._os import os
 from .base import DIRECTORY, NOFOLLOW
 from .descent import Descent
 
