@@ -4,7 +4,7 @@ import codecs
 import os
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -95,13 +95,11 @@ codecs.lookup("ascii")  # an ordinary user may not read the folder it would be l
 
 
 @pytest.fixture
-def nobody(project: Path) -> Iterator[As]:
+def nobody(project: Path) -> As:
     """Lend an ordinary user, to whom the project belongs."""
-    # Its path leads through pytest's own folders, which are root's alone.
-    opened = [p for p in project.parents if p != Path("/") and p.stat().st_mode & 0o011 != 0o011]
-    modes = [p.stat().st_mode for p in opened]
-    for folder in opened:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    yield As(project.parent)
-    for folder, mode in zip(opened, modes, strict=True):
-        folder.chmod(mode)
+    # Its path leads through pytest's own folders, which are root's alone. They stay passable: the tests
+    # of other workers may be in them.
+    for folder in project.parents:
+        if folder.stat().st_mode & 0o011 != 0o011:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    return As(project.parent)

@@ -104,6 +104,7 @@ def test_entry_that_changed_since_the_plan_stays(project: Path, tmp_path: Path, 
             make_entry(entry, hours=100)
         if change == "link":
             entry.symlink_to(tmp_path / "away")
+            (tmp_path / "away").chmod(0o500)
     outcome = removal.carry_out(decided)
     assert reasons(outcome.removed) == {"y": "of any age"}
     assert not outcome.failed
@@ -113,6 +114,7 @@ def test_entry_that_changed_since_the_plan_stays(project: Path, tmp_path: Path, 
     assert not other.exists()
     if change in ("link", "replaced", "gone"):
         assert (tmp_path / "away/sub/file-0").exists()
+        assert (tmp_path / "away").stat().st_mode & 0o777 == (0o500 if change == "link" else 0o755)
 
 
 def test_entry_put_to_use_after_the_plan_stays(project: Path) -> None:
