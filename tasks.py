@@ -54,7 +54,7 @@ def demo(c: Context) -> None:
 def _make_old() -> None:
     _fill(get_debug_temp_dir("crash_report"), 900_000, 2, hours=5)
     _fill(get_cache_temp_dir("thumbnails"), 20_000, 60, hours=50)
-    pinned = TempManager.create_persistent_dir("reference", "work")
+    pinned = TempManager.create_persistent_dir("reference", "data")
     (pinned / ".keep").touch()
     _fill(pinned, 250_000, 1, hours=24 * 21)
     by_hand = pinned.parents[1] / "processing"

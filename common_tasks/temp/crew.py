@@ -36,7 +36,8 @@ def divide(pieces: int, work: Callable[[int], Result], helpers: int) -> list[Res
     crew: list[tuple[int, int]] = []
     try:
         for _ in range(helpers):
-            crew.append(_fork(queue, work))
+            with _undisturbed():  # Ctrl-C between a fork and its note would leave a helper behind
+                crew.append(_fork(queue, work))
         results = dict(_take(queue, work))
         for _, answers in crew:
             results |= _read(answers)
@@ -46,6 +47,15 @@ def divide(pieces: int, work: Callable[[int], Result], helpers: int) -> list[Res
             os.close(answers)
             _end(pid)
     return [results[piece] if piece in results else work(piece) for piece in range(pieces)]
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _filled_pipe(content: bytes) -> int:
@@ -70,6 +80,7 @@ def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
 
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         answer = pickle.dumps(dict(_take(queue, work)))
         with open(writer, "wb") as answers:
             answers.write(answer)

@@ -14,27 +14,26 @@ from common_tasks.temp import TempManager, inventory, layout, removal, retention
 
 from ..helpers import OLD, clean, inv, inv_json, make_entry, make_project, take, trash_is_empty
 
+# By descriptor, or it would itself do outside what the clean must not.
 SWAPPER = """
 import contextlib, os, sys
 base, outside = sys.argv[1:]
 print(flush=True)
-turn = 0
 while True:
-    turn += 1
-    for folder, below, files in os.walk(base):
-        for name in below:
-            path = os.path.join(folder, name)
-            with contextlib.suppress(OSError):
-                os.rename(path, path + "~")
-                os.symlink(outside, path)
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-                os.rename(path + "~", path)
-        for name in files:
-            path = os.path.join(folder, name)
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-                os.symlink(outside, path)
+    with contextlib.suppress(OSError):
+        for folder, below, files, fd in os.fwalk(base):
+            here = {"src_dir_fd": fd, "dst_dir_fd": fd}
+            for name in below:
+                with contextlib.suppress(OSError):
+                    os.rename(name, name + "~", **here)
+                    os.symlink(outside, name, dir_fd=fd)
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=fd)
+                    os.rename(name + "~", name, **here)
+            for name in files:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=fd)
+                    os.symlink(outside, name, dir_fd=fd)
 """
 
 
@@ -50,7 +49,7 @@ def test_swapping_links_and_directories_all_through_loses_nothing_outside(
         for turn in range(200):
             for number in range(2):
                 for levels in ("one", "one/two"):
-                    folder = project / f".tmp/work/e{turn}-{number}_{OLD}" / levels
+                    folder = project / f".tmp/data/e{turn}-{number}_{OLD}" / levels
                     shutil.rmtree(folder, ignore_errors=True)
                     try:
                         folder.mkdir(parents=True, exist_ok=True)

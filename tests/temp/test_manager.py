@@ -125,7 +125,17 @@ def test_finding_a_cache_counts_as_a_use(project: Path) -> None:
 
 
 def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path) -> None:
-    code = "from common_tasks.temp import *; input(); print(get_cache_temp_dir('thumbs'))"
+    code = """
+import time
+from common_tasks.temp import get_cache_temp_dir, manager
+def slowly(*args, real=manager._find_cache):
+    found = real(*args)
+    time.sleep(0.03)  # so that all are between looking and making
+    return found
+manager._find_cache = slowly
+input()
+print(get_cache_temp_dir("thumbs"))
+"""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     for _ in range(3):
         crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, **pipes) for _ in range(12)]  # type: ignore[call-overload]

@@ -39,10 +39,10 @@ def test_usage_is_found_out_even_if_nobody_needed_it_before(project: Path) -> No
 
 def test_emptied_categories_go_and_others_stay(project: Path) -> None:
     make_entry(project / f".tmp/debug/x_{OLD}", hours=9)
-    make_entry(project / f".tmp/work/x_{OLD}", hours=9)
-    make_entry(project / f".tmp/work/y_{OLD}")
+    make_entry(project / f".tmp/data/x_{OLD}", hours=9)
+    make_entry(project / f".tmp/data/y_{OLD}")
     clean(project, max_age=3600)
-    assert sorted(os.listdir(project / ".tmp")) == ["work"]
+    assert sorted(os.listdir(project / ".tmp")) == ["data"]
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o111, 0o444, 0o555])
