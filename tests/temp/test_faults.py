@@ -193,7 +193,8 @@ def test_file_that_vanishes_between_listing_and_unlink_is_no_failure(
 
 
 def test_trash_that_is_no_directory_fails_every_entry_and_loses_none(project: Path, three: Path) -> None:
-    (project / ".tmp/.trash").symlink_to("/")
+    (project / "elsewhere").mkdir()
+    (project / ".tmp/.trash").symlink_to(project / "elsewhere")
     outcome = clean(project)
     assert set(reasons(outcome.failed)) == {"a", "b", "c"}
     assert three.exists()
