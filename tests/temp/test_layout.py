@@ -104,3 +104,9 @@ def test_ages_that_are_none_are_refused(bad: float) -> None:
 
 def test_ages_may_be_fractions_and_zero() -> None:
     assert (layout.seconds(0.5), layout.seconds(0)) == (1800, 0)
+
+
+def test_pipe_called_tasks_py_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tasks.py")
+    (tmp_path / "below").mkdir()
+    assert layout.find_root(tmp_path / "below") != tmp_path

@@ -195,3 +195,38 @@ def test_oldest_lease_is_dropped_past_the_bound(project: Path, monkeypatch: pyte
     keys = [(path.stat().st_dev, path.stat().st_ino) for path in made]
     assert [lease.held_here(key) for key in keys] == [False, False, True, True, True]
     assert layout.parse_name(made[0].name)
+
+
+def test_descriptors_that_a_daemon_closed_are_not_closed_again(project: Path) -> None:
+    code = """
+import os
+from common_tasks.temp import TempManager, get_debug_temp_dir
+made = get_debug_temp_dir()
+os.closerange(3, 64)
+logs = [open(f"log{number}", "w") for number in range(8)]
+TempManager.clean_persistent_temps()
+for log in logs:
+    log.write("still mine")
+    log.close()
+print(made.exists())
+"""
+    done = python(code, cwd=project)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_generations_of_forked_children_share_the_bound(project: Path) -> None:
+    code = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+from common_tasks.temp import get_debug_temp_dir
+for generation in range(6):
+    for _ in range(100):
+        get_debug_temp_dir()
+    child = os.fork()
+    if child:
+        status = os.waitpid(child, 0)[1]
+        os._exit(os.waitstatus_to_exitcode(status))
+print("all lived")
+"""
+    done = python(code, cwd=project)
+    assert (done.stdout, done.stderr) == ("all lived\n", "")
