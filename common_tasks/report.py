@@ -87,9 +87,13 @@ def watch(what: str) -> Iterator[Tick]:
 
 
 class _Watcher:
-    """A progress bar that begins late and draws without a thread of its own: workers are forked beside it."""
+    """A progress bar that begins late and draws without a thread of its own: helpers are forked beside it.
+
+    In a helper it draws nothing: two cannot share a terminal, and a helper ends without a farewell.
+    """
 
     def __init__(self, what: str) -> None:
+        self._pid = os.getpid()
         self._what = what
         self._files = 0
         self._next = time.monotonic() + _PATIENCE
@@ -98,7 +102,7 @@ class _Watcher:
     def tick(self, files: int) -> None:
         """Count files, and draw if it is time."""
         self._files += files
-        if time.monotonic() < self._next:
+        if time.monotonic() < self._next or os.getpid() != self._pid:
             return
         self._next = time.monotonic() + _FRAME
         if self._bar is None:

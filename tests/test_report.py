@@ -1,6 +1,7 @@
 """Whole output, compared."""
 
 import io
+import os
 import sys
 import time
 from pathlib import Path
@@ -106,6 +107,20 @@ def test_progress_waits_half_a_second_and_only_for_a_terminal(monkeypatch: pytes
         assert bool(stream.getvalue()) is drawn
     with report.watch("Looking") as tick:
         pass
+
+
+def test_progress_is_not_drawn_by_a_forked_helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(report, "_PATIENCE", 0)
+    with report.watch("Looking") as tick:
+        child = os.fork()
+        if child == 0:
+            tick(1)
+            os._exit(bool(terminal.getvalue()))
+        assert os.waitpid(child, 0)[1] == 0
+        tick(1)
+        assert terminal.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -99,11 +99,11 @@ def hold(lease: Lease) -> None:
     """
     most = min(_MOST_HELD, _descriptors() // 4)
     with _guard:
-        surplus = _held.pop(lease.key, None)  # one lock a directory: asking again makes it the latest
+        again = _held.pop(lease.key, None)  # one lock a directory: asking again makes it the latest
         _held[lease.key] = lease
-        if len(_held) + _inherited > most and len(_held) > 1:
-            surplus = _held.popitem(last=False)[1]
-    if surplus:
+        full = len(_held) + _inherited > most and len(_held) > 1
+        oldest = _held.popitem(last=False)[1] if full else None
+    for surplus in filter(None, (again, oldest)):
         surplus.release()
 
 

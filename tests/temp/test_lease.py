@@ -230,3 +230,17 @@ print("all lived")
 """
     done = python(code, cwd=project)
     assert (done.stdout, done.stderr) == ("all lived\n", "")
+
+
+def test_asking_again_past_the_bound_leaves_no_descriptor_open(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_held", type(lease._held)())
+    monkeypatch.setattr(lease, "_MOST_HELD", 2)
+    get_debug_temp_dir()
+    get_cache_temp_dir()
+    monkeypatch.setattr(lease, "_inherited", 9)
+    get_cache_temp_dir()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        get_cache_temp_dir()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(clean(project).removed) == 2
