@@ -21,10 +21,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .temp.inventory import ORPHANED, Entry
+from .temp.entry import ORPHANED, Entry, Outcome
 from .temp.layout import LEGACY, TRASH
-from .temp.removal import Outcome
-from .temp.usage import Tick, no_tick
+from .tree.values import Progress as Report
+from .tree.values import no_progress, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -74,22 +74,22 @@ def show_outcome(root: Path, outcome: Outcome, now: float, *, dry_run: bool, as_
 
 
 @contextlib.contextmanager
-def watch(what: str) -> Iterator[Tick]:
-    """Lend a tick for long work: where a terminal watches, a bar on standard error after half a second."""
+def watch(what: str) -> Iterator[Report]:
+    """Lend a progress report for long work: where a terminal watches, a bar on standard error after half a second."""
     if not sys.stderr.isatty():
-        yield no_tick
+        yield no_progress
         return
     watcher = _Watcher(what)
     try:
-        yield watcher.tick
+        yield watcher.advance
     finally:
         watcher.stop()
 
 
 class _Watcher:
-    """A progress bar that begins late and draws without a thread of its own: helpers are forked beside it.
+    """A progress bar that begins late and draws without a thread of its own: workers are forked beside it.
 
-    In a helper it draws nothing: two cannot share a terminal, and a helper ends without a farewell.
+    In a forked worker it draws nothing: two cannot share a terminal, and what has begun here ends here.
     """
 
     def __init__(self, what: str) -> None:
@@ -99,7 +99,7 @@ class _Watcher:
         self._next = time.monotonic() + _PATIENCE
         self._bar: Progress | None = None
 
-    def tick(self, files: int) -> None:
+    def advance(self, files: int) -> None:
         """Count files, and draw if it is time."""
         self._files += files
         if time.monotonic() < self._next or os.getpid() != self._pid:
@@ -212,7 +212,7 @@ def _cells(root: Path, entry: Entry, now: float, console: Console) -> _Cells:
     path = Text("  " + _shown(_relative(root, entry.path), console))
     if usage is None:
         return _Cells(path, "", "", "")
-    age = humanize.naturaldelta(max(0.0, now - usage.modified), months=False)
+    age = humanize.naturaldelta(max(0.0, now - usage.changed), months=False)
     return _Cells(path, _size(usage.disk_bytes), f"{usage.files:,}", age)
 
 
@@ -247,15 +247,7 @@ def _files(entries: Iterable[Entry]) -> int:
 
 def _shown(text: str | Path, console: Console) -> str:
     """Return a name as it may be shown: all that is no plain character of the terminal's, escaped."""
-    escaped = "".join(char if char.isprintable() else _escape(char) for char in os.fspath(text))
-    return escaped.encode(console.encoding, "backslashreplace").decode(console.encoding)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte that is no text (PEP 383)
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return printable(os.fspath(text)).encode(console.encoding, "backslashreplace").decode(console.encoding)
 
 
 def _print_json(root: Path, document: dict[str, Any]) -> None:
@@ -270,6 +262,7 @@ def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
         "name": _plain(entry.name),
         "created": entry.created,
         "modified": usage.modified if usage else None,
+        "changed": usage.changed if usage else None,
         "files": usage.files if usage else None,
         "disk_bytes": usage.disk_bytes if usage else None,
         "state": entry.state,

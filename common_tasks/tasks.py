@@ -14,8 +14,8 @@ from invoke.tasks import task
 from .patterns import ARTIFACTS, Patterns
 
 if TYPE_CHECKING:
+    from .temp.entry import Plan
     from .temp.layout import Project
-    from .temp.retention import Plan
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
@@ -33,8 +33,8 @@ def temp_status(c: Context, json: bool = False) -> None:
 
     with _refusals():
         project = layout.find_project()
-        with report.watch("Looking") as tick:
-            entries = inventory.take([project], tick=tick, workers=_workers())
+        with report.watch("Looking") as progress:
+            entries = inventory.scan([project], progress=progress, workers=_workers())
         report.show_status(project.root, entries, time.time(), as_json=json)
 
 
@@ -72,9 +72,11 @@ def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: 
     from .temp import inventory, retention
 
     # What goes whatever its age need not be measured first: that can wait until it is out of sight.
-    with report.watch("Looking") as tick:
-        entries = inventory.take([project], measured=dry_run or max_age is not None, tick=tick, workers=_workers())
-    return retention.make_plan(entries, retention.Policy(max_age, force), time.time())
+    with report.watch("Looking") as progress:
+        entries = inventory.scan(
+            [project], measured=dry_run or max_age is not None, progress=progress, workers=_workers()
+        )
+    return retention.make_plan(entries, retention.Policy(max_age=max_age, force=force), time.time())
 
 
 def _plan_artifacts(project: "Project", patterns: Patterns, keep: Patterns, force: bool, dry_run: bool) -> "Plan":
@@ -82,8 +84,10 @@ def _plan_artifacts(project: "Project", patterns: Patterns, keep: Patterns, forc
     from .temp import retention
 
     bases = [base.path for base in project.bases]
-    with report.watch("Looking") as tick:
-        found = artifacts.find(project.root, patterns, keep, bases, measured=dry_run, tick=tick, workers=_workers())
+    with report.watch("Looking") as progress:
+        found = artifacts.find(
+            project.root, patterns, keep, bases, measured=dry_run, progress=progress, workers=_workers()
+        )
     policy = retention.Policy(force=force, because="left by a build or a test")
     return retention.make_plan(found, policy, time.time())
 
@@ -98,12 +102,13 @@ def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> N
     """Carry a plan out, or only show it; the exit code is 1 where something could not be removed."""
     from . import report
     from .temp import removal
+    from .temp.entry import Outcome
 
     if dry_run:
-        outcome = removal.Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
+        outcome = Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
     else:
-        with report.watch("Removing") as tick:
-            outcome = removal.carry_out(plan, tick=tick, workers=_workers())
+        with report.watch("Removing") as progress:
+            outcome = removal.carry_out(plan, progress=progress, workers=_workers())
     report.show_outcome(project.root, outcome, time.time(), dry_run=dry_run, as_json=as_json)
     if outcome.failed:
         raise Exit(code=1)
@@ -135,11 +140,11 @@ def _patterns(c: Context, name: str, default: tuple[str, ...]) -> Patterns:
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what the engine refuses into one line on standard error and exit code 2."""
-    from .temp import BaseRefused, GuardFailed
+    from .temp import TempError
 
     try:
         yield
-    except (BaseRefused, GuardFailed) as error:
+    except TempError as error:
         raise Exit(str(error), code=2) from None
     except OSError as error:
         raise Exit(f"the system refused: {error}", code=1) from None

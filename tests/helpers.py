@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common_tasks.temp import inventory, layout, removal, retention
+from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 
 INV = str(Path(sys.executable).parent / "inv")
 HOUR = 3600.0
@@ -39,19 +40,19 @@ def set_age(path: Path, hours: float) -> None:
         os.utime(each, (changed, changed), follow_symlinks=False)
 
 
-def take(root: Path, **options: Any) -> tuple[inventory.Entry, ...]:
-    return inventory.take([layout.find_project(root)], **options)
+def take(root: Path, **options: Any) -> tuple[Entry, ...]:
+    return inventory.scan([layout.find_project(root)], **options)
 
 
-def plan(root: Path, max_age: float | None = None, force: bool = False) -> retention.Plan:
-    return retention.make_plan(take(root), retention.Policy(max_age, force), time.time())
+def plan(root: Path, max_age: float | None = None, force: bool = False) -> Plan:
+    return retention.make_plan(take(root), retention.Policy(max_age=max_age, force=force), time.time())
 
 
-def clean(root: Path, max_age: float | None = None, force: bool = False) -> removal.Outcome:
+def clean(root: Path, max_age: float | None = None, force: bool = False) -> Outcome:
     return removal.carry_out(plan(root, max_age, force))
 
 
-def reasons(rows: tuple[retention.Decision, ...]) -> dict[str, str]:
+def reasons(rows: tuple[Decision, ...]) -> dict[str, str]:
     return {row.entry.path.name: row.reason for row in rows}
 
 

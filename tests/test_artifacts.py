@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from common_tasks import artifacts
 from common_tasks.patterns import Patterns
 from common_tasks.temp import removal, retention, seal
+from common_tasks.tree.directory import Directory
 
 from .helpers import HOLD_DEBUG, OLD, git, inv, inv_json, make_entry, running, said
 
@@ -43,9 +43,8 @@ def test_clean_sweeps_left_overs_and_nothing_else(project: Path) -> None:
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
     search = artifacts._Search(project, Patterns(["..."]), Patterns([]), [])
-    fd = os.open(project, os.O_RDONLY)
-    found = search.run(fd, 1)
-    os.close(fd)
+    with Directory.at(project) as directory:
+        found = search.run(directory, 1)
     assert [artifact.parts for artifact in found] == [("pkg", "__pycache__")]
 
 

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from common_tasks import report
-from common_tasks.temp.inventory import Entry, Identity, State
+from common_tasks.temp.entry import Decision, Entry, Identity, Outcome, State
 from common_tasks.temp.layout import Base
-from common_tasks.temp.removal import Outcome
-from common_tasks.temp.retention import Decision
-from common_tasks.temp.usage import Usage
+from common_tasks.tree.values import Usage
 
 NOW = 1_700_000_000.0
 ROOT = Path("/p")
@@ -22,9 +20,19 @@ ROOT = Path("/p")
 def entry(path: str, size: int, hours: float, state: State = "idle", reason: str | None = None) -> Entry:
     parts = tuple(path.split("/"))
     category = parts[0] if len(parts) > 1 else "legacy"
-    usage = Usage(3, size, NOW - hours * 3600)
     base = Base(ROOT / ".tmp")
-    return Entry(base.path, parts, base, category, parts[-1], None, Identity(1, 1, 1, True), usage, state, reason)
+    changed = NOW - hours * 3600
+    return Entry(
+        folder=base.path,
+        parts=parts,
+        base=base,
+        category=category,
+        name=parts[-1],
+        identity=Identity(device=1, inode=1, mtime_ns=1, directory=True),
+        usage=Usage(3, size, changed, changed),
+        state=state,
+        reason=reason,
+    )
 
 
 ENTRIES = (
@@ -66,9 +74,9 @@ Nothing was removed: the same command without --dry-run does it
 def test_outcome_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     thumbs, demo, _, processing = ENTRIES
     outcome = Outcome(
-        (Decision(thumbs, "older than 24 h"),),
-        (Decision(demo, demo.reason or ""),),
-        (Decision(processing, "b: Operation not permitted"),),
+        removed=(Decision(entry=thumbs, reason="older than 24 h"),),
+        kept=(Decision(entry=demo, reason=demo.reason or ""),),
+        failed=(Decision(entry=processing, reason="b: Operation not permitted"),),
     )
     report.show_outcome(ROOT, outcome, NOW, dry_run=True, as_json=False)
     assert capsys.readouterr().out == OUTCOME

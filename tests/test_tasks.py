@@ -81,6 +81,7 @@ def test_status_json_is_as_promised(project: Path) -> None:
                 "name": "demo",
                 "created": OLD,
                 "modified": stamp,
+                "changed": stamp,
                 "files": 2,
                 "disk_bytes": size,
                 "state": "idle",

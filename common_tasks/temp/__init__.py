@@ -3,7 +3,7 @@
 Importing this loads the standard library only, and no more of it than making a directory needs.
 """
 
-from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, Unremovable
+from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, TempError, Unremovable
 from .manager import (
     TempManager,
     get_cache_temp_dir,
@@ -19,6 +19,7 @@ __all__ = [
     "GuardFailed",
     "InvalidAge",
     "InvalidName",
+    "TempError",
     "TempManager",
     "Unremovable",
     "get_cache_temp_dir",

@@ -1,310 +1,468 @@
-"""What is there: the entries of projects, and what killed processes left in the system's temporary folder.
+"""What is there: the entries of projects, and what killed processes left in the system's temporary location.
 
 Looking takes no lock and changes nothing on disk.
 """
 
 import contextlib
-import errno
+import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
+from ..tree import processes
+from ..tree.directory import GONE, Directory, Place
+from ..tree.kernel import Mounts
+from ..tree.usage import measure
+from ..tree.values import Progress, Usage, no_progress
 from . import layout, lease
-from ._os import os
-from .base import DIRECTORY, NOFOLLOW, open_base
-from .descent import Mounts, real_path
+from .base import is_tagged, noted_categories, open_base
+from .entry import ORPHANED, UNFINISHED, Entry, Identity, State
 from .layout import Base, Project
+from .lent import is_unnamed, system_folder
 from .seal import looks_sealed, unseal
 from .tracked import Tracked, ask_git
-from .usage import Tick, Top, Usage, measure, no_tick, open_parent
 
-State = Literal["idle", "in-use", "kept", "tracked", "orphaned", "unfinished"]
-ORPHANED = "orphaned"
 SEALED_TRASH = layout.TRASH  # what a sealed name begins with, once the directory is to be removed
+_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells whether a path still names what was looked at, unchanged at its top."""
+class Located(NamedTuple):
+    """An entry, and its folder, open."""
 
-    device: int
-    inode: int
-    mtime_ns: int
-    directory: bool
+    folder: Directory
+    entry: Entry
 
-    @property
-    def key(self) -> lease.Key:
-        """What identifies it for as long as it exists."""
-        return self.device, self.inode
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> "Identity":
-        """Take what is needed out of a stat."""
-        return cls(found.st_dev, found.st_ino, found.st_mtime_ns, stat.S_ISDIR(found.st_mode))
+    def place(self, name: str | None = None) -> Place:
+        """Return where the entry stands, or what is called `name` beside it."""
+        parts = self.entry.parts if name is None else (*self.entry.parts[:-1], name)
+        return Place(self.folder, parts, guarded=self.entry.guarded)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is shown, aged and removed, always whole.
-
-    It stands at `folder` / `parts`. `base` is None outside the bases. `usage` is None where nobody
-    asked for it. `created`: seconds since 1970, from the name. `reason`: why `state` is what it is.
-    `obstacle`: what can be seen to make a removal impossible.
-    """
-
-    folder: Path
-    parts: tuple[str, ...]
-    base: Base | None
-    category: str
-    name: str
-    created: int | None
-    identity: Identity
-    usage: Usage | None = None
-    state: State = "idle"
-    reason: str | None = None
-    obstacle: str | None = None
-
-    @property
-    def path(self) -> Path:
-        """Where it stands."""
-        return self.folder.joinpath(*self.parts)
-
-    @property
-    def in_category(self) -> bool:
-        """Whether it stands in a category, whose `.keep` counts for it, too."""
-        return self.base is not None and len(self.parts) > 1
-
-    @property
-    def may_be_category(self) -> bool:
-        """Whether it is only for want of entries in it that it is not a category."""
-        return bool(self.base and not self.base.legacy and len(self.parts) == 1 and not layout.parse_name(self.name))
-
-
-Located = tuple[int, Entry]  # an entry, and its folder, open
-
-
-def take(
-    projects: Iterable[Project], *, orphans: bool = True, measured: bool = True, tick: Tick = no_tick, workers: int = 1
+def scan(
+    projects: Iterable[Project],
+    *,
+    orphans: bool = True,
+    measured: bool = True,
+    progress: Progress = no_progress,
+    workers: int = 1,
 ) -> tuple[Entry, ...]:
     """Return the entries of `projects`, sorted by base and name; then, if asked for, the orphans.
 
-    With `measured` every entry has its usage: one walk over each tree. Raises BaseRefused where a
-    base is not ours, GuardFailed where git is there but cannot tell what it tracks.
+    With `measured` every entry has its usage: one walk over each tree; without, only what may hold a
+    person's work has. Raises BaseRefused where a base is not ours, GuardFailed where git is there but cannot
+    tell what it tracks, InvalidAge where COMMON_TASKS_AGE has a value that it does not take.
     """
     with contextlib.ExitStack() as stack:
         located: list[Located] = []
         for project in projects:
-            here = []
-            for base in project.bases:
-                fd = open_base(base)
-                if fd is not None:
-                    stack.callback(os.close, fd)
-                    here += [(fd, entry) for entry in _list_base(base, fd)]
-            located += _with_tracked(project, here)
+            located += _with_tracked(project, _list_project(project, stack))
         if orphans:
             # Where the system's temporary folder is a base, an entry is listed once.
-            listed = {entry.identity.key for _, entry in located}
-            located += [each for each in _list_orphans(stack) if each[1].identity.key not in listed]
-        entries = with_usage(located, tick, workers) if measured else located
-        stated = with_states(entries)
-    return tuple(entry for entry in stated if entry.base or not _is_lent(entry))
+            listed = {each.entry.identity.key for each in located}
+            located += [each for each in _list_orphans(stack) if each.entry.identity.key not in listed]
+        entries = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
+    return tuple(entry for entry in entries if entry.base or not _is_lent(entry))
 
 
 def _is_lent(entry: Entry) -> bool:
     """Tell whether a directory in the system's temporary folder is in use, by this process too: no orphan."""
-    return entry.state == "in-use" or lease.held_here(entry.identity.key)
+    if lease.held_here(entry.identity.key):
+        return True
+    return entry.state == "in-use" and (not entry.in_trash or is_unnamed(entry.parts[-1]))
 
 
-def _list_base(base: Base, fd: int) -> Iterator[Entry]:
-    for name in sorted(os.listdir(fd)):
+def _list_project(project: Project, stack: contextlib.ExitStack) -> list[Located]:
+    located = []
+    for base in project.bases:
+        directory = open_base(base)
+        if directory is not None:
+            stack.enter_context(directory)
+            located += [Located(directory, entry) for entry in _list_base(base, directory)]
+    return located
+
+
+def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
+    names = sorted(directory.names())
+    noted = {} if base.legacy else noted_categories(directory)
+    companions = _companions(names)
+    for name in names:
         if name == layout.TRASH:
-            for left in _children(fd, name):
-                yield from _entry(base, fd, (name, left), layout.TRASH, "unfinished")
-        elif name not in layout.FURNITURE:
-            yield from _list_top(base, fd, name)
+            for left in _children(directory, name):
+                yield from _entry(base, directory, (name, left), UNFINISHED, in_trash=True)
+        elif _is_sealed_trash(directory, name):
+            yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
+        elif name not in layout.RESERVED and name not in companions:
+            beside = tuple(other for other, main in companions.items() if main == name)
+            yield from _list_top(base, directory, name, noted.get(name), beside)
 
 
-def _list_top(base: Base, fd: int, name: str) -> Iterator[Entry]:
-    """List a category's entries; what is no category is an entry itself.
+def _companions(names: Sequence[str]) -> dict[str, str]:
+    """Return which of the files beside a database belong to which."""
+    there = set(names)
+    found = {}
+    for name in names:
+        for ending in _BESIDE:
+            main = name.removesuffix(ending)
+            if main != name and main in there:
+                found[name] = main
+    return found
 
-    A category is told from a folder that somebody made by hand by the entries in it.
-    """
-    below = {} if base.legacy or layout.parse_name(name) else _children(fd, name)
-    stamped = {child for child, directory in below.items() if directory and layout.parse_name(child)}
-    if not stamped:
-        pinned = any(directory and _seems_pinned(fd, (name, child)) for child, directory in below.items())
-        yield from _entry(base, fd, (name,), layout.LEGACY, "kept" if pinned else "idle")
+
+def _is_sealed_trash(directory: Directory, name: str) -> bool:
+    """Tell whether a clean that could not make `.trash` took this out of sight under a sealed name."""
+    if not looks_sealed(name):
+        return False
+    with contextlib.suppress(OSError):
+        return unseal(name, directory.look(name).st_ino) == SEALED_TRASH
+    return False
+
+
+def _list_top(
+    base: Base, directory: Directory, name: str, noted: int | None, beside: tuple[str, ...]
+) -> Iterator[Entry]:
+    """List a category's entries; what is no category is an entry itself."""
+    below = {} if base.legacy else _children(directory, name)
+    if not is_category(name, below, made=noted is not None and noted == _inode(directory, name)):
+        pinned = any(is_directory and _seems_pinned(directory, (name, child)) for child, is_directory in below.items())
+        yield from _entry(base, directory, (name,), layout.LEGACY, "kept" if pinned else "idle", companions=beside)
         return
     state: State = "kept" if layout.KEEP in below else "idle"
     for child in below:
         if child != layout.KEEP:
-            yield from _entry(base, fd, (name, child), name if child in stamped else layout.LEGACY, state)
+            stamped = layout.parse_name(child) is not None
+            made = stamped and noted is not None
+            category = name if stamped else layout.LEGACY
+            yield from _entry(base, directory, (name, child), category, state, made=made)
 
 
-def _children(fd: int, name: str) -> dict[str, bool]:
+def is_category(name: str, children: Iterable[str], *, made: bool) -> bool:
+    """Tell whether the folder `name` at the top of a base is a category, from the names in it.
+
+    It is one if it was `made` as one, or if it holds nothing but time-stamped children (and perhaps `.keep`);
+    but for an empty folder, and one whose own name ends in a time: these are entries.
+    """
+    entries = [child for child in children if child != layout.KEEP]
+    if not entries or layout.parse_name(name):
+        return False
+    return made or all(layout.parse_name(child) for child in entries)
+
+
+def _inode(directory: Directory, name: str) -> int | None:
+    with contextlib.suppress(OSError):
+        return directory.look(name).st_ino
+    return None
+
+
+def _children(directory: Directory, name: str) -> dict[str, bool]:
     """Return what is in the folder `name`, sorted, and whether it is a directory."""
     try:
-        below = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=fd)
-        try:
-            os.stat(".", dir_fd=below)  # to list names is not enough
-            with os.scandir(below) as rows:
+        with directory.enter(name) as below:
+            below.look(".")  # to list names is not enough
+            with below.scan() as rows:
                 return dict(sorted((row.name, row.is_dir(follow_symlinks=False)) for row in rows))
-        finally:
-            os.close(below)
+    except PermissionError:  # an entry, whole; a clean looks again before it takes one
+        return {}
     except OSError as error:
-        # No directory, or none to be read: an entry, whole. A clean looks again before it takes one.
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
+        if error.errno in GONE:  # no directory: an entry
             return {}
         raise
 
 
-def _entry(base: Base, fd: int, parts: tuple[str, ...], category: str, state: State = "idle") -> Iterator[Entry]:
+def _entry(
+    base: Base,
+    directory: Directory,
+    parts: tuple[str, ...],
+    category: str,
+    state: State = "idle",
+    *,
+    companions: tuple[str, ...] = (),
+    made: bool = False,
+    in_trash: bool = False,
+) -> Iterator[Entry]:
     try:
-        found = os.lstat("/".join(parts), dir_fd=fd)
+        found = directory.look("/".join(parts))
     except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
         return
     stamped = layout.parse_name(parts[-1])
-    name, created = (stamped.name, stamped.created) if stamped else (parts[-1], None)
-    yield Entry(base.path, parts, base, category, name, created, Identity.of(found), None, state)
+    yield Entry(
+        folder=base.path,
+        parts=parts,
+        companions=companions,
+        base=base,
+        category=category,
+        name=stamped.name if stamped else parts[-1],
+        created=stamped.created if stamped else None,
+        made=made,
+        in_trash=in_trash,
+        identity=Identity.of(found),
+        state="unfinished" if in_trash else state,
+    )
 
 
 def _list_orphans(stack: contextlib.ExitStack) -> list[Located]:
     """List the directories in the system's temporary folder that are ours, of this user, and sealed."""
+    folder = system_folder()
     try:
-        folder = Path(tempfile.gettempdir())
-        fd = os.open(folder, DIRECTORY)
+        directory = stack.enter_context(Directory.at(folder, follow=True))
+        names = sorted(name for name in directory.names() if looks_sealed(name) or is_unnamed(name))
     except OSError:  # nowhere to make one, so nothing was left
         return []
-    stack.callback(os.close, fd)
-    candidates = (_orphan(folder, fd, row) for row in sorted(os.listdir(fd)) if looks_sealed(row))
-    return [(fd, orphan) for orphan in candidates if orphan]
+    found = (_orphan(folder, directory, name) for name in names)
+    return [Located(directory, orphan) for orphan in found if orphan]
 
 
-def _orphan(folder: Path, fd: int, row: str) -> Entry | None:
+def _orphan(folder: Path, directory: Directory, sealed: str) -> Entry | None:
     try:
-        found = os.lstat(row, dir_fd=fd)
+        found = directory.look(sealed)
     except OSError:  # vanished meanwhile
         return None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         return None
-    name = unseal(row, found.st_ino)
+    name = _unnamed(directory, sealed) if is_unnamed(sealed) else unseal(sealed, found.st_ino)
     if name is None:
         return None
-    state: State = "unfinished" if name == SEALED_TRASH else "orphaned"
-    return Entry(folder, (row,), None, ORPHANED, name, None, Identity.of(found), None, state)
+    return Entry(
+        folder=folder,
+        parts=(sealed,),
+        base=None,
+        category=ORPHANED,
+        name=name,
+        made=True,
+        in_trash=name == SEALED_TRASH,
+        identity=Identity.of(found),
+        state="unfinished" if name == SEALED_TRASH else "orphaned",
+    )
+
+
+def _unnamed(directory: Directory, name: str) -> str | None:
+    """Return what an empty directory counts as that was killed off before it had its name."""
+    with contextlib.suppress(OSError), directory.enter(name) as inside:
+        return None if inside.names() else SEALED_TRASH
+    return None
 
 
 def _with_tracked(project: Project, located: list[Located]) -> list[Located]:
     if not located:
         return []
-    tracked = _tracked(project, {entry.folder for _, entry in located})
-    return [
-        (fd, replace(entry, state="tracked") if entry.parts in tracked[entry.folder] else entry)
-        for fd, entry in located
-    ]
+    tracked = _tracked(project, {each.entry.folder for each in located})
+    return [Located(each.folder, tracked[each.entry.folder].mark(each.entry)) for each in located]
 
 
-def _tracked(project: Project, folders: set[Path]) -> dict[Path, "_Below"]:
+def _tracked(project: Project, folders: set[Path]) -> dict[Path, "TrackedBelow"]:
     """Ask git once for the bases in the project, and once more for each that lies elsewhere."""
     root = project.root.resolve()
     inside = {folder: folder.resolve() for folder in folders if folder.resolve().is_relative_to(root)}
     below = {folder: real.relative_to(root).parts for folder, real in inside.items()}
-    answers: dict[Path, _Below] = {}
+    answers: dict[Path, TrackedBelow] = {}
     if inside:
         answer = ask_git(root, *("/".join(parts) for parts in below.values()))
-        answers |= {folder: _Below(answer, parts) for folder, parts in below.items()}
+        answers |= {folder: TrackedBelow(answer, parts) for folder, parts in below.items()}
     for folder in folders - inside.keys():
-        answers[folder] = _Below(ask_git(folder.resolve()), ())
+        answers[folder] = TrackedBelow(ask_git(folder.resolve()), ())
     return answers
 
 
-@dataclass(frozen=True, slots=True)
-class _Below:
+class TrackedBelow(NamedTuple):
+    """What git tracks, asked about by paths that begin below the root at `prefix`."""
+
     tracked: Tracked
     prefix: tuple[str, ...]
 
-    def __contains__(self, parts: tuple[str, ...]) -> bool:
-        return (*self.prefix, *parts) in self.tracked
+    def mark(self, entry: Entry) -> Entry:
+        """Return the entry, as tracked where git tracks something of it, as kept where that cannot be told."""
+        above = (*self.prefix, *entry.parts[:-1])
+        if any((*above, name) in self.tracked for name in entry.names):
+            return replace(entry, state="tracked", reason="tracked by git")
+        if self.tracked.unknown and not entry.made and not entry.in_trash:
+            return replace(entry, state="kept", reason=f"kept: {self.tracked.unknown}")
+        return entry
 
 
-def with_usage(located: Sequence[Located], tick: Tick = no_tick, workers: int = 1) -> list[Located]:
-    """Return the entries that still are there with what each takes up; each comes with its open folder."""
-    usages = measure([Top(fd, entry.parts) for fd, entry in located], tick, workers)
-    return [(fd, replace(entry, usage=usage)) for (fd, entry), usage in zip(located, usages, strict=True) if usage]
+def with_usage(
+    located: Sequence[Located], *, measured: bool = True, progress: Progress = no_progress, workers: int = 1
+) -> list[Located]:
+    """Return the entries that still are there, with what each takes up; without `measured`, only where guarded."""
+    wanted = [number for number, each in enumerate(located) if measured or each.entry.guarded]
+    places = [located[number].place(name) for number in wanted for name in located[number].entry.names]
+    usages = iter(measure(places, progress, workers, probe=belongs_to_others, ctimes=layout.counts_ctimes()))
+    found = {number: _sum_of([next(usages) for _ in located[number].entry.names]) for number in wanted}
+    return [
+        Located(each.folder, replace(each.entry, usage=found[number])) if number in found else each
+        for number, each in enumerate(located)
+        if number not in found or found[number]
+    ]
+
+
+def _sum_of(usages: Sequence[Usage | None]) -> Usage | None:
+    """Add up what belongs together; None where the first of it is not there."""
+    there = [usage for usage in usages if usage]
+    if len(there) == 1 or usages[0] is None:
+        return usages[0]
+    return Usage(
+        files=sum(usage.files for usage in there),
+        disk_bytes=sum(usage.disk_bytes for usage in there),
+        modified=max(usage.modified for usage in there),
+        changed=max(usage.changed for usage in there),
+        fault=next((usage.fault for usage in there if usage.fault), None),
+    )
+
+
+def belongs_to_others(directory: Directory) -> str | None:
+    """Name what makes an open directory somebody's work: a git repository or work tree, or a base."""
+    if directory.has(".git"):
+        return ".git"
+    return layout.TAG if directory.has(layout.TAG) and is_tagged(directory) else None
 
 
 def with_states(located: Sequence[Located]) -> list[Entry]:
-    """Return entries with what bears on their removal; each comes with its open folder."""
-    users, mounts = lease.look(), Mounts()
-    tops = {fd: real_path(fd) for fd, _ in located} if users else {}
-    return [_with_obstacle(fd, _with_state(fd, entry, users, tops.get(fd, "")), mounts) for fd, entry in located]
+    """Return entries with what bears on their removal."""
+    uses, mounts, rights = look_at_uses([each.folder for each in located]), Mounts(), _Rights()
+    return [rights.check(each.folder, mark_mounts(mounts, each.folder, _with_state(uses, each))) for each in located]
 
 
-def _with_state(fd: int, entry: Entry, users: lease.Users | None, top: str) -> Entry:
+class FolderUses(NamedTuple):
+    """Who uses what in some open folders; `uses` is None where the system does not tell."""
+
+    uses: processes.Uses | None
+    paths: dict[int, str]  # by descriptor
+
+    def holders(self, folder: Directory, parts: tuple[str, ...], identity: Identity) -> tuple[int, ...]:
+        """Return the processes that use what stands at `parts` in `folder`."""
+        if self.uses is None:
+            return ()
+        return self.uses.of("/".join((self.paths[folder.fd], *parts)), identity.key)
+
+
+def look_at_uses(folders: Iterable[Directory], own: Iterable[int] = ()) -> FolderUses:
+    """Look once at who uses what in some open folders.
+
+    This process's leases, and the descriptors `own`, are no use.
+    """
+    try:
+        paths = {folder.fd: folder.real_path() for folder in folders}
+    except OSError:
+        return FolderUses(None, {})
+    if not paths:
+        return FolderUses(None, {})
+    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors().union(own)), paths)
+
+
+def _with_state(uses: FolderUses, located: Located) -> Entry:
+    entry = located.entry
     if entry.state == "tracked":
-        return replace(entry, reason="tracked by git")
-    if entry.state == "unfinished":
-        return replace(entry, reason="left by an interrupted clean")
+        return entry
     if entry.state == "kept":
         of = entry.parts[0] if entry.in_category else "what is in it"
-        return replace(entry, reason=f"kept: {layout.KEEP} of {of}")
-    if not entry.identity.directory:
-        return entry
-    holder = _holder(fd, entry, users, top)
-    if _seems_pinned(fd, entry.parts) and not (holder and entry.state == "orphaned"):
+        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {of}")
+    holder = _holder(uses, located)
+    if not entry.in_trash and _seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
         return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
     if holder:
         return replace(entry, state="in-use", reason=holder)
+    if entry.in_trash:
+        return replace(entry, reason="left by an interrupted clean")
+    if entry.usage and entry.usage.holds:
+        return replace(entry, state="kept", reason=f"kept: holds {_held(entry.usage.holds)}", forceable=True)
     if entry.state == "orphaned":
         return replace(entry, reason="left by a process that ended")
     fault = entry.usage.fault if entry.usage else None
     return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
 
 
-def _with_obstacle(fd: int, entry: Entry, mounts: Mounts) -> Entry:
-    mounted = mounts.inside(fd, entry.parts)
+def _held(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    what = "a git repository" if name == ".git" else "the temporary directories of another project"
+    return f"{what} in {folder}" if folder else what
+
+
+def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
+    """Return an entry with the obstacle that a mount inside is."""
+    mounted = mounts.inside(folder, entry.parts)
     return replace(entry, obstacle=f"a mount point is inside: {mounted}") if mounted else entry
 
 
-def _seems_pinned(fd: int, parts: tuple[str, ...]) -> bool:
+class _Rights:
+    """Whether this user may take entries out of their folders, each folder asked once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[tuple[int, tuple[str, ...]], bool] = {}
+        self._root = os.geteuid() == 0
+
+    def check(self, folder: Directory, entry: Entry) -> Entry:
+        """Return an entry with the obstacle that missing rights are."""
+        if self._root or entry.obstacle:
+            return entry
+        for parts in {(), entry.parts[:-1]}:
+            if not self._may_change(folder, parts):
+                where = entry.folder.joinpath(*parts)
+                return replace(entry, obstacle=f"this user may not change {where}: Permission denied")
+        if entry.identity.directory and not entry.in_trash and not _may_move(folder, entry):
+            return replace(entry, obstacle="it belongs to another user: Permission denied")
+        return entry
+
+    def _may_change(self, folder: Directory, parts: tuple[str, ...]) -> bool:
+        key = folder.fd, parts
+        if key not in self._folders:
+            self._folders[key] = _may(folder, "/".join(parts) or ".", os.W_OK | os.X_OK)
+        return self._folders[key]
+
+
+def _may(folder: Directory, path: str, mode: int) -> bool:
+    return os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _may_move(folder: Directory, entry: Entry) -> bool:
+    """Tell whether a directory may be moved: who does not own it has to be allowed to write to it."""
+    path = "/".join(entry.parts)
+    with contextlib.suppress(OSError):
+        return folder.look(path).st_uid == os.geteuid() or _may(folder, path, os.W_OK)
+    return True
+
+
+def _seems_pinned(folder: Directory, parts: tuple[str, ...]) -> bool:
     try:
-        return is_pinned(fd, parts)
+        return is_pinned(folder, parts)
     except OSError:  # not to be looked into: a clean, which may, looks again
         return False
 
 
-def is_pinned(fd: int, parts: tuple[str, ...] = ()) -> bool:
-    """Tell whether the directory at `parts` below the open `fd` holds a file named `.keep` at its top.
+def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:
+    """Tell whether the directory at `parts` below the open `folder` holds a file named `.keep` at its top.
 
     Raises OSError where that cannot be told.
     """
     try:
-        os.lstat("/".join((*parts, layout.KEEP)), dir_fd=fd)
+        folder.look("/".join((*parts, layout.KEEP)))
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 
 
-def _holder(fd: int, entry: Entry, users: lease.Users | None, top: str) -> str | None:
-    if users is None:
-        return _probe(fd, entry)
-    pids = users.of(entry.identity.key, "/".join((top, *entry.parts)))
-    return lease.describe(pids) if pids else None
+def _holder(uses: FolderUses, located: Located) -> str | None:
+    entry = located.entry
+    if uses.uses is None:
+        return _probe(located) if entry.identity.directory else None
+    pids: set[int] = set()
+    for name in entry.names:
+        identity = entry.identity if name == entry.parts[-1] else _identity(located.folder, entry, name)
+        if identity:
+            pids.update(uses.holders(located.folder, (*entry.parts[:-1], name), identity))
+    return processes.describe(sorted(pids)) if pids else None
 
 
-def _probe(fd: int, entry: Entry) -> str | None:
+def _identity(folder: Directory, entry: Entry, name: str) -> Identity | None:
+    with contextlib.suppress(OSError):
+        return Identity.of(folder.look("/".join((*entry.parts[:-1], name))))
+    return None
+
+
+def _probe(located: Located) -> str | None:
+    """Try the lock of a directory for an instant, where the system does not tell who uses it."""
     try:
-        parent = open_parent(Top(fd, entry.parts))
-        try:
-            opened = os.open(entry.parts[-1], DIRECTORY | NOFOLLOW, dir_fd=parent)
-        finally:
-            os.close(parent)
+        directory = located.folder.descend(located.entry.parts)
     except OSError:  # vanished, or not to be opened: a clean will say so
         return None
-    try:
-        return lease.describe(()) if lease.probe(opened) else None
-    finally:
-        os.close(opened)
+    with directory, lease.claim(directory.fd) as granted:
+        return processes.describe(()) if granted is False else None

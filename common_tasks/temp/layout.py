@@ -6,13 +6,13 @@ Pure, but for looking upward for the root. On disk::
     <root>/.temp/...                          legacy: shown and cleaned, never written
 """
 
+import os
 import re
 import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ._os import os
 from .errors import InvalidAge, InvalidName
 
 VARIABLE = "COMMON_TASKS_TMP"
@@ -23,7 +23,7 @@ TRASH = ".trash"
 TAG = "CACHEDIR.TAG"
 GITIGNORE = ".gitignore"
 # What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.
-FURNITURE = frozenset({TAG, GITIGNORE, TRASH, KEEP})
+RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP})
 
 _MARKERS = ("pyproject.toml", "setup.py", ".git")
 _USES_INVOKE = re.compile(rb"^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b", re.MULTILINE)
@@ -179,3 +179,14 @@ def seconds(hours: float) -> float:
     if not 0 <= result < float("inf"):
         raise InvalidAge(f"an age is a number of hours from 0 up, not {hours!r}")
     return result
+
+
+def counts_ctimes() -> bool:
+    """Tell whether changes of a file's state count for its age: not where COMMON_TASKS_AGE is `modified`.
+
+    Raises InvalidAge for another value.
+    """
+    value = os.environ.get("COMMON_TASKS_AGE") or ""
+    if value not in ("", "modified"):
+        raise InvalidAge(f"COMMON_TASKS_AGE takes 'modified' or nothing, not {value!r}")
+    return not value

@@ -1,22 +1,25 @@
 """Create, reuse and clean up: what scripts and tests call."""
 
 import contextlib
-import errno
+import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..tree.directory import GONE, Directory
+from ..tree.values import Key, printable
 from . import layout, lease
-from ._os import os
-from .base import DIRECTORY, NOFOLLOW, make_base
+from .base import make_base, note_category, unsafe_to_make_in
 from .errors import BaseRefused, EngineWarning
+from .lent import LentDirectory, system_folder
 
 # The modules that look and delete are imported where they are needed: a script that only makes a
 # directory does not pay for them.
 
 _DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
 _TRIES = 1000
+_MODE = 0o775  # of a category, however open the umask: see `unsafe_to_make_in`
 
 _last_number: dict[str, int] = {}
 
@@ -50,41 +53,21 @@ class TempManager:
         return _touch(folder / (folder.name + suffix))
 
     @staticmethod
-    @contextlib.contextmanager
-    def auto_cleanup_dir(name_prefix: str = "temp") -> Iterator[Path]:
+    def auto_cleanup_dir(name_prefix: str = "temp") -> contextlib.AbstractContextManager[Path]:
         """Lend a directory `<name>_…` in the system's temporary location for the block.
 
-        Only this user can enter it. It is removed when the block ends, whatever is in it and
-        whatever its permissions; a forked child that leaves the block removes nothing. Raises
-        Unremovable, an OSError, where something stood in the way, unless the block itself failed: then
+        Only this user can enter it. It is removed when the block ends, at the latest when the process does,
+        whatever is in it and whatever its permissions; a forked child that leaves the block removes nothing.
+        Raises Unremovable, an OSError, where something stood in the way, unless the block itself failed: then
         that is a note on the block's exception.
         """
-        import tempfile
-
-        from . import removal
-
-        system = Path(tempfile.gettempdir())
-        layout.check_name(name_prefix, "the name", system)
-        folder, held = _create_private(system, name_prefix)
-        maker = os.getpid()
-        with lease.held_for_block(held):
-            try:
-                yield folder
-            except BaseException as error:
-                try:
-                    removal.discard(system, folder.name, held.key[1], maker)
-                except OSError as left:
-                    error.add_note(str(left))
-                raise
-            removal.discard(system, folder.name, held.key[1], maker)
+        return LentDirectory(name_prefix)
 
     @staticmethod
     @contextlib.contextmanager
     def auto_cleanup_file(name_prefix: str = "temp", suffix: str = ".tmp") -> Iterator[Path]:
         """Lend an empty file `<name>_…<suffix>` for the block, in a directory as `auto_cleanup_dir` lends it."""
-        import tempfile
-
-        _check_suffix(name_prefix, suffix, Path(tempfile.gettempdir()))
+        _check_suffix(name_prefix, suffix, system_folder())
         with TempManager.auto_cleanup_dir(name_prefix) as folder:
             yield _touch(folder / (layout.entry_name(name_prefix, int(time.time())) + suffix))
 
@@ -97,8 +80,8 @@ class TempManager:
         """
         from . import inventory
 
-        entries = [e for e in inventory.take([layout.find_project()], orphans=False) if e.state != "unfinished"]
-        return [entry.path for entry in sorted(entries, key=lambda e: (e.usage.modified if e.usage else 0.0, e.path))]
+        entries = [e for e in inventory.scan([layout.find_project()], orphans=False) if e.state != "unfinished"]
+        return [entry.path for entry in sorted(entries, key=lambda e: (e.usage.changed if e.usage else 0.0, e.path))]
 
     @staticmethod
     def clean_persistent_temps(max_age_hours: float | None = None) -> int:
@@ -110,11 +93,11 @@ class TempManager:
         """
         from . import inventory, removal, retention
 
-        policy = retention.Policy(None if max_age_hours is None else layout.seconds(max_age_hours))
-        entries = inventory.take([layout.find_project()], orphans=False, measured=policy.max_age is not None)
+        policy = retention.Policy(max_age=None if max_age_hours is None else layout.seconds(max_age_hours))
+        entries = inventory.scan([layout.find_project()], orphans=False, measured=policy.max_age is not None)
         outcome = removal.carry_out(retention.make_plan(entries, policy, time.time()))
         for row in outcome.failed:
-            warnings.warn(f"{os.fspath(row.entry.path)!r} was not removed: {row.reason}", EngineWarning, 2)
+            warnings.warn(f"{printable(str(row.entry.path))!r} was not removed: {row.reason}", EngineWarning, 2)
         return sum(row.entry.state != "unfinished" for row in outcome.removed)
 
 
@@ -137,12 +120,9 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
     project = layout.find_project()
     layout.check_name(name_prefix, "the name", project.root)
     base = project.bases[0]
-    fd = make_base(base)
-    try:
+    with make_base(base) as directory:
         # Not the base itself: somebody may hold a lock on that for good reasons of their own.
-        tag = os.open(layout.TAG, os.O_RDONLY | NOFOLLOW, dir_fd=fd)
-    finally:
-        os.close(fd)
+        tag = directory.open(layout.TAG, os.O_RDONLY)
     try:
         with lease.alone(tag):
             return _find_cache(base, name_prefix) or _create(base, "cache", name_prefix)
@@ -188,7 +168,7 @@ class _Category:
 
     def __init__(self, held: lease.Lease) -> None:
         self.key = held.key
-        self.fd = held.fd
+        self.directory = Directory(held.fd)
         self._held = held
 
     def __del__(self) -> None:
@@ -207,10 +187,10 @@ def _create(base: layout.Base, category: str, name: str) -> Path:
         if parent is None:
             time.sleep(0.001)
             continue
-        made = _make_numbered(parent.fd, folder, name, int(time.time()))
-        if made and _put_to_use(parent.fd, made, folder):
+        made = _make_numbered(parent.directory, folder, name, int(time.time()))
+        if made and _put_to_use(parent.directory, made, folder):
             return Path(f"{folder}/{made}")
-    raise FileExistsError(f"{folder!r}: its directories are removed as fast as they are made")
+    raise FileExistsError(f"{printable(folder)!r}: its directories are removed as fast as they are made")
 
 
 def _open_category(base: layout.Base, category: str, folder: str) -> _Category | None:
@@ -219,11 +199,8 @@ def _open_category(base: layout.Base, category: str, folder: str) -> _Category |
     if known and _stands(folder, known.key):
         return known
     _categories.pop(folder, None)
-    fd = make_base(base)
-    try:
-        held = _share_category(fd, category, folder)
-    finally:
-        os.close(fd)
+    with make_base(base) as directory:
+        held = _share_category(directory, category, folder)
     if held is None:
         return None
     opened = _Category(held)
@@ -232,18 +209,34 @@ def _open_category(base: layout.Base, category: str, folder: str) -> _Category |
     return opened
 
 
-def _share_category(base: int, category: str, folder: str) -> lease.Lease | None:
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(category, dir_fd=base)
+def _share_category(base: Directory, category: str, folder: str) -> lease.Lease | None:
+    made = _make_category(base, category)
     try:
-        return lease.share(os.open(category, DIRECTORY | NOFOLLOW, dir_fd=base))
+        directory = base.enter_to_use(category)
     except FileNotFoundError:
         return None
-    except NotADirectoryError as error:
-        raise BaseRefused(f"{folder!r} is not a directory: give another category") from error
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        raise BaseRefused(folder, "is not a directory: give another category") from error
+    if made:
+        note_category(base, category, directory.status().st_ino)
+    problem = unsafe_to_make_in(directory, base.status().st_uid)
+    if problem:
+        directory.close()
+        raise BaseRefused(folder, f"{problem}; nothing was made there")
+    return lease.share(directory)
 
 
-def _make_numbered(parent: int, folder: str, name: str, unix: int) -> str | None:
+def _make_category(base: Directory, category: str) -> bool:
+    try:
+        base.make(category, _MODE)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _make_numbered(parent: Directory, folder: str, name: str, unix: int) -> str | None:
     """Make the first free `<name>_<unix>`, `…-2`, … ; None where the category itself is gone."""
     stem = layout.entry_name(name, unix)
     label = f"{folder}/{stem}"
@@ -254,24 +247,27 @@ def _make_numbered(parent: int, folder: str, name: str, unix: int) -> str | None
         number += 1
         made = layout.entry_name(name, unix, number)
         try:
-            os.mkdir(made, dir_fd=parent)
+            parent.make(made)
         except FileExistsError:
             continue
         except FileNotFoundError:
             return None
+        except OSError as error:
+            error.filename = f"{folder}/{made}"
+            raise
         _last_number[label] = number
         return made
 
 
-def _put_to_use(parent: int, name: str, folder: str) -> bool:
+def _put_to_use(parent: Directory, name: str, folder: str) -> bool:
     """Take the lease on a directory; False where a cleaner came first."""
     try:
-        fd = os.open(name, DIRECTORY | NOFOLLOW, dir_fd=parent)
+        directory = parent.enter_to_use(name)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        if error.errno in GONE:
             return False
         raise
-    held = lease.share(fd)
+    held = lease.share(directory)
     if held is None:
         return False
     if not _stands(f"{folder}/{name}", held.key):
@@ -281,7 +277,7 @@ def _put_to_use(parent: int, name: str, folder: str) -> bool:
     return True
 
 
-def _stands(path: str, identity: lease.Key) -> bool:
+def _stands(path: str, identity: Key) -> bool:
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -293,39 +289,19 @@ def _find_cache(base: layout.Base, name: str) -> Path | None:
     """Put the newest cache of that name to use; None where there is none, or a cleaner is at it."""
     folder = f"{base.path}/cache"
     try:
-        parent = os.open(folder, DIRECTORY | NOFOLLOW)
+        parent = Directory.at(folder)
     except (FileNotFoundError, NotADirectoryError):  # the latter is told when one is made
         return None
-    try:
-        stamps = [stamped for child in os.listdir(parent) if (stamped := layout.parse_name(child))]
+    with parent:
+        stamps = [stamped for child in parent.names() if (stamped := layout.parse_name(child))]
         for _, created, number in sorted((s for s in stamps if s.name == name), reverse=True):
             found = layout.entry_name(name, created, number)
             if _put_to_use(parent, found, folder):
                 # A cache that another user made is used as it is.
                 with contextlib.suppress(PermissionError):
-                    os.utime(found, dir_fd=parent)
+                    os.utime(found, dir_fd=parent.fd)
                 return Path(folder, found)
-    finally:
-        os.close(parent)
     return None
-
-
-def _create_private(system: Path, name: str) -> tuple[Path, lease.Lease]:
-    """Make a directory under a sealed name; it bears that name only once it is in use."""
-    from .seal import seal
-
-    while True:
-        blank = system / f"{layout.TRASH}-{os.urandom(8).hex()}"
-        blank.mkdir(0o700)
-        try:
-            held = lease.share(os.open(blank, DIRECTORY | NOFOLLOW))
-            if held:
-                folder = system / seal(name, held.key[1])
-                blank.rename(folder)
-                return folder, held
-        except OSError:  # too many open files, say
-            blank.rmdir()
-            raise
 
 
 def _check_suffix(name: str, suffix: str, folder: Path) -> None:
@@ -334,5 +310,5 @@ def _check_suffix(name: str, suffix: str, folder: Path) -> None:
 
 
 def _touch(path: Path) -> Path:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o666))
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
     return path

@@ -1,192 +1,170 @@
-"""Carries a plan out: with `sweep`, the only code that deletes.
+"""Carries a plan out.
 
-An entry is first renamed out of sight, into `.trash/` of its base or, outside the bases, to a sealed
-name beside it; then it is deleted there. So it is whole or gone whenever the process is killed, and the
-next clean finds and finishes what is left. All of it goes by descriptor (see `descent`).
+In a row, for each entry: its directory is opened and locked, verified to be what was planned for, renamed out of
+sight (into `.trash/` of its base or, outside the bases, to a sealed name beside it) and verified again. Then, for
+many entries at once: what is in use or has changed meanwhile is put back, and the locks are given up. Last, what
+is out of sight is deleted.
+
+So an entry is whole or gone whenever the process is killed, and the next clean finds and finishes what is left.
+All of it goes by descriptor (see `tree.directory`).
 """
 
 import contextlib
 import errno
-import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from ..tree import processes
+from ..tree.deletion import delete_together, delete_tree
+from ..tree.directory import SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
+from ..tree.usage import WORTH_FORKING, measure
+from ..tree.values import Progress, complaint, no_progress
+from ..tree.walk import Position, Visitor, walk
 from . import layout, lease
-from ._os import os
-from .base import DIRECTORY, NOFOLLOW, open_base
-from .descent import Mounts, directories
-from .errors import Unremovable
-from .inventory import Entry, Identity, is_pinned
-from .retention import Decision, Plan
+from .entry import Decision, Entry, Identity, Outcome, Plan
+from .folders import Folders
+from .inventory import is_category, is_pinned, look_at_uses
+from .lent import is_unnamed
 from .seal import seal
-from .sweep import allow_owner, delete_together, delete_tree, open_directory
-from .usage import WORTH_FORKING, Tick, Top, complaint, measure, no_tick, open_parent
 
 _TRIES = 8
-_SWAPPED = {errno.ENOTDIR, errno.ELOOP}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a plan. What another process removed first is in `kept`, with that reason."""
-
-    removed: tuple[Decision, ...]
-    kept: tuple[Decision, ...]
-    failed: tuple[Decision, ...]
-
-    @property
-    def freed_bytes(self) -> int:
-        """What the disk got back."""
-        return sum(row.entry.usage.disk_bytes for row in self.removed if row.entry.usage)
+_MOST_AT_ONCE = 256  # entries that are locked at the same time
+_LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
+_GONE = "gone before its turn"
+_CHANGED = "changed since it was looked at"
 
 
 class _Stays(Exception):
     """An entry is not what was planned for: it stays, and this says why."""
 
 
-class _Trashed(NamedTuple):
-    """An entry out of sight: where it lies now, below the open `folder`."""
+@dataclass(slots=True, kw_only=True)
+class _Moving:
+    """An entry on its way out of sight.
 
-    row: Decision
-    folder: int
-    parts: tuple[str, ...]
+    `parent`: where it stands. `directory`: itself, open. `mode`: what its mode was, if it had to be changed.
+    `target`: where it was moved to. `places`: where its names are now, its own first.
+    """
+
+    decision: Decision
+    folder: Directory
+    parent: Directory
+    target: Directory
+    directory: Directory | None = None
+    mode: int | None = None
+    places: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> Entry:
+        """The entry."""
+        return self.decision.entry
+
+    @property
+    def name(self) -> str:
+        """The name by which it was planned."""
+        return self.entry.parts[-1]
+
+    @property
+    def place(self) -> Place:
+        """Where it is now."""
+        return self.places[self.name]
+
+    def restore_mode(self) -> None:
+        """Give the directory the mode that it had."""
+        if self.directory is not None and self.mode is not None:
+            os.fchmod(self.directory.fd, self.mode)
 
 
-def carry_out(plan: Plan, tick: Tick = no_tick, workers: int = 1) -> Outcome:
+class _Record(NamedTuple):
+    """What became of the plan so far."""
+
+    removed: list[Decision]
+    kept: list[Decision]
+    failed: list[Decision]
+
+    def keep(self, decision: Decision, reason: str) -> None:
+        """Note that an entry stays after all."""
+        self.kept.append(replace(decision, reason=reason))
+
+    def fail(self, decision: Decision, reason: str) -> None:
+        """Note that an entry could not be removed."""
+        self.failed.append(replace(decision, reason=reason))
+
+
+def carry_out(plan: Plan, progress: Progress = no_progress, workers: int = 1) -> Outcome:
     """Remove what `plan` says: first all of it out of sight, then off the disk.
 
-    Under the exclusive lock each entry has to be what was planned for (the same inode, unchanged at
-    its top, not pinned meanwhile), else it stays. A fault on one entry never stops the others: it is
-    in `failed`, with the reason. `tick` is called with the numbers of files deleted. Up to so many
-    processes, `workers`, share the deleting if it is big enough to repay forking them (see `crew`).
+    Under the exclusive lock each entry has to be what was planned for (the same inode, unchanged at its
+    top, not pinned meanwhile), and out of sight it has to be unused and, where age decided, unchanged; else it
+    stays. A fault on one entry never stops the others: it is in `failed`, with the reason. `progress` is called
+    with the numbers of files deleted. Up to so many processes, `workers`, share the work if it is big enough.
     """
-    kept, failed, removed = list(plan.keep), list(plan.fail), []
-    trashed: list[_Trashed] = []
+    record = _Record([], list(plan.keep), list(plan.fail))
+    moved: list[_Moving] = []
     with contextlib.ExitStack() as stack:
-        folders = _Folders(stack)
-        for row in plan.remove:
+        folders = Folders(stack)
+        size = max(16, min(_MOST_AT_ONCE, lease.most_descriptors() // 6))
+        for start in range(0, len(plan.remove), size):
+            moved += _take_out(folders, plan.remove[start : start + size], plan.force, record, workers)
+        moved = _measured(moved, workers)
+        _delete_all(moved, progress, workers, record)
+        folders.tidy(record.removed)
+        kept, failed = _measured_in_place(folders, record.kept), _measured_in_place(folders, record.failed)
+    return Outcome(removed=tuple(record.removed), kept=tuple(kept), failed=tuple(failed))
+
+
+def _take_out(
+    folders: Folders, decisions: Sequence[Decision], force: bool, record: _Record, workers: int
+) -> list[_Moving]:
+    """Bring entries out of sight, and leave there what is neither used nor younger than planned."""
+    moved: list[_Moving] = []
+    with folders.parents_kept_open(), contextlib.ExitStack() as locks:
+        for decision in decisions:
             try:
-                trashed.append(_take_out(folders, row, plan.force))
+                moved.append(_move_out(folders, locks, decision, force))
             except _Stays as stays:
-                kept.append(replace(row, reason=str(stays)))
+                record.keep(decision, str(stays))
             except OSError as error:
-                failed.append(replace(row, reason=complaint("", error)))
-        trashed = _measured(trashed, workers)
-        if workers > 1 and _files(trashed) >= WORTH_FORKING:
-            # Every fault, and what was left, is met again below.
-            delete_together([Top(item.folder, item.parts) for item in trashed], tick, workers - 1)
-        for item in trashed:
-            fault = _delete(item, tick)
-            if fault is None:
-                removed.append(item.row)
-            else:
-                failed.append(replace(item.row, reason=f"{fault}; what is left waits in the trash"))
-        folders.tidy(removed)
-        kept, failed = _measured_in_place(folders, kept), _measured_in_place(folders, failed)
-    return Outcome(tuple(removed), tuple(kept), tuple(failed))
+                record.fail(decision, complaint("", error))
+        for _ in range(0 if force else _LOOKS):
+            moved = _put_back_used(moved, record)
+        moved = _put_back_changed(moved, record, workers)
+    for item in moved:
+        lease.drop(item.entry.identity.key)
+    return moved
 
 
-def discard(folder: Path, name: str, inode: int, maker: int) -> None:
-    """Remove the directory `name`, known by its `inode`, from `folder`: whole or not at all.
-
-    For a directory outside the bases that the process `maker` made: any other, a forked child of it,
-    removes nothing. Nothing happens either where it is gone, or has made room for another. Raises
-    Unremovable, naming the first thing that stood in the way.
-    """
-    if os.getpid() != maker:
-        return
-    parent = os.open(folder, DIRECTORY)
+def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision, force: bool) -> _Moving:
+    """Bring one entry out of sight. Raises _Stays where it is not as planned, OSError where it cannot be moved."""
+    moving = _begin(folders, decision)
+    mounted = folders.mounts.inside(moving.folder, moving.entry.parts)
+    if mounted:
+        raise OSError(errno.EBUSY, "a mount point is inside", mounted)
+    if moving.entry.identity.directory:
+        with _as_planned():
+            moving.directory, moving.mode = enter_restricted(moving.parent, moving.name)
+        locks.enter_context(moving.directory)
     try:
-        if os.lstat(name, dir_fd=parent).st_ino == inode:
-            _discard(parent, name, inode)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise Unremovable(f"{os.fspath(folder / name)!r} was not removed: {complaint('', error)}") from error
-    finally:
-        os.close(parent)
+        _lock(locks, moving, force)
+        if not moving.entry.in_trash:
+            _verify(folders, moving, force)
+            _move(folders, moving)
+            _verify_moved(moving)
+    except (_Stays, OSError):
+        _put_back(moving, "")
+        raise
+    return moving
 
 
-def _discard(parent: int, name: str, inode: int) -> None:
-    _refuse_mounts(Mounts(), parent, (name,))
-    trash = seal(layout.TRASH, inode)
-    os.rename(name, trash, src_dir_fd=parent, dst_dir_fd=parent)
-    fault = delete_tree(parent, trash, no_tick)
-    if fault:
-        raise OSError(errno.EBUSY, fault, trash)
-
-
-class _Folders:
-    """The folders that entries stand in, each opened once, as strictly as for looking."""
-
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self.mounts = Mounts()
-        self._stack = stack
-        self._open: dict[Path, int] = {}
-        self._bases: list[int] = []
-        self._trashes: dict[int, int] = {}
-
-    def open(self, entry: Entry) -> int:
-        """Open an entry's folder. Raises BaseRefused where a base is no longer ours."""
-        fd = self._open.get(entry.folder)
-        if fd is None:
-            opened = open_base(entry.base) if entry.base else os.open(entry.folder, DIRECTORY)
-            if opened is None:
-                raise _Stays("gone before its turn")
-            fd = self._open[entry.folder] = self._closed_later(opened)
-            self._bases += [fd] if entry.base else []
-        return fd
-
-    def move_to_trash(self, folder: int, parent: int, name: str) -> tuple[str, ...]:
-        """Rename `name` in the open `parent` into the trash of the base `folder`; return its new place."""
-        place = os.urandom(8).hex()
-        for _ in range(_TRIES):
-            try:
-                os.rename(name, place, src_dir_fd=parent, dst_dir_fd=self._trash(folder))
-            except FileNotFoundError:  # the entry, or a trash that another clean has tidied away
-                with _as_planned():
-                    os.lstat(name, dir_fd=parent)
-                self._trashes.pop(folder, None)
-                continue
-            return layout.TRASH, place
-        raise OSError(errno.ENOENT, "the trash vanishes again and again", layout.TRASH)
-
-    def _trash(self, folder: int) -> int:
-        if folder not in self._trashes:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(layout.TRASH, 0o700, dir_fd=folder)
-            opened = os.open(layout.TRASH, DIRECTORY | NOFOLLOW, dir_fd=folder)
-            self._trashes[folder] = self._closed_later(opened)
-        return self._trashes[folder]
-
-    def _closed_later(self, fd: int) -> int:
-        self._stack.callback(os.close, fd)
-        return fd
-
-    def tidy(self, removed: list[Decision]) -> None:
-        """Remove the categories that a clean has emptied, and the trash."""
-        emptied = {(row.entry.folder, row.entry.parts[0]) for row in removed if row.entry.base and row.entry.parts[1:]}
-        for folder, name in emptied:
-            # Not empty, or in use as a mount: an empty folder left standing harms nobody.
-            with contextlib.suppress(OSError):
-                os.rmdir(name, dir_fd=self._open[folder])
-        for fd in self._bases:
-            with contextlib.suppress(OSError):
-                os.rmdir(layout.TRASH, dir_fd=fd)
-
-
-def _take_out(folders: _Folders, row: Decision, force: bool) -> _Trashed:
-    """Rename an entry out of sight. Raises _Stays where it is not as planned, OSError where it cannot be."""
-    entry = row.entry
-    folder = folders.open(entry)
+def _begin(folders: Folders, decision: Decision) -> _Moving:
+    entry = decision.entry
     with _as_planned():
-        parent = open_parent(Top(folder, entry.parts))
-    try:
-        return _Trashed(row, folder, _take_from(parent, folders, folder, entry, force))
-    finally:
-        os.close(parent)
+        folder = folders.open(entry)
+        parent = folders.parent(folder, entry.parts[:-1])
+    places = {name: Place(folder, (*entry.parts[:-1], name)) for name in entry.names}
+    return _Moving(decision=decision, folder=folder, parent=parent, target=parent, places=places)
 
 
 @contextlib.contextmanager
@@ -194,149 +172,266 @@ def _as_planned() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise _Stays("gone before its turn") from None
+        raise _Stays(_GONE) from None
     except OSError as error:
-        if error.errno in _SWAPPED:
-            raise _Stays("changed since it was looked at") from None
+        if error.errno in SWAPPED:
+            raise _Stays(_CHANGED) from None
         raise
 
 
-def _take_from(parent: int, folders: _Folders, folder: int, entry: Entry, force: bool) -> tuple[str, ...]:
-    name = entry.parts[-1]
+def _lock(locks: contextlib.ExitStack, moving: _Moving, force: bool) -> None:
+    """Take the exclusive lock until it is decided. Raises _Stays where somebody has a lock."""
+    file = moving.directory.fd if moving.directory else _open_file(locks, moving)
+    if file is None:
+        return
+    granted = locks.enter_context(lease.claim(file))
+    if force or granted:
+        return
+    uses = look_at_uses([moving.parent])
+    if granted is False:
+        raise _Stays(processes.describe(uses.holders(moving.parent, (moving.name,), moving.entry.identity)))
+    if uses.uses is None and not moving.decision.by_age:
+        raise _Stays("it cannot be told whether it is in use: there are no locks here, and no /proc")
 
-    def move() -> tuple[str, ...]:
-        if entry.state == "unfinished":
-            return entry.parts
-        _refuse_change(parent, name, entry.identity)
-        if entry.base:
-            parts = folders.move_to_trash(folder, parent, name)
-        elif not entry.identity.directory:
-            os.unlink(name, dir_fd=parent)
-            return entry.parts
-        else:
-            parts = (*entry.parts[:-1], seal(layout.TRASH, entry.identity.inode))
-            os.rename(name, parts[-1], src_dir_fd=parent, dst_dir_fd=parent)
-        _refuse_swap(folder, parts, parent, entry)
-        return parts
 
-    if not entry.identity.directory:
-        return move()
-    with _as_planned():
-        before = os.lstat(name, dir_fd=parent)
-        opened = open_directory(parent, name)
+def _open_file(locks: contextlib.ExitStack, moving: _Moving) -> int | None:
+    """Open a regular file to lock it; None for anything else, and where it may not be read."""
+    if not moving.entry.identity.regular:
+        return None
     try:
-        _refuse_mounts(folders.mounts, folder, entry.parts)
-        with lease.claim(opened) as granted:
-            # What is in the trash has been taken from its users already.
-            _refuse_use(opened, granted or force or entry.state == "unfinished")
-            allow_owner(opened)
-            if entry.state != "unfinished":
-                _refuse_news(parent, opened, entry)
-            parts = move()
-        lease.drop(entry.identity.key)
-        return parts
-    except _Stays:
-        if os.fstat(opened).st_mode != before.st_mode:
-            os.fchmod(opened, stat.S_IMODE(before.st_mode))
-        raise
-    finally:
-        os.close(opened)
+        file = moving.parent.open(moving.name, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:  # what is wrong with it, the next step says
+        return None
+    locks.callback(os.close, file)
+    return file
 
 
-def _refuse_mounts(mounts: Mounts, folder: int, parts: tuple[str, ...]) -> None:
-    """Raise OSError (EBUSY) where something is mounted on or inside what is about to go."""
-    inside = mounts.inside(folder, parts)
-    if inside:
-        raise OSError(errno.EBUSY, "a mount point is inside", inside)
+def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
+    """See, now that nobody else can take it, that an entry is what was planned for. Raises _Stays.
 
-
-def _refuse_use(directory: int, granted: bool) -> None:
-    if not granted:
-        users = lease.look()
-        raise _Stays(lease.describe(users.of(lease.key(directory)) if users else ()))
-
-
-def _refuse_news(parent: int, directory: int, entry: Entry) -> None:
-    """Look again, now that nobody else can come: the clock of a file system may be coarser than a race."""
-    if is_pinned(directory) or (entry.in_category and is_pinned(parent)):
+    More than its time is looked at: the clock of a file system may be coarser than a race.
+    """
+    entry = moving.entry
+    if moving.directory and (is_pinned(moving.directory) or (entry.in_category and is_pinned(moving.parent))):
         raise _Stays(f"kept: {layout.KEEP}")
-    if entry.may_be_category:
-        below = directories(directory)
-        if any(layout.parse_name(name) for name in below):
+    with _as_planned():
+        found = moving.parent.look(moving.name)
+    if Identity.of(found) != entry.identity:
+        raise _Stays(_CHANGED)
+    if moving.directory is None:
+        return
+    if entry.category == layout.LEGACY:
+        _verify_hand_made(folders, moving, moving.directory, force)
+
+
+def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory, force: bool) -> None:
+    """See that a folder that somebody made is no category by now, and that nothing in it is pinned or lent."""
+    entry = moving.entry
+    if entry.base and not entry.base.legacy and len(entry.parts) == 1:
+        noted = folders.noted(moving.folder).get(moving.name) == entry.identity.inode
+        if is_category(moving.name, directory.names(), made=noted):
             raise _Stays("a category by now, with entries of its own")
-        if any(_is_pinned_folder(directory, name) for name in below):
-            raise _Stays(f"kept: {layout.KEEP} of what is in it")
+    if any(_is_pinned_folder(directory, name) for name in directory.subdirectories()):
+        raise _Stays(f"kept: {layout.KEEP} of what is in it")
+    if not force:
+        walk(moving.parent, moving.name, _LentBelow())
 
 
-def _is_pinned_folder(directory: int, name: str) -> bool:
+def _is_pinned_folder(directory: Directory, name: str) -> bool:
     try:
         return is_pinned(directory, (name,))
     except PermissionError:
-        opened = open_directory(directory, name)
+        with accessible(directory, name) as opened:
+            return is_pinned(opened)
+
+
+class _LentBelow(Visitor):
+    """Looks for entries that somebody has lent below a hand-made folder. Raises _Stays.
+
+    Processes of other containers are seen by their locks alone.
+    """
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        try:
+            position.enter(name)
+            below = position.directory.subdirectories()
+        except OSError:  # vanished, or not to be looked into
+            return None
+        if position.depth > 1 and layout.parse_name(name):
+            with lease.claim(position.directory.fd) as granted:
+                if granted is False:
+                    raise _Stays(f"in use: {position.where.partition('/')[2]}")
+        return below
+
+
+def _move(folders: Folders, moving: _Moving) -> None:
+    """Rename an entry, and what goes with it, out of sight; where it cannot be renamed it stays where it is."""
     try:
-        allow_owner(opened)
-        return is_pinned(opened)
-    finally:
-        os.close(opened)
+        for name in moving.entry.names:
+            _rename(folders, moving, name)
+    except PermissionError:
+        # A directory that its owner may not write to cannot be moved to another one.
+        if moving.directory is None or moving.mode is not None:
+            raise
+        moving.mode = allow_owner(moving.directory)
+        _rename(folders, moving, moving.name)
+    except OSError as error:
+        if error.errno != errno.EXDEV or moving.directory is None:
+            raise
+        # An overlay file system cannot rename a directory of a lower layer: it is deleted where it stands.
 
 
-def _refuse_change(parent: int, name: str, planned: Identity) -> None:
-    with _as_planned():
-        found = os.lstat(name, dir_fd=parent)
-    if Identity.of(found) != planned:
-        raise _Stays("changed since it was looked at")
+def _rename(folders: Folders, moving: _Moving, name: str) -> None:
+    for _ in range(_TRIES):
+        target, parts = _out_of_sight(folders, moving)
+        try:
+            moving.parent.rename(name, target, parts[-1])
+        except FileNotFoundError:
+            if name != moving.name:  # what goes with it is gone already
+                return
+            with _as_planned():
+                moving.parent.look(name)
+            folders.forget_trash(moving.folder)  # another clean has tidied it away
+            continue
+        moving.target = target
+        moving.places[name] = Place(moving.folder, parts)
+        return
+    raise OSError(errno.ENOENT, "the trash vanishes again and again", layout.TRASH)
 
 
-def _refuse_swap(folder: int, parts: tuple[str, ...], parent: int, entry: Entry) -> None:
-    """Put back what was renamed if it is not what was planned for: swapped between look and rename."""
-    trash = open_parent(Top(folder, parts))
+def _out_of_sight(folders: Folders, moving: _Moving) -> tuple[Directory, tuple[str, ...]]:
+    """Return where an entry is to go: the open directory, and the names that lead there from its folder."""
+    trash = folders.trash(moving.folder) if moving.entry.base else None
+    if trash:
+        return trash, (layout.TRASH, os.urandom(8).hex())
+    sealed = seal(layout.TRASH, moving.entry.identity.inode)
+    if moving.entry.base:  # its disk is full
+        return moving.folder, (sealed,)
+    return moving.parent, (*moving.entry.parts[:-1], sealed)
+
+
+def _verify_moved(moving: _Moving) -> None:
+    """See that what was renamed is what was planned for, not what was swapped in. Raises _Stays."""
+    found = Identity.of(moving.target.look(moving.place.name))
+    planned = moving.entry.identity
+    # An overlay file system may give a file another inode when it is renamed, but not another time.
+    copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
+    if found.key != planned.key and not copied:
+        raise _Stays(_put_back(moving, _CHANGED))
+
+
+def _put_back_used(moved: list[_Moving], record: _Record) -> list[_Moving]:
+    """Look at who uses what is out of sight, and put that back; return the rest."""
+    if not moved:
+        return []
+    uses = look_at_uses({item.folder.fd: item.folder for item in moved}.values())
+    rest = []
+    for item in moved:
+        pids = {
+            pid for place in item.places.values() for pid in uses.holders(item.folder, place.parts, item.entry.identity)
+        }
+        if pids:
+            _put_back_or_fail(item, processes.describe(sorted(pids)), record)
+        else:
+            rest.append(item)
+    return rest
+
+
+def _put_back_changed(moved: list[_Moving], record: _Record, workers: int) -> list[_Moving]:
+    """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
+    aged = [item for item in moved if item.decision.by_age]
+    places = [place for item in aged for place in item.places.values()]
+    usages = iter(measure(places, workers=workers, moved=True, ctimes=layout.counts_ctimes()))
+    changed = set()
+    for item in aged:
+        planned = item.entry.usage
+        found = [usage for usage in [next(usages) for _ in item.places] if usage]
+        if planned and any(usage.fault or usage.changed > planned.changed for usage in found):
+            _put_back_or_fail(item, _CHANGED, record)
+            changed.add(id(item))
+    return [item for item in moved if id(item) not in changed]
+
+
+def _put_back_or_fail(moving: _Moving, why: str, record: _Record) -> None:
     try:
-        found = os.lstat(parts[-1], dir_fd=trash)
-        if (found.st_dev, found.st_ino) == (entry.identity.device, entry.identity.inode):
-            return
-        with contextlib.suppress(FileNotFoundError):
-            os.lstat(entry.parts[-1], dir_fd=parent)
-            raise OSError(errno.EEXIST, "swapped while it was removed, and its place is taken")
-        os.rename(parts[-1], entry.parts[-1], src_dir_fd=trash, dst_dir_fd=parent)
-    finally:
-        os.close(trash)
-    raise _Stays("changed since it was looked at")
+        record.keep(moving.decision, _put_back(moving, why))
+    except OSError as error:
+        record.fail(moving.decision, f"{why}, but it could not be put back and is in the trash: {complaint('', error)}")
 
 
-def _measured(trashed: list[_Trashed], workers: int) -> list[_Trashed]:
+def _put_back(moving: _Moving, why: str) -> str:
+    """Put an entry back where it was, without replacing anything; return why it stays, and where if not there."""
+    restored = moving.name
+    for name, place in list(moving.places.items()):
+        if place.name != name:
+            stands = _rename_back(moving, place.name, name)
+            moving.places[name] = place._replace(parts=(*moving.entry.parts[:-1], name))
+            restored = stands if name == moving.name else restored
+    moving.restore_mode()
+    return why if restored == moving.name else f"{why}; its place was taken, so it is now called {restored}"
+
+
+def _rename_back(moving: _Moving, name: str, wanted: str) -> str:
+    from ..tree import syscalls
+
+    free = wanted
+    for number in range(2, 1000):
+        try:
+            syscalls.rename_without_replacing(moving.target, name, moving.parent, free)
+        except FileExistsError:
+            free = f"{wanted}-{number}"
+        else:
+            return free
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), wanted)
+
+
+def _measured(moved: list[_Moving], workers: int) -> list[_Moving]:
     """Add the usage of those entries that nobody needed it of before."""
-    blank = [number for number, item in enumerate(trashed) if item.row.entry.usage is None]
-    tops = [Top(trashed[number].folder, trashed[number].parts) for number in blank]
-    usages = measure(tops, workers=workers)
-    for number, usage in zip(blank, usages, strict=True):
-        row = trashed[number].row
-        trashed[number] = trashed[number]._replace(row=replace(row, entry=replace(row.entry, usage=usage)))
-    return trashed
+    blank = [item for item in moved if item.entry.usage is None]
+    usages = measure([item.place for item in blank], workers=workers)
+    for item, usage in zip(blank, usages, strict=True):
+        item.decision = replace(item.decision, entry=replace(item.entry, usage=usage))
+    return moved
 
 
-def _measured_in_place(folders: _Folders, rows: list[Decision]) -> list[Decision]:
+def _measured_in_place(folders: Folders, decisions: list[Decision]) -> list[Decision]:
     """Add it for those that stayed, too."""
     measured = []
-    for row in rows:
-        usage = row.entry.usage
-        if usage is None:
-            with contextlib.suppress(_Stays, OSError):  # its reason is in the row already
-                [usage] = measure([Top(folders.open(row.entry), row.entry.parts)])
-        measured.append(replace(row, entry=replace(row.entry, usage=usage)))
+    for decision in decisions:
+        if decision.entry.usage is None:
+            # The reason why it stays is in the decision already.
+            with contextlib.suppress(OSError):
+                [usage] = measure([Place(folders.open(decision.entry), decision.entry.parts)])
+                decision = replace(decision, entry=replace(decision.entry, usage=usage))
+        measured.append(decision)
     return measured
 
 
-def _files(trashed: list[_Trashed]) -> int:
-    return sum(item.row.entry.usage.files for item in trashed if item.row.entry.usage)
+def _delete_all(moved: list[_Moving], progress: Progress, workers: int, record: _Record) -> None:
+    places = [place for item in moved for place in item.places.values()]
+    files = sum(item.entry.usage.files for item in moved if item.entry.usage)
+    if workers > 1 and files >= WORTH_FORKING:
+        # Every fault, and what was left, is met again below.
+        delete_together(places, progress, workers)
+    with Parents() as parents:
+        for item in moved:
+            faults = [fault for place in item.places.values() if (fault := _delete(parents, place, progress))]
+            if faults:
+                where = (
+                    "waits in the trash" if item.place.name != item.name or item.entry.in_trash else "is still there"
+                )
+                record.fail(item.decision, f"{faults[0]}; what is left {where}")
+            else:
+                record.removed.append(item.decision)
 
 
-def _delete(item: _Trashed, tick: Tick) -> str | None:
+def _delete(parents: Parents, place: Place, progress: Progress) -> str | None:
     try:
-        parent = open_parent(Top(item.folder, item.parts))
-        try:
-            return delete_tree(parent, item.parts[-1], tick)
-        finally:
-            os.close(parent)
+        parent = parents.open(place)
+        if is_unnamed(place.name):  # ours only if it is empty
+            parent.remove(place.name)
+            return None
+        return delete_tree(parent, place.name, progress)
     except FileNotFoundError:  # another clean has finished it, and tidied up
         return None
     except OSError as error:

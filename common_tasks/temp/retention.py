@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .inventory import Entry
+from .entry import Decision, Entry, Plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Which entries may go: those without a change for `max_age` seconds, all where it is None.
 
@@ -17,31 +17,6 @@ class Policy:
     max_age: float | None = None
     force: bool = False
     because: str = "of any age"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """An entry, and why it goes or stays."""
-
-    entry: Entry
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a clean removes and keeps, and what it cannot remove though it should, in the inventory's order.
-
-    `force`: even what is in use is removed.
-    """
-
-    remove: tuple[Decision, ...] = ()
-    keep: tuple[Decision, ...] = ()
-    fail: tuple[Decision, ...] = ()
-    force: bool = False
-
-    def __add__(self, other: "Plan") -> "Plan":
-        """Put two plans of the same `force` together."""
-        return Plan(self.remove + other.remove, self.keep + other.keep, self.fail + other.fail, self.force)
 
 
 def make_plan(entries: Iterable[Entry], policy: Policy, now: float) -> Plan:
@@ -57,38 +32,37 @@ def make_plan(entries: Iterable[Entry], policy: Policy, now: float) -> Plan:
     for entry in entries:
         stays = _why_it_stays(entry, policy, now)
         if stays:
-            keep.append(Decision(entry, stays))
+            keep.append(Decision(entry=entry, reason=stays))
         elif entry.obstacle:
-            fail.append(Decision(entry, entry.obstacle))
+            fail.append(Decision(entry=entry, reason=entry.obstacle))
         else:
-            remove.append(Decision(entry, _why_it_goes(entry, policy)))
-    return Plan(tuple(remove), tuple(keep), tuple(fail), policy.force)
+            remove.append(_removal(entry, policy))
+    return Plan(remove=tuple(remove), keep=tuple(keep), fail=tuple(fail), force=policy.force)
 
 
 def _why_it_stays(entry: Entry, policy: Policy, now: float) -> str | None:
-    if entry.state in ("tracked", "kept"):
-        return entry.reason
-    if entry.state == "unfinished":
-        return None
-    if entry.state == "in-use" and not policy.force:
-        return entry.reason
-    if policy.max_age is None:
+    obstinate = entry.state in ("tracked", "kept") and not (entry.forceable and policy.force)
+    if obstinate or (entry.state == "in-use" and not policy.force):
+        return entry.reason or entry.state
+    if entry.in_trash or policy.max_age is None:
         return None
     if entry.usage is None:
         raise ValueError(f"{entry.path}: has no usage to take its age from")
     if entry.usage.fault:
         return f"of unknown age, {entry.reason or entry.usage.fault}"
-    if max(0.0, now - entry.usage.modified) < policy.max_age:
+    if max(0.0, now - entry.usage.changed) < policy.max_age:
         return f"younger than {_hours(policy.max_age)}"
     return None
 
 
-def _why_it_goes(entry: Entry, policy: Policy) -> str:
-    if entry.state == "unfinished":
-        return entry.reason or entry.state
-    if entry.state == "in-use":
-        return f"forced, {entry.reason}"
-    return policy.because if policy.max_age is None else f"older than {_hours(policy.max_age)}"
+def _removal(entry: Entry, policy: Policy) -> Decision:
+    by_age = policy.max_age is not None and not entry.in_trash
+    if entry.state in ("in-use", "kept"):
+        return Decision(entry=entry, reason=f"forced, {entry.reason}", by_age=by_age)
+    if entry.in_trash:
+        return Decision(entry=entry, reason=entry.reason or entry.state)
+    reason = policy.because if policy.max_age is None else f"older than {_hours(policy.max_age)}"
+    return Decision(entry=entry, reason=reason, by_age=by_age)
 
 
 def _hours(seconds: float) -> str:

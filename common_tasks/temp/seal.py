@@ -5,9 +5,9 @@ directory's own inode number. So a directory that we made is known again without
 a copy or a look-alike is not taken for one, and renaming a directory takes it out of our hands.
 """
 
+import os
 import re
-
-from ._os import os
+from typing import Any
 
 _NONCE = 4
 _DIGEST = 6
@@ -35,7 +35,14 @@ def unseal(sealed: str, inode: int) -> str | None:
 
 
 def _digest(name: str, nonce: str, inode: int) -> str:
-    import hashlib  # loads OpenSSL: only those who meet a sealed name pay for that
-
     text = os.fsencode(f"{nonce}/{inode}/{name}")
-    return hashlib.blake2s(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()
+    digest: str = _blake2s()(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()
+    return digest
+
+
+def _blake2s() -> Any:
+    try:
+        from _blake2 import blake2s  # `hashlib` would load OpenSSL, many times the rest of this
+    except ImportError:  # another Python than CPython
+        from hashlib import blake2s
+    return blake2s

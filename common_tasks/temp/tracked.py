@@ -1,19 +1,36 @@
 """What git tracks below a project's root: nothing of it is ever removed."""
 
+import os
+import stat
 import subprocess
 from pathlib import Path
 
-from ._os import os
+from ..tree.values import printable
 from .errors import GuardFailed
 
 # Set for hooks; they would point git at another repository than the one the root lies in.
 _LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+# What lies in a repository may be anybody's: nothing that its configuration names is run, nothing is fetched.
+_HARMLESS = {
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+_OPTIONS = ("--no-pager", "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null")
+# Where a program reaps or ignores its children, a failed git looks successful: so success is written down.
+_WITH_PROOF = '"$@" && printf //'
+_PROOF = b"//"  # part of no path that git prints
 
 
 class Tracked:
-    """The files that git tracks, and every folder on the way to one; paths as in `git ls-files -z`."""
+    """The files that git tracks, and every folder on the way to one; paths as in `git ls-files -z`.
 
-    def __init__(self, files: list[bytes] | None = None) -> None:
+    `unknown`: why that cannot be told, where git is missing.
+    """
+
+    def __init__(self, files: list[bytes] | None = None, unknown: str | None = None) -> None:
+        self.unknown = unknown
         self._paths: set[bytes] = set()
         for file in files or ():
             while file and file not in self._paths:
@@ -28,26 +45,58 @@ class Tracked:
 def ask_git(root: Path, *below: str) -> Tracked:
     """Return what git tracks in `root`, or only in the folders `below` it: one `git ls-files` call.
 
-    Nothing where there is no repository or no git. Raises GuardFailed where there is one and git
-    cannot read it (a broken index, somebody else's repository): guessing would risk tracked files.
+    Nothing where there is no repository. Raises GuardFailed where there is one and git cannot read it
+    (a broken index, somebody else's repository): guessing would risk tracked files.
     """
-    if not _in_repository(root):
+    if not in_repository(root):
         return Tracked()
-    environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
-    environment["GIT_LITERAL_PATHSPECS"] = "1"
+    answer = run_git(root, "ls-files", "-z", "--", *below)
+    if answer is None:
+        return Tracked(unknown="git is not installed, so what it tracks cannot be told")
+    return Tracked(answer.split(b"\0"))
+
+
+def run_git(root: Path, *words: str) -> bytes | None:
+    """Return what a git command prints; None where git is not installed. Raises GuardFailed where it fails."""
+    environment = {name: value for name, value in os.environ.items() if name not in _LOCAL} | _HARMLESS
+    if not _is_installed("git", environment.get("PATH", os.defpath)):
+        return None
+    command = ["/bin/sh", "-c", _WITH_PROOF, "sh", "git", *_OPTIONS, *words]
     try:
-        answer = subprocess.run(
-            ["git", "ls-files", "-z", "--", *below], cwd=root, env=environment, capture_output=True, check=False
-        )
-    except FileNotFoundError:
-        return Tracked()
+        answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False)
     except OSError as error:
         raise GuardFailed(f"git cannot be started: {error}") from error
-    if answer.returncode:
-        said = answer.stderr.decode(errors="backslashreplace").strip().splitlines() or ["no answer"]
-        raise GuardFailed(f"git cannot say what it tracks in {os.fspath(root)!r}: {said[0]}")
-    return Tracked(answer.stdout.split(b"\0"))
+    if not answer.stdout.endswith(_PROOF):
+        lines = answer.stderr.decode(errors="backslashreplace").strip().splitlines() or ["no answer"]
+        where, said = printable(os.fspath(root)), printable(lines[0])
+        raise GuardFailed(f"git cannot answer in '{where}': {said}; nothing was touched")
+    return answer.stdout.removesuffix(_PROOF)
 
 
-def _in_repository(root: Path) -> bool:
-    return any(os.path.lexists(folder / ".git") for folder in (root, *root.parents))
+def _is_installed(program: str, path: str) -> bool:
+    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in path.split(os.pathsep) if folder)
+
+
+def in_repository(root: Path) -> bool:
+    """Tell whether `root` lies in a git repository, as git itself would find it going upward.
+
+    An empty `.git` is none, nor is one that a stranger put into a folder that everybody may write to.
+    """
+    return any(_is_repository(folder) for folder in (root, *root.parents))
+
+
+def _is_repository(folder: Path) -> bool:
+    mark = folder / ".git"
+    try:
+        found = mark.lstat()
+        if stat.S_ISDIR(found.st_mode):
+            (mark / "HEAD").lstat()
+        return not _is_planted(folder, found)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # not to be looked into: git will say so
+        return True
+
+
+def _is_planted(folder: Path, found: os.stat_result) -> bool:
+    return found.st_uid not in (os.geteuid(), 0) and bool(folder.stat().st_mode & stat.S_IWOTH)

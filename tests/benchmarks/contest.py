@@ -67,7 +67,7 @@ from pathlib import Path
 from common_tasks import artifacts, patterns
 from common_tasks.temp import TempManager, inventory, layout, removal, retention
 project = layout.find_project()
-def entries(**options): return inventory.take([project], orphans=False, **options)
+def entries(**options): return inventory.scan([project], orphans=False, **options)
 def plan(measured=False):
     return retention.make_plan(entries(measured=measured, workers=2), retention.Policy(), time.time())
 {code}

@@ -142,7 +142,7 @@ def test_view_over_other_projects_does_not_reach_into_this_one(project: Path, tm
     mine = make_entry(project / ".tmp/mine")
     other = make_project(tmp_path / "other")
     make_entry(other / ".tmp/theirs")
-    found = inventory.take([layout.find_project(other)])
+    found = inventory.scan([layout.find_project(other)])
     removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
     assert mine.exists()
     assert take(other) == ()

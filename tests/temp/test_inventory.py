@@ -31,7 +31,6 @@ def listed(root: Path) -> dict[str, tuple[str, str, int | None]]:
 def test_entries_of_categories_and_all_that_was_there_before(project: Path) -> None:
     make_entry(project / f".tmp/debug/demo_{OLD}")
     make_entry(project / f".tmp/debug/demo_{OLD}-2")
-    make_entry(project / ".tmp/debug/by hand")
     make_entry(project / f".tmp/demo_{OLD}")
     make_entry(project / ".tmp/processing")
     (project / ".tmp/stray.txt").touch()
@@ -42,7 +41,6 @@ def test_entries_of_categories_and_all_that_was_there_before(project: Path) -> N
     assert listed(project) == {
         f".tmp/debug/demo_{OLD}": ("debug", "demo", OLD),
         f".tmp/debug/demo_{OLD}-2": ("debug", "demo", OLD),
-        ".tmp/debug/by hand": ("legacy", "by hand", None),
         f".tmp/demo_{OLD}": ("legacy", "demo", OLD),
         ".tmp/processing": ("legacy", "processing", None),
         ".tmp/stray.txt": ("legacy", "stray.txt", None),
@@ -51,7 +49,7 @@ def test_entries_of_categories_and_all_that_was_there_before(project: Path) -> N
         f".temp/old_{OLD}": ("legacy", "old", OLD),
         ".temp/debug": ("legacy", "debug", None),
     }
-    assert len(clean(project).removed) == 10
+    assert len(clean(project).removed) == 9
     assert take(project) == ()
     assert trash_is_empty(project)
 
@@ -65,7 +63,7 @@ def test_what_a_base_needs_for_itself_is_no_entry(project: Path) -> None:
 
 
 def test_category_that_holds_a_keep_file_keeps_all_its_entries(project: Path) -> None:
-    entry = make_entry(project / f".tmp/debug/demo_{OLD}")
+    entry = TempManager.create_persistent_dir("demo", "debug")
     stray = make_entry(project / ".tmp/debug/by hand")
     (project / ".tmp/debug/.keep").touch()
     assert set(reasons(clean(project, force=True).kept).values()) == {"kept: .keep of debug"}
@@ -138,13 +136,18 @@ def test_pinned_entry_is_shown_and_stays(project: Path) -> None:
 def test_several_projects_in_one_view(tmp_path: Path) -> None:
     roots = [make_project(tmp_path / name) for name in "abc"]
     made = [make_entry(root / ".tmp/x") for root in roots]
-    found = inventory.take([layout.find_project(root) for root in roots])
+    found = inventory.scan([layout.find_project(root) for root in roots])
     assert [entry.path for entry in found] == made
 
 
 def test_without_being_asked_nothing_is_measured(project: Path) -> None:
-    make_entry(project / ".tmp/x")
+    TempManager.create_persistent_dir()
     assert [entry.usage for entry in take(project, measured=False)] == [None]
+
+
+def test_what_may_hold_a_persons_work_is_always_measured(project: Path) -> None:
+    make_entry(project / ".tmp/by hand")
+    assert [entry.usage is None for entry in take(project, measured=False)] == [False]
 
 
 def test_looking_changes_nothing_on_disk(project: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common_tasks.temp import EngineWarning, get_cache_temp_dir, get_debug_temp_dir, layout, lease
+from common_tasks.tree import processes
 
 from ..helpers import HOLD_DEBUG, clean, inv, inv_json, python, reasons, running, said, states, take
 
@@ -111,7 +112,7 @@ import sys, threading
 from pathlib import Path
 from common_tasks.temp import inventory, layout
 for _ in range(300):
-    assert {e.state for e in inventory.take([layout.find_project()])} == {"idle"}
+    assert {e.state for e in inventory.scan([layout.find_project()])} == {"idle"}
 """
 
 
@@ -129,8 +130,8 @@ def test_looking_takes_no_lock(project: Path, monkeypatch: pytest.MonkeyPatch) -
     assert calls == []
 
 
-def test_without_the_kernels_table_use_is_still_seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "_LOCKS", str(project / "no-such-table"))
+def test_without_the_kernels_tables_use_is_still_seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "look", lambda *_: None)
     python("from common_tasks.temp import *; get_debug_temp_dir('idle')", cwd=project)
     mine = get_debug_temp_dir("mine")
     with running(HOLD_DEBUG, project) as holder:
@@ -149,11 +150,8 @@ def test_own_lease_outlives_a_look_and_a_refused_claim(project: Path) -> None:
     with lease.claim(fd) as granted:
         assert granted
     os.close(fd)
-    key = made.stat().st_dev, made.stat().st_ino
-    seen = python(
-        "import sys; from common_tasks.temp import lease; print(lease.look().of((int(sys.argv[1]), int(sys.argv[2]))))",
-        *map(str, key),
-    )
+    look = "import sys; from common_tasks.tree import processes\nroot, made = sys.argv[1:]\n"
+    seen = python(look + "print(processes.look([root]).of(made, (0, 0)))", str(project), str(made))
     assert seen.stdout == f"({os.getpid()},)\n"
     claim = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     assert "BlockingIOError" in python(claim, str(made)).stderr
@@ -167,25 +165,12 @@ def test_without_locks_it_goes_on_and_says_so_once(
         raise OSError(getattr(errno, missing), "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    monkeypatch.setattr(lease, "_said", [])
+    monkeypatch.setattr(lease, "_warned", [])
     with pytest.warns(EngineWarning, match="no locks here") as caught:
         get_debug_temp_dir()
         get_cache_temp_dir()
     assert len(caught) == 1
     assert len(clean(project).removed) == 2
-
-
-def test_without_fcntl_the_package_imports_and_works(project: Path) -> None:
-    code = """
-import sys
-sys.modules["fcntl"] = None
-from common_tasks.temp import *
-made = get_debug_temp_dir()
-assert get_cache_temp_dir() == get_cache_temp_dir()
-print(TempManager.clean_persistent_temps(), made.exists())
-"""
-    done = python(code, cwd=project)
-    assert done.stdout == "2 False\n", done.stderr
 
 
 def test_oldest_lease_is_dropped_past_the_bound(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

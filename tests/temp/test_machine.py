@@ -32,8 +32,8 @@ from common_tasks.temp import TempManager, get_cache_temp_dir, temp_working_dir
 from common_tasks.temp import inventory, layout, removal, retention
 
 def clean(limit, force):
-    entries = inventory.take([layout.find_project()])
-    plan = retention.make_plan(entries, retention.Policy(limit, force), time.time())
+    entries = inventory.scan([layout.find_project()])
+    plan = retention.make_plan(entries, retention.Policy(max_age=limit, force=force), time.time())
     done = removal.carry_out(plan)
     parts = (plan.remove, plan.keep, done.removed, done.kept, [*plan.fail, *done.failed])
     return [{str(row.entry.path): row.reason for row in rows} for rows in parts]
@@ -98,6 +98,7 @@ class Thing:
     hours: float = 0
     users: set[str] = field(default_factory=set)
     orphan: bool = False
+    inode: int = 0  # by which it is known in the trash
 
     def whole(self) -> bool:
         return contents(self.path) == self.files
@@ -144,6 +145,7 @@ class Machine(RuleBasedStateMachine):
         self.root = make_project(self.home / "project")
         os.chdir(self.root)
         self.things: dict[Path, Thing] = {}
+        self.moved: dict[int, Thing] = {}  # what a killed clean took out of sight
         self.other: Other | None = None
 
     def teardown(self) -> None:
@@ -183,13 +185,15 @@ class Machine(RuleBasedStateMachine):
         for thing in list(self.things.values()):
             if thing.orphan and HELPER in thing.users:
                 del self.things[thing.path]
+        for thing in self.moved.values():
+            thing.users -= {HELPER} if thing.orphan else set()
 
     @rule()
     def end_helper(self) -> None:
         if self.other:
             self.other.kill()
         self.other = None
-        for thing in self.things.values():
+        for thing in (*self.things.values(), *self.moved.values()):
             thing.users.discard(HELPER)
 
     # What people and programs do to entries.
@@ -272,7 +276,8 @@ class Machine(RuleBasedStateMachine):
             self.check_undisturbed(Report(**json.loads(tell.read_text())), expected)
         for path in [path for path in self.things if not path.exists()]:
             assert expected[str(path)].goes
-            del self.things[path]
+            thing = self.things.pop(path)
+            self.moved[thing.inode] = thing
         tell.unlink(missing_ok=True)
 
     @rule(pick=st.integers(0, 7), limit=st.sampled_from(LIMITS), force=st.booleans())
@@ -302,12 +307,17 @@ class Machine(RuleBasedStateMachine):
     # What holds after every step.
 
     @invariant()
+    def what_has_left_the_trash_is_forgotten(self) -> None:
+        left = {path.stat().st_ino for path in self.trash()}
+        self.moved = {inode: thing for inode, thing in self.moved.items() if inode in left}
+
+    @invariant()
     def disk_is_as_in_the_model(self) -> None:
         on_disk = {path for path in self.system.iterdir() if path != self.home}
         on_disk |= set(self.root.glob(".temp/*"))
         for folder in self.root.glob(".tmp/*"):
             on_disk |= set(folder.iterdir()) if self.is_category(folder) else {folder}
-        assert {path for path in on_disk - set(self.trash()) if path.name not in layout.FURNITURE} == set(self.things)
+        assert {path for path in on_disk - set(self.trash()) if path.name not in layout.RESERVED} == set(self.things)
         for thing in self.things.values():
             assert thing.whole(), thing
 
@@ -321,7 +331,15 @@ class Machine(RuleBasedStateMachine):
             if self.is_category(folder) and not any(path.parent == folder for path in self.things):
                 empty = Thing(folder, contents(folder))
                 found[str(folder)] = self.verdict(empty, by, limit, force)
-        return found | {str(path): Verdict(True, "left by an interrupted clean") for path in self.trash()}
+        return found | {str(path): self.verdict_of_trash(path, by, force) for path in self.trash()}
+
+    def verdict_of_trash(self, path: Path, by: str, force: bool) -> Verdict:
+        thing = self.moved.get(path.stat().st_ino)
+        users = thing.users - {by} if thing else set()
+        in_use = f"in use by pid {min(map(self.pid, users))} " if users else ""
+        if in_use and not force:
+            return Verdict(False, in_use)
+        return Verdict(True, f"forced, {in_use}" if in_use else "left by an interrupted clean")
 
     def verdict(self, thing: Thing, by: str, limit: float | None, force: bool) -> Verdict:
         category = thing.path.parent
@@ -369,6 +387,7 @@ class Machine(RuleBasedStateMachine):
 
     def add(self, thing: Thing) -> None:
         assert thing.path not in self.things
+        thing.inode = thing.path.stat().st_ino
         self.things[thing.path] = thing
 
     # The processes.
@@ -408,7 +427,7 @@ class Machine(RuleBasedStateMachine):
         for path in report.removed:
             assert not os.path.lexists(path)
             self.things.pop(Path(path), None)
-        assert not self.trash()
+        assert {str(path) for path in self.trash()} <= report.kept.keys()
 
 
 def rows(decisions: tuple[Any, ...]) -> Rows:

@@ -21,6 +21,7 @@ from common_tasks.temp import (
     pytest_temp_dirs,
     temp_working_dir,
 )
+from common_tasks.tree.directory import Directory
 
 from ..helpers import HOLD_DEBUG, OLD, make_entry, python, running, said, set_age
 
@@ -311,12 +312,12 @@ def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], None]) -> None
     real = lease.share
     done: list[str] = []
 
-    def share(fd: int) -> lease.Lease | None:
-        path = os.readlink(f"/proc/self/fd/{fd}")
+    def share(directory: Directory) -> lease.Lease | None:
+        path = directory.real_path()
         if layout.parse_name(os.path.basename(path)) and not done:
             done.append(path)
             act(path)
-        return real(fd)
+        return real(directory)
 
     monkeypatch.setattr(lease, "share", share)
 

@@ -32,7 +32,7 @@ def test_usage_is_found_out_even_if_nobody_needed_it_before(project: Path) -> No
     make_entry(project / ".tmp/x", files=3)
     entry = make_entry(project / ".tmp/y", files=4)
     (entry / ".keep").touch()
-    found = inventory.take([layout.find_project()], measured=False)
+    found = inventory.scan([layout.find_project()], measured=False)
     outcome = removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
     assert [row.entry.usage.files for row in outcome.removed + outcome.kept if row.entry.usage] == [3, 5]
 
@@ -176,14 +176,15 @@ def test_no_descriptor_is_left_open(project: Path, again: int) -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
-def test_what_a_forced_clean_left_is_finished_though_its_user_lives(project: Path) -> None:
+def test_what_is_in_use_in_the_trash_stays_until_its_user_ends(project: Path) -> None:
     with running(HOLD_DEBUG, project) as holder:
         held = Path(said(holder))
         (project / ".tmp/.trash").mkdir()
         held.rename(project / ".tmp/.trash/0123456789abcdef")
-        decided = plan(project)
-        assert reasons(removal.carry_out(decided).removed) == reasons(decided.remove)
-        assert trash_is_empty(project)
+        assert "in use by pid" in reasons(clean(project).kept)["0123456789abcdef"]
+        assert not trash_is_empty(project)
+    assert reasons(clean(project).removed)["0123456789abcdef"] == "left by an interrupted clean"
+    assert trash_is_empty(project)
 
 
 def test_category_that_is_pinned_after_the_plan_stays(project: Path) -> None:

@@ -5,18 +5,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common_tasks.temp.inventory import Entry, Identity, State
+from common_tasks.temp.entry import Entry, Identity, State
 from common_tasks.temp.retention import Policy, make_plan
-from common_tasks.temp.usage import Usage
+from common_tasks.tree.values import Usage
 
 NOW = 1_700_000_000.0
 REASONS = {"in-use": "in use by pid 1", "kept": "kept: .keep", "tracked": "tracked by git", "unfinished": "left"}
 
 
 def entry(state: State = "idle", age: float = 0.0, fault: str | None = None, name: str = "x") -> Entry:
-    usage = Usage(1, 4096, NOW - age, fault)
     return Entry(
-        Path("/p"), (name,), None, "debug", name, None, Identity(1, 1, 1, True), usage, state, REASONS.get(state)
+        folder=Path("/p"),
+        parts=(name,),
+        base=None,
+        category="debug",
+        name=name,
+        identity=Identity(device=1, inode=1, mtime_ns=1, directory=True),
+        usage=Usage(1, 4096, NOW - age, NOW - age, fault),
+        in_trash=state == "unfinished",
+        state=state,
+        reason=REASONS.get(state),
     )
 
 
@@ -30,22 +38,22 @@ def decide(one: Entry, policy: Policy) -> tuple[bool, str]:
     ("one", "policy", "goes", "why"),
     [
         (entry(), Policy(), True, "of any age"),
-        (entry(age=86_401), Policy(86_400), True, "older than 24 h"),
-        (entry(age=86_399), Policy(86_400), False, "younger than 24 h"),
-        (entry(age=1800), Policy(1800), True, "older than 0.5 h"),
-        (entry(age=0), Policy(0), True, "older than 0 h"),
-        (entry(age=-1e9), Policy(0), True, "older than 0 h"),
-        (entry(age=-1e9), Policy(60), False, "younger than 0.01666666667 h"),
-        (entry(age=1e10), Policy(3600), True, "older than 1 h"),
+        (entry(age=86_401), Policy(max_age=86_400), True, "older than 24 h"),
+        (entry(age=86_399), Policy(max_age=86_400), False, "younger than 24 h"),
+        (entry(age=1800), Policy(max_age=1800), True, "older than 0.5 h"),
+        (entry(age=0), Policy(max_age=0), True, "older than 0 h"),
+        (entry(age=-1e9), Policy(max_age=0), True, "older than 0 h"),
+        (entry(age=-1e9), Policy(max_age=60), False, "younger than 0.01666666667 h"),
+        (entry(age=1e10), Policy(max_age=3600), True, "older than 1 h"),
         (entry("in-use", age=1e9), Policy(), False, "in use by pid 1"),
         (entry("in-use", age=1e9), Policy(force=True), True, "forced, in use by pid 1"),
-        (entry("in-use", age=1), Policy(3600, force=True), False, "younger than 1 h"),
+        (entry("in-use", age=1), Policy(max_age=3600, force=True), False, "younger than 1 h"),
         (entry("kept", age=1e9), Policy(force=True), False, "kept: .keep"),
         (entry("tracked", age=1e9), Policy(force=True), False, "tracked by git"),
-        (entry("unfinished"), Policy(3600), True, "left"),
-        (entry("orphaned", age=7200), Policy(3600), True, "older than 1 h"),
-        (entry("orphaned", age=60), Policy(3600), False, "younger than 1 h"),
-        (entry(age=1e9, fault="x: denied"), Policy(3600), False, "of unknown age, x: denied"),
+        (entry("unfinished"), Policy(max_age=3600), True, "left"),
+        (entry("orphaned", age=7200), Policy(max_age=3600), True, "older than 1 h"),
+        (entry("orphaned", age=60), Policy(max_age=3600), False, "younger than 1 h"),
+        (entry(age=1e9, fault="x: denied"), Policy(max_age=3600), False, "of unknown age, x: denied"),
         (entry(age=1e9, fault="x: denied"), Policy(), True, "of any age"),
         (entry(), Policy(because="left by a build"), True, "left by a build"),
     ],
@@ -62,7 +70,7 @@ ENTRIES = st.lists(st.builds(entry, st.sampled_from(STATES), st.floats(-1e6, 1e6
 def test_every_entry_is_decided_once_in_order_with_a_reason(
     entries: list[Entry], max_age: float | None, force: bool
 ) -> None:
-    plan = make_plan(entries, Policy(max_age, force), NOW)
+    plan = make_plan(entries, Policy(max_age=max_age, force=force), NOW)
     for rows in (plan.remove, plan.keep):
         where = [next(i for i, e in enumerate(entries) if e is row.entry) for row in rows]
         assert where == sorted(where)
@@ -73,10 +81,10 @@ def test_every_entry_is_decided_once_in_order_with_a_reason(
 @given(ENTRIES, st.floats(0, 1e6), st.floats(0, 1e6))
 def test_higher_age_never_removes_more(entries: list[Entry], one: float, two: float) -> None:
     low, high = sorted((one, two))
-    fewer = {id(row.entry) for row in make_plan(entries, Policy(high), NOW).remove}
-    assert fewer <= {id(row.entry) for row in make_plan(entries, Policy(low), NOW).remove}
+    fewer = {id(row.entry) for row in make_plan(entries, Policy(max_age=high), NOW).remove}
+    assert fewer <= {id(row.entry) for row in make_plan(entries, Policy(max_age=low), NOW).remove}
 
 
 def test_age_needs_a_usage() -> None:
     with pytest.raises(ValueError, match="no usage"):
-        make_plan([replace(entry(), usage=None)], Policy(60), NOW)
+        make_plan([replace(entry(), usage=None)], Policy(max_age=60), NOW)

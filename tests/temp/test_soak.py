@@ -64,7 +64,7 @@ from common_tasks.temp import inventory, layout, removal, retention
 removed = rounds = 0
 while not os.path.exists(sys.argv[1]):
     rounds += 1
-    entries = inventory.take([layout.find_project()])
+    entries = inventory.scan([layout.find_project()])
     policy = retention.Policy(0.0 if rounds % 2 else None)
     outcome = removal.carry_out(retention.make_plan(entries, policy, time.time()))
     assert not outcome.failed, outcome.failed

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from common_tasks.temp import GuardFailed, tracked
+from common_tasks.temp import GuardFailed, TempManager, tracked
 
 from ..helpers import OLD, clean, git, inv, inv_json, make_entry, reasons, states, take
 
@@ -40,18 +40,23 @@ def test_without_a_repository_nothing_is_tracked(project: Path) -> None:
     assert ("x",) not in tracked.ask_git(project)
 
 
-def test_without_git_there_is_no_guard_and_no_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_what_the_engine_made_goes_and_the_rest_stays(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = make_entry(project / ".tmp/x")
     commit(project)
+    made = TempManager.create_persistent_dir()
     monkeypatch.setenv("PATH", str(project))
-    assert states(project) == {entry.name: "idle"}
+    outcome = clean(project, force=True)
+    assert reasons(outcome.kept) == {entry.name: "kept: git is not installed, so what it tracks cannot be told"}
+    assert (entry.exists(), made.exists()) == (True, False)
 
 
 def test_repository_that_git_cannot_read_refuses_to_guess(project: Path) -> None:
     entry = make_entry(project / ".tmp/x")
     commit(project)
     (project / ".git/index").write_bytes(b"broken")
-    with pytest.raises(GuardFailed, match="git cannot say"):
+    with pytest.raises(GuardFailed, match="git cannot answer"):
         take(project)
     for words in (["temp-status"], ["temp-clean"], ["clean"]):
         assert len(inv(project, *words, code=2).stderr.splitlines()) == 1

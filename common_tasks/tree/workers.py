@@ -1,7 +1,7 @@
-"""Work divided between this process and forked helpers.
+"""Work divided between this process and forked workers.
 
 Threads would wait for each other at every file: what is done between two system calls is Python. Each
-process takes the next piece of work from one pipe, so none waits while there is some left.
+process takes the next piece of work from one pipe, so none is idle while there is some left.
 """
 
 import contextlib
@@ -16,41 +16,41 @@ Result = TypeVar("Result")
 
 
 def can_fork() -> bool:
-    """Tell whether helpers may be forked: on Linux, while no other thread could hold a lock meanwhile."""
+    """Tell whether workers may be forked: on Linux, while no other thread could hold a lock meanwhile."""
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:
         return False
 
 
-def divide(pieces: int, work: Callable[[int], Result], helpers: int) -> list[Result]:
-    """Return `[work(0), … work(pieces - 1)]`, done by this process and by so many `helpers`.
+def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Result]:
+    """Return `[work(0), … work(pieces - 1)]`, done by this process and by `workers` - 1 forked ones.
 
-    At most MOST_PIECES. What `work` returns is pickled on its way. A helper that dies, or in which `work`
-    raises, is no loss: this process does again what that one had taken, so work must bear to be done
-    twice. On any exception here, Ctrl-C included, the helpers end at once.
+    At most MOST_PIECES. What `work` returns is pickled on its way. Where a worker dies, or `work` raises
+    in it, this process does again what that one had taken, so doing a piece twice must do no harm. On any
+    exception here, Ctrl-C included, the workers end at once. Where forking is not safe, none is forked.
     """
-    if helpers < 1 or pieces < 2:
+    if workers < 2 or pieces < 2 or not can_fork():
         return [work(piece) for piece in range(pieces)]
     queue = _filled_pipe(bytes(range(pieces)))
-    crew: list[tuple[int, int]] = []
+    forked: list[tuple[int, int]] = []
     try:
-        for _ in range(helpers):
-            with _undisturbed():  # Ctrl-C between a fork and its note would leave a helper behind
-                crew.append(_fork(queue, work))
-        results = dict(_take(queue, work))
-        for _, answers in crew:
+        for _ in range(min(workers, pieces) - 1):
+            with _interrupts_blocked():  # Ctrl-C between a fork and this list would leave a process behind
+                forked.append(_fork(queue, work))
+        results = dict(_work_off(queue, work))
+        for _, answers in forked:
             results |= _read(answers)
     finally:
         os.close(queue)
-        for pid, answers in crew:
+        for pid, answers in forked:
             os.close(answers)
             _end(pid)
     return [results[piece] if piece in results else work(piece) for piece in range(pieces)]
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def _interrupts_blocked() -> Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -65,7 +65,7 @@ def _filled_pipe(content: bytes) -> int:
     return reader
 
 
-def _take(queue: int, work: Callable[[int], Result]) -> Iterator[tuple[int, Result]]:
+def _work_off(queue: int, work: Callable[[int], Result]) -> Iterator[tuple[int, Result]]:
     while piece := os.read(queue, 1):
         yield piece[0], work(piece[0])
 
@@ -81,11 +81,11 @@ def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        answer = pickle.dumps(dict(_take(queue, work)))
+        answer = pickle.dumps(dict(_work_off(queue, work)))
         with open(writer, "wb") as answers:
             answers.write(answer)
     finally:
-        os._exit(0)  # nothing of the parent's is to be unwound here
+        os._exit(0)  # nothing that the parent has begun may be finished here
 
 
 def _read(answers: int) -> dict[int, Any]:
@@ -93,7 +93,7 @@ def _read(answers: int) -> dict[int, Any]:
 
     with open(answers, "rb", closefd=False) as file:
         answer = file.read()
-    # Cut short, or nothing at all: the helper died.
+    # Cut short, or nothing at all: the worker died.
     with contextlib.suppress(EOFError, pickle.UnpicklingError):
         return dict(pickle.loads(answer))  # noqa: S301  (from a process of our own, by a pipe of our own)
     return {}

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common_tasks.temp import usage
+from common_tasks.tree import usage
+from common_tasks.tree.directory import Directory, Place
+from common_tasks.tree.values import Usage
 
 from ..helpers import OLD, make_entry, python, take
 
 
-def measure(path: Path) -> usage.Usage | None:
-    fd = os.open(path.parent, os.O_RDONLY)
-    try:
-        return usage.measure([usage.Top(fd, (path.name,))])[0]
-    finally:
-        os.close(fd)
+def measure(path: Path) -> Usage | None:
+    with Directory.at(path.parent) as parent:
+        return usage.measure([Place(parent, (path.name,))])[0]
 
 
 def du(path: Path) -> int:
@@ -117,7 +116,7 @@ for _ in range(3000):
 os.close(fd)
 import time
 from common_tasks.temp import TempManager, inventory, layout
-[entry] = inventory.take([layout.find_project()])
+[entry] = inventory.scan([layout.find_project()])
 print(entry.usage.files, entry.usage.fault)
 print(TempManager.clean_persistent_temps(), os.listdir(".tmp"))
 """

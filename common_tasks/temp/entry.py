@@ -1,0 +1,136 @@
+"""The values that travel through the engine: what is there, what is to become of it, and what became of it."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from ..tree.values import Key
+from ..tree.values import Usage as Usage
+from .layout import TRASH, Base
+
+State = Literal["idle", "in-use", "kept", "tracked", "orphaned", "unfinished"]
+ARTIFACT = "artifact"  # the category of what builds and tests leave in a project
+ORPHANED = "orphaned"  # the category of what killed processes leave in the system's temporary location
+UNFINISHED = TRASH  # the category of what interrupted cleans leave
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What tells whether a path still names what was looked at, unchanged at its top."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+    directory: bool
+    regular: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What identifies it for as long as it exists."""
+        return self.device, self.inode
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Self:
+        """Take what is needed out of a stat."""
+        return cls(
+            device=found.st_dev,
+            inode=found.st_ino,
+            mtime_ns=found.st_mtime_ns,
+            directory=stat.S_ISDIR(found.st_mode),
+            regular=stat.S_ISREG(found.st_mode),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is shown, aged and removed, always whole.
+
+    It stands at `folder` / `parts`; `companions` are the names beside it that go with it, a database's journal
+    for instance. `base` is None outside the bases. `usage` is None where nobody asked for it. `created`: seconds
+    since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean took it out of sight.
+    `reason`: why `state` is what it is. `forceable`: `--force` takes it though its state is kept. `obstacle`: what
+    can be seen to make a removal impossible.
+    """
+
+    folder: Path
+    parts: tuple[str, ...]
+    companions: tuple[str, ...] = ()
+    base: Base | None
+    category: str
+    name: str
+    created: int | None = None
+    made: bool = False
+    in_trash: bool = False
+    identity: Identity
+    usage: Usage | None = None
+    state: State = "idle"
+    reason: str | None = None
+    forceable: bool = False
+    obstacle: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it stands."""
+        return self.folder.joinpath(*self.parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that go together, its own first."""
+        return self.parts[-1], *self.companions
+
+    @property
+    def in_category(self) -> bool:
+        """Whether it stands in a category, whose `.keep` counts for it, too."""
+        return self.base is not None and len(self.parts) > 1
+
+    @property
+    def guarded(self) -> bool:
+        """Whether somebody may have put work of his own into it: a git repository, a base of another project."""
+        return not self.made and self.identity.directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An entry, and why it goes or stays. `by_age`: its age decided, so it stays if it changes meanwhile."""
+
+    entry: Entry
+    reason: str
+    by_age: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a clean removes and keeps, and what it cannot remove though it should, in the inventory's order.
+
+    `force`: even what is in use is removed.
+    """
+
+    remove: tuple[Decision, ...] = ()
+    keep: tuple[Decision, ...] = ()
+    fail: tuple[Decision, ...] = ()
+    force: bool = False
+
+    def __add__(self, other: "Plan") -> "Plan":
+        """Put two plans of the same `force` together."""
+        return Plan(
+            remove=self.remove + other.remove,
+            keep=self.keep + other.keep,
+            fail=self.fail + other.fail,
+            force=self.force,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a plan. What another process removed first is in `kept`, with that reason."""
+
+    removed: tuple[Decision, ...]
+    kept: tuple[Decision, ...]
+    failed: tuple[Decision, ...]
+
+    @property
+    def freed_bytes(self) -> int:
+        """What the disk got back."""
+        return sum(row.entry.usage.disk_bytes for row in self.removed if row.entry.usage)

@@ -1,0 +1,1 @@
+"""File-system machinery by descriptor: open, walk, measure, delete. Knows nothing of entries or bases."""

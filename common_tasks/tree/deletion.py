@@ -1,0 +1,154 @@
+"""Deleting trees: files on the way down and directories on the way up.
+
+By descriptor throughout: no link is followed and no mount point crossed, whoever swaps what meanwhile. Several
+processes may delete the same tree: what is gone already is no fault.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Sequence
+
+from . import workers as pool
+from .directory import SWAPPED, Directory, Place, allow_owner, enter_restricted, is_restricted
+from .usage import DEEP, ENOUGH_BRANCHES
+from .values import Progress, complaint
+from .walk import Position, Visitor, walk
+
+_TRIES = 8
+
+
+def delete_tree(parent: Directory, name: str, progress: Progress) -> str | None:
+    """Delete `name` in the open `parent`; return what stood in the way first, or None.
+
+    The rest is deleted all the same. `progress` is called with the numbers of files deleted.
+    """
+    deleting = _Deleting(progress)
+    for _ in range(_TRIES):
+        try:
+            walk(parent, name, deleting, _open_for_deletion)
+        except OSError as error:  # the way up was lost: begin again from the top
+            lost = complaint("", error)
+            continue
+        return deleting.fault
+    return deleting.fault or lost
+
+
+def _open_for_deletion(parent: int, name: str) -> int:
+    """Open a directory to empty it; refuse what another mount begins at."""
+    from . import syscalls  # only where there are directories to delete
+
+    return syscalls.open_on_same_mount(parent, name)
+
+
+class _Deleting(Visitor):
+    """Deletes what it visits."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.fault: str | None = None
+        self._progress = progress
+        self._again = _TRIES
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        try:
+            self._go_down(position, name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in SWAPPED:
+                self._unlink(position, name)
+            else:
+                self._note(position, error)
+            return None
+        return self._unlink_files(position)
+
+    @staticmethod
+    def _go_down(position: Position, name: str) -> None:
+        try:
+            found = position.enter(name)
+        except PermissionError:
+            enter_restricted(position.directory, name)[0].close()
+            found = position.enter(name)
+        if is_restricted(found.st_mode):
+            allow_owner(position.directory)
+
+    def _unlink_files(self, position: Position) -> list[str]:
+        """Delete the files of the directory that the walk is in, and return its directories."""
+        below: list[str] = []
+        gone = 0
+        try:
+            with os.scandir(position.directory.fd) as rows:
+                for row in rows:
+                    if row.is_dir(follow_symlinks=False):
+                        below.append(row.name)
+                    else:
+                        gone += self._unlink(position, row.name)
+        except OSError as error:
+            self._note(position, error)
+        self._progress(gone)
+        return below
+
+    def left(self, position: Position, name: str) -> bool:
+        """Remove an emptied directory; False where it has filled again and is worth another pass."""
+        try:
+            position.directory.remove(name)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and not self.fault and self._again:
+                self._again -= 1
+                return False
+            if error.errno in SWAPPED:
+                self._unlink(position, name)
+            else:
+                self._note(position, error)
+        return True
+
+    def _unlink(self, position: Position, name: str) -> bool:
+        """Remove what is no directory; tell whether that was done."""
+        try:
+            os.unlink(name, dir_fd=position.directory.fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self._note(position, error)
+            return False
+        return True
+
+    def _note(self, position: Position, error: OSError) -> None:
+        if self.fault is None:
+            # The first name is the trash's, and means nothing to a reader.
+            self.fault = complaint(position.where.partition("/")[2], error)
+
+
+def delete_together(places: Sequence[Place], progress: Progress, workers: int) -> None:
+    """Delete most of some trees with `workers` processes, this one included; faults are left alone.
+
+    `progress` is called with the numbers of files that this process deletes.
+    """
+    branches = _divide(places)
+    pieces = min(len(branches), pool.MOST_PIECES)
+
+    def work(piece: int) -> None:
+        for branch in branches[piece::pieces]:
+            with contextlib.suppress(OSError), branch.folder.descend(branch.parts[:-1]) as parent:
+                delete_tree(parent, branch.name, progress)
+
+    pool.divide(pieces, work, workers)
+
+
+def _divide(places: Sequence[Place]) -> list[Place]:
+    """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
+    branches, level = list(places), 0
+    while len(branches) < ENOUGH_BRANCHES and level < DEEP:
+        below = [branch.below(name) for branch in branches for name in _subdirectories(branch)]
+        if not below:
+            break
+        branches, level = below, level + 1
+    return branches
+
+
+def _subdirectories(place: Place) -> list[str]:
+    with contextlib.suppress(OSError), place.folder.descend(place.parts) as directory:
+        return directory.subdirectories()
+    return []

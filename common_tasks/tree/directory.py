@@ -1,0 +1,224 @@
+"""An open directory.
+
+Everything is done to names inside it (`openat`, `fstatat`, `renameat`, …) and no link is followed, so it makes
+no difference what somebody swaps on the way that led to it.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import NamedTuple, Self
+
+from .values import Key
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+NOFOLLOW = os.O_NOFOLLOW
+# How directories are opened to be looked into or emptied. Nobody opens a directory to append to it: so others who look
+# at who uses what (see `processes`) can tell this from a use.
+VISITING = DIRECTORY | NOFOLLOW | os.O_APPEND
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # the name is no directory, or is nothing at all
+SWAPPED = frozenset({errno.ENOTDIR, errno.ELOOP})  # a link, or another kind of file
+
+
+class Directory:
+    """An open directory. Whoever opened it closes it, best with a `with` block; it closes once only."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    @classmethod
+    def at(cls, path: "str | os.PathLike[str]", *, follow: bool = False) -> Self:
+        """Open the directory at `path`. Raises OSError; with `follow` the last name may be a link."""
+        return cls(os.open(path, VISITING & ~NOFOLLOW if follow else VISITING))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def enter(self, name: str) -> "Directory":
+        """Open the directory `name`. Raises OSError: ELOOP or ENOTDIR where that is a link or no directory."""
+        return Directory(os.open(name, VISITING, dir_fd=self.fd))
+
+    def enter_to_use(self, name: str) -> "Directory":
+        """Do the same, as somebody whom others see as a user of it."""
+        return Directory(os.open(name, DIRECTORY | NOFOLLOW, dir_fd=self.fd))
+
+    def descend(self, parts: Iterable[str]) -> "Directory":
+        """Open the directory that `parts` lead to, one after the other; with none, this one once more."""
+        reached = Directory(os.dup(self.fd))
+        for name in parts:
+            with reached:
+                reached = reached.enter(name)
+        return reached
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        """Open the file `name`, which is no link, and return its descriptor."""
+        return os.open(name, flags | NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=self.fd)
+
+    def scan(self) -> "AbstractContextManager[Iterator[os.DirEntry[str]]]":
+        """List what is inside, as `os.scandir` does."""
+        return os.scandir(self.fd)
+
+    def names(self) -> list[str]:
+        """Return the names inside."""
+        return os.listdir(self.fd)
+
+    def subdirectories(self) -> list[str]:
+        """Return the names of the directories inside."""
+        with self.scan() as rows:
+            return [row.name for row in rows if row.is_dir(follow_symlinks=False)]
+
+    def status(self) -> os.stat_result:
+        """Look at the directory itself."""
+        return os.fstat(self.fd)
+
+    def key(self) -> Key:
+        """Return its device and inode."""
+        found = os.fstat(self.fd)
+        return found.st_dev, found.st_ino
+
+    def look(self, name: str) -> os.stat_result:
+        """Look at `name`, not through a link. Raises OSError. `name` may be a path whose folders are trusted."""
+        return os.lstat(name, dir_fd=self.fd)
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is something called `name`; what cannot be told counts as no."""
+        try:
+            os.lstat(name, dir_fd=self.fd)
+        except OSError:
+            return False
+        return True
+
+    def make(self, name: str, mode: int = 0o777) -> None:
+        """Make the directory `name`. Raises FileExistsError where there is something of that name."""
+        os.mkdir(name, mode, dir_fd=self.fd)
+
+    def rename(self, name: str, target: "Directory", new: str) -> None:
+        """Rename `name` to `new` in `target`. Raises OSError; an empty directory there is replaced."""
+        os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=target.fd)
+
+    def unlink(self, name: str) -> None:
+        """Remove what is no directory."""
+        os.unlink(name, dir_fd=self.fd)
+
+    def remove(self, name: str) -> None:
+        """Remove an empty directory."""
+        os.rmdir(name, dir_fd=self.fd)
+
+    def real_path(self) -> str:
+        """Return where it stands, as the kernel's tables name it. Raises OSError where there is no `/proc`."""
+        return os.readlink(f"/proc/self/fd/{self.fd}")
+
+
+class Place(NamedTuple):
+    """Where a tree stands: an open directory, and the names that lead down from it.
+
+    `guarded`: measuring it also tells whether a git repository or a marked folder lies inside.
+    """
+
+    folder: Directory
+    parts: tuple[str, ...]
+    guarded: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last of the names."""
+        return self.parts[-1]
+
+    def below(self, name: str) -> "Place":
+        """Return the place of `name` inside this one."""
+        return self._replace(parts=(*self.parts, name))
+
+
+class Parents:
+    """The directories that trees stand in, of which the latest stays open: neighbours share it."""
+
+    def __init__(self) -> None:
+        self._place: tuple[int, tuple[str, ...]] | None = None
+        self._open: Directory | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            self._open.close()
+
+    def open(self, place: Place) -> Directory:
+        """Return the open directory that `place` stands in; it is closed by the next call, or at the end."""
+        wanted = place.folder.fd, place.parts[:-1]
+        if self._open is None or self._place != wanted:
+            opened = place.folder.descend(place.parts[:-1])
+            if self._open:
+                self._open.close()
+            self._place, self._open = wanted, opened
+        return self._open
+
+
+def is_restricted(mode: int) -> bool:
+    """Tell whether a directory of this mode keeps its owner from listing, entering or changing it."""
+    return mode & stat.S_IRWXU != stat.S_IRWXU
+
+
+def allow_owner(directory: Directory) -> int | None:
+    """Let the owner list, enter and change an open directory; return its mode if that was changed.
+
+    Who is not the owner may not need it: being refused is no error.
+    """
+    mode = directory.status().st_mode
+    if is_restricted(mode):
+        with suppress(PermissionError):
+            os.fchmod(directory.fd, stat.S_IMODE(mode) | stat.S_IRWXU)
+            return stat.S_IMODE(mode)
+    return None
+
+
+def enter_restricted(parent: Directory, name: str) -> tuple[Directory, int | None]:
+    """Open a directory by its owner's right, whatever its mode; return also its mode if that was changed.
+
+    The mode is changed through a descriptor that only names the directory: no link is followed. Root needs no change.
+    """
+    try:
+        directory = parent.enter(name)
+    except PermissionError:
+        mode = _allow_owner_unopened(parent, name)
+        return parent.enter(name), mode
+    return directory, allow_owner(directory) if os.geteuid() else None
+
+
+def _allow_owner_unopened(parent: Directory, name: str) -> int:
+    if not hasattr(os, "O_PATH"):  # macOS
+        mode = stat.S_IMODE(parent.look(name).st_mode)
+        os.chmod(name, mode | stat.S_IRWXU, dir_fd=parent.fd, follow_symlinks=False)
+        return mode
+    fd = os.open(name, os.O_PATH | DIRECTORY | NOFOLLOW, dir_fd=parent.fd)
+    try:
+        mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        os.chmod(f"/proc/self/fd/{fd}", mode | stat.S_IRWXU)
+        return mode
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def accessible(parent: Directory, name: str) -> Iterator[Directory]:
+    """Lend the open directory `name`, opened by its owner's right; its mode is as before afterwards."""
+    directory, mode = enter_restricted(parent, name)
+    with directory:
+        try:
+            yield directory
+        finally:
+            if mode is not None:
+                os.fchmod(directory.fd, mode)

@@ -1,0 +1,74 @@
+"""What the kernel's tables tell: what is mounted where, and who holds which lock (Linux: proc(5))."""
+
+import os
+import re
+
+from .directory import Directory
+from .values import Key
+
+_LOCKS = "/proc/locks"
+_MOUNTS = "/proc/self/mountinfo"
+
+
+def lock_holders() -> dict[Key, set[int]]:
+    """Return the processes that hold a `flock`, by device and inode of what they locked. Raises OSError.
+
+    Locks of other PID namespaces (containers) are not in the table. The table is read page by page, and a
+    lock that is held throughout can slip from one page to another in between: so it is read twice, and what
+    either reading shows counts.
+    """
+    holders: dict[Key, set[int]] = {}
+    for _ in range(2):
+        for row in _read_whole(_LOCKS).splitlines():
+            # A row: number, kind, mode, access, pid, device and inode, start, end; "->" stands before a waiter's kind.
+            words = row.split()
+            if words[1] == "FLOCK":
+                major, minor, inode = words[5].split(":")
+                key = os.makedev(int(major, 16), int(minor, 16)), int(inode)
+                holders.setdefault(key, set()).add(int(words[4]))
+    return holders
+
+
+def _read_whole(path: str) -> str:
+    """Read a table to its end: a page with room left may be followed by another."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(fd, 2**16):
+            parts.append(part)
+        return b"".join(parts).decode("ascii")
+    finally:
+        os.close(fd)
+
+
+class Mounts:
+    """What is mounted where, at one moment and for open folders; nothing where the kernel has no such table.
+
+    A bind mount has the device number of its surroundings: only this table tells it.
+    """
+
+    def __init__(self) -> None:
+        self._points = [point for point in _mount_points() if point != "/"]
+        self._folders: dict[int, tuple[str, list[str]]] = {}
+
+    def inside(self, folder: Directory, parts: tuple[str, ...] = ()) -> str | None:
+        """Return what is mounted on, or first inside, what stands at `parts` in the open `folder`."""
+        if not self._points:
+            return None
+        if folder.fd not in self._folders:
+            top = folder.real_path()
+            self._folders[folder.fd] = top, [point for point in self._points if f"{point}/".startswith(f"{top}/")]
+        top, points = self._folders[folder.fd]
+        if not points:  # most often there are none, and then that is all there is to do
+            return None
+        path = "/".join((top, *parts)) + "/"
+        return next((point for point in points if f"{point}/".startswith(path)), None)
+
+
+def _mount_points() -> list[str]:
+    try:
+        with open(_MOUNTS, "rb") as table:
+            paths = [line.split()[4] for line in table]
+    except OSError:
+        return []
+    return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]

@@ -1,0 +1,219 @@
+"""Which processes use what below some folders: working directories, programs, open and mapped files.
+
+Read from `/proc/<pid>/{cwd,root,exe,fd,maps}` (Linux: proc(5)) by looking alone: nothing is locked, opened or
+changed. Not seen: other users' processes (an ordinary user may not look into them), `inotify`, loop mounts.
+"""
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+
+from .directory import VISITING
+from .kernel import lock_holders
+from .values import Key, printable
+
+_PASSES = 6  # over the list of processes, until none is new
+_LONGEST = 60  # characters of a command
+_VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
+
+
+class Uses:
+    """Who uses what, at one moment. A use of something is a use of each folder above it, too."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, set[int]] = {}
+        self._by_key: dict[Key, set[int]] = {}
+
+    def of(self, path: str, key: Key) -> tuple[int, ...]:
+        """Return the processes that use what stands at the real `path`, or what is in it, in ascending order."""
+        return tuple(sorted(self._by_path.get(path, set()) | self._by_key.get(key, set())))
+
+    def add_path(self, pid: int, path: str, top: str) -> None:
+        """Note a use of `path` and of the folders above it, down to below `top`."""
+        while len(path) > len(top):
+            self._by_path.setdefault(path, set()).add(pid)
+            path = path.rpartition("/")[0]
+
+    def add_key(self, pid: int, key: Key) -> None:
+        """Note a use of what has this device and inode."""
+        self._by_key.setdefault(key, set()).add(pid)
+
+
+def look(tops: Sequence[str], own: Collection[int] = (), locks: bool = True) -> Uses | None:
+    """Return who uses what below the real paths `tops`; None where the system has no `/proc`.
+
+    `own`: descriptors of this process that are no use, its leases for instance. Where a process may not be
+    looked into, its locks tell (see `kernel.lock_holders`), unless `locks` is false.
+    """
+    scan = _Scan(tops, own)
+    seen: set[int] = set()
+    for _ in range(_PASSES):
+        try:
+            new = {int(name) for name in os.listdir("/proc") if name.isdigit()} - seen
+        except OSError:
+            return None
+        if not new:
+            break
+        for pid in sorted(new, reverse=True):  # the newest first: they may fork and be gone again
+            scan.read(pid)
+        seen |= new
+    if not seen:
+        return None
+    if locks and scan.refused:
+        _add_lock_holders(scan.uses, scan.readable)
+    return scan.uses
+
+
+def _add_lock_holders(uses: Uses, readable: Collection[int]) -> None:
+    with contextlib.suppress(OSError):
+        for key, pids in lock_holders().items():
+            for pid in pids - set(readable):
+                uses.add_key(pid, key)
+
+
+class _Scan:
+    """One look at all processes."""
+
+    def __init__(self, tops: Sequence[str], own: Collection[int]) -> None:
+        self.uses = Uses()
+        self.refused = False  # some process may not be looked into
+        self.readable: set[int] = set()
+        self._own = own
+        self._self = os.getpid()
+        self._tops = tops
+        self._beginnings = tuple(f"{top}/" if top != "/" else top for top in tops)
+        self._mapped = [os.fsencode(beginning.replace("\n", "\\012")) for beginning in self._beginnings]
+        self._namespace = _readlink("/proc/self/ns/mnt")
+        self._noted: set[tuple[int, str]] = set()  # paths of processes with mounts of their own
+
+    def read(self, pid: int) -> None:
+        """Note what a process uses. One that has ended meanwhile uses nothing."""
+        folder = f"/proc/{pid}"
+        try:
+            links = {name: os.readlink(f"{folder}/{name}") for name in ("ns/mnt", "cwd", "root")}
+        except PermissionError:
+            self.refused = True
+            return
+        except OSError:
+            # Its first thread may have ended, and the others go on.
+            self._read_threads(pid, folder)
+            return
+        self.readable.add(pid)
+        foreign = links["ns/mnt"] != self._namespace
+        for name in ("cwd", "root"):
+            self._note(pid, f"{folder}/{name}", links[name], foreign)
+        self._read_open(pid, folder, foreign)
+
+    def _read_threads(self, pid: int, folder: str) -> None:
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"{folder}/task"):
+                self._read_open(pid, f"{folder}/task/{thread}", foreign=False)
+
+    def _read_open(self, pid: int, folder: str, foreign: bool) -> None:
+        exe = _readlink(f"{folder}/exe")
+        if exe is None and pid != self._self:
+            return  # a thread of the kernel's, or ended: it has neither files nor maps
+        if exe:
+            self._note(pid, f"{folder}/exe", exe, foreign)
+        for fd, target in _open_files(folder):
+            concerns = foreign or target.startswith(self._beginnings)
+            if concerns and not (pid == self._self and fd in self._own) and not _is_visit(folder, fd):
+                self._note(pid, f"{folder}/fd/{fd}", target, foreign)
+        for target in self._maps(folder, foreign):
+            self._note(pid, f"/proc/{pid}/root{target}", target, foreign)
+
+    def _note(self, pid: int, link: str, target: str, foreign: bool) -> None:
+        if not target.startswith("/"):
+            return  # a pipe, a socket, or out of reach from here
+        if foreign:
+            self._note_foreign(pid, link, target)
+        elif target.startswith(self._beginnings):
+            for top, beginning in zip(self._tops, self._beginnings, strict=True):
+                if target.startswith(beginning):
+                    self.uses.add_path(pid, target, top)
+
+    def _note_foreign(self, pid: int, link: str, target: str) -> None:
+        """Note a use by a process with mounts of its own: its paths are not ours, so device and inode count."""
+        self._note_key(pid, link)
+        path = target
+        while path and (pid, path) not in self._noted:
+            self._noted.add((pid, path))
+            self._note_key(pid, f"/proc/{pid}/root{path}")
+            path = path.rpartition("/")[0]
+
+    def _note_key(self, pid: int, path: str) -> None:
+        with contextlib.suppress(OSError):  # it has ended, or closed that meanwhile
+            found = os.stat(path)
+            self.uses.add_key(pid, (found.st_dev, found.st_ino))
+
+    def _maps(self, folder: str, foreign: bool) -> Iterator[str]:
+        """Yield what is mapped, below the tops if paths tell that. In `maps`, a newline in a path is escaped."""
+        try:
+            with open(f"{folder}/maps", "rb", buffering=0) as file:
+                table = file.readall()
+        except OSError:
+            return
+        if not foreign and not any(mapped in table for mapped in self._mapped):
+            return
+        for row in table.splitlines():
+            words = row.split(None, 5)
+            if len(words) == 6:
+                yield os.fsdecode(words[5]).replace("\\012", "\n")
+
+
+def _open_files(folder: str) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    try:
+        directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return found
+    try:
+        for name in os.listdir(directory):
+            try:
+                found.append((int(name), os.readlink(name, dir_fd=directory)))
+            except OSError:
+                continue
+    except OSError:
+        return found
+    finally:
+        os.close(directory)
+    return found
+
+
+def _is_visit(folder: str, fd: int) -> bool:
+    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
+    try:
+        with open(f"{folder}/fdinfo/{fd}") as rows:
+            flags = next(int(row.split()[1], 8) for row in rows if row.startswith("flags:"))
+    except (OSError, StopIteration):
+        return False
+    return flags & _VISITING == _VISITING
+
+
+def _readlink(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def describe(pids: Sequence[int]) -> str:
+    """Say who uses something: "in use by pid 4123 (inv test)", "… and 2 more". Names come out printable."""
+    if not pids:
+        return "in use"
+    command = command_of(pids[0])
+    more = f" and {len(pids) - 1} more" if len(pids) > 1 else ""
+    return f"in use by pid {pids[0]}" + (f" ({command})" if command else "") + more
+
+
+def command_of(pid: int) -> str:
+    """Return what a process was started as, short and printable; empty where that cannot be read."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        return ""
+    if len(words) > 1 and os.path.basename(words[0]).startswith("python") and not words[1].startswith("-"):
+        words = words[1:]
+    text = printable(" ".join([os.path.basename(word) for word in words[:1]] + words[1:]))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

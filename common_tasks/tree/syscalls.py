@@ -1,0 +1,106 @@
+"""System calls that Python's `os` does not have: `openat2` and `renameat2` (Linux), `renameatx_np` (macOS).
+
+Numbers and flags are those of the manual pages openat2(2) and renameat2(2). Loaded by who deletes or puts
+something back, not by who makes a directory: `ctypes` takes some milliseconds.
+"""
+
+import ctypes
+import errno
+import os
+import sys
+
+from .directory import VISITING, Directory
+
+_OPENAT2 = 437  # the same on every architecture but alpha
+_NO_CROSSING = 0x01  # RESOLVE_NO_XDEV
+_NO_REPLACE = 1  # RENAME_NOREPLACE
+_EXCLUSIVE = 4  # RENAME_EXCL of macOS
+_UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP}
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_how = _OpenHow(VISITING, 0, _NO_CROSSING)
+_how_size = ctypes.sizeof(_how)
+
+
+def _probe_openat2() -> bool:
+    """Tell whether the kernel has `openat2` and lets us call it."""
+    if not sys.platform.startswith("linux"):
+        return False
+    fd = _libc.syscall(_OPENAT2, -100, b"/", ctypes.byref(_how), _how_size)  # -100: AT_FDCWD
+    if fd >= 0:
+        os.close(fd)
+    return bool(fd >= 0)
+
+
+HAS_OPENAT2 = _probe_openat2()
+
+
+def open_on_same_mount(parent: int, name: str) -> int:
+    """Open the directory `name` in the open `parent`, unless something is mounted on it.
+
+    Raises OSError: EXDEV where another mount begins, bind mounts included, and where that cannot be told.
+    """
+    if not HAS_OPENAT2:
+        return _open_and_compare(parent, name)
+    fd = _libc.syscall(_OPENAT2, parent, os.fsencode(name), ctypes.byref(_how), _how_size)
+    if fd >= 0:
+        return int(fd)
+    number = ctypes.get_errno()
+    raise _mounted(name) if number == errno.EXDEV else OSError(number, os.strerror(number), name)
+
+
+def _mounted(name: str) -> OSError:
+    return OSError(errno.EXDEV, "another file system is mounted here", name)
+
+
+def _open_and_compare(parent: int, name: str) -> int:
+    fd = os.open(name, VISITING, dir_fd=parent)
+    try:
+        same = _mount(fd) == _mount(parent)
+    except OSError:
+        os.close(fd)
+        raise
+    if same:
+        return fd
+    os.close(fd)
+    raise _mounted(name)
+
+
+def _mount(fd: int) -> int:
+    """Return the number of the mount that an open file is on; where there are no bind mounts, its device."""
+    if not sys.platform.startswith("linux"):
+        return os.fstat(fd).st_dev
+    try:
+        with open(f"/proc/self/fdinfo/{fd}") as rows:
+            return next(int(row.split()[1]) for row in rows if row.startswith("mnt_id:"))
+    except (OSError, StopIteration):
+        raise OSError(errno.EXDEV, "cannot tell what is mounted here: neither openat2 nor /proc") from None
+
+
+def rename_without_replacing(parent: Directory, name: str, target: Directory, new: str) -> None:
+    """Rename `name` to `new` in `target`. Raises FileExistsError where there is something of that name.
+
+    Where neither the kernel nor the file system can do that in one step, it is looked for first.
+    """
+    number = _rename_exclusively(parent.fd, os.fsencode(name), target.fd, os.fsencode(new))
+    if number in _UNSUPPORTED:
+        if target.has(new):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+        parent.rename(name, target, new)
+    elif number:
+        raise OSError(number, os.strerror(number), name)
+
+
+def _rename_exclusively(parent: int, name: bytes, target: int, new: bytes) -> int:
+    """Do so if the C library can; return the error number, 0 where it was done."""
+    call, flag = getattr(_libc, "renameat2", None), _NO_REPLACE
+    if call is None:
+        call, flag = getattr(_libc, "renameatx_np", None), _EXCLUSIVE
+    if call is None:
+        return errno.ENOSYS
+    return ctypes.get_errno() if call(parent, name, target, new, flag) else 0

@@ -1,0 +1,271 @@
+"""What trees take up: allocated bytes, files, newest change. One pass, by descriptor.
+
+The bytes are those that the disk would give back: allocated blocks, directories' own included, a hard link
+counted once (POSIX counts `st_blocks` in units of 512 bytes). The newest change is counted as
+systemd-tmpfiles(8) does, from mtimes and ctimes.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from . import workers as pool
+from .directory import GONE, SWAPPED, Directory, Parents, Place
+from .values import Progress, Usage, complaint, no_progress
+from .walk import Position, Visitor, walk
+
+BLOCK = 512
+WORTH_FORKING = 2000  # files: some 20 ms of looking, several times what a fork takes
+ENOUGH_BRANCHES = 48  # to be shared out evenly
+DEEP = 8  # levels: below that, a branch is walked as one
+_CHUNK = 1000
+_NEVER = float("-inf")
+
+Probe = Callable[[Directory], str | None]  # names what is in an open directory that a caller wants to know of
+
+
+class Tally:
+    """A usage while it is being added up; hard links stay apart until all trees are counted."""
+
+    __slots__ = ("blocks", "changed", "device", "fault", "files", "holds", "links", "missing", "modified")
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.blocks = 0
+        self.modified = _NEVER
+        self.changed = _NEVER  # of ctimes only
+        self.device = 0
+        self.links: dict[int, int] = {}  # blocks by inode, of files with several links
+        self.fault: str | None = None
+        self.holds: str | None = None
+        self.missing = False
+
+    def add_file(self, found: os.stat_result, *, ctime: bool = True) -> None:
+        """Count what is no directory, with its ctime or without."""
+        self.files += 1
+        self.device = found.st_dev
+        self.modified = max(self.modified, found.st_mtime)
+        if found.st_nlink > 1:
+            self.links[found.st_ino] = found.st_blocks
+            return
+        self.blocks += found.st_blocks
+        if ctime:
+            self.changed = max(self.changed, found.st_ctime)
+
+    def add_directory(self, found: os.stat_result, *, ctime: bool = True) -> None:
+        """Count a directory itself, with its ctime or without."""
+        self.device = found.st_dev
+        self.blocks += found.st_blocks
+        self.modified = max(self.modified, found.st_mtime)
+        if ctime:
+            self.changed = max(self.changed, found.st_ctime)
+
+    def add_fault(self, where: str, error: OSError) -> None:
+        """Remember the first thing that could not be looked into."""
+        if self.fault is None:
+            self.fault = complaint(where, error)
+
+    def read(self, directory: Directory, where: str, progress: Progress) -> list[str]:
+        """Count the files of one open directory, and return the names of its directories.
+
+        The only code that runs once for each file: hence the local names, and no calls but the system's.
+        """
+        below: list[str] = []
+        blocks, modified, changed = 0, self.modified, self.changed
+        try:
+            with os.scandir(directory.fd) as rows:
+                while chunk := list(islice(rows, _CHUNK)):
+                    directories, vanished = len(below), 0
+                    for row in chunk:
+                        if row.is_dir(follow_symlinks=False):
+                            below.append(row.name)
+                            continue
+                        try:
+                            found = row.stat(follow_symlinks=False)
+                        except FileNotFoundError:
+                            vanished += 1
+                            continue
+                        if found.st_mtime > modified:
+                            modified = found.st_mtime
+                        if found.st_nlink > 1:
+                            self.links[found.st_ino] = found.st_blocks
+                            continue
+                        blocks += found.st_blocks
+                        if found.st_ctime > changed:
+                            changed = found.st_ctime
+                    files = len(chunk) - (len(below) - directories) - vanished
+                    self.files += files
+                    progress(files)
+        except OSError as error:
+            self.add_fault(where, error)
+        self.blocks += blocks
+        self.modified, self.changed = modified, changed
+        return below
+
+    def add(self, part: "Tally") -> None:
+        """Add what was counted of another part of the same tree."""
+        self.files += part.files
+        self.blocks += part.blocks
+        self.modified = max(self.modified, part.modified)
+        self.changed = max(self.changed, part.changed)
+        self.device = part.device or self.device
+        self.links.update(part.links)
+        self.fault = self.fault or part.fault
+        self.holds = self.holds or part.holds
+        self.missing = self.missing or part.missing
+
+
+class _Branch(NamedTuple):
+    """A part of a tree that is still to be walked. `top`: it is the whole tree."""
+
+    tree: int
+    place: Place
+    top: bool
+
+
+class _Measuring(Visitor):
+    """Adds up a branch."""
+
+    def __init__(self, tally: Tally, branch: _Branch, options: "_Options") -> None:
+        self._tally = tally
+        self._branch = branch
+        self._options = options
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        is_top = self._branch.top and position.depth == 0
+        ctime = not (is_top and self._options.moved)
+        try:
+            found = position.enter(name)
+        except OSError as error:
+            self._cannot_enter(position, name, error, is_top, ctime)
+            return None
+        self._tally.add_directory(found, ctime=ctime)
+        if self._branch.place.guarded and self._options.probe and self._tally.holds is None:
+            held = self._options.probe(position.directory)
+            self._tally.holds = self._path(position, held) if held else None
+        return self._tally.read(position.directory, position.where, self._options.progress)
+
+    def _cannot_enter(self, position: Position, name: str, error: OSError, is_top: bool, ctime: bool) -> None:
+        if error.errno not in GONE:
+            self._tally.modified = max(self._tally.modified, 0.0)
+            self._tally.add_fault(position.where, error)
+        elif is_top:
+            self._count_top_that_is_no_directory(position.directory, name, error, ctime)
+
+    def _count_top_that_is_no_directory(self, parent: Directory, name: str, error: OSError, ctime: bool) -> None:
+        try:
+            if error.errno not in SWAPPED:
+                raise error
+            self._tally.add_file(parent.look(name), ctime=ctime)
+        except FileNotFoundError:
+            self._tally.missing = True
+
+    def _path(self, position: Position, name: str) -> str:
+        inside = "/".join(self._branch.place.parts[self._options.depth(self._branch) :])
+        return "/".join(filter(None, [inside, position.where.partition("/")[2], name]))
+
+
+class _Options(NamedTuple):
+    """What holds for a whole call of `measure`."""
+
+    places: Sequence[Place]
+    progress: Progress
+    probe: Probe | None
+    moved: bool
+    ctimes: bool
+
+    def depth(self, branch: _Branch) -> int:
+        """Return how many names lead to the top of the branch's tree."""
+        return len(self.places[branch.tree].parts)
+
+
+def measure(
+    places: Sequence[Place],
+    progress: Progress = no_progress,
+    workers: int = 1,
+    *,
+    probe: Probe | None = None,
+    moved: bool = False,
+    ctimes: bool = True,
+) -> list[Usage | None]:
+    """Measure trees, in order; None for one that is not there (any more).
+
+    `progress` is called with the number of files found since the last call. A hard link that several
+    trees share is counted in the first. What vanishes meanwhile is no fault; what cannot be read is
+    named in the usage's `fault`, and the rest is counted. `probe` is asked for each directory of the guarded
+    places. `moved`: the caller has renamed the trees, so the ctimes of their tops say nothing. Without
+    `ctimes` only mtimes count as changes. Up to so many
+    processes, `workers`, share the work if it is big enough to repay forking them; the answer is the same.
+    """
+    options = _Options(places, progress, probe, moved, ctimes)
+    tallies = [Tally() for _ in places]
+    branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
+    share = workers > 1 and pool.can_fork()
+    _walk_first(branches, tallies, options, WORTH_FORKING if share else None)
+    _walk_together(list(branches), tallies, options, workers)
+    return _settle(tallies, ctimes)
+
+
+def _walk_first(branches: deque[_Branch], tallies: list[Tally], options: _Options, most: int | None) -> None:
+    """Walk branches here, all or until `most` files were found; then leave enough of them to be shared out."""
+    found = 0
+    with Parents() as parents:
+        while branches and (most is None or found < most):
+            branch = branches.popleft()
+            divided = most is not None and len(branches) < ENOUGH_BRANCHES and len(branch.place.parts) < DEEP
+            part = Tally()
+            branches.extend(_walk(branch, part, options, parents, whole=not divided))
+            found += part.files
+            tallies[branch.tree].add(part)
+
+
+def _walk_together(branches: list[_Branch], tallies: list[Tally], options: _Options, workers: int) -> None:
+    pieces = min(len(branches), pool.MOST_PIECES)
+
+    def work(piece: int) -> list[tuple[int, Tally]]:
+        parts = []
+        with Parents() as parents:
+            for branch in branches[piece::pieces]:
+                parts.append((branch.tree, Tally()))
+                _walk(branch, parts[-1][1], options, parents, whole=True)
+        return parts
+
+    for parts in pool.divide(pieces, work, workers):
+        for tree, part in parts:
+            tallies[tree].add(part)
+
+
+def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *, whole: bool) -> list[_Branch]:
+    """Add up a branch, all of it or one directory alone; return the branches that are left of it."""
+    visitor = _Measuring(tally, branch, options)
+    name = branch.place.name
+    try:
+        parent = parents.open(branch.place)
+        if whole:
+            walk(parent, name, visitor)
+            return []
+        with Position(parent) as position:
+            below = visitor.enter(position, name) or []
+    except OSError as error:
+        if error.errno not in GONE:
+            tally.modified = max(tally.modified, 0.0)
+            tally.add_fault("/".join(branch.place.parts), error)
+        elif branch.top and not tally.blocks:
+            tally.missing = True
+        return []
+    return [_Branch(branch.tree, branch.place.below(name), top=False) for name in below]
+
+
+def _settle(tallies: Iterable[Tally], ctimes: bool) -> list[Usage | None]:
+    seen: dict[int, set[int]] = {}
+    return [None if tally.missing else _usage(tally, seen, ctimes) for tally in tallies]
+
+
+def _usage(tally: Tally, seen: dict[int, set[int]], ctimes: bool) -> Usage:
+    counted = seen.setdefault(tally.device, set())
+    blocks = tally.blocks + sum(size for inode, size in tally.links.items() if inode not in counted)
+    counted.update(tally.links)
+    changed = max(tally.modified, tally.changed) if ctimes else tally.modified
+    return Usage(tally.files, blocks * BLOCK, tally.modified, changed, tally.fault, tally.holds)

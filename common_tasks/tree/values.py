@@ -1,0 +1,47 @@
+"""The values that the file-system machinery takes and returns, and how it words what went wrong."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+Key = tuple[int, int]  # device and inode: what a file is, whatever its name
+Progress = Callable[[int], None]  # told how many files were dealt with since the last call
+
+
+def no_progress(_: int) -> None:
+    """Report nothing: the progress of a caller who does not look."""
+
+
+class Usage(NamedTuple):
+    """What one tree takes up.
+
+    `disk_bytes`: what the disk would give back. `modified`: the newest mtime inside; `changed`: the newest of
+    all mtimes and ctimes inside, but for the ctime of a file with several links. Both in seconds since 1970.
+    `fault`: the first thing that could not be looked into. `holds`: the first git repository or marked folder
+    inside, as a path from the top; None where nobody asked.
+    """
+
+    files: int
+    disk_bytes: int
+    modified: float
+    changed: float
+    fault: str | None = None
+    holds: str | None = None
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that could move a cursor or hide something written as an escape."""
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte that is no text (PEP 383)
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def complaint(where: str, error: OSError) -> str:
+    """Say what went wrong below a tree: the path inside it, and the system's words."""
+    name = error.filename if isinstance(error.filename, str) else ""
+    path = "/".join(filter(None, [where, name]))
+    return printable(": ".join(filter(None, [path, error.strerror or str(error)])))

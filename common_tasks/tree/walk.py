@@ -1,0 +1,149 @@
+"""Walking a tree down and up by descriptor: the one loop that measuring, deleting and searching share.
+
+No path is ever looked up twice: each step opens one name in an open directory, without following links, and
+stays on the file system that it started on. Only the nearest levels stay open, so depth is bounded by memory
+and not by descriptors; a level that was closed is found again by its `..`, and believed only if it is the same
+directory.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from .directory import VISITING, Directory
+
+_MOST_OPEN = 24
+
+Opener = Callable[[int, str], int]  # opens the directory of that name in an open one
+
+
+def open_directory(parent: int, name: str) -> int:
+    """Open the directory `name` in the open `parent`. Raises OSError, ELOOP or ENOTDIR for a link."""
+    return os.open(name, VISITING, dir_fd=parent)
+
+
+class MountPoint(OSError):
+    """Another file system begins here."""
+
+
+class _Level(NamedTuple):
+    name: str
+    fd: int
+    inode: int
+
+
+class Position:
+    """Where a walk has got to: `directory` is open, and knows its way back up.
+
+    Use it in a `with` block, which closes what it opened; the top stays the caller's.
+    """
+
+    def __init__(self, top: Directory, opener: Opener = open_directory) -> None:
+        found = top.status()
+        self.directory = top
+        self._open = opener
+        self._device = found.st_dev
+        self._inode = found.st_ino
+        self._above: list[_Level] = []
+        self._name = ""
+        self._closed = 0  # so many levels from the top are closed
+
+    def __enter__(self) -> "Position":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._above:
+            self.directory.close()
+        for level in self._above[max(1, self._closed) :]:
+            os.close(level.fd)
+
+    @property
+    def depth(self) -> int:
+        """How many levels below the top."""
+        return len(self._above)
+
+    @property
+    def where(self) -> str:
+        """The path from the top, for messages only."""
+        names = [level.name for level in self._above] + [self._name]
+        return "/".join(names[1:])
+
+    def enter(self, name: str) -> os.stat_result:
+        """Go down to the directory `name`, and return what it is.
+
+        Raises MountPoint where that is another file system, NotADirectoryError (or ELOOP) where it
+        is a link or no directory, another OSError where it cannot be opened; then nothing moved.
+        """
+        fd = self._open(self.directory.fd, name)
+        found = os.fstat(fd)
+        if found.st_dev != self._device:
+            os.close(fd)
+            raise MountPoint(errno.EXDEV, "another file system is mounted here", name)
+        self._above.append(_Level(self._name, self.directory.fd, self._inode))
+        self.directory, self._name, self._inode = Directory(fd), name, found.st_ino
+        if len(self._above) - self._closed > _MOST_OPEN:
+            # The top is the caller's, and stays open.
+            if self._closed:
+                os.close(self._above[self._closed].fd)
+            self._closed += 1
+        return found
+
+    def leave(self) -> str:
+        """Go up again, and return the name of what was left.
+
+        Raises OSError (ESTALE) where the directory above is not the one that was entered from.
+        """
+        level = self._above[-1]
+        still_open = len(self._above) > self._closed or len(self._above) == 1
+        fd = level.fd if still_open else self._reopen(level)
+        self.directory.close()
+        self._above.pop()
+        self._closed = min(self._closed, len(self._above))
+        name = self._name
+        self.directory, self._name, self._inode = Directory(fd), level.name, level.inode
+        return name
+
+    def _reopen(self, level: _Level) -> int:
+        fd = os.open("..", VISITING, dir_fd=self.directory.fd)
+        found = os.fstat(fd)
+        if (found.st_dev, found.st_ino) == (self._device, level.inode):
+            return fd
+        os.close(fd)
+        raise OSError(errno.ESTALE, "moved while it was being walked")
+
+
+class Visitor:
+    """What a walk does in each directory. A subclass says how; the walk says where."""
+
+    def enter(self, position: Position, name: str) -> Iterable[str] | None:
+        """Go down to `name` and deal with its files; return the directories to visit in it.
+
+        None where it was not entered. Every OSError is dealt with here.
+        """
+        raise NotImplementedError
+
+    def left(self, position: Position, name: str) -> bool:
+        """Deal with a directory once all in it was visited; False to visit it once more."""
+        del position, name
+        return True
+
+
+def walk(parent: Directory, name: str, visitor: Visitor, opener: Opener = open_directory) -> None:
+    """Visit the directory `name` in the open `parent`, and all below it, depth first.
+
+    Raises OSError where the way back up from within is lost.
+    """
+    with Position(parent, opener) as position:
+        pending = [[name]]
+        while pending:
+            if pending[-1]:
+                below = visitor.enter(position, pending[-1].pop())
+                if below is not None:
+                    pending.append(list(below))
+                continue
+            pending.pop()
+            if pending:
+                done = position.leave()
+                if not visitor.left(position, done):
+                    pending[-1].append(done)
