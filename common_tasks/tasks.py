@@ -3,13 +3,13 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 from .patterns import ARTIFACTS, Patterns
 
@@ -25,7 +25,12 @@ _FORCE = "Also remove what is in use by a running process; never what is kept or
 _JSON = "Print one JSON document in place of tables."
 
 
-@task(help={"json": _JSON})
+def _task(**options: str) -> Callable[[Callable[..., None]], Task[Any]]:
+    """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
+    return task(help=options)
+
+
+@_task(json=_JSON)
 def temp_status(c: Context, json: bool = False) -> None:
     """Show temporary directories: size, files, age, use."""
     from . import report
@@ -38,9 +43,9 @@ def temp_status(c: Context, json: bool = False) -> None:
         report.show_status(project.root, entries, time.time(), as_json=json)
 
 
-@task(help={"max-age-hours": _AGE, "dry-run": _DRY_RUN, "force": _FORCE, "json": _JSON})
+@_task(max_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON)
 def temp_clean(
-    c: Context, max_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+    c: Context, max_age_hours: str | float | None = None, dry_run: bool = False, force: bool = False, json: bool = False
 ) -> None:
     """Remove temporary directories, all or by age."""
     from .temp import layout
@@ -52,9 +57,13 @@ def temp_clean(
         _finish(project, plan, dry_run, json)
 
 
-@task(help={"temp-age-hours": _AGE, "dry-run": _DRY_RUN, "force": _FORCE, "json": _JSON})
+@_task(temp_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON)
 def clean(
-    c: Context, temp_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+    c: Context,
+    temp_age_hours: str | float | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    json: bool = False,
 ) -> None:
     """Remove build and test left-overs, and what temp-clean does."""
     from .temp import layout
