@@ -51,6 +51,7 @@ def temp_clean(
     from .temp import layout
 
     with _refusals():
+        dry_run = dry_run or bool(c.config.run.dry)
         max_age = _seconds("--max-age-hours", max_age_hours)
         project = layout.find_project()
         plan = _plan_temp(project, max_age, force, dry_run)
@@ -69,6 +70,7 @@ def clean(
     from .temp import layout
 
     with _refusals():
+        dry_run = dry_run or bool(c.config.run.dry)
         max_age = _seconds("--temp-age-hours", temp_age_hours)
         patterns = _patterns(c, "artifacts", ARTIFACTS), _patterns(c, "keep", ())
         project = layout.find_project()
