@@ -27,9 +27,15 @@ def open_base(base: Base) -> int | None:
 
     The caller closes the descriptor. A base is a real directory of the caller's own at
     `<root>/.tmp` or `<root>/.temp`; anything else (a link, somebody else's directory, a folder
-    that COMMON_TASKS_TMP names) has to carry our tag. Raises BaseRefused, with nothing touched.
+    that COMMON_TASKS_TMP names) has to carry our tag. Raises BaseRefused, with nothing touched; an
+    optional base is None then.
     """
-    return _open(base, unmarked=frozenset())
+    try:
+        return _open(base, unmarked=frozenset())
+    except BaseRefused:
+        if base.optional:
+            return None
+        raise
 
 
 def make_base(base: Base) -> int:
@@ -80,7 +86,7 @@ def _open(base: Base, unmarked: frozenset[str]) -> int | None:
         os.close(fd)
         return None
     os.close(fd)
-    what = "belongs to somebody else" if foreign else "is not inside the project" if base.needs_tag else "is a link"
+    what = "belongs to somebody else" if foreign else "is not empty" if base.needs_tag else "is a link"
     raise _refused(base, f"{what} and carries no {TAG} of common-tasks")
 
 
@@ -92,7 +98,8 @@ def _open_linked(base: Base) -> int:
 
 
 def _refused(base: Base, why: str) -> BaseRefused:
-    return BaseRefused(f"{os.fspath(base.path)!r} {why}; nothing was touched")
+    origin = f" ({base.origin})" if base.origin else ""
+    return BaseRefused(f"{os.fspath(base.path)!r}{origin} {why}; nothing was touched")
 
 
 def is_tagged(fd: int) -> bool:
