@@ -179,7 +179,7 @@ def test_entries_elsewhere_are_shown_with_their_whole_path(
     monkeypatch.setenv("COMMON_TASKS_TMP", str(tmp_path / "scratch"))
     python(HOLD_DEBUG, cwd=project, input="\n")
     [row] = inv_json(project, "temp-status")["entries"]
-    assert row["path"].startswith(str(tmp_path / "scratch/debug/held_"))
+    assert row["path"].startswith(str(tmp_path / "scratch/project@"))
     assert not (project / ".tmp").exists()
 
 

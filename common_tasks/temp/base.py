@@ -4,7 +4,6 @@ The mark is the Cache Directory Tagging Specification's (https://bford.info/cach
 tools pass such a folder over. Its second line tells our folders from other tools' caches.
 """
 
-import contextlib
 import errno
 import stat
 import time
@@ -27,13 +26,13 @@ def open_base(base: Base) -> int | None:
 
     The caller closes the descriptor. A base is a real directory of the caller's own at
     `<root>/.tmp` or `<root>/.temp`; anything else (a link, somebody else's directory, a folder
-    that COMMON_TASKS_TMP names) has to carry our tag. Raises BaseRefused, with nothing touched; an
-    optional base is None then.
+    that COMMON_TASKS_TMP names) has to carry our tag. Raises BaseRefused, with nothing touched; a
+    shared base is None then.
     """
     try:
         return _open(base, unmarked=frozenset())
     except BaseRefused:
-        if base.optional:
+        if base.shared:
             return None
         raise
 
@@ -41,11 +40,15 @@ def open_base(base: Base) -> int | None:
 def make_base(base: Base) -> int:
     """Open a base for creation, making and marking it where needed. The caller closes the descriptor.
 
-    Raises BaseRefused where something that is not ours is in the way, OSError where it cannot be made.
+    Raises BaseRefused where something that is not ours is in the way, and where it cannot be made.
     """
     for _ in range(100):
-        with contextlib.suppress(FileExistsError):
-            os.makedirs(base.path)
+        try:
+            os.makedirs(base.path, exist_ok=True)
+        except FileExistsError:  # no directory: told below
+            pass
+        except OSError as error:
+            raise _refused(base, f"cannot be made: {error.strerror}") from error
         fd = _open(base, unmarked=frozenset(_MARKS))
         if fd is None:  # removed, or being made by another process at this moment
             time.sleep(0.001)

@@ -123,7 +123,7 @@ def _list_base(base: Base, fd: int) -> Iterator[Entry]:
         if name == layout.TRASH:
             for left in _children(fd, name):
                 yield from _entry(base, fd, (name, left), layout.TRASH, "unfinished")
-        elif name not in layout.FURNITURE:
+        elif not base.reserves(name):
             yield from _list_top(base, fd, name)
 
 

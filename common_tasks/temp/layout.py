@@ -2,7 +2,9 @@
 
 Pure, but for looking upward for the root. On disk::
 
-    <root>/.tmp/<category>/<name>_<unix>/     made here, or under COMMON_TASKS_TMP
+    <root>/.tmp/<category>/<name>_<unix>/     made here; where COMMON_TASKS_TMP is set:
+    $COMMON_TASKS_TMP/<root's name>@<digest>/<category>/<name>_<unix>/
+    $COMMON_TASKS_TMP/<category>/...          if it carries our tag: shown and cleaned, never written
     <root>/.temp/...                          legacy: shown and cleaned, never written
 """
 
@@ -13,9 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import InvalidAge, InvalidName
+from .errors import BaseRefused, InvalidAge, InvalidName
 
 VARIABLE = "COMMON_TASKS_TMP"
+_FROM_VARIABLE = f"from {VARIABLE}"
 UNCATEGORIZED = "uncategorized"
 LEGACY = "legacy"
 KEEP = ".keep"
@@ -37,6 +40,8 @@ _USES_INVOKE = re.compile(
 _TASKS = ("tasks.py", "tasks/__init__.py")
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
 _ENTRY = re.compile(r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?")
+# The folder of a project below the one that COMMON_TASKS_TMP names.
+_OF_A_PROJECT = re.compile(r"(?s).+@[0-9a-f]{10}")
 _TASKS_READ = 2**20
 _STAMP_ROOM = len("_169634880000-999999999")
 
@@ -45,19 +50,24 @@ class Base(NamedTuple):
     """A folder of entries.
 
     `origin`: what makes it the project's, in words, where it is not simply inside; then only our tag makes it ours.
-    `optional`: without our tag it is passed over, not refused.
+    `shared`: others use the folder, too: without our tag it is passed over, not refused, and other projects'
+    bases in it are no entries.
     `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
     """
 
     path: Path
     origin: str = ""
-    optional: bool = False
+    shared: bool = False
     legacy: bool = False
 
     @property
     def needs_tag(self) -> bool:
         """Whether only our tag makes it ours."""
         return bool(self.origin)
+
+    def reserves(self, name: str) -> bool:
+        """Tell whether what bears this name in it is no entry."""
+        return name in FURNITURE or (self.shared and _OF_A_PROJECT.fullmatch(name) is not None)
 
 
 class Project(NamedTuple):
@@ -74,8 +84,9 @@ class Project(NamedTuple):
 def find_project(start: Path | None = None) -> Project:
     """Return the project of a script that works in `start` (the working directory where it is None).
 
-    `COMMON_TASKS_TMP`, unless unset or empty, takes the place of `<root>/.tmp`; relative, it is
-    relative to the root.
+    `COMMON_TASKS_TMP`, unless unset or empty, names a folder in which each project has one of its own in place
+    of `<root>/.tmp`; `~` is the home folder, and a relative path is relative to the root. Raises BaseRefused
+    where it begins with the home folder of a user that there is not.
     """
     return project_at(_find_root(os.getcwd() if start is None else os.fspath(start)))
 
@@ -168,17 +179,31 @@ def project_at(root: str) -> Project:
 
 
 @lru_cache(maxsize=64)
-def _project_at(root: str, elsewhere: str, home: str, temporary: str) -> Project:
+def _project_at(root: str, variable: str, home: str, temporary: str) -> Project:
     reserved = _reserved(home, temporary).get(root, "")
-    written, legacy = Base(Path(root, ".tmp")), Base(Path(root, ".temp"), legacy=True)
-    if elsewhere:
-        path = Path(os.path.normpath(os.path.join(root, elsewhere)))
-        written = Base(path, VARIABLE) if path != written.path else written
-    elif reserved:
-        written = Base(written.path, f"in {reserved}", optional=True)
-    if reserved or written.path == legacy.path:
-        return Project(Path(root), (written,), reserved)
-    return Project(Path(root), (written, legacy))
+    inside, legacy = Path(root, ".tmp"), Base(Path(root, ".temp"), legacy=True)
+    bases: tuple[Base, ...] = (Base(inside, f"in {reserved}", shared=True) if reserved else Base(inside),)
+    elsewhere = _expand(root, variable) if variable else inside
+    if elsewhere not in (inside, legacy.path):
+        own = elsewhere / _name_of_project(root)
+        bases = (Base(own, _FROM_VARIABLE), Base(elsewhere, _FROM_VARIABLE, shared=True))
+    return Project(Path(root), bases if reserved else (*bases, legacy), reserved)
+
+
+def _expand(root: str, variable: str) -> Path:
+    expanded = os.path.expanduser(variable)
+    if expanded.startswith("~"):
+        raise BaseRefused(f"{VARIABLE} names the home folder of nobody here: {variable!r}; nothing was touched")
+    return Path(os.path.normpath(os.path.join(root, expanded)))
+
+
+def _name_of_project(root: str) -> str:
+    """Return the name of its root, and what tells it from namesakes: the digest of where it stands."""
+    import hashlib  # loads OpenSSL: only those who set the variable pay for that
+
+    where = os.fsencode(os.path.realpath(root))
+    name = os.path.basename(where)[:100].decode("utf-8", "ignore").lstrip(".")
+    return f"{name or 'root'}@{hashlib.blake2s(where, digest_size=5).hexdigest()}"
 
 
 def check_name(name: str, what: str, folder: Path) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from common_tasks.temp import BaseRefused, InvalidAge, InvalidName, TempManager, layout
 
+from ..helpers import make_project, python
+
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
 GOOD = PLAIN.filter(lambda name: not name.startswith("."))
 
@@ -88,12 +90,62 @@ def test_script_in_a_subfolder_sees_the_base_of_the_root(project: Path, monkeypa
     assert layout.find_project().bases[0].path == project / ".tmp"
 
 
-def test_variable_puts_the_base_elsewhere_and_empty_is_unset(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_gives_each_project_a_folder_of_its_own_and_empty_is_unset(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(layout.VARIABLE, "")
     assert layout.find_project().bases[0] == layout.Base(project / ".tmp")
     monkeypatch.setenv(layout.VARIABLE, "../scratch")
-    assert layout.find_project().bases[0] == layout.Base(project.parent / "scratch", layout.VARIABLE)
-    assert layout.find_project().bases[1].path == project / ".temp"
+    own, shared, legacy = layout.find_project().bases
+    assert own.path.parent == shared.path == project.parent / "scratch"
+    assert own.path.name.startswith("project@")
+    assert (own.shared, shared.shared, legacy.path) == (False, True, project / ".temp")
+
+
+def own_base(root: Path) -> Path:
+    return layout.find_project(root).bases[0].path
+
+
+def test_projects_folder_is_stable_and_no_other_projects_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "scratch"))
+    roots = [make_project(tmp_path / name / "aws") for name in ("one", "two")]
+    assert len({own_base(root) for root in roots}) == 2
+    (tmp_path / "link").symlink_to(roots[0])
+    assert own_base(tmp_path / "link") == own_base(roots[0])
+    code = "from common_tasks.temp import layout; print(layout.find_project().bases[0].path)"
+    assert python(code, cwd=roots[0]).stdout == f"{own_base(roots[0])}\n"
+
+
+@pytest.mark.parametrize("name", [".hidden", "é" * 120, os.fsdecode(b"\xff" * 120), "a b@0123456789"])
+def test_any_name_of_a_root_gives_a_folder_that_can_be_made_and_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path))
+    own, shared, _ = layout.find_project(make_project(tmp_path / "roots" / name)).bases
+    own.path.mkdir()
+    assert not own.path.name.startswith(".")
+    assert shared.reserves(own.path.name)
+    own.path.name.encode()  # no half of a character
+
+
+@pytest.mark.parametrize("own", [".tmp", ".temp", "./.tmp/"])
+def test_variable_that_names_the_projects_own_base_changes_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    before = layout.find_project()
+    monkeypatch.setenv(layout.VARIABLE, own)
+    assert layout.find_project() == before
+
+
+def test_tilde_is_the_home_folder(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(layout.VARIABLE, "~/scratch")
+    assert own_base(project).parent == tmp_path / "home/scratch"
+    monkeypatch.setenv(layout.VARIABLE, "~nobody-of-this-name/scratch")
+    with pytest.raises(BaseRefused, match=r"^COMMON_TASKS_TMP names .* '~nobody-of-this-name/scratch'; nothing"):
+        layout.find_project()
 
 
 BAD = ["", ".", "..", ".hidden", "a/b", "/abs", "../up", "nul\0", "x" * 300, "é" * 130, "\ud800"]
