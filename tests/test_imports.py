@@ -41,6 +41,13 @@ def test_engine_loads_the_standard_library_only_and_little_of_it(tmp_path: Path)
     assert extra <= {"fcntl", "warnings", "time", "collections.abc"}
 
 
+@pytest.mark.parametrize("name", ["common_tasks.temp", "common.temp"])
+def test_system_that_is_not_posix_is_refused_in_one_line_that_names_wsl(tmp_path: Path, name: str) -> None:
+    done = python(f"import os, pathlib, importlib; os.name = 'nt'\nimportlib.import_module({name!r})", cwd=tmp_path)
+    assert done.stderr.splitlines()[-1].startswith("ImportError: common-tasks needs a POSIX system")
+    assert "WSL" in done.stderr.splitlines()[-1]
+
+
 def test_making_a_directory_loads_no_more(project: Path) -> None:
     code = "from common_tasks.temp import *; get_debug_temp_dir(); get_cache_temp_dir()"
     assert not loaded_by(code, project) & HEAVY

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from common_tasks.temp import *  # noqa: F403
 
-_PORTION = "common_tasks/namespace/common"
+_PORTION = os.path.join("common_tasks", "namespace", "common")
 # A name that nobody else's module has.
 _SPARE = "_installed_common_tasks"
 
