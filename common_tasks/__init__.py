@@ -4,7 +4,6 @@ Every name is loaded on first use, so a script pays neither for invoke nor for d
 not for the engine. A star import leaves `ns` out: beside bare tasks it would hide them from invoke.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,12 +35,16 @@ __all__ = [
 _MODULES = {"ARTIFACTS": "patterns", "clean": "tasks", "ns": "tasks", "temp_clean": "tasks", "temp_status": "tasks"}
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__ and name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_MODULES.get(name, 'temp')}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a checker would take every name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__ and name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f".{_MODULES.get(name, 'temp')}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -68,7 +68,7 @@ def show_outcome(root: Path, outcome: Outcome, now: float, *, dry_run: bool, as_
     if any(row.entry.state == "in-use" for row in outcome.kept):
         lines.append("What is in use stays; --force takes it too")
     if dry_run and outcome.removed:
-        lines.append("Nothing was removed: the same command without --dry-run does it")
+        lines.append("Nothing was removed: this was a dry run")
     table = _outcome_table(root, outcome, now, dry_run, console)
     _print(console, *([table] if table.row_count else []), *lines)
 

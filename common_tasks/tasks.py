@@ -2,14 +2,15 @@
 
 import contextlib
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 from .patterns import ARTIFACTS, Patterns
 
@@ -25,46 +26,94 @@ _FORCE = "Also remove what is in use by a running process; never what is kept or
 _JSON = "Print one JSON document in place of tables."
 
 
-@task(help={"json": _JSON})
+def _task(**options: str) -> Callable[[Callable[..., None]], Task[Any]]:
+    """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
+    return task(help=options)
+
+
+@_task(json=_JSON)
 def temp_status(c: Context, json: bool = False) -> None:
     """Show temporary directories: size, files, age, use."""
     from . import report
-    from .temp import inventory, layout
+    from .temp import inventory
 
     with _refusals():
-        project = layout.find_project()
+        project = _project(c)
+        _note_reserved(project)
         with report.watch("Looking") as progress:
             entries = inventory.scan([project], progress=progress, workers=_workers())
         report.show_status(project.root, entries, time.time(), as_json=json)
 
 
-@task(help={"max-age-hours": _AGE, "dry-run": _DRY_RUN, "force": _FORCE, "json": _JSON})
+@_task(max_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON)
 def temp_clean(
-    c: Context, max_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+    c: Context, max_age_hours: str | float | None = None, dry_run: bool = False, force: bool = False, json: bool = False
 ) -> None:
     """Remove temporary directories, all or by age."""
-    from .temp import layout
-
     with _refusals():
+        dry_run = dry_run or bool(c.config.run.dry)
         max_age = _seconds("--max-age-hours", max_age_hours)
-        project = layout.find_project()
+        project = _project(c)
+        _note_reserved(project)
         plan = _plan_temp(project, max_age, force, dry_run)
         _finish(project, plan, dry_run, json)
 
 
-@task(help={"temp-age-hours": _AGE, "dry-run": _DRY_RUN, "force": _FORCE, "json": _JSON})
+@_task(temp_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON)
 def clean(
-    c: Context, temp_age_hours: str | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+    c: Context,
+    temp_age_hours: str | float | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    json: bool = False,
 ) -> None:
     """Remove build and test left-overs, and what temp-clean does."""
-    from .temp import layout
-
     with _refusals():
+        dry_run = dry_run or bool(c.config.run.dry)
         max_age = _seconds("--temp-age-hours", temp_age_hours)
         patterns = _patterns(c, "artifacts", ARTIFACTS), _patterns(c, "keep", ())
-        project = layout.find_project()
+        project = _project(c)
+        _refuse_reserved(project, force)
         plan = _plan_temp(project, max_age, force, dry_run) + _plan_artifacts(project, *patterns, force, dry_run)
         _finish(project, plan, dry_run, json)
+
+
+def _project(c: Context) -> "Project":
+    """Return the project that the context was sent to, or whose tasks invoke loaded; else a script's."""
+    from .temp import layout
+
+    tasks, working = _tasks_folder(c), os.getcwd()
+    if c.command_cwds:
+        sent = os.path.realpath(os.path.join(working, *map(os.path.expanduser, c.command_cwds)), strict=True)
+        return layout.project_at(layout.find_root_below(sent, tasks or working))
+    if tasks is None:
+        return layout.find_project()
+    return layout.project_at(layout.find_root_of_tasks(tasks, working, named=_is_named(c, tasks)))
+
+
+def _tasks_folder(c: Context) -> str | None:
+    prefix = c.config._project_prefix  # invoke keeps there, and only there, where it found the tasks
+    return None if prefix is None else os.path.realpath(prefix, strict=True)
+
+
+def _is_named(c: Context, tasks: str) -> bool:
+    """Tell whether `inv -r` or `inv -c` named the tasks: they are not those that a plain `inv` looks for."""
+    name = c.config.tasks.collection_name
+    file = getattr(sys.modules.get(name), "__file__", None)
+    plain = file is not None and os.path.dirname(file) in (tasks, os.path.join(tasks, name))
+    return not plain or not os.path.isabs(c.config._project_prefix)
+
+
+def _note_reserved(project: "Project") -> None:
+    if project.reserved:
+        folder = os.fspath(project.root)
+        print(f"{folder!r} is {project.reserved}: only a .tmp that common-tasks made counts there", file=sys.stderr)
+
+
+def _refuse_reserved(project: "Project", force: bool) -> None:
+    if project.reserved and not force:
+        folder = os.fspath(project.root)
+        raise Exit(f"{folder!r} is {project.reserved}, no project: clean sweeps it only with --force", code=2)
 
 
 def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: bool) -> "Plan":

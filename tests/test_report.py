@@ -67,7 +67,7 @@ kept            .tmp/debug/demo_1    1.0 MiB      3  5 hours  in use by pid 4123
 FAILED          .tmp/processing      4.0 KiB      3  21 days  b: Operation not permitted
 Would remove 1 entry, 3.0 MiB; kept 1; 1 could not be removed
 What is in use stays; --force takes it too
-Nothing was removed: the same command without --dry-run does it
+Nothing was removed: this was a dry run
 """
 
 

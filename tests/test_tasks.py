@@ -150,13 +150,37 @@ def test_dry_run_changes_nothing_and_lists_what_a_run_removes(project: Path) -> 
     assert would["freed_bytes"] == did["freed_bytes"]
 
 
+DRY = {
+    "--dry temp-clean": {},
+    "-R clean": {},
+    "temp-clean": {"INVOKE_RUN_DRY": "1"},
+    "clean": {"INVOKE_RUN_DRY": "1"},
+}
+
+
+@pytest.mark.parametrize("words", DRY)
+def test_invokes_own_dry_run_is_one(project: Path, words: str) -> None:
+    entry, left = make_entry(project / ".tmp/x"), make_entry(project / "build")
+    document = inv_json(project, *words.split(), env={**os.environ, **DRY[words]})
+    assert document["dry_run"] is True
+    assert document["removed"][0]["path"] == ".tmp/x"
+    assert entry.exists()
+    assert left.exists()
+
+
+def test_variable_of_invoke_that_says_no_is_no_dry_run(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    inv(project, "temp-clean", env={**os.environ, "INVOKE_RUN_DRY": "0"})
+    assert not entry.exists()
+
+
 def test_entries_elsewhere_are_shown_with_their_whole_path(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMMON_TASKS_TMP", str(tmp_path / "scratch"))
     python(HOLD_DEBUG, cwd=project, input="\n")
     [row] = inv_json(project, "temp-status")["entries"]
-    assert row["path"].startswith(str(tmp_path / "scratch/debug/held_"))
+    assert row["path"].startswith(str(tmp_path / "scratch/project@"))
     assert not (project / ".tmp").exists()
 
 

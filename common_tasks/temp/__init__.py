@@ -3,6 +3,11 @@
 Importing this loads the standard library only, and no more of it than making a directory needs.
 """
 
+import os
+
+if os.name != "posix":
+    raise ImportError("common-tasks needs a POSIX system: Linux or macOS; on Windows, run it inside WSL")
+
 from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, TempError, Unremovable
 from .manager import (
     TempManager,

@@ -30,20 +30,25 @@ def open_base(base: Base) -> Directory | None:
 
     The caller closes it. A base is a real directory of the caller's own at `<root>/.tmp` or `<root>/.temp`;
     anything else (a link, somebody else's directory, a folder that COMMON_TASKS_TMP names) has to carry our
-    tag; a git repository or work tree is none. Raises BaseRefused, with nothing touched.
+    tag; a git repository or work tree is none. Raises BaseRefused, with nothing touched; a shared base is
+    None then.
     """
-    return _open(base, unmarked=frozenset())
+    try:
+        return _open(base, unmarked=frozenset())
+    except BaseRefused:
+        if base.shared:
+            return None
+        raise
 
 
 def make_base(base: Base) -> Directory:
     """Open a base for creation, making and marking it where needed. The caller closes it.
 
     It belongs to this user, to root or to whoever owns the folder it lies in, and not everybody may write to it.
-    Raises BaseRefused where what stands there is not ours or not safe, OSError where it cannot be made.
+    Raises BaseRefused where what stands there is not ours or not safe, and where it cannot be made.
     """
     for _ in range(100):
-        with contextlib.suppress(FileExistsError):
-            _make_folders(base)
+        _make_folders(base)
         directory = _open(base, unmarked=frozenset(_MARKS))
         if directory is None:  # removed, or being made by another process at this moment
             time.sleep(0.001)
@@ -56,17 +61,25 @@ def make_base(base: Base) -> Directory:
             directory.close()
             raise
         return directory
-    raise BaseRefused(base.path, "vanishes as fast as it is made")
+    raise _refused(base, "vanishes as fast as it is made")
 
 
 def _refuse_foreign_tag(base: Base, directory: Directory) -> None:
     if base.needs_tag and not is_tagged(directory):
-        raise BaseRefused(base.path, f"carries a {TAG} that is not ours; nothing was touched")
+        raise _refused(base, f"carries a {TAG} that is not ours; nothing was touched")
 
 
 def _make_folders(base: Base) -> None:
-    base.path.parent.mkdir(parents=True, exist_ok=True)
-    base.path.mkdir(_MODE)
+    try:
+        base.path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(base.path):
+            base.path.mkdir(_MODE, exist_ok=True)
+    except OSError as error:
+        raise _refused(base, f"cannot be made: {error.strerror}; nothing was touched") from error
+
+
+def _refused(base: Base, why: str) -> BaseRefused:
+    return BaseRefused(base.path, f"{f'({base.origin}) ' if base.origin else ''}{why}")
 
 
 def _open(base: Base, unmarked: frozenset[str]) -> Directory | None:
@@ -92,11 +105,11 @@ def _open_directory(base: Base) -> tuple[Directory | None, bool]:
         return None, False
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-            raise BaseRefused(base.path, f"cannot be opened: {error.strerror}; nothing was touched") from error
+            raise _refused(base, f"cannot be opened: {error.strerror}; nothing was touched") from error
     try:
         return Directory.at(base.path, follow=True), True
     except OSError as error:
-        raise BaseRefused(base.path, f"is not a directory ({error.strerror}); nothing was touched") from error
+        raise _refused(base, f"is not a directory ({error.strerror}); nothing was touched") from error
 
 
 def _accept(base: Base, directory: Directory, linked: bool, unmarked: frozenset[str]) -> bool:
@@ -104,22 +117,22 @@ def _accept(base: Base, directory: Directory, linked: bool, unmarked: frozenset[
     try:
         directory.look(".")
     except PermissionError as error:
-        raise BaseRefused(base.path, f"cannot be searched: {error.strerror}; nothing was touched") from error
+        raise _refused(base, f"cannot be searched: {error.strerror}; nothing was touched") from error
     if directory.has(".git"):
-        raise BaseRefused(base.path, "is a git repository or work tree; nothing was touched")
+        raise _refused(base, "is a git repository or work tree; nothing was touched")
     foreign = directory.status().st_uid != os.geteuid()
     if not (base.needs_tag or linked or foreign) or is_tagged(directory):
         return True
     if base.needs_tag and not (linked or foreign) and set(directory.names()) <= unmarked:
         return bool(unmarked)
-    what = "belongs to somebody else" if foreign else "is not inside the project" if base.needs_tag else "is a link"
-    raise BaseRefused(base.path, f"{what} and carries no {TAG} of common-tasks; nothing was touched")
+    what = "belongs to somebody else" if foreign else "is not empty" if base.needs_tag else "is a link"
+    raise _refused(base, f"{what} and carries no {TAG} of common-tasks; nothing was touched")
 
 
 def _refuse_unsafe(base: Base, directory: Directory) -> None:
     problem = unsafe_to_make_in(directory, os.stat(base.path.parent).st_uid)
     if problem:
-        raise BaseRefused(base.path, f"{problem}; nothing was made there")
+        raise _refused(base, f"{problem}; nothing was made there")
 
 
 def unsafe_to_make_in(directory: Directory, trusted: int) -> str | None:

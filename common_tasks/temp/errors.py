@@ -1,6 +1,7 @@
 """What the engine raises: every error is a TempError, and the built-in error that fits."""
 
 import os
+from typing import Self
 
 from ..tree.values import printable
 
@@ -24,6 +25,9 @@ class PathError(TempError, OSError):
         self.path = os.fspath(path)
         self.reason = printable(reason)
         super().__init__(f"'{printable(self.path)}' {self.reason}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
 
 
 class BaseRefused(PathError):

@@ -93,7 +93,7 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
                 yield from _entry(base, directory, (name, left), UNFINISHED, in_trash=True)
         elif _is_sealed_trash(directory, name):
             yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
-        elif name not in layout.RESERVED and name not in companions:
+        elif not base.reserves(name) and name not in companions:
             beside = tuple(other for other, main in companions.items() if main == name)
             yield from _list_top(base, directory, name, noted.get(name), beside)
 

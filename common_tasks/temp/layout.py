@@ -2,20 +2,24 @@
 
 Pure, but for looking upward for the root. On disk::
 
-    <root>/.tmp/<category>/<name>_<unix>/     made here, or under COMMON_TASKS_TMP
+    <root>/.tmp/<category>/<name>_<unix>/     made here; where COMMON_TASKS_TMP is set:
+    $COMMON_TASKS_TMP/<root's name>@<digest>/<category>/<name>_<unix>/
+    $COMMON_TASKS_TMP/<category>/...          if it carries our tag: shown and cleaned, never written
     <root>/.temp/...                          legacy: shown and cleaned, never written
 """
 
 import os
 import re
 import stat
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import InvalidAge, InvalidName
+from .errors import BaseRefused, InvalidAge, InvalidName
 
 VARIABLE = "COMMON_TASKS_TMP"
+_FROM_VARIABLE = f"from {VARIABLE}"
 UNCATEGORIZED = "uncategorized"
 LEGACY = "legacy"
 KEEP = ".keep"
@@ -26,9 +30,19 @@ GITIGNORE = ".gitignore"
 RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP})
 
 _MARKERS = ("pyproject.toml", "setup.py", ".git")
-_USES_INVOKE = re.compile(rb"^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b", re.MULTILINE)
+# A file of tasks is invoke's if it imports invoke or this package, or brings a collection under a name that invoke
+# looks for. Others, celery among them, call their files `tasks.py`, too.
+_USES_INVOKE = re.compile(
+    rb"""^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
+       | ^from[ \t]+[\w.]+[ \t]+import\b(?:[^\n(]*|[ \t]*\([^)]*)\b(?:ns|namespace)\b
+       | ^(?:ns|namespace)[ \t]*=[ \t]*\w""",
+    re.MULTILINE | re.VERBOSE,
+)
+_TASKS = ("tasks.py", "tasks/__init__.py")
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
 _ENTRY = re.compile(r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?")
+# The folder of a project below the one that COMMON_TASKS_TMP names.
+_OF_A_PROJECT = re.compile(r"(?s).+@[0-9a-f]{10}")
 _TASKS_READ = 2**20
 _STAMP_ROOM = len("_169634880000-999999999")
 
@@ -36,70 +50,170 @@ _STAMP_ROOM = len("_169634880000-999999999")
 class Base(NamedTuple):
     """A folder of entries.
 
-    `needs_tag`: it lies outside the project, so only our tag makes it ours.
+    `origin`: what makes it the project's, in words, where it is not simply inside; then only our tag makes it ours.
+    `shared`: others use the folder, too: without our tag it is passed over, not refused, and other projects'
+    bases in it are no entries.
     `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
     """
 
     path: Path
-    needs_tag: bool = False
+    origin: str = ""
+    shared: bool = False
     legacy: bool = False
+
+    @property
+    def needs_tag(self) -> bool:
+        """Whether only our tag makes it ours."""
+        return bool(self.origin)
+
+    def reserves(self, name: str) -> bool:
+        """Tell whether what bears this name in it is no entry."""
+        return name in RESERVED or (self.shared and _OF_A_PROJECT.fullmatch(name) is not None)
 
 
 class Project(NamedTuple):
-    """A root and the bases that belong to it, the one that is written to first."""
+    """A root and the bases that belong to it, the one that is written to first.
+
+    `reserved`: what the root is in words, where it is a folder for everything: no project's alone.
+    """
 
     root: Path
     bases: tuple[Base, ...]
+    reserved: str = ""
+
+
+def find_project(start: Path | None = None) -> Project:
+    """Return the project of a script that works in `start` (the working directory where it is None).
+
+    `COMMON_TASKS_TMP`, unless unset or empty, names a folder in which each project has one of its own in place
+    of `<root>/.tmp`; `~` is the home folder, and a relative path is relative to the root. Raises BaseRefused
+    where it begins with the home folder of a user that there is not.
+    """
+    return project_at(_find_root(os.getcwd() if start is None else os.fspath(start)))
 
 
 def find_root(start: Path) -> Path:
     """Return the nearest folder at or above the absolute path `start` that a project begins in.
 
-    That is one with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` that uses invoke;
-    `start` itself where there is none.
+    That is one with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` or `tasks/` of invoke's, but never
+    the home folder, the system's temporary folder or `/`; `start` itself where there is none.
     """
     return Path(_find_root(os.fspath(start)))
 
 
+def find_root_of_tasks(tasks: str, working: str, *, named: bool) -> str:
+    """Return the root that tasks act on: the folder they were loaded from, or one between that and `working`.
+
+    All are absolute paths without links. `named`: `tasks` is what somebody asked for, and was not found by
+    going upward from the working directory; then it is the root.
+    """
+    if named or tasks not in _ancestors(working):
+        return tasks
+    return _nearest(working, _ancestors(tasks)) or tasks
+
+
+def find_root_below(sent: str, above: str) -> str:
+    """Return the root that work is sent to: `sent`, or the nearest project's at or above that does not hold `above`."""
+    return _nearest(sent, _ancestors(above)) or sent
+
+
+def _ancestors(folder: str) -> frozenset[str]:
+    return frozenset({folder, *map(str, Path(folder).parents)})
+
+
+_TOP = frozenset({"/"})
+
+
 def _find_root(start: str) -> str:
+    return _nearest(start, _TOP) or start
+
+
+def _nearest(start: str, stops: frozenset[str]) -> str | None:
+    """Return the nearest folder at or above `start` with a marker, but for the `stops` and all above the first."""
     folder = start
-    while True:
-        if any(os.path.lexists(f"{folder}/{marker}") for marker in _MARKERS) or _has_tasks(folder):
+    while folder not in stops:
+        if _has_marker(folder) and (folder is start or not _is_reserved(folder)):
             return folder
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return start
-        folder = parent
+        folder = os.path.dirname(folder)
+    return None
 
 
-def _has_tasks(folder: str) -> bool:
+def _is_reserved(folder: str) -> bool:
+    return folder in _reserved(_variable("HOME"), _variable("TMPDIR"))
+
+
+def _has_marker(folder: str) -> bool:
+    for marker in _MARKERS:
+        with suppress(OSError):
+            if not _is_planted(folder, os.lstat(f"{folder}/{marker}")):
+                return True
+    return any(_uses_invoke(folder, f"{folder}/{name}") for name in _TASKS)
+
+
+def _is_planted(folder: str, found: os.stat_result) -> bool:
+    """Tell whether a stranger put a file into a folder that everybody may write to: it marks no project."""
+    return found.st_uid not in (os.geteuid(), 0) and bool(os.stat(folder).st_mode & stat.S_IWOTH)
+
+
+def _uses_invoke(folder: str, path: str) -> bool:
     try:
-        fd = os.open(os.path.join(folder, "tasks.py"), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:  # absent or unreadable: not a project's task file
         return False
     with open(fd, "rb") as file:
+        found = os.fstat(fd)
         # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
-        return stat.S_ISREG(os.fstat(fd).st_mode) and _USES_INVOKE.search(file.read(_TASKS_READ)) is not None
+        if not stat.S_ISREG(found.st_mode) or _is_planted(folder, found):
+            return False
+        return _USES_INVOKE.search(file.read(_TASKS_READ)) is not None
 
 
-def find_project(start: Path | None = None) -> Project:
-    """Return the project of `start` (the working directory where it is None) with its bases.
+def _variable(name: str) -> str:
+    return os.environ[name] if name in os.environ else ""  # noqa: SIM401  (`get` takes longer where it is unset)
 
-    `COMMON_TASKS_TMP`, unless unset or empty, takes the place of `<root>/.tmp`; relative, it is
-    relative to the root.
-    """
-    root = _find_root(os.getcwd() if start is None else os.fspath(start))
-    return _project_at(root, os.environ.get(VARIABLE) or "")
+
+@lru_cache(maxsize=16)
+def _reserved(home: str, temporary: str) -> dict[str, str]:
+    """Return the folders that hold everybody's and everything's files, each with what it is."""
+    system = (temporary, _variable("TEMP"), _variable("TMP"), "/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile)
+    return {
+        **{os.path.realpath(folder): "the system's temporary folder" for folder in system if folder},
+        os.path.realpath(home or os.path.expanduser("~")): "the home folder",
+        "/": "the top of the file system",
+    }
+
+
+def project_at(root: str) -> Project:
+    """Return the project that begins in the folder `root`, an absolute path."""
+    return _project_at(root, _variable(VARIABLE), _variable("HOME"), _variable("TMPDIR"))
 
 
 @lru_cache(maxsize=64)
-def _project_at(root: str, elsewhere: str) -> Project:
-    written = Base(Path(root, ".tmp"))
-    if elsewhere:
-        path = Path(os.path.normpath(os.path.join(root, elsewhere)))
-        written = Base(path, needs_tag=path != written.path)
-    legacy = Base(Path(root, ".temp"), legacy=True)
-    return Project(Path(root), (written,) if written.path == legacy.path else (written, legacy))
+def _project_at(root: str, variable: str, home: str, temporary: str) -> Project:
+    reserved = _reserved(home, temporary).get(root, "")
+    inside, legacy = Path(root, ".tmp"), Base(Path(root, ".temp"), legacy=True)
+    bases: tuple[Base, ...] = (Base(inside, f"in {reserved}", shared=True) if reserved else Base(inside),)
+    elsewhere = _expand(root, variable) if variable else inside
+    if elsewhere not in (inside, legacy.path):
+        own = elsewhere / _name_of_project(root)
+        bases = (Base(own, _FROM_VARIABLE), Base(elsewhere, _FROM_VARIABLE, shared=True))
+    return Project(Path(root), bases if reserved else (*bases, legacy), reserved)
+
+
+def _expand(root: str, variable: str) -> Path:
+    expanded = os.path.expanduser(variable)
+    if expanded.startswith("~"):
+        raise BaseRefused(variable, f"from {VARIABLE} names the home folder of nobody here; nothing was touched")
+    return Path(os.path.normpath(os.path.join(root, expanded)))
+
+
+def _name_of_project(root: str) -> str:
+    """Return the name of its root, and what tells it from namesakes: the digest of where it stands."""
+    import hashlib  # loads OpenSSL: only those who set the variable pay for that
+
+    where = os.fsencode(os.path.realpath(root))
+    name = os.path.basename(where)[:100].decode("utf-8", "ignore").lstrip(".")
+    return f"{name or 'root'}@{hashlib.blake2s(where, digest_size=5).hexdigest()}"
 
 
 def check_name(name: str, what: str, folder: Path) -> None:
@@ -128,7 +242,7 @@ def _check_name(name: str, what: str, room: int) -> None:
 
 @lru_cache(maxsize=64)
 def _name_limit(folder: Path) -> int:
-    return os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+    return os.pathconf(folder, "PC_NAME_MAX")
 
 
 def check_category(category: str, folder: Path) -> None:
@@ -145,7 +259,7 @@ def check_part(text: str, what: str) -> None:
     """Raise InvalidName where `text` would leave the folder it is used in, or be no text to the system."""
     if not isinstance(text, str):
         raise TypeError(f"{what} takes text, not {type(text).__name__}")
-    if any(separator in text for separator in (os.sep, os.altsep) if separator):
+    if "/" in text:
         raise InvalidName(f"{what} {text!r} holds a path separator: give a plain name")
     if "\0" in text:
         raise InvalidName(f"{what} {text!r} holds a NUL character: give a plain name")

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,29 +66,34 @@ def test_link_is_followed_to_a_directory_with_our_tag(project: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("tag", [None, b"Signature: 8a477f597d28d172789f06886806bc55\n# made by another tool\n"])
-def test_variable_that_names_a_home_is_refused(
+def test_variable_that_names_a_home_leaves_all_that_is_there_alone(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: bytes | None
 ) -> None:
     precious = make_entry(tmp_path / "home" / "work_1696348800")
     if tag:
         (tmp_path / "home/CACHEDIR.TAG").write_bytes(tag)
     monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "home"))
-    refused_everywhere(project)
+    made = Path(python("from common_tasks.temp import *; print(get_debug_temp_dir())", cwd=project).stdout.rstrip())
+    assert made.parents[2] == tmp_path / "home"
+    assert [entry.path for entry in take(project)] == [made]
+    inv(project, "clean")
+    assert not made.exists()
     assert (precious / "sub/file-0").exists()
 
 
 def test_tag_has_to_be_a_regular_file(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_entry(tmp_path / "home" / "work_1696348800")
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "shared"))
+    own = layout.find_project().bases[0].path
+    make_entry(own / "work_1696348800")
     (tmp_path / "tag").write_bytes(base.SIGNATURE)
-    (tmp_path / "home/CACHEDIR.TAG").symlink_to(tmp_path / "tag")
-    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "home"))
+    (own / "CACHEDIR.TAG").symlink_to(tmp_path / "tag")
     refused_everywhere(project)
-    (tmp_path / "home/CACHEDIR.TAG").unlink()
-    os.mkfifo(tmp_path / "home/CACHEDIR.TAG")
+    (own / "CACHEDIR.TAG").unlink()
+    os.mkfifo(own / "CACHEDIR.TAG")
     refused_everywhere(project)
 
 
-def test_variable_names_a_new_or_empty_folder_that_becomes_a_base(
+def test_variable_names_a_new_or_existing_folder_that_bases_are_made_in(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -95,9 +101,57 @@ def test_variable_names_a_new_or_empty_folder_that_becomes_a_base(
         monkeypatch.setenv(layout.VARIABLE, str(tmp_path / name))
         assert take(project) == ()
         made = TempManager.create_persistent_dir("x", "debug")
-        assert made.is_relative_to(tmp_path / name / "debug")
+        assert made.parents[2] == tmp_path / name
         assert [entry.path for entry in take(project)] == [made]
     assert not (project / ".tmp").exists()
+
+
+def test_two_projects_with_the_variable_share_neither_caches_nor_cleans(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "shared"))
+    other = make_project(tmp_path / "other/project")
+    code = "from common_tasks.temp import *; print(get_cache_temp_dir('x'))"
+    mine, theirs = (Path(python(code, cwd=root).stdout.rstrip()) for root in (project, other))
+    assert mine != theirs
+    assert [entry.path for entry in take(project)] == [mine]
+    inv(project, "clean")
+    assert (mine.exists(), theirs.exists()) == (False, True)
+
+
+def test_what_stands_directly_in_the_variables_folder_is_shown_and_cleaned_if_it_is_tagged(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "shared"))
+    old = make_entry(tmp_path / "shared/debug/old_1696348800")
+    own = Path(python("from common_tasks.temp import *; print(get_temp_dir())", cwd=project).stdout.rstrip())
+    other = make_project(tmp_path / "other")
+    theirs = Path(python("from common_tasks.temp import *; print(get_temp_dir())", cwd=other).stdout.rstrip())
+    assert [entry.path for entry in take(project)] == [own]
+    (tmp_path / "shared/CACHEDIR.TAG").write_bytes(base.SIGNATURE)
+    assert [entry.path for entry in take(project)] == [own, old]
+    inv(project, "temp-clean")
+    assert (own.exists(), old.exists(), theirs.exists()) == (False, False, True)
+
+
+@pytest.mark.parametrize(("value", "why"), [("file", "cannot be made: "), ("~no-such-user", "of nobody here")])
+def test_errors_of_the_variable_name_it(project: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str) -> None:
+    (project / "file").touch()
+    monkeypatch.setenv(layout.VARIABLE, value)
+    with pytest.raises(BaseRefused, match=f"COMMON_TASKS_TMP.*{why}.*; nothing was touched$"):
+        TempManager.create_persistent_dir()
+    for task in ("temp-status", "temp-clean", "clean"):
+        done = inv(project, task, code=2)
+        assert "COMMON_TASKS_TMP" in done.stderr
+        assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+
+
+def test_folder_that_may_not_be_written_to_is_refused_by_name(
+    project: Path, nobody: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, "/proc/nowhere")
+    with pytest.raises(BaseRefused, match=r"^'/proc/nowhere/project@.*' \(from COMMON_TASKS_TMP\) cannot be made: "):
+        nobody(TempManager.create_persistent_dir)
 
 
 def test_eight_processes_make_one_base_elsewhere(

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common_tasks.temp import InvalidAge, InvalidName, TempManager, layout
+from common_tasks.temp import BaseRefused, InvalidAge, InvalidName, TempManager, layout
+
+from ..helpers import make_project, python
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
 GOOD = PLAIN.filter(lambda name: not name.startswith("."))
@@ -29,19 +31,57 @@ def test_root_is_the_nearest_folder_with_a_marker(tmp_path: Path, marker: str) -
         ("from common_tasks import ns\n", True),
         ("import os\n\nfrom invoke import task\n", True),
         ("import os, invoke\n", True),
+        ("from mycompany import ns\n", True),
+        ("from mycompany.tools import (\n    build,\n    ns,\n)\n", True),
+        ("from mycompany import collection as namespace\n", True),
+        ("import mycompany\n\nns = mycompany.collect()\n", True),
         ("# from invoke import task\n", False),
         ("print('import')\n", False),
+        ("from celery import shared_task\n\nnamespace = 'mail'\n", False),
+        ("from mycompany import columns, Namespace\n", False),
     ],
 )
-def test_tasks_file_is_a_marker_if_it_uses_invoke(tmp_path: Path, text: str, counts: bool) -> None:
+@pytest.mark.parametrize("name", ["tasks.py", "tasks/__init__.py"])
+def test_tasks_are_a_marker_if_they_are_invokes(tmp_path: Path, name: str, text: str, counts: bool) -> None:
     below = tmp_path / "project" / "below"
     below.mkdir(parents=True)
-    (tmp_path / "project" / "tasks.py").write_text(text)
+    (tmp_path / "project/tasks").mkdir()
+    (tmp_path / "project" / name).write_text(text)
     assert (layout.find_root(below) == tmp_path / "project") is counts
 
 
 def test_without_a_marker_the_working_directory_is_the_root() -> None:
     assert layout.find_root(Path("/nowhere/at/all")) == Path("/nowhere/at/all")
+
+
+@pytest.mark.parametrize("variable", ["HOME", "TMPDIR"])
+def test_home_and_the_systems_folder_are_never_found_by_going_upward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    below = tmp_path / "project/reserved/below"
+    below.mkdir(parents=True)
+    (tmp_path / "project/reserved/.git").touch()
+    assert layout.find_root(below) == below.parent
+    monkeypatch.setenv(variable, str(below.parent))
+    assert layout.find_root(below) == below
+    (tmp_path / "project/.git").touch()
+    assert layout.find_root(below) == tmp_path / "project"
+
+
+def test_top_of_the_file_system_is_nobodys_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "_has_marker", lambda folder: folder == "/")
+    assert layout.find_root(Path("/nowhere/at/all")) == Path("/nowhere/at/all")
+    assert layout.find_project(Path("/")).reserved == "the top of the file system"
+
+
+def test_script_that_works_in_the_home_folder_gets_a_base_of_its_own_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(project))
+    assert TempManager.create_persistent_dir().parents[1] == project / ".tmp"
+    (project / ".tmp/CACHEDIR.TAG").unlink()
+    with pytest.raises(BaseRefused, match=r"\.tmp' \(in the home folder\) is not empty and carries no CACHEDIR.TAG"):
+        TempManager.create_persistent_dir(category="other")
 
 
 def test_script_in_a_subfolder_sees_the_base_of_the_root(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,12 +90,62 @@ def test_script_in_a_subfolder_sees_the_base_of_the_root(project: Path, monkeypa
     assert layout.find_project().bases[0].path == project / ".tmp"
 
 
-def test_variable_puts_the_base_elsewhere_and_empty_is_unset(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_gives_each_project_a_folder_of_its_own_and_empty_is_unset(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(layout.VARIABLE, "")
     assert layout.find_project().bases[0] == layout.Base(project / ".tmp")
     monkeypatch.setenv(layout.VARIABLE, "../scratch")
-    assert layout.find_project().bases[0] == layout.Base(project.parent / "scratch", needs_tag=True)
-    assert layout.find_project().bases[1].path == project / ".temp"
+    own, shared, legacy = layout.find_project().bases
+    assert own.path.parent == shared.path == project.parent / "scratch"
+    assert own.path.name.startswith("project@")
+    assert (own.shared, shared.shared, legacy.path) == (False, True, project / ".temp")
+
+
+def own_base(root: Path) -> Path:
+    return layout.find_project(root).bases[0].path
+
+
+def test_projects_folder_is_stable_and_no_other_projects_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "scratch"))
+    roots = [make_project(tmp_path / name / "aws") for name in ("one", "two")]
+    assert len({own_base(root) for root in roots}) == 2
+    (tmp_path / "link").symlink_to(roots[0])
+    assert own_base(tmp_path / "link") == own_base(roots[0])
+    code = "from common_tasks.temp import layout; print(layout.find_project().bases[0].path)"
+    assert python(code, cwd=roots[0]).stdout == f"{own_base(roots[0])}\n"
+
+
+@pytest.mark.parametrize("name", [".hidden", "é" * 120, os.fsdecode(b"\xff" * 120), "a b@0123456789"])
+def test_any_name_of_a_root_gives_a_folder_that_can_be_made_and_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path))
+    own, shared, _ = layout.find_project(make_project(tmp_path / "roots" / name)).bases
+    own.path.mkdir()
+    assert not own.path.name.startswith(".")
+    assert shared.reserves(own.path.name)
+    own.path.name.encode()  # no half of a character
+
+
+@pytest.mark.parametrize("own", [".tmp", ".temp", "./.tmp/"])
+def test_variable_that_names_the_projects_own_base_changes_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    before = layout.find_project()
+    monkeypatch.setenv(layout.VARIABLE, own)
+    assert layout.find_project() == before
+
+
+def test_tilde_is_the_home_folder(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(layout.VARIABLE, "~/scratch")
+    assert own_base(project).parent == tmp_path / "home/scratch"
+    monkeypatch.setenv(layout.VARIABLE, "~nobody-of-this-name/scratch")
+    with pytest.raises(BaseRefused, match="^'~nobody-of-this-name/scratch' from COMMON_TASKS_TMP names"):
+        layout.find_project()
 
 
 BAD = ["", ".", "..", ".hidden", "a/b", "/abs", "../up", "nul\0", "x" * 300, "é" * 130, "\ud800"]
