@@ -144,7 +144,7 @@ def test_tilde_is_the_home_folder(project: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv(layout.VARIABLE, "~/scratch")
     assert own_base(project).parent == tmp_path / "home/scratch"
     monkeypatch.setenv(layout.VARIABLE, "~nobody-of-this-name/scratch")
-    with pytest.raises(BaseRefused, match="^'~nobody-of-this-name/scratch' from COMMON_TASKS_TMP names"):
+    with pytest.raises(BaseRefused, match=r"^'~nobody-of-this-name/scratch' from COMMON_TASKS_TMP names"):
         layout.find_project()
 
 

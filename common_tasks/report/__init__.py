@@ -21,10 +21,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .temp.entry import ORPHANED, Entry, Outcome
-from .temp.layout import LEGACY, TRASH
-from .tree.values import Progress as Report
-from .tree.values import no_progress, printable
+from ..temp.entry import ORPHANED, Entry, Outcome
+from ..temp.layout import LEGACY, TRASH
+from ..tree.values import Progress as Report
+from ..tree.values import no_progress, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
