@@ -335,10 +335,10 @@ class FolderUses(NamedTuple):
         return self.uses.of("/".join((self.paths[folder.fd], *parts)), identity.key)
 
 
-def look_at_uses(folders: Iterable[Directory], own: Iterable[int] = ()) -> FolderUses:
-    """Look once at who uses what in some open folders.
+def look_at_uses(folders: Iterable[Directory], *, locks: bool = True) -> FolderUses:
+    """Look once at who uses what in some open folders; this process's leases are no use.
 
-    This process's leases, and the descriptors `own`, are no use.
+    Without `locks` only at what processes have open: for what this process has locked itself.
     """
     try:
         paths = {folder.fd: folder.real_path() for folder in folders}
@@ -346,7 +346,7 @@ def look_at_uses(folders: Iterable[Directory], own: Iterable[int] = ()) -> Folde
         return FolderUses(None, {})
     if not paths:
         return FolderUses(None, {})
-    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors().union(own)), paths)
+    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors(), locks), paths)
 
 
 def _with_state(uses: FolderUses, located: Located) -> Entry:

@@ -23,14 +23,13 @@ _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documen
 def system_folder() -> Path:
     """Return the system's temporary location, as `tempfile.gettempdir` finds it, without writing there.
 
-    `tempfile.tempdir` if it is set, else the first directory of TMPDIR, TEMP, TMP, `/tmp`, `/var/tmp`, `/usr/tmp`
-    and the working directory in which this process may make something; `/tmp` where there is none.
+    The first of these in which this process may make something: `tempfile.tempdir` if it is set, TMPDIR, TEMP,
+    TMP, `/tmp`, `/var/tmp`, `/usr/tmp` and the working directory; `/tmp` where there is none.
     """
     chosen = getattr(sys.modules.get("tempfile"), "tempdir", None)
-    if chosen is not None:
-        return Path(os.fsdecode(chosen))
-    named = [value for name in ("TMPDIR", "TEMP", "TMP") if (value := os.environ.get(name))]
-    for place in map(os.path.abspath, (*named, *_PLACES, os.curdir)):
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    places = [os.fsdecode(place) for place in (chosen, *named) if place]
+    for place in map(os.path.abspath, (*places, *_PLACES, os.curdir)):
         if os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
             return Path(place)
     return Path(_PLACES[0])

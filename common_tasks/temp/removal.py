@@ -324,7 +324,7 @@ def _put_back_used(moved: list[_Moving], record: _Record) -> list[_Moving]:
     """Look at who uses what is out of sight, and put that back; return the rest."""
     if not moved:
         return []
-    uses = look_at_uses({item.folder.fd: item.folder for item in moved}.values())
+    uses = look_at_uses({item.folder.fd: item.folder for item in moved}.values(), locks=False)
     rest = []
     for item in moved:
         pids = {

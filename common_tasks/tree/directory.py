@@ -208,6 +208,8 @@ def _allow_owner_unopened(parent: Directory, name: str) -> int:
         mode = stat.S_IMODE(os.fstat(fd).st_mode)
         os.chmod(f"/proc/self/fd/{fd}", mode | stat.S_IRWXU)
         return mode
+    except FileNotFoundError:
+        raise PermissionError(errno.EACCES, "cannot be opened, and without /proc its mode cannot be changed") from None
     finally:
         os.close(fd)
 
