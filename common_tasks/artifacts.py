@@ -16,7 +16,7 @@ from .temp.seal import looks_sealed, unseal
 from .temp.tracked import Tracked, ask_git
 from .tree import workers as pool
 from .tree.directory import Directory
-from .tree.usage import BLOCK, DEEP, ENOUGH_BRANCHES
+from .tree.usage import BLOCK
 from .tree.values import Progress, Usage, no_progress
 from .tree.walk import Position, Visitor, walk
 
@@ -93,7 +93,7 @@ class _Search:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
         found: list[_Artifact] = []
         branches: deque[tuple[str, ...]] = deque([()])
-        while branches and len(branches) < ENOUGH_BRANCHES * 4 and len(branches[0]) < DEEP:
+        while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0]) < pool.DEEP:
             path = branches.popleft()
             branches.extend((*path, name) for name in self._read_at(root, path, found))
         pieces = min(len(branches), pool.MOST_PIECES)

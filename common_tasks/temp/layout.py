@@ -32,17 +32,15 @@ RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP})
 _MARKERS = ("pyproject.toml", "setup.py", ".git")
 # A file of tasks is invoke's if it imports invoke or this package, or brings a collection under a name that invoke
 # looks for. Others, celery among them, call their files `tasks.py`, too.
-_USES_INVOKE = re.compile(
-    rb"""^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
+_USES_INVOKE = rb"""(?mx)
+         ^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
        | ^from[ \t]+[\w.]+[ \t]+import\b(?:[^\n(]*|[ \t]*\([^)]*)\b(?:ns|namespace)\b
-       | ^(?:ns|namespace)[ \t]*=[ \t]*\w""",
-    re.MULTILINE | re.VERBOSE,
-)
+       | ^(?:ns|namespace)[ \t]*=[ \t]*\w"""
 _TASKS = ("tasks.py", "tasks/__init__.py")
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
-_ENTRY = re.compile(r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?")
+_ENTRY = r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?"
 # The folder of a project below the one that COMMON_TASKS_TMP names.
-_OF_A_PROJECT = re.compile(r"(?s).+@[0-9a-f]{10}")
+_OF_A_PROJECT = r"(?s).+@[0-9a-f]{10}"
 _TASKS_READ = 2**20
 _STAMP_ROOM = len("_169634880000-999999999")
 
@@ -68,7 +66,7 @@ class Base(NamedTuple):
 
     def reserves(self, name: str) -> bool:
         """Tell whether what bears this name in it is no entry."""
-        return name in RESERVED or (self.shared and _OF_A_PROJECT.fullmatch(name) is not None)
+        return name in RESERVED or (self.shared and re.fullmatch(_OF_A_PROJECT, name) is not None)
 
 
 class Project(NamedTuple):
@@ -165,7 +163,7 @@ def _uses_invoke(folder: str, path: str) -> bool:
         # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
         if not stat.S_ISREG(found.st_mode) or _is_planted(folder, found):
             return False
-        return _USES_INVOKE.search(file.read(_TASKS_READ)) is not None
+        return re.search(_USES_INVOKE, file.read(_TASKS_READ)) is not None
 
 
 def _variable(name: str) -> str:
@@ -281,7 +279,7 @@ class Stamped(NamedTuple):
 
 def parse_name(text: str) -> Stamped | None:
     """Take an entry's name apart; None where it does not end in a time of creation."""
-    match = _ENTRY.fullmatch(text)
+    match = re.fullmatch(_ENTRY, text)
     return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
 
 

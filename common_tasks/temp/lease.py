@@ -12,8 +12,8 @@ import contextlib
 import errno
 import fcntl
 import os
-import threading
 import warnings
+from _thread import allocate_lock  # `threading` itself takes longer to load than a lease takes
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -49,14 +49,14 @@ class Lease(NamedTuple):
 _open: dict[Key, set[int]] = {}  # the descriptors of all leases and claims of this process
 _held: OrderedDict[Key, Lease] = OrderedDict()  # until this process ends, or others push it out
 _blocks: dict[Key, Lease] = {}  # until the block ends
-_guard = threading.Lock()
+_guard = allocate_lock()
 _inherited = 0  # descriptors of leases that the ancestors of a forked child hold
 
 
 def _start_anew() -> None:
     # What is held belongs to the parent; its descriptors stay open, so the child keeps it in use.
     global _guard, _inherited
-    _guard = threading.Lock()
+    _guard = allocate_lock()
     _inherited += len(_held)
     _held.clear()
     _blocks.clear()

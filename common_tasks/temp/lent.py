@@ -16,7 +16,7 @@ from ..tree.values import Key, complaint, no_progress
 from . import layout, lease, seal
 from .errors import Unremovable
 
-_UNNAMED = re.compile(r"\.trash-[0-9a-f]{16}")
+_UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
 
 
@@ -37,7 +37,7 @@ def system_folder() -> Path:
 
 def is_unnamed(name: str) -> bool:
     """Tell whether a directory of this name was killed off before it got its sealed one: empty, if it is ours."""
-    return _UNNAMED.fullmatch(name) is not None
+    return re.fullmatch(_UNNAMED, name) is not None
 
 
 class LentDirectory:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..tree import processes
+from ..tree import workers as pool
 from ..tree.deletion import delete_together, delete_tree
 from ..tree.directory import SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
-from ..tree.usage import WORTH_FORKING, measure
+from ..tree.usage import measure
 from ..tree.values import Progress, complaint, no_progress
 from ..tree.walk import Position, Visitor, walk
 from . import layout, lease
@@ -410,7 +411,7 @@ def _measured_in_place(folders: Folders, decisions: list[Decision]) -> list[Deci
 def _delete_all(moved: list[_Moving], progress: Progress, workers: int, record: _Record) -> None:
     places = [place for item in moved for place in item.places.values()]
     files = sum(item.entry.usage.files for item in moved if item.entry.usage)
-    if workers > 1 and files >= WORTH_FORKING:
+    if workers > 1 and files >= pool.WORTH_FORKING:
         # Every fault, and what was left, is met again below.
         delete_together(places, progress, workers)
     with Parents() as parents:

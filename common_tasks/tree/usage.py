@@ -17,9 +17,6 @@ from .values import Progress, Usage, complaint, no_progress
 from .walk import Position, Visitor, walk
 
 BLOCK = 512
-WORTH_FORKING = 2000  # files: some 20 ms of looking, several times what a fork takes
-ENOUGH_BRANCHES = 48  # to be shared out evenly
-DEEP = 8  # levels: below that, a branch is walked as one
 _CHUNK = 1000
 _NEVER = float("-inf")
 
@@ -203,7 +200,7 @@ def measure(
     tallies = [Tally() for _ in places]
     branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
     share = workers > 1 and pool.can_fork()
-    _walk_first(branches, tallies, options, WORTH_FORKING if share else None)
+    _walk_first(branches, tallies, options, pool.WORTH_FORKING if share else None)
     _walk_together(list(branches), tallies, options, workers)
     return _settle(tallies, ctimes)
 
@@ -214,7 +211,7 @@ def _walk_first(branches: deque[_Branch], tallies: list[Tally], options: _Option
     with Parents() as parents:
         while branches and (most is None or found < most):
             branch = branches.popleft()
-            divided = most is not None and len(branches) < ENOUGH_BRANCHES and len(branch.place.parts) < DEEP
+            divided = most is not None and len(branches) < pool.ENOUGH_BRANCHES and len(branch.place.parts) < pool.DEEP
             part = Tally()
             branches.extend(_walk(branch, part, options, parents, whole=not divided))
             found += part.files
