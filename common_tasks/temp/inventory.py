@@ -95,7 +95,8 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
             yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
         elif not base.reserves(name) and name not in companions:
             beside = tuple(other for other, main in companions.items() if main == name)
-            yield from _list_top(base, directory, name, noted.get(name), beside)
+            noted_here = name in noted and noted[name] == _inode(directory, name)
+            yield from _list_top(base, directory, name, noted_here, beside)
 
 
 def _companions(names: Sequence[str]) -> dict[str, str]:
@@ -119,22 +120,17 @@ def _is_sealed_trash(directory: Directory, name: str) -> bool:
     return False
 
 
-def _list_top(
-    base: Base, directory: Directory, name: str, noted: int | None, beside: tuple[str, ...]
-) -> Iterator[Entry]:
+def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: tuple[str, ...]) -> Iterator[Entry]:
     """List a category's entries; what is no category is an entry itself."""
     below = {} if base.legacy else _children(directory, name)
-    if not is_category(name, below, made=noted is not None and noted == _inode(directory, name)):
+    if not is_category(name, below, made=noted):
         pinned = any(is_directory and _seems_pinned(directory, (name, child)) for child, is_directory in below.items())
         yield from _entry(base, directory, (name,), layout.LEGACY, "kept" if pinned else "idle", companions=beside)
         return
     state: State = "kept" if layout.KEEP in below else "idle"
     for child in below:
         if child != layout.KEEP:
-            stamped = layout.parse_name(child) is not None
-            made = stamped and noted is not None
-            category = name if stamped else layout.LEGACY
-            yield from _entry(base, directory, (name, child), category, state, made=made)
+            yield from _entry(base, directory, (name, child), name, state, made=noted)
 
 
 def is_category(name: str, children: Iterable[str], *, made: bool) -> bool:
@@ -186,6 +182,8 @@ def _entry(
     except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
         return
     stamped = layout.parse_name(parts[-1])
+    if not stamped and category != UNFINISHED:  # a stray in a category is no entry that the engine made
+        category, made = layout.LEGACY, False
     yield Entry(
         folder=base.path,
         parts=parts,
@@ -281,18 +279,22 @@ class TrackedBelow(NamedTuple):
 
 
 def with_usage(
-    located: Sequence[Located], *, measured: bool = True, progress: Progress = no_progress, workers: int = 1
+    located: list[Located], *, measured: bool = True, progress: Progress = no_progress, workers: int = 1
 ) -> list[Located]:
-    """Return the entries that still are there, with what each takes up; without `measured`, only where guarded."""
+    """Return the entries that still are there, with what each takes up; without `measured`, only where guarded.
+
+    Takes the list over: of many entries, none is held twice.
+    """
     wanted = [number for number, each in enumerate(located) if measured or each.entry.guarded]
     places = [located[number].place(name) for number in wanted for name in located[number].entry.names]
     usages = iter(measure(places, progress, workers, probe=belongs_to_others, ctimes=layout.counts_ctimes()))
-    found = {number: _sum_of([next(usages) for _ in located[number].entry.names]) for number in wanted}
-    return [
-        Located(each.folder, replace(each.entry, usage=found[number])) if number in found else each
-        for number, each in enumerate(located)
-        if number not in found or found[number]
-    ]
+    gone = set()
+    for number in wanted:
+        folder, entry = located[number]
+        usage = _sum_of([next(usages) for _ in entry.names])
+        located[number] = Located(folder, replace(entry, usage=usage))
+        gone |= set() if usage else {number}
+    return [each for number, each in enumerate(located) if number not in gone]
 
 
 def _sum_of(usages: Sequence[Usage | None]) -> Usage | None:
