@@ -11,10 +11,10 @@ Pure, but for looking upward for the root. On disk::
 import os
 import re
 import stat
+from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from .errors import BaseRefused, InvalidAge, InvalidName
 
@@ -45,7 +45,7 @@ _TASKS_READ = 2**20
 _STAMP_ROOM = len("_169634880000-999999999")
 
 
-class Base(NamedTuple):
+class Base(namedtuple("Base", "path origin shared legacy", defaults=("", False, False))):
     """A folder of entries.
 
     `origin`: what makes it the project's, in words, where it is not simply inside; then only our tag makes it ours.
@@ -54,10 +54,11 @@ class Base(NamedTuple):
     `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
     """
 
+    __slots__ = ()
     path: Path
-    origin: str = ""
-    shared: bool = False
-    legacy: bool = False
+    origin: str
+    shared: bool
+    legacy: bool
 
     @property
     def needs_tag(self) -> bool:
@@ -69,15 +70,16 @@ class Base(NamedTuple):
         return name in RESERVED or (self.shared and re.fullmatch(_OF_A_PROJECT, name) is not None)
 
 
-class Project(NamedTuple):
+class Project(namedtuple("Project", "root bases reserved", defaults=("",))):
     """A root and the bases that belong to it, the one that is written to first.
 
     `reserved`: what the root is in words, where it is a folder for everything: no project's alone.
     """
 
+    __slots__ = ()
     root: Path
     bases: tuple[Base, ...]
-    reserved: str = ""
+    reserved: str
 
 
 def find_project(start: Path | None = None) -> Project:
@@ -269,9 +271,10 @@ def entry_name(name: str, unix: int, number: int = 1) -> str:
     return stamp if number == 1 else f"{stamp}-{number}"
 
 
-class Stamped(NamedTuple):
+class Stamped(namedtuple("Stamped", "name created number")):
     """An entry's name, taken apart; sorts by time of creation among entries of one name."""
 
+    __slots__ = ()
     name: str
     created: int
     number: int

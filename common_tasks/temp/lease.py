@@ -14,9 +14,8 @@ import fcntl
 import os
 import warnings
 from _thread import allocate_lock  # `threading` itself takes longer to load than a lease takes
-from collections import OrderedDict
+from collections import OrderedDict, namedtuple  # see `layout`
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ..tree.directory import Directory
 from ..tree.values import Key
@@ -28,9 +27,10 @@ _NO_LOCKS = frozenset(
 _MOST_HELD = 512
 
 
-class Lease(NamedTuple):
+class Lease(namedtuple("Lease", "key fd")):
     """A shared lock on one directory, held through the descriptor `fd`."""
 
+    __slots__ = ()
     key: Key
     fd: int
 

@@ -7,7 +7,6 @@ a copy or a look-alike is not taken for one, and renaming a directory takes it o
 
 import os
 import re
-from typing import Any
 
 _NONCE = 4
 _DIGEST = 6
@@ -35,14 +34,10 @@ def unseal(sealed: str, inode: int) -> str | None:
 
 
 def _digest(name: str, nonce: str, inode: int) -> str:
-    text = os.fsencode(f"{nonce}/{inode}/{name}")
-    digest: str = _blake2s()(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()
-    return digest
-
-
-def _blake2s() -> Any:
     try:
         from _blake2 import blake2s  # `hashlib` would load OpenSSL, many times the rest of this
     except ImportError:  # another Python than CPython
         from hashlib import blake2s
-    return blake2s
+
+    text = os.fsencode(f"{nonce}/{inode}/{name}")
+    return blake2s(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()
