@@ -84,7 +84,8 @@ def _list_project(project: Project, stack: contextlib.ExitStack) -> list[Located
 
 
 def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
-    names = sorted(directory.names())
+    with directory.scan() as rows:
+        names = dict(sorted((row.name, row.is_dir(follow_symlinks=False)) for row in rows))
     noted = {} if base.legacy else noted_categories(directory)
     companions = _companions(names)
     for name in names:
@@ -94,21 +95,36 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
         elif _is_sealed_trash(directory, name):
             yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
         elif not base.reserves(name) and name not in companions:
-            beside = tuple(other for other, main in companions.items() if main == name)
             noted_here = name in noted and noted[name] == _inode(directory, name)
-            yield from _list_top(base, directory, name, noted_here, beside)
+            yield from _list_top(base, directory, name, noted_here, _beside(companions, name))
 
 
-def _companions(names: Sequence[str]) -> dict[str, str]:
-    """Return which of the files beside a database belong to which."""
-    there = set(names)
+def _companions(names: dict[str, bool]) -> dict[str, str]:
+    """Return which of the files beside a database belong to which; `names` tell whether each is a directory."""
+    files = [name for name, is_directory in names.items() if not is_directory]
+    there = set(files)
     found = {}
-    for name in names:
+    for name in files:
         for ending in _BESIDE:
             main = name.removesuffix(ending)
             if main != name and main in there:
                 found[name] = main
     return found
+
+
+def _beside(companions: dict[str, str], name: str) -> tuple[str, ...]:
+    return tuple(name + ending for ending in _BESIDE if companions.get(name + ending) == name)
+
+
+def files_beside(directory: Directory, name: str) -> set[str]:
+    """Return which files now stand beside `name` that belong to it if it is a database."""
+    return {name + ending for ending in _BESIDE if _is_file(directory, name + ending)}
+
+
+def _is_file(directory: Directory, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return not stat.S_ISDIR(directory.look(name).st_mode)
+    return False
 
 
 def _is_sealed_trash(directory: Directory, name: str) -> bool:
@@ -128,9 +144,11 @@ def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: 
         yield from _entry(base, directory, (name,), layout.LEGACY, "kept" if pinned else "idle", companions=beside)
         return
     state: State = "kept" if layout.KEEP in below else "idle"
+    companions = _companions(below)
     for child in below:
-        if child != layout.KEEP:
-            yield from _entry(base, directory, (name, child), name, state, made=noted)
+        if child != layout.KEEP and child not in companions:
+            beside = _beside(companions, child)
+            yield from _entry(base, directory, (name, child), name, state, companions=beside, made=noted)
 
 
 def is_category(name: str, children: Iterable[str], *, made: bool) -> bool:

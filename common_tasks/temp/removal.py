@@ -26,7 +26,7 @@ from ..tree.walk import Position, Visitor, walk
 from . import layout, lease
 from .entry import Decision, Entry, Identity, Outcome, Plan
 from .folders import Folders
-from .inventory import is_category, is_pinned, look_at_uses
+from .inventory import files_beside, is_category, is_pinned, look_at_uses
 from .lent import is_unnamed
 from .seal import seal
 
@@ -220,9 +220,16 @@ def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
     if Identity.of(found) != entry.identity:
         raise _Stays(_CHANGED)
     if moving.directory is None:
-        return
-    if entry.category == layout.LEGACY:
+        _verify_companions(moving)
+    elif entry.category == layout.LEGACY:
         _verify_hand_made(folders, moving, moving.directory, force)
+
+
+def _verify_companions(moving: _Moving) -> None:
+    """See that no journal came to a database since: it holds what the database has not yet. Raises _Stays."""
+    planned, there = set(moving.entry.companions), files_beside(moving.parent, moving.name)
+    if there - planned or any(moving.parent.has(name) for name in planned - there):
+        raise _Stays(_CHANGED)
 
 
 def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory, force: bool) -> None:
