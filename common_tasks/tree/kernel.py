@@ -71,8 +71,8 @@ class Mounts:
 def _mount_points() -> list[str]:
     try:
         with open(_MOUNTS, "rb") as table:
-            paths = [line.split()[4] for line in table]
-    except OSError:
+            paths = [line.split(b" ")[4] for line in table]  # other kinds of white space are not escaped
+    except FileNotFoundError:
         return []
     return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]
 

@@ -170,3 +170,11 @@ def test_mount_inside_a_block_is_not_crossed_when_the_table_of_mounts_is_out_of_
     [left] = Path(os.environ["TMPDIR"]).glob(".trash_*/mnt")
     subprocess.run(["umount", left], check=True)
     assert (precious / "sub/file-0").exists()
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\vb", "a b", "a\nb", "a\\040b"])
+def test_mount_in_an_entry_of_any_name_is_seen(project: Path, name: str) -> None:
+    entry = make_entry(project / ".tmp" / name)
+    with mounted(entry / "mnt", "-t", "tmpfs", "none"):
+        assert "a mount point is inside" in reasons(clean(project).failed)[name]
+        assert (entry / "sub/file-0").exists()

@@ -39,6 +39,15 @@ def stay():
 threading.Thread(target=stay, daemon=True).start()
 ctypes.CDLL(None).pthread_exit(None)
 """,
+    "working directory of a process whose first thread has ended": """
+import ctypes, os, threading, time
+os.chdir(ENTRY + '/sub')
+def stay():
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+threading.Thread(target=stay, daemon=True).start()
+ctypes.CDLL(None).pthread_exit(None)
+""",
 }
 
 
@@ -99,9 +108,10 @@ def test_force_takes_it_all_the_same(project: Path) -> None:
 
 def test_name_that_ends_as_the_kernel_marks_deleted_files_is_a_name(project: Path) -> None:
     entry = make_entry(project / ".tmp/x (deleted)")
-    other = make_entry(project / ".tmp/two\nlines")
-    code = f"import os; os.chdir({str(entry)!r}); import mmap; f = open({str(other)!r} + '/sub/file-0', 'r+b')\n"
-    code += "m = mmap.mmap(f.fileno(), 0); f.close(); print(flush=True); input()"
+    others = [str(make_entry(project / f".tmp/two{end}lines")) for end in "\n\r\v\x1c"]
+    code = f"import os; os.chdir({str(entry)!r}); import mmap; maps = []\nfor other in {others!r}:\n"
+    code += "    f = open(other + '/sub/file-0', 'r+b'); maps.append(mmap.mmap(f.fileno(), 0)); f.close()\n"
+    code += "print(flush=True); input()"
     with running(code, project) as user:
         said(user)
         assert set(states(project).values()) == {"in-use"}
