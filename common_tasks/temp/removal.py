@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ..tree import processes
+from ..tree import processes, syscalls  # loaded before anything is moved: later there may be no descriptor to load with
 from ..tree import workers as pool
 from ..tree.deletion import delete_together, delete_tree
 from ..tree.directory import SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
@@ -72,6 +72,11 @@ class _Moving:
         """Where it is now."""
         return self.places[self.name]
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is where it was planned, in sight."""
+        return self.place.name == self.name and not self.entry.in_trash
+
     def restore_mode(self) -> None:
         """Give the directory the mode that it had."""
         if self.directory is not None and self.mode is not None:
@@ -108,7 +113,7 @@ def carry_out(plan: Plan, progress: Progress = no_progress, workers: int = 1) ->
         folders = Folders(stack)
         size = max(16, min(_MOST_AT_ONCE, lease.most_descriptors() // 6))
         for start in range(0, len(plan.remove), size):
-            moved += _take_out(folders, plan.remove[start : start + size], plan.force, record, workers)
+            moved += _take_out(folders, plan.remove[start : start + size], plan.force, record, progress, workers)
         moved = _measured(moved, workers)
         _delete_all(moved, progress, workers, record)
         folders.tidy(record.removed)
@@ -117,24 +122,38 @@ def carry_out(plan: Plan, progress: Progress = no_progress, workers: int = 1) ->
 
 
 def _take_out(
-    folders: Folders, decisions: Sequence[Decision], force: bool, record: _Record, workers: int
+    folders: Folders,
+    decisions: Sequence[Decision],
+    force: bool,
+    record: _Record,
+    progress: Progress,
+    workers: int,
 ) -> list[_Moving]:
-    """Bring entries out of sight, and leave there what is neither used nor younger than planned."""
+    """Bring entries out of sight, and leave there what is neither used nor younger than planned.
+
+    What cannot be renamed is deleted where it stands, while it still is locked.
+    """
     moved: list[_Moving] = []
     with folders.parents_kept_open(), contextlib.ExitStack() as locks:
-        for decision in decisions:
-            try:
-                moved.append(_move_out(folders, locks, decision, force))
-            except _Stays as stays:
-                record.keep(decision, str(stays))
-            except OSError as error:
-                record.fail(decision, complaint("", error))
-        for _ in range(0 if force else _LOOKS):
-            moved = _put_back_used(moved, record)
-        moved = _put_back_changed(moved, record, workers)
+        try:
+            for decision in decisions:
+                try:
+                    moved.append(_move_out(folders, locks, decision, force))
+                except _Stays as stays:
+                    record.keep(decision, str(stays))
+                except OSError as error:
+                    record.fail(decision, complaint("", error))
+            for _ in range(0 if force else _LOOKS):
+                moved = _put_back_used(moved, record)
+            moved = _put_back_changed(moved, record, workers)
+        except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
+            _put_all_back(moved)
+            raise
+        standing = [item for item in moved if item.stands]
+        _delete_all(_measured(standing, workers), progress, workers, record)
     for item in moved:
         lease.drop(item.entry.identity.key)
-    return moved
+    return [item for item in moved if not item.stands]
 
 
 def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision, force: bool) -> _Moving:
@@ -153,7 +172,7 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
             _verify(folders, moving, force)
             _move(folders, moving)
             _verify_moved(moving)
-    except (_Stays, OSError):
+    except BaseException:
         _put_back(moving, "")
         raise
     return moving
@@ -367,25 +386,41 @@ def _put_back_or_fail(moving: _Moving, why: str, record: _Record) -> None:
         record.fail(moving.decision, f"{why}, but it could not be put back and is in the trash: {complaint('', error)}")
 
 
+def _put_all_back(moved: list[_Moving]) -> None:
+    for item in moved:
+        with contextlib.suppress(OSError):  # a worse fault is on its way
+            _put_back(item, "")
+
+
 def _put_back(moving: _Moving, why: str) -> str:
     """Put an entry back where it was, without replacing anything; return why it stays, and where if not there."""
     restored = moving.name
     for name, place in list(moving.places.items()):
         if place.name != name:
-            stands = _rename_back(moving, place.name, name)
+            try:
+                stands = _rename_back(moving, moving.parent, place.name, name)
+            except FileNotFoundError:  # another clean has tidied away the category that this left empty
+                with _made_again(moving) as parent:
+                    stands = _rename_back(moving, parent, place.name, name)
             moving.places[name] = place._replace(parts=(*moving.entry.parts[:-1], name))
             restored = stands if name == moving.name else restored
     moving.restore_mode()
     return why if restored == moving.name else f"{why}; its place was taken, so it is now called {restored}"
 
 
-def _rename_back(moving: _Moving, name: str, wanted: str) -> str:
-    from ..tree import syscalls
+def _made_again(moving: _Moving) -> Directory:
+    above = moving.entry.parts[:-1]
+    for number in range(len(above)):
+        with contextlib.suppress(FileExistsError):
+            moving.folder.make("/".join(above[: number + 1]))
+    return moving.folder.descend(above)
 
+
+def _rename_back(moving: _Moving, parent: Directory, name: str, wanted: str) -> str:
     free = wanted
     for number in range(2, 1000):
         try:
-            syscalls.rename_without_replacing(moving.target, name, moving.parent, free)
+            syscalls.rename_without_replacing(moving.target, name, parent, free)
         except FileExistsError:
             free = f"{wanted}-{number}"
         else:

@@ -49,7 +49,8 @@ def test_folder_named_like_a_journal_is_an_entry_of_its_own(project: Path, kind:
 def test_category_named_like_a_journal_keeps_its_leases(project: Path) -> None:
     (project / ".tmp").mkdir()
     (project / ".tmp/work").touch()
-    code = "from common_tasks.temp import *; print(TempManager.create_persistent_dir('x', 'work-shm'), flush=True); input()"
+    code = "from common_tasks.temp import TempManager\n"
+    code += "print(TempManager.create_persistent_dir('x', 'work-shm'), flush=True); input()"
     with running(code, project) as holder:
         made = Path(said(holder))
         assert list(reasons(clean(project).removed)) == ["work"]
