@@ -134,9 +134,13 @@ def held_here(identity: Key) -> bool:
 
 
 def descriptors() -> set[int]:
-    """Return the descriptors that this process holds its leases and claims with."""
+    """Return the descriptors that this process holds its leases and claims with, but for those of blocks.
+
+    What a process made for good it may clean itself; what it has lent for a block that goes on is in use.
+    """
     with _guard:
-        return {fd for fds in _open.values() for fd in fds}
+        lent = {lease.fd for lease in _blocks.values()}
+        return {fd for fds in _open.values() for fd in fds} - lent
 
 
 def drop(identity: Key) -> None:
