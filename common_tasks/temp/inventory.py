@@ -140,8 +140,7 @@ def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: 
     """List a category's entries; what is no category is an entry itself."""
     below = {} if base.legacy else _children(directory, name)
     if not is_category(name, below, made=noted):
-        pinned = any(is_directory and _seems_pinned(directory, (name, child)) for child, is_directory in below.items())
-        yield from _entry(base, directory, (name,), layout.LEGACY, "kept" if pinned else "idle", companions=beside)
+        yield from _entry(base, directory, (name,), layout.LEGACY, companions=beside)
         return
     state: State = "kept" if layout.KEEP in below else "idle"
     companions = _companions(below)
@@ -202,6 +201,9 @@ def _entry(
     stamped = layout.parse_name(parts[-1])
     if not stamped and category != UNFINISHED:  # a stray in a category is no entry that the engine made
         category, made = layout.LEGACY, False
+    reason = None
+    if category == layout.LEGACY and state == "idle" and _is_pinned_below(directory, parts):
+        state, reason = "kept", f"kept: {layout.KEEP} of what is in it"
     yield Entry(
         folder=base.path,
         parts=parts,
@@ -214,7 +216,15 @@ def _entry(
         in_trash=in_trash,
         identity=Identity.of(found),
         state="unfinished" if in_trash else state,
+        reason=reason,
     )
+
+
+def _is_pinned_below(directory: Directory, parts: tuple[str, ...]) -> bool:
+    """Tell whether a folder in a hand-made one is pinned; a clean, which may look everywhere, looks again."""
+    with contextlib.suppress(OSError), directory.descend(parts) as folder:
+        return any(_seems_pinned(folder, (name,)) for name in folder.subdirectories())
+    return False
 
 
 def _list_orphans(stack: contextlib.ExitStack) -> list[Located]:
@@ -333,6 +343,8 @@ def belongs_to_others(directory: Directory) -> str | None:
     """Name what makes an open directory somebody's work: a git repository or work tree, or a base."""
     if directory.has(".git"):
         return ".git"
+    if directory.has("HEAD") and directory.has("objects") and directory.has("refs"):  # a bare one
+        return "HEAD"
     return layout.TAG if directory.has(layout.TAG) and is_tagged(directory) else None
 
 
@@ -374,8 +386,7 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
-        of = entry.parts[0] if entry.in_category else "what is in it"
-        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {of}")
+        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {entry.parts[0]}")
     holder = _holder(uses, located)
     if not entry.in_trash and _seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
         return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
@@ -384,16 +395,17 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.in_trash:
         return replace(entry, reason="left by an interrupted clean")
     if entry.usage and entry.usage.holds:
-        return replace(entry, state="kept", reason=f"kept: holds {_held(entry.usage.holds)}", forceable=True)
+        return replace(entry, state="kept", reason=f"kept: holds {describe_held(entry.usage.holds)}", forceable=True)
     if entry.state == "orphaned":
         return replace(entry, reason="left by a process that ended")
     fault = entry.usage.fault if entry.usage else None
     return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
 
 
-def _held(path: str) -> str:
+def describe_held(path: str) -> str:
+    """Say in words what `belongs_to_others` found at a path."""
     folder, _, name = path.rpartition("/")
-    what = "a git repository" if name == ".git" else "the temporary directories of another project"
+    what = "the temporary directories of another project" if name == layout.TAG else "a git repository"
     return f"{what} in {folder}" if folder else what
 
 

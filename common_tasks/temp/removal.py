@@ -19,14 +19,14 @@ from typing import NamedTuple
 from ..tree import processes, syscalls  # loaded before anything is moved: later there may be no descriptor to load with
 from ..tree import workers as pool
 from ..tree.deletion import delete_together, delete_tree
-from ..tree.directory import SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
+from ..tree.directory import GONE, SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
 from ..tree.usage import measure
 from ..tree.values import Progress, complaint, no_progress
-from ..tree.walk import Position, Visitor, walk
+from ..tree.walk import MountPoint, Position, Visitor, walk
 from . import layout, lease
 from .entry import Decision, Entry, Identity, Outcome, Plan
 from .folders import Folders
-from .inventory import files_beside, is_category, is_pinned, look_at_uses
+from .inventory import belongs_to_others, describe_held, files_beside, is_category, is_pinned, look_at_uses
 from .lent import is_unnamed
 from .seal import seal
 
@@ -241,7 +241,11 @@ def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
     if moving.directory is None:
         _verify_companions(moving)
     elif entry.category == layout.LEGACY:
-        _verify_hand_made(folders, moving, moving.directory, force)
+        _verify_hand_made(folders, moving, moving.directory)
+    unread = entry.usage is not None and entry.usage.fault is not None
+    if entry.guarded and not force and (unread or entry.category == layout.LEGACY):
+        with _WorkBelow(repair=unread) as visitor:
+            walk(moving.parent, moving.name, visitor)
 
 
 def _verify_companions(moving: _Moving) -> None:
@@ -251,8 +255,8 @@ def _verify_companions(moving: _Moving) -> None:
         raise _Stays(_CHANGED)
 
 
-def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory, force: bool) -> None:
-    """See that a folder that somebody made is no category by now, and that nothing in it is pinned or lent."""
+def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory) -> None:
+    """See that a folder that somebody made is no category by now, and that nothing in it is pinned."""
     entry = moving.entry
     if entry.base and not entry.base.legacy and len(entry.parts) == 1:
         noted = folders.noted(moving.folder).get(moving.name) == entry.identity.inode
@@ -260,8 +264,6 @@ def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory, f
             raise _Stays("a category by now, with entries of its own")
     if any(_is_pinned_folder(directory, name) for name in directory.subdirectories()):
         raise _Stays(f"kept: {layout.KEEP} of what is in it")
-    if not force:
-        walk(moving.parent, moving.name, _LentBelow())
 
 
 def _is_pinned_folder(directory: Directory, name: str) -> bool:
@@ -272,23 +274,61 @@ def _is_pinned_folder(directory: Directory, name: str) -> bool:
             return is_pinned(opened)
 
 
-class _LentBelow(Visitor):
-    """Looks for entries that somebody has lent below a hand-made folder. Raises _Stays.
+class _WorkBelow(Visitor):
+    """Looks below a hand-made folder for somebody's work, and for entries that somebody has lent. Raises _Stays.
 
-    Processes of other containers are seen by their locks alone.
+    Processes of other containers are seen by their locks alone. With `repair` folders that may not be looked into
+    are opened by their owner's right; each has its mode back when the walk leaves it, at the latest after the block.
     """
+
+    def __init__(self, *, repair: bool) -> None:
+        self._repair = repair and os.geteuid() != 0
+        self._repaired: list[tuple[int, Directory, int]] = []  # depth, the folder, its mode
+
+    def __enter__(self) -> "_WorkBelow":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._repaired:
+            self._restore()
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
-            position.enter(name)
-            below = position.directory.subdirectories()
-        except OSError:  # vanished, or not to be looked into
-            return None
-        if position.depth > 1 and layout.parse_name(name):
+            self._go_down(position, name)
+        except OSError as error:
+            if error.errno in GONE or isinstance(error, MountPoint):  # the deletion stops at a mount
+                return None
+            raise
+        where = position.where.partition("/")[2]
+        held = belongs_to_others(position.directory)
+        if held:
+            raise _Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
+        if where and layout.parse_name(name):
             with lease.claim(position.directory.fd) as granted:
                 if granted is False:
-                    raise _Stays(f"in use: {position.where.partition('/')[2]}")
-        return below
+                    raise _Stays(f"in use: {where}")
+        return position.directory.subdirectories()
+
+    def _go_down(self, position: Position, name: str) -> None:
+        if not self._repair:
+            position.enter(name)
+            return
+        folder, mode = enter_restricted(position.directory, name)
+        if mode is None:
+            folder.close()
+        else:
+            self._repaired.append((position.depth + 1, folder, mode))
+        position.enter(name)
+
+    def left(self, position: Position, name: str) -> bool:
+        while self._repaired and self._repaired[-1][0] > position.depth:
+            self._restore()
+        return True
+
+    def _restore(self) -> None:
+        _, folder, mode = self._repaired.pop()
+        with folder:
+            os.fchmod(folder.fd, mode)
 
 
 def _move(folders: Folders, moving: _Moving) -> None:
