@@ -131,16 +131,18 @@ import time
 from common_tasks.temp import get_cache_temp_dir, manager
 def slowly(*args, real=manager._find_cache):
     found = real(*args)
-    time.sleep(0.03)  # so that all are between looking and making
+    time.sleep(0.03)  # more of them are between looking and making
     return found
 manager._find_cache = slowly
+print("ready", flush=True)
 input()
 print(get_cache_temp_dir("thumbs"))
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     for _ in range(3):
         crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, **pipes) for _ in range(12)]  # type: ignore[call-overload]
-        time.sleep(0.3)
+        for process in crowd:
+            process.stdout.readline()
         for process in crowd:
             process.stdin.write(b"\n")
             process.stdin.flush()
