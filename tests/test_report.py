@@ -149,7 +149,8 @@ legacy  4.0 KiB
     4.0 KiB  21 days  kept: holds a git…
 
 Total: 5 entries  8.3 MiB
-inv temp-clean would free 7.3 MiB in 3 entries.
+inv temp-clean would free 7.3 MiB in 3
+entries.
 To see which: inv temp-clean --dry-run
 """,
     60: """\
@@ -260,15 +261,18 @@ OUTCOME = {
     40: """\
 /home/me/mono
 
-Would remove: cache (older than 24 h)  3.0 MiB
+Would remove: cache (older than 24 h)
+3.0 MiB
 - .tmp/cache/thumbnails_1795406659
     3.0 MiB   2 days
 
-Would remove: work (older than 24 h)  293 KiB
+Would remove: work (older than 24 h)
+293 KiB
 - .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
     293 KiB   1 year
 
-Would remove: artifacts (left by a build or a test)  2.0 MiB
+Would remove: artifacts (left by a build
+or a test)  2.0 MiB
 - build
     2.0 MiB   1 hour
 
@@ -288,8 +292,10 @@ Could not remove: cache  8.0 KiB
     8.0 KiB   4 days
     sub/deep: Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be removed
-Add --force to remove what is in use or holds a repository, too
+Would remove 3 entries, 5.3 MiB; kept 3;
+1 could not be removed
+Add --force to remove what is in use or
+holds a repository, too
 Nothing was removed: this was a dry run
 """,
     60: """\
@@ -320,8 +326,10 @@ Could not remove: cache                     8.0 KiB
 ✗ .tmp/cache/old_1                          8.0 KiB   4 days
     sub/deep: Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be removed
-Add --force to remove what is in use or holds a repository, too
+Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be
+removed
+Add --force to remove what is in use or holds a repository,
+too
 Nothing was removed: this was a dry run
 """,
     80: """\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..temp.entry import Entry
 from . import cells, document
-from .console import Line, Screen, line
+from .console import Line, Screen, line, prose
 from .selection import Sum, choose
 from .table import Row, Table, lay_out, lines
 from .text import entries as count_entries
@@ -56,8 +56,8 @@ class _Status:
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)
-        if layout.note == 0:
-            yield line(self._legend())
+        if not layout.note:
+            yield from prose(self._legend(), self.screen.width)
         yield from self._closing(clean)
 
     def _rows(self) -> Iterator[Row]:
@@ -99,5 +99,6 @@ class _Status:
     def _closing(self, clean: str | None) -> Iterator[Line]:
         free = [entry for entry in self.entries if entry.state in _REMOVABLE]
         if clean and free:
-            yield line(f"{clean} would free {size(sum(map(cells.disk_bytes, free)))} in {count_entries(len(free))}.")
+            freed = f"{size(sum(map(cells.disk_bytes, free)))} in {count_entries(len(free))}"
+            yield from prose(f"{clean} would free {freed}.", self.screen.width)
             yield line(f"To see which: {clean} --dry-run")

@@ -41,6 +41,18 @@ def shorten(text: str, room: int) -> str:
     return text + "…"
 
 
+def wrap(text: str, room: int | None, indent: str = "") -> list[str]:
+    """Break a sentence between words into lines of `room` columns; None is room for all."""
+    if room is None or width(indent + text) <= room:
+        return [indent + text]
+    from textwrap import TextWrapper
+
+    wrapper = TextWrapper(
+        room, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
+
+
 @lru_cache(maxsize=4096)
 def size(number: int) -> str:
     """Say how much a number of bytes is, in at most three digits or four."""
