@@ -20,19 +20,39 @@ if TYPE_CHECKING:
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
-_AGE = "Remove only temporary directories without a change for this many hours; fractions and 0 are fine."
+_AGE = "HOURS: remove only temporary directories without a change for so long; fractions and 0 are fine."
+_TEMP_AGE = _AGE.replace("; ", "; artifacts go at any age; ")
 _DRY_RUN = "Remove nothing, only list what would be removed."
 _FORCE = "Also remove what is in use by a running process; never what is kept or tracked by git."
 _JSON = "Print one JSON document in place of tables."
+_FULL = "Show each entry of a long list on a terminal, too; pipes and JSON always have all."
+
+
+class _Task(Task[Any]):
+    """A task whose help names no type where an option takes hours, and with which `-f` is `--force` alone."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        """Return what an option is made of."""
+        options = super().arg_opts(name, default, taken_names)
+        if name.endswith("_hours"):
+            options["kind"] = _hours
+        if name == "full":
+            options["names"] = [name]
+        return options
+
+
+def _hours(text: str) -> str:
+    """Take an option's text as it is: the task checks it. invoke's help calls a str STRING."""
+    return text
 
 
 def _task(**options: str) -> Callable[[Callable[..., None]], Task[Any]]:
     """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
-    return task(help=options)
+    return task(help=options, klass=_Task)
 
 
-@_task(json=_JSON)
-def temp_status(c: Context, json: bool = False) -> None:
+@_task(json=_JSON, full=_FULL)
+def temp_status(c: Context, json: bool = False, full: bool = False) -> None:
     """Show temporary directories: size, files, age, use."""
     from . import report
     from .temp import inventory
@@ -42,12 +62,18 @@ def temp_status(c: Context, json: bool = False) -> None:
         _note_reserved(project)
         with report.watch("Looking") as progress:
             entries = inventory.scan([project], progress=progress, workers=_workers())
-        report.show_status(project.root, entries, time.time(), as_json=json)
+        command = _command(c, temp_clean, temp_status)
+        report.show_status(project.root, entries, time.time(), as_json=json, full=full, clean=command)
 
 
-@_task(max_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON)
+@_task(max_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON, full=_FULL)
 def temp_clean(
-    c: Context, max_age_hours: str | float | None = None, dry_run: bool = False, force: bool = False, json: bool = False
+    c: Context,
+    max_age_hours: str | float | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    json: bool = False,
+    full: bool = False,
 ) -> None:
     """Remove temporary directories, all or by age."""
     with _refusals():
@@ -56,18 +82,28 @@ def temp_clean(
         project = _project(c)
         _note_reserved(project)
         plan = _plan_temp(project, max_age, force, dry_run)
-        _finish(project, plan, dry_run, json)
+        _finish(project, plan, dry_run, json, full)
 
 
-@_task(temp_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON)
+@_task(temp_age_hours=_TEMP_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON, full=_FULL)
 def clean(
     c: Context,
     temp_age_hours: str | float | None = None,
     dry_run: bool = False,
     force: bool = False,
     json: bool = False,
+    full: bool = False,
 ) -> None:
-    """Remove build and test left-overs, and what temp-clean does."""
+    """Remove build and test left-overs, and what temp-clean does.
+
+    Left-overs ("artifacts") are __pycache__, *.pyc and the folders of pytest, mypy, ruff, hypothesis, tox and nox;
+    and at the project's root build/, dist/, *.egg-info/, htmlcov/ and coverage data. They go at any age.
+
+    The settings clean.artifacts and clean.keep change that. Both are lists of patterns as in a .gitignore, in
+    invoke.yaml or ns.configure; "..." stands for the built-in ones:
+
+    clean: {artifacts: ["...", "/out/"], keep: ["/dist/"]}
+    """
     with _refusals():
         dry_run = dry_run or bool(c.config.run.dry)
         max_age = _seconds("--temp-age-hours", temp_age_hours)
@@ -75,7 +111,7 @@ def clean(
         project = _project(c)
         _refuse_reserved(project, force)
         plan = _plan_temp(project, max_age, force, dry_run) + _plan_artifacts(project, *patterns, force, dry_run)
-        _finish(project, plan, dry_run, json)
+        _finish(project, plan, dry_run, json, full)
 
 
 def _project(c: Context) -> "Project":
@@ -141,13 +177,25 @@ def _plan_artifacts(project: "Project", patterns: Patterns, keep: Patterns, forc
     return retention.make_plan(found, policy, time.time())
 
 
+def _command(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
+    """Return the words that run the task `wanted` on the project that `current` acts on, if there are any."""
+    from .commands import command
+
+    module = sys.modules.get(c.config.tasks.collection_name)
+    if c.command_cwds or module is None:
+        return None
+    tasks = Collection.from_module(module, auto_dash_names=c.config.tasks.auto_dash_names)
+    names = {name: tasks[name] for name in tasks.task_names}
+    return command(names, wanted, current)
+
+
 def _workers() -> int:
     """Return how many processes may share the work: one a core of ours, four at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return min(4, cores)
 
 
-def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> None:
+def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool, full: bool) -> None:
     """Carry a plan out, or only show it; the exit code is 1 where something could not be removed."""
     from . import report
     from .temp import removal
@@ -158,7 +206,7 @@ def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool) -> N
     else:
         with report.watch("Removing") as progress:
             outcome = removal.carry_out(plan, progress=progress, workers=_workers())
-    report.show_outcome(project.root, outcome, time.time(), dry_run=dry_run, as_json=as_json)
+    report.show_outcome(project.root, outcome, time.time(), dry_run=dry_run, as_json=as_json, full=full)
     if outcome.failed:
         raise Exit(code=1)
 
