@@ -43,8 +43,11 @@ def find(
     interrupted sweep left is found again as `unfinished`. Up to so many processes, `workers`, share the
     work. Raises GuardFailed where git cannot tell what it tracks.
     """
-    search = _Search(root, patterns, keep, bases)
-    return _survey(root, search, measured=measured, progress=progress, workers=workers).artifacts
+    everywhere = Sweep(patterns, keep)
+    found = survey(
+        root, None, everywhere=everywhere, bases=bases, measured=measured, progress=progress, workers=workers
+    )
+    return found.artifacts
 
 
 class Survey(NamedTuple):
@@ -55,21 +58,26 @@ class Survey(NamedTuple):
 
 
 def survey(
-    root: Path, ask: "AskProject", *, measured: bool = True, progress: Progress = no_progress, workers: int = 1
+    root: Path,
+    ask: "AskProject | None",
+    *,
+    everywhere: "Sweep | None" = None,
+    bases: Iterable[Path] = (),
+    listed: bool = True,
+    measured: bool = True,
+    progress: Progress = no_progress,
+    workers: int = 1,
 ) -> Survey:
-    """Find the projects of the monorepo at `root`, and the artifacts of each, in one walk; both sorted by path.
+    """Find the projects below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
 
-    `ask` is asked about each folder. What it says of a project holds below that, to where the next one begins; what
-    is kept stays kept in all projects below. Not entered, and raised: as for `find`.
+    Both are sorted by path. What `ask` says of a project holds below that, to where the next one begins, and what is
+    kept stays kept in all projects below; but where `everywhere` is given, that holds in all of them.
+    Not entered, and raised: as for `find`.
     """
-    search = _Search(root, Patterns(()), Patterns(()), (), ask)
-    return _survey(root, search, measured=measured, progress=progress, workers=workers)
-
-
-def _survey(root: Path, search: "_Search", *, measured: bool, progress: Progress, workers: int) -> Survey:
+    search = _Search(root, everywhere, bases, ask)
     with Directory.at(root, follow=True) as top:
         artifacts, projects = search.run(top, workers)
-        artifacts.sort(key=lambda artifact: artifact.parts)
+        artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
         tracked = ask_git(root) if artifacts else Tracked()
         located = [Located(top, _entry(root, artifact, tracked)) for artifact in artifacts]
         entries = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
@@ -97,6 +105,8 @@ class Sweep(NamedTuple):
             return True
         return self.above is not None and self.above.keeps(path, name, directory=directory)
 
+
+_NOTHING = Sweep(Patterns(()), Patterns(()))
 
 # Tells of a folder, by the names that lead to it and the names in it, what is swept there if it is a project's root.
 AskProject = Callable[[tuple[str, ...], Collection[str]], "tuple[Patterns, Patterns] | None"]
@@ -141,9 +151,9 @@ class _Search:
     """A search through a tree for what matches, and for projects if there is an `ask`."""
 
     def __init__(
-        self, root: Path, patterns: Patterns, keep: Patterns, bases: Iterable[Path], ask: AskProject | None = None
+        self, root: Path, everywhere: Sweep | None, bases: Iterable[Path], ask: AskProject | None = None
     ) -> None:
-        self._sweep = Sweep(patterns, keep)
+        self._everywhere = everywhere
         self._ask = ask
         top = root.resolve()
         below = [base.relative_to(top).parts for base in map(Path.resolve, bases) if base.is_relative_to(top)]
@@ -153,7 +163,7 @@ class _Search:
     def run(self, root: Directory, workers: int) -> _Found:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
         found = _Found([], [])
-        branches: deque[tuple[tuple[str, ...], Sweep]] = deque([((), self._sweep)])
+        branches: deque[tuple[tuple[str, ...], Sweep]] = deque([((), self._everywhere or _NOTHING)])
         while branches and len(branches) < ENOUGH_BRANCHES * 4 and len(branches[0][0]) < DEEP:
             path, around = branches.popleft()
             names, sweep = self._read_at(root, path, around, found)
@@ -208,7 +218,7 @@ class _Search:
         if said is None:
             return around
         found.projects.append(path)
-        return Sweep(*said, depth=len(path), above=around)
+        return around if self._everywhere else Sweep(*said, depth=len(path), above=around)
 
     def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
         return (*path, name) in self._bases or sweep.keeps(path, name, directory=True)
