@@ -37,6 +37,7 @@ _HELP = {
     "json": "Print one JSON document in place of tables.",
     "full": "Show each entry of a long list on a terminal, too; pipes and JSON always have all.",
 }
+_UNTYPED = ("max_age_hours", "temp_age_hours", "keep_last", "max_size")
 # invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
 # in a traceback. So those that are ours are read by us, under another name; what is started from here finds them too.
 _OURS = re.compile(r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))")
@@ -44,9 +45,27 @@ for _name in [name for name in os.environ if _OURS.fullmatch(name)]:
     os.environ[f"COMMON_TASKS_{_name}"] = os.environ.pop(_name)
 
 
+class _Task(Task[Any]):
+    """A task whose help names no type where an option takes hours, and with which `-f` is `--force` alone."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        """Return what an option is made of."""
+        options = super().arg_opts(name, default, taken_names)
+        if name in _UNTYPED:
+            options["kind"] = _text
+        if name == "full":
+            options["names"] = [name]
+        return options
+
+
+def _text(text: str) -> str:
+    """Take an option's text as it is: the task checks it. invoke's help calls a str STRING."""
+    return text
+
+
 def _task(*options: str, iterable: Iterable[str] = ()) -> Callable[[Callable[..., None]], Task[Any]]:
     """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
-    return task(help={option: _HELP[option] for option in options}, iterable=list(iterable))
+    return task(help={option: _HELP[option] for option in options}, iterable=list(iterable), klass=_Task)
 
 
 @_task("json", "full", "all_projects")

@@ -1,0 +1,83 @@
+"""How the facts about an entry are written in a table."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from ..temp.entry import ARTIFACT, ORPHANED, UNFINISHED, Entry
+from ..temp.layout import LEGACY
+from .console import Screen
+from .table import Column
+from .text import age, shorten, shown, size
+
+SIZE, SHARE, FILES, AGE = Column("Size"), Column("Share", 3, left=True, style="cyan"), Column("Files", 2), Column("Age")
+STYLES = {"idle": "", "in-use": "green", "kept": "cyan", "tracked": "blue", "orphaned": "yellow", "unfinished": "red"}
+SHAPES = {"idle": "○", "in-use": "●", "kept": "■", "tracked": "◆", "orphaned": "△", "unfinished": "◐"}
+HEADINGS = {
+    ORPHANED: "orphaned, in the system's temporary location",
+    UNFINISHED: "unfinished, in the trash",
+    ARTIFACT: "artifacts",
+}
+_LAST = (LEGACY, ORPHANED, UNFINISHED, ARTIFACT)
+_HOLDER = 24  # columns of the command of who uses something
+_BAR = 10  # columns
+
+
+def order(entry: Entry) -> tuple[int, str, int, tuple[str, ...]]:
+    """Sort by category, the largest first in each."""
+    rank = _LAST.index(entry.category) + 1 if entry.category in _LAST else 0
+    return rank, entry.category, -disk_bytes(entry), entry.parts
+
+
+def disk_bytes(entry: Entry) -> int:
+    """Return what an entry takes up; 0 where nobody measured it."""
+    return entry.usage.disk_bytes if entry.usage else 0
+
+
+def files(entry: Entry) -> int:
+    """Return how many files are in an entry; 0 where nobody measured it."""
+    return entry.usage.files if entry.usage else 0
+
+
+def path(root: Path, entry: Entry) -> str:
+    """Return where an entry stands: relative to the root, absolute outside it."""
+    return "/".join((*_above(root, entry.folder), *entry.parts))
+
+
+@lru_cache(maxsize=64)
+def _above(root: Path, folder: Path) -> tuple[str, ...]:
+    below = folder.relative_to(root) if folder.is_relative_to(root) else folder
+    return () if below == Path() else (below.as_posix(),)
+
+
+def link(entry: Entry, screen: Screen) -> str:
+    """Return where a click on an entry leads."""
+    return entry.path.as_uri() if screen.is_terminal else ""
+
+
+def facts(entry: Entry, now: float) -> tuple[str, str, str]:
+    """Return size, files and age in words; nothing where nobody measured."""
+    if entry.usage is None:
+        return "", "", ""
+    return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", age(now - entry.usage.changed)
+
+
+def bar(part: int, whole: int) -> str:
+    """Draw a share of the whole."""
+    halves = round(2 * _BAR * part / whole) if whole else 0
+    return "━" * (halves // 2) + "╸" * (halves % 2)
+
+
+def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
+    """Return the reason of an entry's state, or the state itself, in full and in shorter forms."""
+    return reason_notes(entry, entry.reason or entry.state, screen)
+
+
+def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:
+    """Return a reason in full and in shorter forms. The command of who uses it is the first to be cut."""
+    full, word = shown(reason, screen.encoding), entry.state.replace("-", " ")
+    if not full.startswith(word):
+        return (full,)
+    holder, bracket, command = full.partition(" (")
+    if entry.state != "in-use" or not bracket:
+        return (full, word) if full != word else (full,)
+    return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder, word
