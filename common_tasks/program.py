@@ -5,7 +5,7 @@ import os
 from invoke.exceptions import Exit
 from invoke.program import Program
 
-from .tasks import ns
+from . import tasks
 
 
 class CommonTasks(Program):
@@ -25,6 +25,7 @@ class CommonTasks(Program):
             settings.read_file(self.config, root)
         except settings.InvalidSetting as error:
             raise Exit(str(error), code=2) from None
+        self.config.tasks.collection_name = tasks.__name__  # as if `inv` had found them there
         self.config.set_project_location(os.fspath(root))
         self.config.load_project()
 
@@ -35,7 +36,7 @@ class CommonTasks(Program):
         print(f"{self.name} {version('common-tasks')}")
 
 
-program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=ns)
+program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=tasks.ns)
 
 
 def main() -> None:
