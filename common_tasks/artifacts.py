@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import stat
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from .temp.base import is_tagged
 from .temp.entry import ARTIFACT, Entry, Identity, State
 from .temp.inventory import Located, with_states, with_usage
 from .temp.seal import looks_sealed, unseal
-from .temp.tracked import Tracked, ask_git
+from .temp.tracked import Tracked, ask_git, in_repository, run_git
 from .tree import workers as pool
 from .tree.directory import Directory
 from .tree.usage import BLOCK, DEEP, ENOUGH_BRANCHES
@@ -24,6 +26,9 @@ from .tree.walk import Position, Visitor, walk
 _NEVER_ENTERED = frozenset({".git", "node_modules", ".tmp", ".temp"})
 # A virtual environment of Python or conda, or another repository: somebody's work.
 _FOREIGN = frozenset({"pyvenv.cfg", "conda-meta", ".git"})
+# People give these names to folders of sources, too.
+_DOUBTFUL = frozenset({"build", "dist"})
+_NEW_TO_GIT = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
 
 
 def find(
@@ -42,6 +47,9 @@ def find(
     other projects, `.git`, `node_modules`, virtual environments, other git repositories. What an
     interrupted sweep left is found again as `unfinished`. Up to so many processes, `workers`, share the
     work. Raises GuardFailed where git cannot tell what it tracks.
+
+    Kept, with the reason: what holds something that `keep` matches; a `build` or `dist` that git would have somebody
+    add, since it may be sources; for root, what lies in a folder that everybody may write to.
     """
     everywhere = Sweep(patterns, keep)
     found = survey(
@@ -79,9 +87,12 @@ def survey(
         artifacts, projects = search.run(top, workers)
         artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
         tracked = ask_git(root) if artifacts else Tracked()
-        located = [Located(top, _entry(root, artifact, tracked)) for artifact in artifacts]
-        entries = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
-    return Survey(tuple(sorted(projects)), tuple(entries))
+        entries = [_entry(root, artifact, tracked) for artifact in artifacts]
+        sweeps = dict([((), everywhere)] if everywhere else projects)
+        guard = _Guard(top, sweeps, _new_to_git(root, entries))
+        located = [Located(top, guard.check(entry)) for entry in entries]
+        found = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
+    return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
 
 
 class Sweep(NamedTuple):
@@ -101,9 +112,13 @@ class Sweep(NamedTuple):
 
     def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
         """Tell whether it is left alone."""
-        if self.keep.match(path[self.depth :], name, directory=directory):
-            return True
-        return self.above is not None and self.above.keeps(path, name, directory=directory)
+        return any(each.keep.match(path[each.depth :], name, directory=directory) for each in self.chain())
+
+    def chain(self) -> Iterator["Sweep"]:
+        """Return this, and what holds in the projects around."""
+        yield self
+        if self.above:
+            yield from self.above.chain()
 
 
 _NOTHING = Sweep(Patterns(()), Patterns(()))
@@ -116,7 +131,7 @@ class _Found(NamedTuple):
     """What a search found."""
 
     artifacts: list["_Artifact"]
-    projects: list[tuple[str, ...]]
+    projects: list[tuple[tuple[str, ...], Sweep]]
 
 
 class _Artifact(NamedTuple):
@@ -145,6 +160,73 @@ def _entry(root: Path, artifact: _Artifact, tracked: Tracked) -> Entry:
         state=state,
         reason=reason,
     )
+
+
+def _new_to_git(root: Path, entries: Iterable[Entry]) -> frozenset[bytes]:
+    """Return the paths, among those of doubtful entries, that git would list as untracked."""
+    doubtful = ["/".join(entry.parts) for entry in entries if entry.state == "idle" and entry.name in _DOUBTFUL]
+    if not doubtful or not in_repository(root):
+        return frozenset()
+    words = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
+    listed = run_git(root, *words, "--", *doubtful) or b""
+    paths = [path.split(b"/") for path in listed.split(b"\0") if path]
+    return frozenset(b"/".join(parts[:length]) for parts in paths for length in range(1, len(parts) + 1))
+
+
+def _at_and_above(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (parts[:length] for length in range(len(parts), -1, -1))
+
+
+class _Guard:
+    """Tells which artifacts are to be kept though nothing tracks or pins them."""
+
+    def __init__(self, top: Directory, sweeps: Mapping[tuple[str, ...], Sweep], new_to_git: frozenset[bytes]) -> None:
+        self._top = top
+        self._sweeps = sweeps  # by the root that each holds below
+        self._new_to_git = new_to_git
+        self._is_root = os.geteuid() == 0
+        self._open: dict[tuple[str, ...], bool] = {}
+
+    def check(self, entry: Entry) -> Entry:
+        """Return an entry, as kept where there is a reason for that."""
+        if entry.state != "idle":
+            return entry
+        if os.fsencode("/".join(entry.parts)) in self._new_to_git and entry.name in _DOUBTFUL:
+            return replace(entry, state="kept", reason=_NEW_TO_GIT)
+        inside = self._kept_inside(entry)
+        if inside:
+            return replace(entry, state="kept", reason=f"kept: clean.keep names {inside} in it")
+        if self._is_root and self._is_open(entry.parts[:-1]):
+            reason = "kept: everybody may write to the folder it is in, and this is root"
+            return replace(entry, state="kept", reason=reason, forceable=True)
+        return entry
+
+    def _kept_inside(self, entry: Entry) -> str:
+        if not entry.identity.directory:
+            return ""
+        sweep = next(self._sweeps[root] for root in _at_and_above(entry.parts) if root in self._sweeps)
+        return next((kept for each in sweep.chain() if (kept := self._find_kept(entry, each))), "")
+
+    def _find_kept(self, entry: Entry, sweep: Sweep) -> str:
+        parts = entry.parts[sweep.depth :]
+        if not sweep.keep.may_match_below(parts):
+            return ""
+        finding = _Finding(sweep.keep, parts[:-1])
+        # What cannot be looked into is dealt with when it is to be removed.
+        with contextlib.suppress(OSError), self._top.descend(entry.parts[:-1]) as parent:
+            walk(parent, entry.parts[-1], finding)
+        return "/".join(finding.found[len(parts) :])
+
+    def _is_open(self, folder: tuple[str, ...]) -> bool:
+        """Tell whether everybody may write to a folder, or to one on the way to it."""
+        return any(self._may_all_write(folder[:depth]) for depth in range(len(folder) + 1))
+
+    def _may_all_write(self, folder: tuple[str, ...]) -> bool:
+        if folder not in self._open:
+            self._open[folder] = False
+            with contextlib.suppress(OSError), self._top.descend(folder) as directory:
+                self._open[folder] = bool(directory.status().st_mode & stat.S_IWOTH)
+        return self._open[folder]
 
 
 class _Search:
@@ -217,8 +299,9 @@ class _Search:
         said = self._ask(path, names) if self._ask else None
         if said is None:
             return around
-        found.projects.append(path)
-        return around if self._everywhere else Sweep(*said, depth=len(path), above=around)
+        sweep = around if self._everywhere else Sweep(*said, depth=len(path), above=around)
+        found.projects.append((path, sweep))
+        return sweep
 
     def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
         return (*path, name) in self._bases or sweep.keeps(path, name, directory=True)
@@ -239,6 +322,38 @@ class _Search:
         with contextlib.suppress(OSError):
             if unseal(name, directory.look(name).st_ino) == layout.TRASH:
                 _collect(directory, path, name, found, in_trash=True)
+
+
+class _Finding(Visitor):
+    """Finds the first thing in a tree that patterns match."""
+
+    def __init__(self, patterns: Patterns, above: Sequence[str]) -> None:
+        self.found: tuple[str, ...] = ()
+        self._patterns = patterns
+        self._path = list(above)
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        if self.found:
+            return None
+        try:
+            position.enter(name)
+        except OSError:
+            return None
+        self._path.append(name)
+        with contextlib.suppress(OSError), position.directory.scan() as rows:
+            return [row.name for row in rows if self._look(row)]
+        return []
+
+    def _look(self, row: "os.DirEntry[str]") -> bool:
+        """Note a match, and tell whether to look further inside."""
+        is_directory = row.is_dir(follow_symlinks=False)
+        if self._patterns.match(self._path, row.name, directory=is_directory):
+            self.found = (*self._path, row.name)
+        return is_directory
+
+    def left(self, position: Position, name: str) -> bool:
+        self._path.pop()
+        return True
 
 
 class _Searching(Visitor):

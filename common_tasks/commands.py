@@ -24,7 +24,8 @@ def _program(started: str, path: str) -> list[str]:
     folder, name = os.path.split(started)
     if name == "__main__.py":
         return [*_program(sys.executable, path), "-m", os.path.basename(folder)]
-    if folder in path.split(os.pathsep) or not folder:
+    first = next((each for each in path.split(os.pathsep) if os.access(os.path.join(each, name), os.X_OK)), None)
+    if folder in (first, ""):
         return [name]
     relative = os.path.relpath(started)
     return [started if relative.startswith("..") else relative]

@@ -73,16 +73,19 @@ def bar(part: int, whole: int) -> str:
 
 
 def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
-    """Return the reason of an entry's state, or the state itself, in full and in shorter forms."""
-    return reason_notes(entry, entry.reason or entry.state, screen)
+    """Return the reason of an entry's state in full and in shorter forms, the last of them the state itself."""
+    return *reason_notes(entry, entry.reason or word(entry.state), screen), word(entry.state)
 
 
 def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:
-    """Return a reason in full and in shorter forms. The command of who uses it is the first to be cut."""
-    full, word = shown(reason, screen.encoding), entry.state.replace("-", " ")
-    if not full.startswith(word):
-        return (full,)
+    """Return a reason in full, and where it names who uses something, with less of his command."""
+    full = shown(reason, screen.encoding)
     holder, bracket, command = full.partition(" (")
     if entry.state != "in-use" or not bracket:
-        return (full, word) if full != word else (full,)
-    return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder, word
+        return (full,)
+    return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder
+
+
+def word(state: str) -> str:
+    """Return how a state is called."""
+    return state.replace("-", " ")

@@ -54,7 +54,7 @@ class _Outcome:
     def lines(self) -> Iterator[Line]:
         """Draw all of it."""
         if self.outcome.removed or self.outcome.kept or self.outcome.failed:
-            table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=self._rows)
+            table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=self._rows, whole_notes=True)
             yield line(shown(self.root, self.screen.encoding), "bold")
             yield from lines(table, lay_out(table, self.screen))
             yield from [()] if self.screen.is_terminal else []

@@ -22,7 +22,7 @@ class Sum(NamedTuple):
     def states(self) -> str:
         """What is not simply idle among them: "2 in use, 1 kept"."""
         numbers = Counter(entry.state for entry in self.entries if entry.state != "idle")
-        return ", ".join(f"{number:,} {state.replace('-', ' ')}" for state, number in numbers.most_common())
+        return ", ".join(f"{number:,} {cells.word(state)}" for state, number in numbers.most_common())
 
 
 def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Sum]:

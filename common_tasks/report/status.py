@@ -55,7 +55,7 @@ class _Status:
 
     def lines(self, due: Sequence[Due], clean: str | None) -> Iterator[Line]:
         """Draw all of it."""
-        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=self._rows, terse=True)
+        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=self._rows)
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)
@@ -97,4 +97,4 @@ class _Status:
 
     def _legend(self) -> str:
         states = dict.fromkeys(entry.state for entry in self.entries)
-        return "  ".join(f"{cells.SHAPES[state]} {state.replace('-', ' ')}" for state in states)
+        return "  ".join(f"{cells.SHAPES[state]} {cells.word(state)}" for state in states)

@@ -2,7 +2,7 @@
 
 A row's label is a path, and always whole: in one line with the rest where there is room for that, else in a line
 of its own. Where room is short, columns yield one after the other, and last the note gives way to shorter forms of
-itself. Into a pipe all columns go, and nothing is cut short.
+itself, or to a line below. Into a pipe all columns go, and nothing is cut short.
 """
 
 from collections import Counter
@@ -52,14 +52,14 @@ class Row(NamedTuple):
 class Table:
     """What is to be laid out. `rows` is called for each of two passes, so that very many need not be kept.
 
-    `terse`: a row stays one line even where its note finds no room; a legend of the shapes stands for it then.
+    `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the shape.
     """
 
     label: str
     columns: Sequence[Column]
     note: str
     rows: Callable[[], Iterable[Row]]
-    terse: bool = False
+    whole_notes: bool = False
 
 
 @dataclass(slots=True)
@@ -67,6 +67,7 @@ class _Widths:
     """The widths that a table's rows ask for: `note` and `word` those of the longest and the shortest forms."""
 
     cells: list[int]
+    head: int
     labels: Counter[int] = field(default_factory=Counter)
     verb: int = 0
     note: int = 0
@@ -74,7 +75,10 @@ class _Widths:
 
     def add(self, row: Row) -> None:
         """Make room for a row."""
-        self.labels[width(row.label)] += 1
+        if row.head:
+            self.head = max(self.head, width(row.label))
+        else:
+            self.labels[width(row.label)] += 1
         self.cells = [max(known, width(cell)) for known, cell in zip(self.cells, row.cells, strict=True)]
         self.verb = max(self.verb, width(row.verb))
         if row.notes:
@@ -93,11 +97,11 @@ class Layout(NamedTuple):
 
 def lay_out(table: Table, screen: Screen) -> Layout:
     """Find the widths for a screen."""
-    widths = _Widths([width(column.heading) for column in table.columns], Counter([width(table.label)]))
+    widths = _Widths([width(column.heading) for column in table.columns], width(table.label))
     for row in table.rows():
         widths.add(row)
     if screen.width is None:
-        return Layout(widths.verb + _GAP, max(widths.labels), tuple(widths.cells), None)
+        return Layout(widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), None)
     return _fit(table, widths, screen.width)
 
 
@@ -105,7 +109,8 @@ def lines(table: Table, layout: Layout) -> Iterator[Line]:
     """Return the lines of a table that is laid out."""
     if layout.label is not None:
         headings = tuple(column.heading for column in table.columns)
-        yield _in_one_line(layout, table, Row(table.label, headings, (table.note,), style="bold", head=True))
+        notes = (table.note,) if layout.note != 0 else ()
+        yield _in_one_line(layout, table, Row(table.label, headings, notes, style="bold", head=True))
     for row in table.rows():
         yield from _lines_of(layout, table, row)
 
@@ -116,8 +121,7 @@ def _fit(table: Table, widths: _Widths, room: int) -> Layout:
     longest = room - _SHAPE - firm
     if 2 * sum(number for label, number in widths.labels.items() if label <= longest) < widths.labels.total():
         return Layout(_SHAPE, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
-    longest -= 0 if table.terse or not widths.word else _GAP + widths.word
-    label = max(each for each in widths.labels if each <= max(longest, width(table.label)))
+    label = max(each for each in (*widths.labels, min(widths.head - _SHAPE, longest)) if each <= longest)
     return Layout(_SHAPE, label, *_share_out(table.columns, widths, room - _SHAPE - label))
 
 
@@ -138,7 +142,7 @@ def _sum(cells: Iterable[int]) -> int:
 def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
     if row.head and layout.note is not None:
         yield ()
-    if layout.label is not None and width(row.label) <= layout.label:
+    if layout.label is not None and width(row.label) <= layout.label + (layout.mark if row.head else 0):
         yield _in_one_line(layout, table, row)
     elif row.head:
         yield *_start(layout, row), Span("  ".join(["", *row.cells[:1]]), row.style)
@@ -146,7 +150,7 @@ def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
         yield _start(layout, row)
         indent = _INDENT if layout.label is None else layout.mark + layout.label + _GAP
         yield Span(" " * (indent - _GAP)), *_details(layout, table, row)
-    below = row.below or ("" if table.terse else _said_below(row.notes, layout.note))
+    below = row.below or _note_below(layout, table, row)
     if below:
         yield (Span(" " * _INDENT + below, row.style),)
 
@@ -169,10 +173,24 @@ def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
             filler = " " * (room - width(cell))
             text = f"{gap}{cell}{filler}" if column.left else f"{gap}{filler}{cell}"
             yield Span(text, row.style if row.head else column.style)
-    if row.notes and layout.note is None:
-        yield Span(gap + row.notes[0], row.style)
-    elif row.notes and layout.note and (table.terse or not _said_below(row.notes, layout.note)):
-        yield Span(gap + _best(row.notes, layout.note), row.style)
+    if row.notes and (note := _note(layout, table, row)):
+        yield Span(gap + note, row.style)
+
+
+def _note(layout: Layout, table: Table, row: Row) -> str:
+    """Return the form of a row's note that there is room for; nothing where it is to be said elsewhere."""
+    if layout.note is None:
+        return row.notes[0]
+    if not layout.note:
+        return ""
+    if table.whole_notes:
+        return next((note for note in row.notes if width(note) <= layout.note), "")
+    return _best(row.notes, layout.note)
+
+
+def _note_below(layout: Layout, table: Table, row: Row) -> str:
+    left_out = table.whole_notes and row.notes and not _note(layout, table, row)
+    return row.notes[:2][-1] if left_out else ""
 
 
 def _best(notes: Sequence[str], room: int) -> str:
@@ -180,8 +198,3 @@ def _best(notes: Sequence[str], room: int) -> str:
     best = next((note for note in notes if width(note) <= room), notes[-1])
     says_little = len(notes) == 2 and 2 * width(best) < room
     return shorten(notes[0], room) if says_little or width(best) > room else best
-
-
-def _said_below(notes: Sequence[str], room: int | None) -> str:
-    """Return what had to be cut, and must not be; a note with forms of its own for little room says enough in them."""
-    return notes[0] if 0 < len(notes) <= 2 and room is not None and width(notes[0]) > room else ""

@@ -5,6 +5,7 @@ What is shown is data of others: all that could move a cursor, or hide, is writt
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import humanize
@@ -40,6 +41,7 @@ def shorten(text: str, room: int) -> str:
     return text + "…"
 
 
+@lru_cache(maxsize=4096)
 def size(number: int) -> str:
     """Say how much a number of bytes is, in at most three digits or four."""
     text = humanize.naturalsize(number, binary=True)
