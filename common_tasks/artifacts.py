@@ -1,9 +1,11 @@
-"""Finds the build and test left-overs that `clean` sweeps out of a project's tree."""
+"""Finds the build and test left-overs that `clean` sweeps, in one project's tree or in a monorepo's."""
 
 import contextlib
 import os
+import stat
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from .temp.base import is_tagged
 from .temp.entry import ARTIFACT, Entry, Identity, State
 from .temp.inventory import Located, with_states, with_usage
 from .temp.seal import looks_sealed, unseal
-from .temp.tracked import Tracked, ask_git
+from .temp.tracked import Tracked, ask_git, in_repository, run_git
 from .tree import workers as pool
 from .tree.directory import Directory
 from .tree.usage import BLOCK
@@ -24,6 +26,9 @@ from .tree.walk import Position, Visitor, walk
 _NEVER_ENTERED = frozenset({".git", "node_modules", ".tmp", ".temp"})
 # A virtual environment of Python or conda, or another repository: somebody's work.
 _FOREIGN = frozenset({"pyvenv.cfg", "conda-meta", ".git"})
+# People give these names to folders of sources, too.
+_DOUBTFUL = frozenset({"build", "dist"})
+_NEW_TO_GIT = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
 
 
 def find(
@@ -42,12 +47,91 @@ def find(
     other projects, `.git`, `node_modules`, virtual environments, other git repositories. What an
     interrupted sweep left is found again as `unfinished`. Up to so many processes, `workers`, share the
     work. Raises GuardFailed where git cannot tell what it tracks.
+
+    Kept, with the reason: what holds something that `keep` matches; a `build` or `dist` that git would have somebody
+    add, since it may be sources; for root, what lies in a folder that everybody may write to.
     """
+    everywhere = Sweep(patterns, keep)
+    found = survey(
+        root, None, everywhere=everywhere, bases=bases, measured=measured, progress=progress, workers=workers
+    )
+    return found.artifacts
+
+
+class Survey(NamedTuple):
+    """What a walk over a monorepo found: the roots of its projects, as names below its own, and the artifacts."""
+
+    projects: tuple[tuple[str, ...], ...]
+    artifacts: tuple[Entry, ...]
+
+
+def survey(
+    root: Path,
+    ask: "AskProject | None",
+    *,
+    everywhere: "Sweep | None" = None,
+    bases: Iterable[Path] = (),
+    listed: bool = True,
+    measured: bool = True,
+    progress: Progress = no_progress,
+    workers: int = 1,
+) -> Survey:
+    """Find the projects below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
+
+    Both are sorted by path. What `ask` says of a project holds below that, to where the next one begins, and what is
+    kept stays kept in all projects below; but where `everywhere` is given, that holds in all of them.
+    Not entered, and raised: as for `find`.
+    """
+    search = _Search(root, everywhere, bases, ask)
     with Directory.at(root, follow=True) as top:
-        found = sorted(_Search(root, patterns, keep, bases).run(top, workers), key=lambda artifact: artifact.parts)
-        tracked = ask_git(root) if found else Tracked()
-        located = [Located(top, _entry(root, artifact, tracked)) for artifact in found]
-        return tuple(with_states(with_usage(located, measured=measured, progress=progress, workers=workers)))
+        artifacts, projects = search.run(top, workers)
+        artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
+        tracked = ask_git(root) if artifacts else Tracked()
+        entries = [_entry(root, artifact, tracked) for artifact in artifacts]
+        sweeps = dict([((), everywhere)] if everywhere else projects)
+        guard = _Guard(top, sweeps, _new_to_git(root, entries))
+        located = [Located(top, guard.check(entry)) for entry in entries]
+        found = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
+    return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
+
+
+class Sweep(NamedTuple):
+    """What is swept in a project whose root is `depth` names below the top, and what is left alone there.
+
+    `above`: what holds in the project around it.
+    """
+
+    patterns: Patterns
+    keep: Patterns
+    depth: int = 0
+    above: "Sweep | None" = None
+
+    def takes(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
+        """Tell whether `name`, in the folder `path`, has the name of an artifact."""
+        return self.patterns.match(path[self.depth :], name, directory=directory)
+
+    def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
+        """Tell whether it is left alone."""
+        return any(each.keep.match(path[each.depth :], name, directory=directory) for each in self.chain())
+
+    def chain(self) -> Iterator["Sweep"]:
+        """Return this, and what holds in the projects around."""
+        yield self
+        if self.above:
+            yield from self.above.chain()
+
+
+_NOTHING = Sweep(Patterns(()), Patterns(()))
+
+# Tells of a folder, by the names that lead to it and the names in it, what is swept there if it is a project's root.
+AskProject = Callable[[tuple[str, ...], Collection[str]], "tuple[Patterns, Patterns] | None"]
+
+
+class _Found(NamedTuple):
+    """What a search found."""
+
+    artifacts: list["_Artifact"]
+    projects: list[tuple[tuple[str, ...], Sweep]]
 
 
 class _Artifact(NamedTuple):
@@ -78,70 +162,157 @@ def _entry(root: Path, artifact: _Artifact, tracked: Tracked) -> Entry:
     )
 
 
-class _Search:
-    """A search through a project's tree for what matches."""
+def _new_to_git(root: Path, entries: Iterable[Entry]) -> frozenset[bytes]:
+    """Return the paths, among those of doubtful entries, that git would list as untracked."""
+    doubtful = ["/".join(entry.parts) for entry in entries if entry.state == "idle" and entry.name in _DOUBTFUL]
+    if not doubtful or not in_repository(root):
+        return frozenset()
+    words = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
+    listed = run_git(root, *words, "--", *doubtful) or b""
+    paths = [path.split(b"/") for path in listed.split(b"\0") if path]
+    return frozenset(b"/".join(parts[:length]) for parts in paths for length in range(1, len(parts) + 1))
 
-    def __init__(self, root: Path, patterns: Patterns, keep: Patterns, bases: Iterable[Path]) -> None:
-        self._patterns = patterns
-        self._keep = keep
+
+def _at_and_above(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (parts[:length] for length in range(len(parts), -1, -1))
+
+
+class _Guard:
+    """Tells which artifacts are to be kept though nothing tracks or pins them."""
+
+    def __init__(self, top: Directory, sweeps: Mapping[tuple[str, ...], Sweep], new_to_git: frozenset[bytes]) -> None:
+        self._top = top
+        self._sweeps = sweeps  # by the root that each holds below
+        self._new_to_git = new_to_git
+        self._is_root = os.geteuid() == 0
+        self._open: dict[tuple[str, ...], bool] = {}
+
+    def check(self, entry: Entry) -> Entry:
+        """Return an entry, as kept where there is a reason for that."""
+        if entry.state != "idle":
+            return entry
+        if os.fsencode("/".join(entry.parts)) in self._new_to_git and entry.name in _DOUBTFUL:
+            return replace(entry, state="kept", reason=_NEW_TO_GIT)
+        inside = self._kept_inside(entry)
+        if inside:
+            return replace(entry, state="kept", reason=f"kept: clean.keep names {inside} in it")
+        if self._is_root and self._is_open(entry.parts[:-1]):
+            reason = "kept: everybody may write to the folder it is in, and this is root"
+            return replace(entry, state="kept", reason=reason, forceable=True)
+        return entry
+
+    def _kept_inside(self, entry: Entry) -> str:
+        if not entry.identity.directory:
+            return ""
+        sweep = next(self._sweeps[root] for root in _at_and_above(entry.parts) if root in self._sweeps)
+        return next((kept for each in sweep.chain() if (kept := self._find_kept(entry, each))), "")
+
+    def _find_kept(self, entry: Entry, sweep: Sweep) -> str:
+        parts = entry.parts[sweep.depth :]
+        if not sweep.keep.may_match_below(parts):
+            return ""
+        finding = _Finding(sweep.keep, parts[:-1])
+        # What cannot be looked into is dealt with when it is to be removed.
+        with contextlib.suppress(OSError), self._top.descend(entry.parts[:-1]) as parent:
+            walk(parent, entry.parts[-1], finding)
+        return "/".join(finding.found[len(parts) :])
+
+    def _is_open(self, folder: tuple[str, ...]) -> bool:
+        """Tell whether everybody may write to a folder, or to one on the way to it."""
+        return any(self._may_all_write(folder[:depth]) for depth in range(len(folder) + 1))
+
+    def _may_all_write(self, folder: tuple[str, ...]) -> bool:
+        if folder not in self._open:
+            self._open[folder] = False
+            with contextlib.suppress(OSError), self._top.descend(folder) as directory:
+                self._open[folder] = bool(directory.status().st_mode & stat.S_IWOTH)
+        return self._open[folder]
+
+
+class _Search:
+    """A search through a tree for what matches, and for projects if there is an `ask`."""
+
+    def __init__(
+        self, root: Path, everywhere: Sweep | None, bases: Iterable[Path], ask: AskProject | None = None
+    ) -> None:
+        self._everywhere = everywhere
+        self._ask = ask
         top = root.resolve()
         below = [base.relative_to(top).parts for base in map(Path.resolve, bases) if base.is_relative_to(top)]
         self._bases = frozenset(below)
         self._above_bases = frozenset(parts[:length] for parts in below for length in range(len(parts)))
 
-    def run(self, root: Directory, workers: int) -> list[_Artifact]:
+    def run(self, root: Directory, workers: int) -> _Found:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
-        found: list[_Artifact] = []
-        branches: deque[tuple[str, ...]] = deque([()])
-        while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0]) < pool.DEEP:
-            path = branches.popleft()
-            branches.extend((*path, name) for name in self._read_at(root, path, found))
+        found = _Found([], [])
+        branches: deque[tuple[tuple[str, ...], Sweep]] = deque([((), self._everywhere or _NOTHING)])
+        while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
+            path, around = branches.popleft()
+            names, sweep = self._read_at(root, path, around, found)
+            branches.extend(((*path, name), sweep) for name in names)
         pieces = min(len(branches), pool.MOST_PIECES)
         rest = list(branches)
 
-        def work(piece: int) -> list[_Artifact]:
-            part: list[_Artifact] = []
-            for branch in rest[piece::pieces]:
+        def work(piece: int) -> _Found:
+            part = _Found([], [])
+            for branch, sweep in rest[piece::pieces]:
                 # What has vanished, was swapped or is mounted, or may not be read, is nothing of ours to sweep.
                 with contextlib.suppress(OSError), root.descend(branch[:-1]) as parent:
-                    walk(parent, branch[-1], _Searching(self, branch[:-1], part))
+                    walk(parent, branch[-1], _Searching(self, branch[:-1], sweep, part))
             return part
 
-        return found + [artifact for part in pool.divide(pieces, work, workers) for artifact in part]
+        for part in pool.divide(pieces, work, workers):
+            found.artifacts.extend(part.artifacts)
+            found.projects.extend(part.projects)
+        return found
 
-    def _read_at(self, root: Directory, path: tuple[str, ...], found: list[_Artifact]) -> list[str]:
+    def _read_at(self, root: Directory, path: tuple[str, ...], around: Sweep, found: _Found) -> tuple[list[str], Sweep]:
         with contextlib.suppress(OSError), root.descend(path) as directory:
             if directory.status().st_dev == root.status().st_dev:
-                return self.read(directory, path, found)
-        return []
+                return self.read(directory, path, around, found)
+        return [], around
 
-    def read(self, directory: Directory, path: tuple[str, ...], found: list[_Artifact]) -> list[str]:
-        """Collect the artifacts of one folder, and return the folders in it that are to be entered."""
+    def read(
+        self, directory: Directory, path: tuple[str, ...], around: Sweep, found: _Found
+    ) -> tuple[list[str], Sweep]:
+        """Collect what is in one folder; return the folders in it that are to be entered, and what is swept there.
+
+        `around`: what is swept in the folder that it lies in.
+        """
         with directory.scan() as rows:
             inside = {row.name: row for row in rows}
         if path and (not _FOREIGN.isdisjoint(inside) or (layout.TAG in inside and is_tagged(directory))):
-            return []
+            return [], around
+        sweep = self._sweep_in(path, inside, around, found)
         enter = []
         for name, row in inside.items():
             is_directory = row.is_dir(follow_symlinks=False)
             if looks_sealed(name):
-                self._collect_trash(directory, path, name, found)
-            elif self._patterns.match(path, name, directory=is_directory) and self._is_free(directory, path, row):
-                _collect(directory, path, name, found)
-            elif is_directory and name not in _NEVER_ENTERED and not self._is_left_alone(path, name):
+                self._collect_trash(directory, path, name, found.artifacts)
+            elif sweep.takes(path, name, directory=is_directory) and self._is_free(directory, path, row, sweep):
+                _collect(directory, path, name, found.artifacts)
+            elif is_directory and name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
                 enter.append(name)
-        return enter
+        return enter, sweep
 
-    def _is_left_alone(self, path: Sequence[str], name: str) -> bool:
-        return (*path, name) in self._bases or self._keep.match(path, name, directory=True)
+    def _sweep_in(self, path: tuple[str, ...], names: Collection[str], around: Sweep, found: _Found) -> Sweep:
+        said = self._ask(path, names) if self._ask else None
+        if said is None:
+            return around
+        sweep = around if self._everywhere else Sweep(*said, depth=len(path), above=around)
+        found.projects.append((path, sweep))
+        return sweep
 
-    def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]") -> bool:
+    def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
+        return (*path, name) in self._bases or sweep.keeps(path, name, directory=True)
+
+    def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]", sweep: Sweep) -> bool:
         """Tell whether what has the name of an artifact is one: no link, nobody's work, no base in it."""
         parts = (*path, row.name)
         is_directory = row.is_dir(follow_symlinks=False)
         if row.is_symlink() or parts in self._bases or parts in self._above_bases:
             return False
-        if self._keep.match(path, row.name, directory=is_directory):
+        if sweep.keeps(path, row.name, directory=is_directory):
             return False
         return not (is_directory and any(directory.has(f"{row.name}/{mark}") for mark in _FOREIGN))
 
@@ -153,12 +324,45 @@ class _Search:
                 _collect(directory, path, name, found, in_trash=True)
 
 
+class _Finding(Visitor):
+    """Finds the first thing in a tree that patterns match."""
+
+    def __init__(self, patterns: Patterns, above: Sequence[str]) -> None:
+        self.found: tuple[str, ...] = ()
+        self._patterns = patterns
+        self._path = list(above)
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        if self.found:
+            return None
+        try:
+            position.enter(name)
+        except OSError:
+            return None
+        self._path.append(name)
+        with contextlib.suppress(OSError), position.directory.scan() as rows:
+            return [row.name for row in rows if self._look(row)]
+        return []
+
+    def _look(self, row: "os.DirEntry[str]") -> bool:
+        """Note a match, and tell whether to look further inside."""
+        is_directory = row.is_dir(follow_symlinks=False)
+        if self._patterns.match(self._path, row.name, directory=is_directory):
+            self.found = (*self._path, row.name)
+        return is_directory
+
+    def left(self, position: Position, name: str) -> bool:
+        self._path.pop()
+        return True
+
+
 class _Searching(Visitor):
     """Searches a branch."""
 
-    def __init__(self, search: _Search, above: tuple[str, ...], found: list[_Artifact]) -> None:
+    def __init__(self, search: _Search, above: tuple[str, ...], sweep: Sweep, found: _Found) -> None:
         self._search = search
         self._path = list(above)
+        self._sweeps = [sweep]
         self._found = found
 
     def enter(self, position: Position, name: str) -> list[str] | None:
@@ -167,13 +371,18 @@ class _Searching(Visitor):
         except OSError:  # see `_Search.run`
             return None
         self._path.append(name)
+        self._sweeps.append(self._sweeps[-1])
         try:
-            return self._search.read(position.directory, tuple(self._path), self._found)
+            names, self._sweeps[-1] = self._search.read(
+                position.directory, tuple(self._path), self._sweeps[-1], self._found
+            )
         except OSError:
             return []
+        return names
 
     def left(self, position: Position, name: str) -> bool:
         self._path.pop()
+        self._sweeps.pop()
         return True
 
 

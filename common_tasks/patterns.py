@@ -1,13 +1,14 @@
-"""Which files of a project are left-overs of builds and tests: the patterns, and matching one path.
+r"""Which files of a project are left-overs of builds and tests: the patterns, and matching one path.
 
-They are those of a `.gitignore`, the plain part of it: `*.pyc` anywhere below the root, `/build` at
-the root, `src/*.egg-info` at that path, a slash at the end for directories only. In a list of patterns
-`...` stands for the built-in ones.
+They are lines of a `.gitignore` (https://git-scm.com/docs/gitignore): `*.pyc` anywhere below the root, `/build` at
+the root, `src/*.egg-info` at that path, `docs/**/out` at any depth below another, a slash at the end for directories
+only, `\` before a character that is meant as it is. What takes something back (`!name`) or says nothing (`# …`) is
+refused. In a list of patterns `...` stands for the built-in ones.
 """
 
-import fnmatch
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, NoReturn
 
 ARTIFACTS = (
     "__pycache__/",
@@ -30,6 +31,16 @@ ARTIFACTS = (
     "/.eggs/",
 )
 BUILT_IN = "..."
+_ANY_DEPTH = "**"
+_TOKEN = re.compile(r"\\(?P<plain>.)|(?P<star>\*+)|(?P<one>\?)|\[(?P<set>[!^]?\]?[^\]]*)\]|(?P<char>.)", re.DOTALL)
+
+
+class _Pattern(NamedTuple):
+    """A pattern taken apart: `parts` of a path from the root where it is `anchored`, else one name anywhere."""
+
+    parts: tuple[str, ...]
+    anchored: bool
+    directory: bool
 
 
 class Patterns:
@@ -37,11 +48,12 @@ class Patterns:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         texts = [text for pattern in patterns for text in (ARTIFACTS if pattern == BUILT_IN else (pattern,))]
-        split = [(_parts(text), text.endswith("/")) for text in texts]
-        self._names = _regex([(parts, folder) for parts, folder in split if parts[0]])
-        anchored = [(parts[1:], folder) for parts, folder in split if parts[0] == ""]
-        self._paths = _regex(anchored)
-        self._deepest = max((len(parts) for parts, _ in anchored), default=0)
+        parsed = [_parse(text) for text in texts]
+        self._anchored = [pattern for pattern in parsed if pattern.anchored]
+        self._any_name = len(self._anchored) < len(parsed)
+        self._names = _regex(pattern for pattern in parsed if not pattern.anchored)
+        self._paths = _regex(self._anchored)
+        self._deepest = max(map(_depth, self._anchored), default=0)
 
     def match(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
         """Tell whether `name`, in the folder `path` relative to the root, is meant."""
@@ -50,21 +62,75 @@ class Patterns:
             return True
         return len(path) < self._deepest and self._paths.fullmatch("/".join((*path, name)) + slash) is not None
 
-
-def _parts(text: str) -> list[str]:
-    """Split a pattern; the first part is empty where it holds for one path, not for a name anywhere."""
-    parts = text.removesuffix("/").split("/")
-    if len(parts) > 1 and parts[0]:
-        parts.insert(0, "")
-    named = parts[1:] if parts[0] == "" else parts
-    if not named or any(part in ("", ".", "..", "**") for part in named):
-        raise ValueError(f"{text!r} is no pattern: give one such as '*.pyc', '/build/' or 'src/*.egg-info'")
-    return parts
+    def may_match_below(self, path: Sequence[str]) -> bool:
+        """Tell whether anything in the folder `path` may be meant."""
+        return self._any_name or any(_leads_through(pattern, path) for pattern in self._anchored)
 
 
-def _regex(patterns: list[tuple[list[str], bool]]) -> re.Pattern[str]:
-    alternatives = [
-        "/".join(fnmatch.translate(part)[:-2] for part in parts) + ("/" if folder else "/?")
-        for parts, folder in patterns
-    ]
-    return re.compile("|".join(alternatives) or r"(?!)")
+def _parse(text: str) -> _Pattern:
+    """Take a pattern apart. Raises ValueError for what is none."""
+    if text.startswith("!"):
+        _refuse(text, rf"name what is to stay in clean.keep; for a name that begins with '!' write {chr(92) + text!r}")
+    if text.startswith("#"):
+        _refuse(text, rf"it is a comment; for a name that begins with '#' write {chr(92) + text!r}")
+    line = re.sub(r"(?<!\\) +$", "", text)
+    parts = line.removesuffix("/").split("/")
+    anchored = len(parts) > 1
+    if parts[:1] == [""]:
+        parts = parts[1:]
+    elif len(parts) == 2 and parts[0] == _ANY_DEPTH:
+        parts, anchored = parts[1:], False
+    if not parts or parts[-1] == _ANY_DEPTH or any(part in ("", ".", "..") or "[:" in part for part in parts):
+        _refuse(text, "give one such as '*.pyc', '/build/' or 'src/*.egg-info'")
+    return _Pattern(tuple(_translate(part, text) for part in parts), anchored, line.endswith("/"))
+
+
+def _refuse(text: str, advice: str) -> NoReturn:
+    raise ValueError(f"{text!r} is no pattern: {advice}")
+
+
+def _translate(part: str, text: str) -> str:
+    """Return what one part of a path matches, as a regular expression; `**` as it is."""
+    if part == _ANY_DEPTH:
+        return part
+    expression = "".join(map(_translate_token, _TOKEN.finditer(part)))
+    try:
+        re.compile(expression)
+    except re.error:
+        _refuse(text, "what stands in its brackets is no set of characters")
+    return expression
+
+
+def _translate_token(token: re.Match[str]) -> str:
+    if token["star"]:
+        return "[^/]*"
+    if token["one"]:
+        return "[^/]"
+    if token["set"] is None:
+        return re.escape(token["plain"] or token["char"])
+    negated = "^" if token["set"][:1] in ("!", "^") else ""
+    inside = re.sub(r"([\\\]\[^&~|])", r"\\\1", token["set"][len(negated) :])
+    return f"(?!/)[{negated}{inside}]"
+
+
+def _depth(pattern: _Pattern) -> float:
+    return float("inf") if _ANY_DEPTH in pattern.parts else len(pattern.parts)
+
+
+def _leads_through(pattern: _Pattern, path: Sequence[str]) -> bool:
+    """Tell whether a pattern may match something in the folder `path`."""
+    for part, name in zip(pattern.parts, path, strict=False):
+        if part == _ANY_DEPTH:
+            return True
+        if not re.fullmatch(part, name):
+            return False
+    return len(pattern.parts) > len(path)
+
+
+def _regex(patterns: Iterable[_Pattern]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_expression, patterns)) or r"(?!)", re.DOTALL)
+
+
+def _expression(pattern: _Pattern) -> str:
+    parts = ["(?:[^/]+/)*" if part == _ANY_DEPTH else f"{part}/" for part in pattern.parts]
+    return "".join(parts) + ("" if pattern.directory else "?")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from common_tasks.patterns import Patterns
 from common_tasks.temp import removal, retention, seal
 from common_tasks.tree.directory import Directory
 
-from .helpers import HOLD_DEBUG, OLD, git, inv, inv_json, make_entry, running, said
+from .conftest import As
+from .helpers import HOLD_DEBUG, OLD, git, inv, inv_json, make_entry, make_project, running, said
 
 SWEPT = """
     __pycache__/x.pyc pkg/deep/__pycache__/y.pyc pkg/loose.pyc .pytest_cache/v .mypy_cache/v .ruff_cache/v
@@ -42,10 +44,10 @@ def test_clean_sweeps_left_overs_and_nothing_else(project: Path) -> None:
 
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
-    search = artifacts._Search(project, Patterns(["..."]), Patterns([]), [])
+    search = artifacts._Search(project, artifacts.Sweep(Patterns(["..."]), Patterns([])), [])
     with Directory.at(project) as directory:
         found = search.run(directory, 1)
-    assert [artifact.parts for artifact in found] == [("pkg", "__pycache__")]
+    assert [artifact.parts for artifact in found.artifacts] == [("pkg", "__pycache__")]
 
 
 def test_dry_run_lists_exactly_what_a_run_removes(project: Path) -> None:
@@ -92,6 +94,76 @@ def test_what_is_pinned_or_somebody_elses_house_stays(project: Path) -> None:
     assert [(row["path"], row["reason"]) for row in said["kept"]] == [("build", "kept: .keep")]
     assert [row["path"] for row in said["removed"]] == [".tox"]
     assert (project / "dist/x").exists()
+
+
+@pytest.mark.parametrize(
+    ("keep", "folder", "stays"),
+    [
+        ("/build/reports/", "build/reports", True),
+        ("/build/reports/", "build/other", False),
+        ("*.csv", "build/deep/er/x.csv", True),
+        ("build/**/x", "build/a/b", True),
+        ("/dist/reports/", "build/reports", False),
+    ],
+)
+def test_artifact_that_holds_what_is_to_be_kept_stays_whole_and_says_so(
+    project: Path, keep: str, folder: str, stays: bool
+) -> None:
+    fill(project, [f"{folder}/x" if "." not in folder else folder, "build/y/z"])
+    (project / "invoke.yaml").write_text(f"clean: {{keep: ['{keep}']}}\n")
+    said = inv_json(project, "clean", "--force")
+    inside = folder.removeprefix("build/") + ("/x" if keep.endswith("/x") else "")
+    reasons = [("build", f"kept: clean.keep names {inside} in it")] if stays else []
+    assert [(row["path"], row["reason"]) for row in said["kept"]] == reasons
+    assert (project / "build/y/z").exists() is stays
+
+
+UNTRACKED = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
+
+
+def test_build_and_dist_that_git_neither_tracks_nor_ignores_stay_and_say_what_to_do(project: Path) -> None:
+    fill(project, ["build/a.c", "dist/b.c", "htmlcov/x", "pkg/__pycache__/x.pyc", "pkg/code.py"])
+    git(project, "init", "-q")
+    said = inv_json(project, "clean", "--force")
+    assert {row["path"]: row["reason"] for row in said["kept"]} == {"build": UNTRACKED, "dist": UNTRACKED}
+    assert {row["path"] for row in said["removed"]} == {"htmlcov", "pkg/__pycache__"}
+    (project / ".gitignore").write_text("/build/\n")
+    assert [row["path"] for row in inv_json(project, "clean")["removed"]] == ["build"]
+    assert (project / "dist/b.c").exists()
+
+
+def test_build_whose_files_git_ignores_goes(project: Path) -> None:
+    fill(project, ["build/a.o", "build/deep/b.o"])
+    git(project, "init", "-q")
+    (project / ".gitignore").write_text("*.o\n")
+    assert [row["path"] for row in inv_json(project, "clean")["removed"]] == ["build"]
+
+
+def test_project_in_a_repository_above_it_is_asked_about_there(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "mono/packages/one")
+    git(tmp_path / "mono", "init", "-q")
+    fill(root, ["build/a.c", ".gitignore"])
+    assert [row["reason"] for row in inv_json(root, "clean")["kept"]] == [UNTRACKED]
+    (root / ".gitignore").write_text("build\n")
+    assert [row["path"] for row in inv_json(root, "clean")["removed"]] == ["build"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has this guard")
+def test_root_leaves_artifacts_in_folders_that_everybody_may_write_to(project: Path) -> None:
+    fill(project, ["open/deep/__pycache__/x", "pkg/__pycache__/x"])
+    (project / "open").chmod(0o1777)
+    said = inv_json(project, "clean")
+    reason = "kept: everybody may write to the folder it is in, and this is root"
+    assert [(row["path"], row["reason"]) for row in said["kept"]] == [("open/deep/__pycache__", reason)]
+    assert [row["path"] for row in said["removed"]] == ["pkg/__pycache__"]
+    assert [row["path"] for row in inv_json(project, "clean", "--force")["removed"]] == ["open/deep/__pycache__"]
+
+
+def test_ordinary_user_cleans_a_folder_that_everybody_may_write_to(project: Path, nobody: As) -> None:
+    fill(project, ["open/__pycache__/x"])
+    (project / "open").chmod(0o777)
+    [found] = nobody(lambda: artifacts.find(project, Patterns(["..."]), Patterns([]), []))
+    assert found.state == "idle"
 
 
 def test_entries_of_the_base_are_swept_as_entries_only(project: Path) -> None:

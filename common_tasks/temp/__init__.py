@@ -10,6 +10,7 @@ if os.name != "posix":
 
 from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, TempError, Unremovable
 from .manager import (
+    TempEntry,
     TempManager,
     get_cache_temp_dir,
     get_debug_temp_dir,
@@ -24,6 +25,7 @@ __all__ = [
     "GuardFailed",
     "InvalidAge",
     "InvalidName",
+    "TempEntry",
     "TempError",
     "TempManager",
     "Unremovable",

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..tree.directory import GONE, Directory
 from ..tree.values import Key, printable
@@ -13,6 +14,9 @@ from . import layout, lease
 from .base import make_base, note_category, unsafe_to_make_in
 from .errors import BaseRefused, EngineWarning
 from .lent import LentDirectory, system_folder
+
+if TYPE_CHECKING:
+    from .entry import Entry, State
 
 # The modules that look and delete are imported where they are needed: a script that only makes a
 # directory does not pay for them.
@@ -22,6 +26,28 @@ _TRIES = 1000
 _MODE = 0o775  # of a category, however open the umask: see `unsafe_to_make_in`
 
 _last_number: dict[str, int] = {}
+
+
+class TempEntry(NamedTuple):
+    """A persistent temporary directory (or file), as `TempManager.inventory` found it.
+
+    `created` (from its name) and `changed` (the newest change anywhere inside; what its age counts from) are seconds
+    since 1970. `disk_bytes`: what the disk would give back. `reason`: why `state` is what it is.
+    """
+
+    path: Path
+    category: str
+    name: str
+    created: int | None
+    changed: float
+    files: int
+    disk_bytes: int
+    state: "State"
+    reason: str | None
+
+    def age(self, now: float) -> float:
+        """Return how many seconds ago it changed, as seen at `now`; 0 where that lies in the future."""
+        return max(0.0, now - self.changed)
 
 
 class TempManager:
@@ -73,32 +99,64 @@ class TempManager:
 
     @staticmethod
     def list_persistent_temps() -> list[Path]:
-        """Return the paths of the project's entries, those whose newest change is the oldest first.
+        """Return the paths of the project's entries: those of `inventory`, in that order."""
+        return [entry.path for entry in TempManager.inventory()]
+
+    @staticmethod
+    def inventory() -> list[TempEntry]:
+        """Return the project's entries with size, age and state, those whose newest change is the oldest first.
 
         What only a killed process left behind (in the trash, in the system's temporary location) is
         none of them. Raises GuardFailed where git is there but cannot tell what it tracks.
         """
         from . import inventory
 
-        entries = [e for e in inventory.scan([layout.find_project()], orphans=False) if e.state != "unfinished"]
-        return [entry.path for entry in sorted(entries, key=lambda e: (e.usage.changed if e.usage else 0.0, e.path))]
+        entries = inventory.scan([layout.find_project()], orphans=False)
+        return sorted(
+            map(_as_public, (e for e in entries if e.state != "unfinished")), key=lambda e: (e.changed, e.path)
+        )
 
     @staticmethod
-    def clean_persistent_temps(max_age_hours: float | None = None) -> int:
+    def clean_persistent_temps(
+        max_age_hours: float | None = None, *, dry_run: bool = False, category: str | None = None
+    ) -> int:
         """Remove the project's entries without a change for `max_age_hours`, all where it is None.
 
-        Returns how many were removed. In use, `.keep` and tracked by git stay, but what this process
-        itself made may go. An entry that cannot be removed is told by an EngineWarning and stops
-        nothing. Raises InvalidAge, a ValueError, for an age below 0 or not finite, and GuardFailed.
+        Only those of `category`, where one is given; with `dry_run` none. Returns how many were (or would be)
+        removed. In use, `.keep` and tracked by git stay, but what this process itself made may go. An entry that
+        cannot be removed is told by an EngineWarning and stops nothing. Raises InvalidAge, a ValueError, for an
+        age below 0 or not finite, InvalidName for what can be no category, and GuardFailed.
         """
         from . import inventory, removal, retention
 
+        if category is not None:
+            layout.check_part(category, "the category")
         policy = retention.Policy(max_age=None if max_age_hours is None else layout.seconds(max_age_hours))
-        entries = inventory.scan([layout.find_project()], orphans=False, measured=policy.max_age is not None)
-        outcome = removal.carry_out(retention.make_plan(entries, policy, time.time()))
-        for row in outcome.failed:
+        found = inventory.scan([layout.find_project()], orphans=False, measured=policy.max_age is not None)
+        entries = [entry for entry in found if category in (None, entry.category)]
+        plan = retention.make_plan(entries, policy, time.time())
+        removed, failed = plan.remove, plan.fail
+        if not dry_run:
+            outcome = removal.carry_out(plan)
+            removed, failed = outcome.removed, outcome.failed
+        for row in failed:
             warnings.warn(f"{printable(str(row.entry.path))!r} was not removed: {row.reason}", EngineWarning, 2)
-        return sum(row.entry.state != "unfinished" for row in outcome.removed)
+        return sum(row.entry.state != "unfinished" for row in removed)
+
+
+def _as_public(entry: "Entry") -> TempEntry:
+    usage = entry.usage
+    return TempEntry(
+        path=entry.path,
+        category=entry.category,
+        name=entry.name,
+        created=entry.created,
+        changed=usage.changed if usage else 0.0,
+        files=usage.files if usage else 0,
+        disk_bytes=usage.disk_bytes if usage else 0,
+        state=entry.state,
+        reason=entry.reason,
+    )
 
 
 def get_debug_temp_dir(name_prefix: str = "debug") -> Path:

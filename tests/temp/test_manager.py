@@ -131,16 +131,18 @@ import time
 from common_tasks.temp import get_cache_temp_dir, manager
 def slowly(*args, real=manager._find_cache):
     found = real(*args)
-    time.sleep(0.03)  # so that all are between looking and making
+    time.sleep(0.03)  # more of them are between looking and making
     return found
 manager._find_cache = slowly
+print("ready", flush=True)
 input()
 print(get_cache_temp_dir("thumbs"))
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     for _ in range(3):
         crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, **pipes) for _ in range(12)]  # type: ignore[call-overload]
-        time.sleep(0.3)
+        for process in crowd:
+            process.stdout.readline()
         for process in crowd:
             process.stdin.write(b"\n")
             process.stdin.flush()
@@ -358,3 +360,42 @@ fd = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(fd, fcntl.LOCK_EX); print(1,
     with running(code, project, str(cache)) as cleaner:
         said(cleaner)
         assert get_cache_temp_dir("thumbs") != cache
+
+
+def test_inventory_tells_size_age_and_state_oldest_first(project: Path) -> None:
+    make_entry(project / f".tmp/cache/thumbs_{OLD}", files=3, hours=50)
+    make_entry(project / ".tmp/by-hand", hours=90)
+    (project / ".tmp/by-hand/.keep").touch()
+    set_age(project / ".tmp/by-hand", 90)
+    by_hand, thumbs = TempManager.inventory()
+    assert TempManager.list_persistent_temps() == [by_hand.path, thumbs.path]
+    assert (by_hand.category, by_hand.state, by_hand.reason) == ("legacy", "kept", "kept: .keep")
+    assert (thumbs.path, thumbs.category) == (project / f".tmp/cache/thumbs_{OLD}", "cache")
+    assert (thumbs.name, thumbs.created, thumbs.files, thumbs.state, thumbs.reason) == ("thumbs", OLD, 3, "idle", None)
+    assert thumbs.disk_bytes >= 15_000
+    now = time.time()
+    assert abs(thumbs.age(now) - 50 * 3600) < 60
+    assert thumbs.age(0) == 0
+
+
+def test_clean_may_be_narrowed_to_a_category_and_only_counted(project: Path) -> None:
+    cache = make_entry(project / f".tmp/cache/x_{OLD}", hours=50)
+    debug = make_entry(project / f".tmp/debug/x_{OLD}", hours=50)
+    assert TempManager.clean_persistent_temps(24, dry_run=True) == 2
+    assert TempManager.clean_persistent_temps(dry_run=True, category="debug") == 1
+    assert TempManager.clean_persistent_temps(category="none") == 0
+    assert cache.exists()
+    assert debug.exists()
+    assert TempManager.clean_persistent_temps(24, category="debug") == 1
+    assert cache.exists()
+    assert not debug.exists()
+
+
+@pytest.mark.parametrize(("category", "error"), [("a/b", ValueError), (5, TypeError)])
+def test_what_can_be_no_category_is_refused_before_anything_goes(
+    project: Path, category: str, error: type[Exception]
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    with pytest.raises(error, match="the category"):
+        TempManager.clean_persistent_temps(category=category)
+    assert entry.exists()

@@ -1,0 +1,5 @@
+"""`python -m common_tasks` is the command `common-tasks`."""
+
+from .program import main
+
+main()

@@ -1,0 +1,91 @@
+"""How the facts about an entry are written in a table."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from ..temp.entry import ARTIFACT, ORPHANED, UNFINISHED, Entry
+from ..temp.layout import LEGACY
+from .console import Screen
+from .table import Column
+from .text import age, shorten, shown, size
+
+SIZE, SHARE, FILES, AGE = Column("Size"), Column("Share", 3, left=True, style="cyan"), Column("Files", 2), Column("Age")
+STYLES = {"idle": "", "in-use": "green", "kept": "cyan", "tracked": "blue", "orphaned": "yellow", "unfinished": "red"}
+SHAPES = {"idle": "○", "in-use": "●", "kept": "■", "tracked": "◆", "orphaned": "△", "unfinished": "◐"}
+HEADINGS = {
+    ORPHANED: "orphaned, in the system's temporary location",
+    UNFINISHED: "unfinished, in the trash",
+    ARTIFACT: "artifacts",
+}
+_LAST = (LEGACY, ORPHANED, UNFINISHED, ARTIFACT)
+_HOLDER = 24  # columns of the command of who uses something
+_BAR = 10  # columns
+
+
+def order(entry: Entry) -> tuple[int, str, int, tuple[str, ...]]:
+    """Sort by category, the largest first in each."""
+    rank = _LAST.index(entry.category) + 1 if entry.category in _LAST else 0
+    return rank, entry.category, -disk_bytes(entry), entry.parts
+
+
+def disk_bytes(entry: Entry) -> int:
+    """Return what an entry takes up; 0 where nobody measured it."""
+    return entry.usage.disk_bytes if entry.usage else 0
+
+
+def files(entry: Entry) -> int:
+    """Return how many files are in an entry; 0 where nobody measured it."""
+    return entry.usage.files if entry.usage else 0
+
+
+def path(root: Path, entry: Entry) -> str:
+    """Return where an entry stands: relative to the root, absolute outside it."""
+    above, below = _between(root, entry.folder)
+    if below and entry.parts[: len(below)] == below:
+        return "/".join(entry.parts[len(below) :])
+    return "/".join((*above, *entry.parts))
+
+
+@lru_cache(maxsize=64)
+def _between(root: Path, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what leads from the root to a folder, and where that is above the root, from there to the root."""
+    if folder.is_relative_to(root):
+        return folder.relative_to(root).parts, ()
+    return (folder.as_posix(),), root.relative_to(folder).parts if root.is_relative_to(folder) else ()
+
+
+def link(entry: Entry, screen: Screen) -> str:
+    """Return where a click on an entry leads."""
+    return entry.path.as_uri() if screen.is_terminal else ""
+
+
+def facts(entry: Entry, now: float) -> tuple[str, str, str]:
+    """Return size, files and age in words; nothing where nobody measured."""
+    if entry.usage is None:
+        return "", "", ""
+    return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", age(now - entry.usage.changed)
+
+
+def bar(part: int, whole: int) -> str:
+    """Draw a share of the whole."""
+    halves = round(2 * _BAR * part / whole) if whole else 0
+    return "━" * (halves // 2) + "╸" * (halves % 2)
+
+
+def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
+    """Return the reason of an entry's state in full and in shorter forms, the last of them the state itself."""
+    return *reason_notes(entry, entry.reason or word(entry.state), screen), word(entry.state)
+
+
+def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:
+    """Return a reason in full, and where it names who uses something, with less of his command."""
+    full = shown(reason, screen.encoding)
+    holder, bracket, command = full.partition(" (")
+    if entry.state != "in-use" or not bracket:
+        return (full,)
+    return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder
+
+
+def word(state: str) -> str:
+    """Return how a state is called."""
+    return state.replace("-", " ")

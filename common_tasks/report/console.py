@@ -1,0 +1,118 @@
+"""Where output goes: lines of styled text, on a terminal in colour and into a pipe as they are."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from .text import wrap
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_AT_ONCE = 1000  # lines
+# What stands in for a shape where the encoding has none.
+_PLAIN = {"○": "o", "●": "*", "■": "=", "◆": "#", "△": "^", "◐": "~", "✗": "x", "━": "=", "╸": "-", "…": "~"}
+
+
+class Span(NamedTuple):
+    """A piece of a line. `style`: in rich's words; `link`: where a click on it leads."""
+
+    text: str
+    style: str = ""
+    link: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+class Screen:
+    """Standard output, as far as those who lay text out have to know it.
+
+    `width`: the columns of a terminal; None where it is none, so that nothing is cut or wrapped.
+    """
+
+    def __init__(self) -> None:
+        self._console = _console() if sys.stdout and sys.stdout.isatty() else None
+        self.width = self._console.width if self._console else None
+        self.encoding: str = getattr(sys.stdout, "encoding", None) or "utf-8"
+        self._plain = None if _can_show("".join(_PLAIN), self.encoding) else str.maketrans(_PLAIN)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody is looking."""
+        return self._console is not None
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Print lines, some at a time: there may be very many."""
+        numbered = iter(lines)
+        while some := list(islice(numbered, _AT_ONCE)):
+            if self._console:
+                self._console.print(_styled(some, self._plain), soft_wrap=True)
+            else:
+                write("".join(_unstyled(line, self._plain) for line in some))
+
+
+def line(text: str, style: str = "") -> Line:
+    """Return a line that is all of one style."""
+    return (Span(text, style),)
+
+
+def prose(text: str, room: int | None, indent: str = "", style: str = "") -> Iterator[Line]:
+    """Return the lines that a sentence takes up in a room of so many columns."""
+    for part in wrap(text, room, indent):
+        yield line(part, style)
+
+
+def write(text: str) -> None:
+    """Write to standard output. Nobody listening is no fault, whether they left or were never there."""
+    if sys.stdout is None:  # closed before we began
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        _say_no_more()
+    except OSError:
+        _say_no_more()
+        raise
+
+
+def _say_no_more() -> None:
+    """Let Python's last flush of standard output go nowhere, or it fails once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def _can_show(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unstyled(spans: Line, plain: dict[int, str] | None) -> str:
+    text = "".join(span.text for span in spans).rstrip()
+    return f"{text.translate(plain) if plain else text}\n"
+
+
+def _styled(lines: list[Line], plain: dict[int, str] | None) -> "Text":
+    from rich.text import Text
+
+    texts = [Text.assemble(*_pieces(spans, plain)) for spans in lines]
+    for text in texts:
+        text.rstrip()
+    return Text("\n").join(texts)
+
+
+def _pieces(spans: Line, plain: dict[int, str] | None) -> "Iterator[tuple[str, str]]":
+    for text, style, link in spans:
+        yield text.translate(plain) if plain else text, f"{style} link {link}".strip() if link else style

@@ -1,0 +1,70 @@
+"""The progress of long work, drawn where a terminal watches."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..tree.values import Progress as Report
+from ..tree.values import no_progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_PATIENCE = 0.5  # seconds of work before it is worth a progress bar
+_FRAME = 0.1  # seconds between two drawings of it
+
+
+@contextlib.contextmanager
+def watch(what: str) -> Iterator[Report]:
+    """Lend a progress report for long work: where a terminal watches, a bar on standard error after half a second."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield no_progress
+        return
+    watcher = _Watcher(what)
+    try:
+        yield watcher.advance
+    finally:
+        watcher.stop()
+
+
+class _Watcher:
+    """A progress bar that begins late and draws without a thread of its own: workers are forked beside it.
+
+    In a forked worker it draws nothing: two cannot share a terminal, and what has begun here ends here.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._pid = os.getpid()
+        self._what = what
+        self._files = 0
+        self._next = time.monotonic() + _PATIENCE
+        self._bar: Progress | None = None
+
+    def advance(self, files: int) -> None:
+        """Count files, and draw if it is time."""
+        self._files += files
+        if time.monotonic() < self._next or os.getpid() != self._pid:
+            return
+        self._next = time.monotonic() + _FRAME
+        if self._bar is None:
+            self._bar = self._make()  # known before it hides the cursor: Ctrl-C may come at any time
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], files=f"{self._files:,}")
+        self._bar.refresh()
+
+    def _make(self) -> "Progress":
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[files]} files")
+        bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), auto_refresh=False, transient=True)
+        bar.add_task(self._what, total=None, files="")
+        return bar
+
+    def stop(self) -> None:
+        """Wipe the bar, and give the terminal back as it was."""
+        if self._bar:
+            self._bar.stop()

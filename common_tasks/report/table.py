@@ -1,0 +1,204 @@
+"""Tables of things on disk, laid out for the width there is.
+
+A row's label is a path, and always whole: in one line with the rest where there is room for that, else in a line
+of its own. Where room is short, columns yield one after the other, and last the note gives way to shorter forms of
+itself, or to a line below. Into a pipe all columns go, and nothing is cut short.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .console import Line, Screen, Span, prose
+from .text import shorten, width
+
+_GAP = 2
+_SHAPE = 2  # columns of a row's shape
+_INDENT = 4  # of what stands below its label
+_LONGEST_NOTE = 48  # columns, on a terminal
+_LONGEST_WORD = 16  # columns that a note asks for at least
+
+
+class Column(NamedTuple):
+    """A column between label and note. `yields`: the highest gives way first where room is short, 0 never does."""
+
+    heading: str
+    yields: int = 0
+    left: bool = False
+    style: str = ""
+
+
+class Row(NamedTuple):
+    """One thing, or with `head` the sum of those that follow.
+
+    `notes`: the text of the last column, in full and in shorter forms. `shape` and `verb` say what the row is about,
+    in one column: the shape on a terminal, the verb in a pipe. `link`: where a click on the label leads. `below`: what
+    has to be said in full, whatever the width, so in a line of its own.
+    """
+
+    label: str
+    cells: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    shape: str = ""
+    verb: str = ""
+    style: str = ""
+    link: str = ""
+    below: str = ""
+    head: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What is to be laid out. `rows` is called for each of two passes, so that very many need not be kept.
+
+    `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the shape.
+    """
+
+    label: str
+    columns: Sequence[Column]
+    note: str
+    rows: Callable[[], Iterable[Row]]
+    whole_notes: bool = False
+
+
+@dataclass(slots=True)
+class _Widths:
+    """The widths that a table's rows ask for: `note` and `word` those of the longest and the shortest forms."""
+
+    cells: list[int]
+    head: int
+    labels: Counter[int] = field(default_factory=Counter)
+    verb: int = 0
+    note: int = 0
+    word: int = 0
+
+    def add(self, row: Row) -> None:
+        """Make room for a row."""
+        if row.head:
+            self.head = max(self.head, width(row.label))
+        else:
+            self.labels[width(row.label)] += 1
+        self.cells = [max(known, width(cell)) for known, cell in zip(self.cells, row.cells, strict=True)]
+        self.verb = max(self.verb, width(row.verb))
+        if row.notes:
+            self.note = max(self.note, width(_best(row.notes, _LONGEST_NOTE)))
+            self.word = max(self.word, min(width(row.notes[-1]), _LONGEST_WORD))
+
+
+class Layout(NamedTuple):
+    """How wide everything is, in a `room` of so many columns; None is room for all.
+
+    A column of width 0 is left out. `label`: None where labels have their own lines.
+    """
+
+    room: int | None
+    mark: int
+    label: int | None
+    cells: tuple[int, ...]
+    note: int
+
+
+def lay_out(table: Table, screen: Screen) -> Layout:
+    """Find the widths for a screen."""
+    widths = _Widths([width(column.heading) for column in table.columns], width(table.label))
+    for row in table.rows():
+        widths.add(row)
+    if screen.width is None:
+        return Layout(None, widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), widths.note)
+    return _fit(table, widths, screen.width)
+
+
+def lines(table: Table, layout: Layout) -> Iterator[Line]:
+    """Return the lines of a table that is laid out."""
+    if layout.label is not None:
+        headings = tuple(column.heading for column in table.columns)
+        notes = (table.note,) if layout.note else ()
+        yield _in_one_line(layout, table, Row(table.label, headings, notes, style="bold", head=True))
+    for row in table.rows():
+        yield from _lines_of(layout, table, row)
+
+
+def _fit(table: Table, widths: _Widths, room: int) -> Layout:
+    """Lay out for so many columns: the label first, then what never yields, then what yields last."""
+    firm = sum(_GAP + cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
+    longest = room - _SHAPE - firm
+    if 2 * sum(number for label, number in widths.labels.items() if label <= longest) < widths.labels.total():
+        return Layout(room, _SHAPE, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
+    label = max(each for each in (*widths.labels, min(widths.head - _SHAPE, longest)) if each <= longest)
+    return Layout(room, _SHAPE, label, *_share_out(table.columns, widths, room - _SHAPE - label))
+
+
+def _share_out(columns: Sequence[Column], widths: _Widths, room: int) -> tuple[tuple[int, ...], int]:
+    """Return the widths of the cells, and of the note, that `room` columns have room for."""
+    cells = list(widths.cells)
+    for number in sorted(range(len(columns)), key=lambda number: -columns[number].yields):
+        if columns[number].yields and _sum(cells) + _GAP + widths.note > room:
+            cells[number] = 0
+    note = min(widths.note, room - _sum(cells) - _GAP)
+    return tuple(cells), note if note >= widths.word else 0
+
+
+def _sum(cells: Iterable[int]) -> int:
+    return sum(_GAP + cell for cell in cells if cell)
+
+
+def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
+    if row.head and layout.room is not None:
+        yield ()
+    if layout.label is not None and width(row.label) <= layout.label + (layout.mark if row.head else 0):
+        yield _in_one_line(layout, table, row)
+    elif row.head:
+        yield from prose("  ".join([row.label, *row.cells[:1]]), layout.room, style=row.style)
+    else:
+        yield _start(layout, row)
+        indent = _INDENT if layout.label is None else layout.mark + layout.label + _GAP
+        yield Span(" " * (indent - _GAP)), *_details(layout, table, row)
+    below = row.below or _note_below(layout, table, row)
+    if below:
+        yield from prose(below, layout.room, " " * _INDENT, row.style)
+
+
+def _in_one_line(layout: Layout, table: Table, row: Row) -> Line:
+    filler = " " * ((layout.label or 0) - width(row.label) + (layout.mark if row.head else 0))
+    return *_start(layout, row), Span(filler), *_details(layout, table, row)
+
+
+def _start(layout: Layout, row: Row) -> Line:
+    mark = row.verb if layout.room is None else row.shape
+    label = Span(row.label, row.style, row.link)
+    return (label,) if row.head else (Span(mark.ljust(layout.mark), row.style), label)
+
+
+def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
+    gap = " " * _GAP
+    for column, cell, room in zip(table.columns, row.cells, layout.cells, strict=True):
+        if room:
+            filler = " " * (room - width(cell))
+            text = f"{gap}{cell}{filler}" if column.left else f"{gap}{filler}{cell}"
+            yield Span(text, row.style if row.head else column.style)
+    if row.notes and (note := _note(layout, table, row)):
+        yield Span(gap + note, row.style)
+
+
+def _note(layout: Layout, table: Table, row: Row) -> str:
+    """Return the form of a row's note that there is room for; nothing where it is to be said elsewhere."""
+    if layout.room is None:
+        return row.notes[0]
+    if not layout.note:
+        return ""
+    if table.whole_notes:
+        return next((note for note in row.notes if width(note) <= layout.note), "")
+    return _best(row.notes, layout.note)
+
+
+def _note_below(layout: Layout, table: Table, row: Row) -> str:
+    left_out = table.whole_notes and row.notes and not _note(layout, table, row)
+    return row.notes[:2][-1] if left_out else ""
+
+
+def _best(notes: Sequence[str], room: int) -> str:
+    """Return the longest form that there is room for; where the only shorter one says very little, the full one cut."""
+    best = next((note for note in notes if width(note) <= room), notes[-1])
+    says_little = len(notes) == 2 and 2 * width(best) < room
+    return shorten(notes[0], room) if says_little or width(best) > room else best

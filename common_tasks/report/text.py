@@ -1,0 +1,78 @@
+"""Names and numbers in words that are safe to show.
+
+What is shown is data of others: all that could move a cursor, or hide, is written as an escape.
+"""
+
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import humanize
+
+from ..tree.values import printable
+
+_UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600))
+
+
+def shown(text: str | Path, encoding: str) -> str:
+    """Return a name as it may be shown: all that is no plain character of `encoding`, escaped."""
+    plain = os.fspath(text)
+    if plain.isascii() and plain.isprintable():
+        return plain
+    return printable(plain).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def width(text: str) -> int:
+    """Return how many columns a text takes up on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def shorten(text: str, room: int) -> str:
+    """Cut a text down to `room` columns."""
+    if width(text) <= room:
+        return text
+    while text and width(text) >= room:
+        text = text[:-1]
+    return text + "…"
+
+
+def wrap(text: str, room: int | None, indent: str = "") -> list[str]:
+    """Break a sentence between words into lines of `room` columns; None is room for all."""
+    if room is None or width(indent + text) <= room:
+        return [indent + text]
+    from textwrap import TextWrapper
+
+    wrapper = TextWrapper(
+        room, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
+
+
+@lru_cache(maxsize=4096)
+def size(number: int) -> str:
+    """Say how much a number of bytes is, in at most three digits or four."""
+    text = humanize.naturalsize(number, binary=True)
+    return f"{number} B" if number < 1024 else re.sub(r"(?<=\d{3})\.\d", "", text)
+
+
+def age(seconds: float) -> str:
+    """Say how long a time is, in its largest unit; nothing below 0."""
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return count(int(seconds // length), unit)
+    return f"{int(seconds // 60)} min" if seconds >= 60 else f"{max(0, int(seconds))} s"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Say how many: "1 day", "2 days", "3 entries"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def entries(number: int) -> str:
+    """Say how many entries."""
+    return count(number, "entry", "entries")
