@@ -36,11 +36,8 @@ class TempManager:
         Always a new, empty directory that no other thread or process got. It stays until a clean
         removes it, which none does while this process runs (see `lease.hold` for the bound).
         """
-        project = layout.find_project()
         label = layout.UNCATEGORIZED if category is None else category
-        layout.check_name(name_prefix, "the name", project.root)
-        layout.check_category(label, project.root)
-        return _create(project.bases[0], label, name_prefix)
+        return create_entry(layout.find_project(), name_prefix, label)
 
     @staticmethod
     def create_persistent_file(name_prefix: str = "temp", suffix: str = ".tmp", category: str | None = None) -> Path:
@@ -160,9 +157,13 @@ def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> I
     """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
 
     They are called `names`; where those are missing, source, target, working, output, backup, then
-    temp_5 …. All lie in one directory as `TempManager.auto_cleanup_dir` lends it. Raises ValueError for
-    fewer than one directory, for more names than directories and for a name used twice.
+    temp_5 …. All lie in one directory `.tmp/test/<test name>_<unix>/`, which is gone when the test has
+    passed, and kept when it has failed (see `testdirs.lend_until_passed`; the pytest plugin decides
+    after the test's last teardown). Raises ValueError for fewer than one directory, for more names than
+    directories and for a name used twice.
     """
+    from . import testdirs
+
     given = _DEFAULT_NAMES if names is None else tuple(names)
     if num_dirs < 1:
         raise ValueError(f"num_dirs takes a number from 1 up, not {num_dirs}")
@@ -171,13 +172,20 @@ def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> I
     labels = [given[i] if i < len(given) else f"temp_{i}" for i in range(num_dirs)]
     if len(set(labels)) < num_dirs:
         raise ValueError(f"names holds a name twice: {labels}")
-    with TempManager.auto_cleanup_dir("pytest") as parent:
-        for label in labels:
-            layout.check_name(label, "the name", parent)
+    for label in labels:
+        layout.check_name(label, "the name", Path("/"))
+    with testdirs.lend() as parent:
         folders = tuple(parent / label for label in labels)
         for folder in folders:
             folder.mkdir()
         yield folders
+
+
+def create_entry(project: layout.Project, name: str, category: str) -> Path:
+    """Make `<base>/<category>/<name>_<unix>/` in `project`; see `TempManager.create_persistent_dir`."""
+    layout.check_name(name, "the name", project.root)
+    layout.check_category(category, project.root)
+    return _create(project.bases[0], category, name)
 
 
 class _Category:
