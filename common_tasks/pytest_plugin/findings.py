@@ -33,11 +33,20 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The leaks of one owner in the process that left most; `processes` left some."""
+    """What belongs together; so many `processes` have left it, each for itself."""
 
-    owner: str
     leaks: tuple[Leak, ...]
     processes: int
+
+    def __add__(self, other: "_Group") -> "_Group":
+        """Put two groups of one test's parameters together."""
+        return _Group(self.leaks + other.leaks, max(self.processes, other.processes))
+
+    @property
+    def owner(self) -> str:
+        """The one owner, or the test whose parameters the owners are."""
+        owner, parameters = self.leaks[0].owner, len({leak.owner for leak in self.leaks})
+        return owner if parameters == 1 else f"{owner.partition('[')[0]} (with {parameters} parameters)"
 
     @property
     def disk_bytes(self) -> int:
@@ -54,7 +63,7 @@ class _Group:
 def describe(found: Findings, mode: str, folder: str, verbose: bool) -> list[str]:
     """Return the closing section: nothing where there is nothing to say."""
     groups = _grouped(found.leaks)
-    total = f"{sum(len(group.leaks) for group in groups)} names, {size(sum(g.disk_bytes for g in groups))}"
+    total = _total(groups)
     if mode == "contain":
         return [f"temp-leaks: {total} left in {folder}, removed; --temp-leaks=report says by whom"] if groups else []
     lines = _table(groups, total) if groups else []
@@ -67,18 +76,25 @@ def describe(found: Findings, mode: str, folder: str, verbose: bool) -> list[str
 
 
 def _grouped(leaks: tuple[Leak, ...]) -> list[_Group]:
-    """Put the leaks of one owner together, the largest number first.
-
-    What each process imports, or sets up for itself, several may have left: it counts once.
-    """
-    by_owner: dict[str, dict[str, list[Leak]]] = defaultdict(lambda: defaultdict(list))
-    for leak in leaks:
-        by_owner[leak.owner][leak.process].append(leak)
-    groups = []
-    for owner, each in by_owner.items():
-        most = max(each.values(), key=lambda leaks: len(leaks))
-        groups.append(_Group(owner, tuple(sorted(most, key=lambda leak: leak.path)), len(each)))
+    """Put the leaks of one owner together, and those of one test's parameters, the largest number first."""
+    by_test: dict[str, list[_Group]] = defaultdict(list)
+    for owner, group in _by_owner(leaks).items():
+        by_test[owner.partition("[")[0]].append(group)
+    groups = [sum(parameters[1:], parameters[0]) for parameters in by_test.values()]
     return sorted(groups, key=lambda group: (-len(group.leaks), group.owner))
+
+
+def _by_owner(leaks: tuple[Leak, ...]) -> dict[str, _Group]:
+    """Return what each owner has left: that several processes import a module counts once, as the most of them."""
+    found: dict[str, dict[str, list[Leak]]] = defaultdict(lambda: defaultdict(list))
+    for leak in sorted(leaks, key=lambda leak: leak.path):
+        found[leak.owner][leak.process].append(leak)
+    return {owner: _of_most(list(each.values())) for owner, each in found.items()}
+
+
+def _of_most(processes: list[list[Leak]]) -> _Group:
+    most = max(processes, key=len)
+    return _Group(tuple(most), len(processes))
 
 
 def _table(groups: list[_Group], total: str) -> list[str]:
@@ -87,9 +103,13 @@ def _table(groups: list[_Group], total: str) -> list[str]:
     lines += [group.line for group in groups[:_MOST_LINES]]
     rest = groups[_MOST_LINES:]
     if rest:
-        names = sum(len(group.leaks) for group in rest)
-        lines.append(f"{len(rest)} more, with {names} names, {size(sum(group.disk_bytes for group in rest))}")
+        lines.append(f"{len(rest)} more, with {_total(rest)}")
     return [*lines, _SCOPE]
+
+
+def _total(groups: list[_Group]) -> str:
+    names = sum(len(group.leaks) for group in groups)
+    return f"{names} name{'' if names == 1 else 's'}, {size(sum(group.disk_bytes for group in groups))}"
 
 
 def size(disk_bytes: int) -> str:

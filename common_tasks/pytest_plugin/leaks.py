@@ -104,8 +104,8 @@ class Run:
         return [note for record in self._records().values() for note in record.notes]
 
     def _records(self) -> dict[str, Record]:
-        logs = sorted(self._containment.run.glob("*.log"))
-        return {MAIN: self._watch.record} | {log.stem: Record.read(log) for log in logs}
+        workers = [folder for folder in self._containment.run.iterdir() if folder.name.isdigit()]
+        return {MAIN: self._watch.record} | {worker.name: Record.read(Path(f"{worker}.log")) for worker in workers}
 
     def _paths(self, process: str) -> set[str]:
         folder = self._containment.run / process
@@ -130,6 +130,7 @@ class Run:
     def _remove(self) -> None:
         if os.getpid() != self._containment.pid:
             return
+        pending.release_open_files(self._containment.folder)
         try:
             self._containment.remove()
         except Unremovable as error:

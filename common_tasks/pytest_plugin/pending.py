@@ -43,17 +43,24 @@ class AtExit:
 
 def will_be_removed(paths: Iterable[str], calls: Iterable[Call]) -> set[str]:
     """Return those of `paths` that a callback mentions, `calls` of atexit among them, or an open file deletes."""
-    open_files = set(_self_deleting())
+    open_files = {os.fsdecode(closer.name) for closer in _self_deleting()}
     callbacks = [*calls, *_finalizers(), *_of_multiprocessing()]
     return {path for path in paths if path in open_files or any(_mentions(call, path, 0) for call in callbacks)}
 
 
-def _self_deleting() -> Iterator[str]:
-    """Yield the names of the files that are open, and deleted when they are closed."""
-    closer = getattr(tempfile, "_TemporaryFileCloser", None)
+def release_open_files(folder: str) -> None:
+    """Let the open files in `folder` not try to delete themselves: the folder goes, and they with it."""
+    for closer in _self_deleting():
+        if _names(closer.name, folder):
+            closer.delete = False
+
+
+def _self_deleting() -> Iterator[Any]:
+    """Yield what closes the files that are open, and deletes them then."""
+    kind = getattr(tempfile, "_TemporaryFileCloser", None)
     for each in gc.get_objects():
-        if type(each) is closer and each.delete and not each.close_called:
-            yield os.fsdecode(each.name)
+        if type(each) is kind and each.delete and not each.close_called:
+            yield each
 
 
 def _finalizers() -> Iterator[Call]:

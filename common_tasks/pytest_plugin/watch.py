@@ -66,12 +66,11 @@ class Record:
 
     @classmethod
     def read(cls, file: Path) -> "Record":
-        """Read what another process has written; a last line that was cut short is left out."""
+        """Read what another process has written, if it came to that; a last line that was cut short is left out."""
         record = cls(System())
-        with open(file, encoding="utf-8") as lines:
-            for line in lines:
-                if line.endswith("\n"):
-                    record._take(json.loads(line))
+        if file.exists():
+            for line in file.read_text().split("\n")[:-1]:
+                record._take(json.loads(line))
         return record
 
     def _take(self, row: list[str]) -> None:
