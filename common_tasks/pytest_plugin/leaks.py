@@ -34,7 +34,7 @@ class Run:
         self._session: pytest.Session | None = None
         self._interrupted = False
         self._containment = Containment()
-        atexit.register(self._remove)  # first, so that it comes last
+        atexit.register(self._remove_at_exit)  # first, so that it comes last
         self._at_exit = pending.AtExit()
         self._watch = Watch(self._containment, config.getini("temp_leaks_ignore"))
         config.pluginmanager.register(self, "common_tasks_leaks")
@@ -76,18 +76,24 @@ class Run:
         waiting = self._session is not None and self._settle(self._session)
         if not waiting:
             self._remove()
-            atexit.unregister(self._remove)
+            atexit.unregister(self._remove_at_exit)
 
     def _settle(self, session: pytest.Session) -> bool:
         """Report what was left, and tell whether something waits for this process to end."""
-        gc.collect()
-        waiting = pending.will_be_removed(self._paths(MAIN), self._at_exit.calls)
+        waiting = self._waiting()
         found = Findings(tuple(self._leaks(waiting)), tuple(self._notes()), self._is_incomplete(session))
         lines = describe(found, self._mode, self._containment.folder, self._config.getoption("verbose") > 0)
         if found.leaks and self._mode == "fail":
             lines += self._fail(session, found.leaks)
         self._say(lines)
         return bool(waiting)
+
+    def _waiting(self) -> set[str]:
+        """Return the paths that will still be removed when this process ends."""
+        if not self._paths(MAIN):
+            return set()
+        gc.collect()
+        return pending.will_be_removed(self._paths(MAIN), self._at_exit.calls)
 
     def _is_incomplete(self, session: pytest.Session) -> bool:
         stopped = session.shouldstop or session.shouldfail
@@ -127,10 +133,14 @@ class Run:
         for line in lines:
             reporter.write_line(line)
 
+    def _remove_at_exit(self) -> None:
+        if os.getpid() == self._containment.pid:
+            pending.release_open_files(self._containment.folder)
+            self._remove()
+
     def _remove(self) -> None:
         if os.getpid() != self._containment.pid:
             return
-        pending.release_open_files(self._containment.folder)
         try:
             self._containment.remove()
         except Unremovable as error:
