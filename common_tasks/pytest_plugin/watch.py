@@ -1,5 +1,6 @@
 """Notes which name appears in the temporary directory while what runs."""
 
+import contextlib
 import json
 import os
 import re
@@ -19,8 +20,9 @@ _GENERATED = re.compile(r"_(?:xunit|unittest)_(\w+?)_fixture_(.*)")
 # A directory's time of change comes from a clock that ticks every 10 ms at the slowest: a younger one
 # may hide another change that falls into the same tick.
 _TICK_NS = 20_000_000
-# A listing of so many names is paid for by so many looks that are left out, divided by this.
-_NAMES_PER_LOOK = 50
+# Few names are listed at every look. With more, one listing is paid for by looks that are left out.
+_FEW_NAMES = 200
+_NAMES_PER_LOOK = 25
 
 Owner = tuple[str, Any]
 
@@ -58,9 +60,13 @@ class Record:
     def _append(self, row: list[str | None]) -> None:
         if self._file is None:
             return
-        fd = self._system.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with contextlib.suppress(OSError):  # a full disk, say: then the report knows no owner
+            self._write(self._file, json.dumps(row).encode() + b"\n")
+
+    def _write(self, file: str, line: bytes) -> None:
+        fd = self._system.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            self._system.write(fd, json.dumps(row).encode() + b"\n")
+            self._system.write(fd, line)
         finally:
             self._system.close(fd)
 
@@ -89,13 +95,16 @@ class Watch:
     def __init__(self, containment: Containment, ignore: list[str]) -> None:
         self._system = System()
         self._containment = containment
+        self._pid = containment.pid
         self._folder = containment.folder
         log = f"{containment.run}/{containment.worker}.log" if containment.worker else None
         self.record = Record(self._system, log)
         self._accepted = (*_ALWAYS_ACCEPTED, *ignore)
         self._running: list[Owner] = [("", "the start of the run")]
         self._item: pytest.Item | None = None
+        self._names: list[str] = []  # as they were listed last, when the directory had last changed at `_seen`
         self._seen: int | None = None
+        self._settled_at = 0  # until then, the time of a change may hide another one
         self._looks_to_skip = 0
         self._in_force = True
 
@@ -104,36 +113,39 @@ class Watch:
     def look(self) -> None:
         """Note what is new. Costs one `stat` where nothing has changed."""
         system = self._system
-        if system.getpid() != self._containment.pid:
+        if system.getpid() != self._pid:
             return
         try:
-            changed = system.stat(self._folder).st_mtime_ns
-        except OSError:
+            if system.time_ns() > self._settled_at and system.stat(self._folder).st_mtime_ns == self._seen:
+                return
+            if self._looks_to_skip:
+                self._looks_to_skip -= 1
+                return
+            self._list()
+        except (FileNotFoundError, NotADirectoryError):
             self._make_anew()
-            return
-        if changed == self._seen:
-            return
-        if self._looks_to_skip:
-            self._looks_to_skip -= 1
-            return
-        self._list(changed)
 
     def look_closely(self) -> None:
         """Note what is new, whatever has been left out before."""
         self._looks_to_skip, self._seen = 0, None
         self.look()
 
-    def _list(self, changed: int) -> None:
+    def _list(self) -> None:
+        changed = self._system.stat(self._folder).st_mtime_ns
         names = self._system.listdir(self._folder)
+        self._seen, self._settled_at = changed, changed + _TICK_NS
+        self._looks_to_skip = max(0, len(names) - _FEW_NAMES) // _NAMES_PER_LOOK
+        if names != self._names:
+            self._note(names)
+
+    def _note(self, names: list[str]) -> None:
         owners = self.record.owners
         for name in [name for name in names if name not in owners]:
             self.record.add(name, self._owner_of(name))
         if len(owners) > len(names):
             for name in owners.keys() - set(names):
                 del owners[name]
-        settled = self._system.time_ns() - changed > _TICK_NS
-        self._seen = changed if settled else None
-        self._looks_to_skip = len(names) // _NAMES_PER_LOOK
+        self._names = names
 
     def _owner_of(self, name: str) -> str | None:
         marks = self._item.iter_markers("temp_leaks") if self._item else ()
@@ -144,16 +156,21 @@ class Watch:
     def _make_anew(self) -> None:
         """Make the directory again that a test has removed: the next one needs it."""
         self.record.owners.clear()
+        self._names, self._seen = [], None
         try:
             self._system.mkdir(self._folder, 0o700)
         except OSError as error:
-            self.record.note(f"unseen since {_label(self._running[-1])}: {error}")
+            self._note_once(f"unseen, since {_label(self._running[-1])}: {error}")
         else:
-            self.record.note(f"{_label(self._running[-1])} removed the temporary directory itself: made anew")
+            self._note_once(f"{_label(self._running[-1])} removed the temporary directory itself: made anew")
+
+    def _note_once(self, text: str) -> None:
+        if text not in self.record.notes:
+            self.record.note(text)
 
     def _check(self, when: str) -> None:
         """Note a test after which what is made goes to the system's temporary folder again."""
-        if self._system.getpid() != self._containment.pid or self._containment.is_in_force() == self._in_force:
+        if self._system.getpid() != self._pid or self._containment.is_in_force() == self._in_force:
             return
         self._in_force = not self._in_force
         says = "contained again" if self._in_force else "uncontained: TMPDIR or tempfile.tempdir was reset"
@@ -197,16 +214,19 @@ class Watch:
         look = self.look_closely if item.get_closest_marker("temp_leaks") else self.look
         look()
         self._item = item
-        self._enter("test", item.nodeid)
+        self._running.append(("test", item.nodeid))
         yield
         look()
-        self._leave()
+        self._running.pop()
         self._item = None
         self._check(item.nodeid)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
         """See what setting up a fixture leaves."""
+        if _is_parameter(fixturedef):
+            yield
+            return
         self._enter("fixture", fixturedef)
         yield
         self._leave()
@@ -219,6 +239,8 @@ class Watch:
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """See what tearing down a fixture has left."""
+        if _is_parameter(fixturedef):
+            return
         self._running.append(("fixture", fixturedef))
         self._leave()
 
@@ -228,6 +250,11 @@ class Watch:
         self._rename_outermost("the end of the run")
         yield
         self.look()
+
+
+def _is_parameter(fixture: Any) -> bool:
+    """Tell whether a fixture only hands out a test's parameter."""
+    return getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func"
 
 
 def _label(owner: Owner) -> str:
