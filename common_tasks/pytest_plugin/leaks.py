@@ -71,7 +71,8 @@ class Run:
         self._watch.look_closely()
         self._containment.restore()
         self._at_exit.restore()
-        if self._containment.worker:  # pytest itself looks when all its workers have ended
+        if self._containment.worker:  # pytest itself looks, and removes, when all its workers have ended
+            atexit.unregister(self._remove_at_exit)
             return
         waiting = self._session is not None and self._settle(self._session)
         if not waiting:
