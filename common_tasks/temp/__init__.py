@@ -3,15 +3,19 @@
 Importing this loads the standard library only, and no more of it than making a directory needs.
 """
 
+from typing import TYPE_CHECKING
+
 from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, Unremovable
 from .manager import (
     TempManager,
     get_cache_temp_dir,
     get_debug_temp_dir,
     get_temp_dir,
-    pytest_temp_dirs,
     temp_working_dir,
 )
+
+if TYPE_CHECKING:
+    from .testdirs import pytest_temp_dirs
 
 __all__ = [
     "BaseRefused",
@@ -27,3 +31,12 @@ __all__ = [
     "pytest_temp_dirs",
     "temp_working_dir",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "pytest_temp_dirs":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .testdirs import pytest_temp_dirs  # tests alone need it
+
+    globals()[name] = pytest_temp_dirs
+    return pytest_temp_dirs

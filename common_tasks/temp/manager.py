@@ -4,7 +4,7 @@ import contextlib
 import errno
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import layout, lease
@@ -15,7 +15,6 @@ from .errors import BaseRefused, EngineWarning
 # The modules that look and delete are imported where they are needed: a script that only makes a
 # directory does not pay for them.
 
-_DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
 _TRIES = 1000
 
 _last_number: dict[str, int] = {}
@@ -150,35 +149,6 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
 def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextManager[Path]:
     """Lend a directory `<name>_…` for the block: `TempManager.auto_cleanup_dir` by a shorter name."""
     return TempManager.auto_cleanup_dir(name_prefix)
-
-
-@contextlib.contextmanager
-def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> Iterator[tuple[Path, ...]]:
-    """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
-
-    They are called `names`; where those are missing, source, target, working, output, backup, then
-    temp_5 …. All lie in one directory `.tmp/test/<test name>_<unix>/`, which is gone when the test has
-    passed, and kept when it has failed (see `testdirs.lend_until_passed`; the pytest plugin decides
-    after the test's last teardown). Raises ValueError for fewer than one directory, for more names than
-    directories and for a name used twice.
-    """
-    from . import testdirs
-
-    given = _DEFAULT_NAMES if names is None else tuple(names)
-    if num_dirs < 1:
-        raise ValueError(f"num_dirs takes a number from 1 up, not {num_dirs}")
-    if names is not None and len(given) > num_dirs:
-        raise ValueError(f"names holds {len(given)} names for {num_dirs} directories: raise num_dirs")
-    labels = [given[i] if i < len(given) else f"temp_{i}" for i in range(num_dirs)]
-    if len(set(labels)) < num_dirs:
-        raise ValueError(f"names holds a name twice: {labels}")
-    for label in labels:
-        layout.check_name(label, "the name", Path("/"))
-    with testdirs.lend() as parent:
-        folders = tuple(parent / label for label in labels)
-        for folder in folders:
-            folder.mkdir()
-        yield folders
 
 
 def create_entry(project: layout.Project, name: str, category: str) -> Path:

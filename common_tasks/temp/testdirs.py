@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,12 +27,40 @@ NEWEST = 3  # so many directories of one test's name stay
 
 Lender = Callable[[], contextlib.AbstractContextManager[Path]]
 
+_DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
 _PLUGIN = "common_tasks.pytest_plugin"
 _NO_NAME = "pytest"
 _LONGEST = 100
 _NOT_PLAIN = re.compile(r"[^\w.-]+", re.ASCII)
 _NOT_FAILED = {"GeneratorExit", "Skipped", "SkipTest", "XFailed"}
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextlib.contextmanager
+def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> Iterator[tuple[Path, ...]]:
+    """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
+
+    They are called `names`; where those are missing, source, target, working, output, backup, then
+    temp_5 …. All lie in one directory `.tmp/test/<test name>_<unix>/`, which is gone when the test has
+    passed, and kept when it has failed (see `lend_until_passed`; the pytest plugin decides
+    after the test's last teardown). Raises ValueError for fewer than one directory, for more names than
+    directories and for a name used twice.
+    """
+    given = _DEFAULT_NAMES if names is None else tuple(names)
+    if num_dirs < 1:
+        raise ValueError(f"num_dirs takes a number from 1 up, not {num_dirs}")
+    if names is not None and len(given) > num_dirs:
+        raise ValueError(f"names holds {len(given)} names for {num_dirs} directories: raise num_dirs")
+    labels = [given[i] if i < len(given) else f"temp_{i}" for i in range(num_dirs)]
+    if len(set(labels)) < num_dirs:
+        raise ValueError(f"names holds a name twice: {labels}")
+    for label in labels:
+        layout.check_name(label, "the name", Path("/"))
+    with lend() as parent:
+        folders = tuple(parent / label for label in labels)
+        for folder in folders:
+            folder.mkdir()
+        yield folders
 
 
 class LentDir(NamedTuple):
