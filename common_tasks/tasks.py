@@ -1,9 +1,11 @@
 """The invoke tasks, `ns` and its configuration: each task parses, calls, renders and exits."""
 
 import contextlib
+import importlib.util
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
@@ -14,6 +16,8 @@ from invoke.tasks import task
 from .patterns import ARTIFACTS, Patterns
 
 if TYPE_CHECKING:
+    from .migrate import audit
+    from .migrate.finding import Change
     from .temp.layout import Project
     from .temp.retention import Plan
 
@@ -65,6 +69,96 @@ def clean(
         project = layout.find_project()
         plan = _plan_temp(project, max_age, force, dry_run) + _plan_artifacts(project, *patterns, force, dry_run)
         _finish(project, plan, dry_run, json)
+
+
+@task(
+    iterable=["paths"],
+    help={
+        "paths": "Look only at this file or folder; may be given several times.",
+        "all-projects": "Look at every project of the monorepo.",
+        "diff": "Show what would change, as a patch; nothing is written.",
+        "write": "Change the files: what is safe, with --unsafe the doubtful too.",
+        "unsafe": "With --diff or --write: include what may change how the program behaves.",
+        "force": "With --write: also write files with uncommitted changes.",
+        "check": "End with exit code 1 while anything is open.",
+        "json": _JSON,
+    },
+)
+def temp_migrate(
+    c: Context,
+    paths: list[str] | None = None,
+    all_projects: bool = False,
+    diff: bool = False,
+    write: bool = False,
+    unsafe: bool = False,
+    force: bool = False,
+    check: bool = False,
+    json: bool = False,
+) -> None:
+    """Find legacy temporary directories, and rewrite what is safe."""
+    with _refusals():
+        _check_migration(diff, write)
+        helpers, tops = _helpers(c), _existing(paths or [])
+        from . import report, report_migration
+        from .migrate import audit, change
+
+        scope = _migration_scope(tops, all_projects, helpers)
+        with report.watch("Looking") as tick:
+            found = audit.audit(scope, tick, _workers())
+        changes: tuple[Change, ...] = ()
+        failed: tuple[str, ...] = ()
+        if diff or write:
+            with report.watch("Rewriting") as tick:
+                found, changes = change.plan(found, unsafe=unsafe, tick=tick, workers=_workers())
+        if write:
+            _refuse_uncommitted(change.find_uncommitted(changes, scope.root), force)
+            found, failed = change.write(found, changes)
+        if diff and not json:
+            report_migration.show_patch(changes, scope.root)
+        else:
+            report_migration.show_audit(found, failed, as_json=json)
+    if failed or (check and not all(item.done for item in found.checklist)):
+        raise Exit(code=1)
+
+
+def _check_migration(diff: bool, write: bool) -> None:
+    if diff and write:
+        raise Exit("--diff only shows and --write changes: give one of them", code=2)
+    if importlib.util.find_spec("libcst") is None:
+        raise Exit("temp-migrate needs LibCST: pip install 'common-tasks[migrate]'", code=2)
+
+
+def _helpers(c: Context) -> frozenset[str]:
+    section: Any = c.config.get("migrate", {})
+    names = section.get("helpers", ()) if hasattr(section, "get") else section
+    dotted = isinstance(names, list | tuple) and all(isinstance(name, str) and "." in name for name in names)
+    if not dotted:
+        raise Exit(f"the setting migrate.helpers takes a list of dotted names, not {names!r}", code=2)
+    return frozenset(names)
+
+
+def _existing(paths: list[str]) -> tuple[Path, ...]:
+    found = tuple(Path(path).absolute() for path in paths)
+    for given, path in zip(paths, found, strict=True):
+        if not path.exists():
+            raise Exit(f"--paths takes files and folders that exist, not {given!r}", code=2)
+    return found
+
+
+def _migration_scope(paths: tuple[Path, ...], all_projects: bool, helpers: frozenset[str]) -> "audit.Scope":
+    from . import projects
+    from .migrate import audit
+    from .temp import layout
+
+    here = layout.find_project().root
+    root = projects.monorepo_root(here)
+    return audit.Scope(root, audit.choose_projects(root, here, every=all_projects), paths, helpers)
+
+
+def _refuse_uncommitted(files: tuple[Path, ...], force: bool) -> None:
+    if files and not force:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        raise Exit(f"uncommitted changes in {files[0]}{more}: commit them first, or give --force", code=2)
 
 
 def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: bool) -> "Plan":
@@ -147,5 +241,5 @@ def _refusals() -> Iterator[None]:
         raise Exit(code=130) from None
 
 
-ns = Collection(temp_status, temp_clean, clean)
-ns.configure({"clean": {"artifacts": list(ARTIFACTS), "keep": []}})
+ns = Collection(temp_status, temp_clean, clean, temp_migrate)
+ns.configure({"clean": {"artifacts": list(ARTIFACTS), "keep": []}, "migrate": {"helpers": []}})

@@ -1,0 +1,132 @@
+"""Turns an audit into changes of files, and writes them."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from . import source, t0_shadow, t6_files
+from .audit import Audit, Tick, share
+from .finding import Change, Finding, Safety
+from .imports import NameTaken
+from .references import References
+from .rewrite import NotFaithful, rewrite
+
+
+class Refused(OSError):
+    """Files that are not written, because what is in them could not be had back."""
+
+
+def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit, tuple[Change, ...]]:
+    """Return what is to change, and the audit with what cannot be rewritten after all turned into a report."""
+    wanted: frozenset[Safety] = frozenset({"safe", "unsafe"} if unsafe else {"safe"})
+    references = _read_references(audit)
+    audit = _with_each(audit, partial(_checked, references=references))
+    chosen: dict[Path, list[Finding]] = {}
+    for finding in audit.rows:
+        if finding.safety in wanted and finding.code != t6_files.CODE:
+            chosen.setdefault(finding.path, []).append(finding)
+    renamed = frozenset(shadow.path for shadow in audit.shadows)
+    work = partial(_rewrite_file, chosen=chosen, engine=audit.engine, renamed=renamed, references=references)
+    results = dict(zip(chosen, share(work, list(chosen), tick, workers), strict=True))
+    failed = {path: result for path, result in results.items() if isinstance(result, str)}
+    audit = _with_each(audit, partial(_failed, failed=failed))
+    changes = {path: result for path, result in results.items() if isinstance(result, Change)}
+    for finding in audit.rows:
+        if finding.safety in wanted and finding.code == t6_files.CODE:
+            changes[finding.path] = _complete(finding, changes.get(finding.path), audit.scope.root)
+    every = [part for path in sorted(changes) for part in _moved(audit, changes[path])]
+    return audit, tuple(change for change in every if change.before != change.after)
+
+
+def _with_each(audit: Audit, act: Callable[[Finding], Finding]) -> Audit:
+    return audit._replace(findings={project: tuple(map(act, rows)) for project, rows in audit.findings.items()})
+
+
+def _complete(finding: Finding, change: Change | None, root: Path) -> Change:
+    """Add to a file of the checklist what it lacks, on top of what else changes in it."""
+    path = finding.path
+    before = change.before if change else path.read_bytes() if path.exists() else None
+    base = change.after if change else before
+    after = t6_files.complete(path, base, root) or base
+    return Change(path, before, after, (*(change.findings if change else ()), finding))
+
+
+def _moved(audit: Audit, change: Change) -> Iterator[Change]:
+    """Split the change of a module that hides ours into a file that goes and one that comes."""
+    shadow = next((shadow for shadow in audit.shadows if shadow.path == change.path), None)
+    if shadow is None or not any(finding.code == t0_shadow.CODE and finding.line == 1 for finding in change.findings):
+        yield change
+        return
+    yield Change(change.path.with_name(f"{shadow.new_stem}.py"), None, change.after, change.findings)
+    yield Change(change.path, change.before, None)
+
+
+def _read_references(audit: Audit) -> References:
+    references = References()
+    if any(finding.edits for finding in audit.rows):
+        for path in audit.programs:
+            references.add(path, path.read_bytes().decode("utf-8", "replace"))
+    return references
+
+
+def _checked(finding: Finding, *, references: References) -> Finding:
+    """Turn a definition that others import into a report."""
+    for name in finding.removes:
+        if users := references.of(finding.path, name):
+            message = f"{finding.message}; {users[0].name} imports it: set migrate.helpers to its dotted name first"
+            return finding._replace(safety="report", message=message, edits=())
+    return finding
+
+
+def _rewrite_file(
+    path: Path, *, chosen: dict[Path, list[Finding]], engine: str, renamed: frozenset[Path], references: References
+) -> Change | str:
+    """Return the change of a file, or why there is none."""
+    home = "common_tasks" if path in renamed else engine  # there are the tasks, too
+    try:
+        found = source.read(path)
+        text = rewrite(found.text, chosen[path], home, lambda name: bool(references.of(path, name)))
+        return Change(path, found.data, found.encode(text), tuple(chosen[path]))
+    except (OSError, source.Unreadable, NotFaithful, NameTaken, UnicodeEncodeError) as error:
+        return str(error)
+
+
+def _failed(finding: Finding, *, failed: dict[Path, str]) -> Finding:
+    reason = failed.get(finding.path)
+    if reason is None or not finding.edits:
+        return finding
+    return finding._replace(safety="report", message=f"{finding.message}; not rewritten: {reason}", edits=())
+
+
+def find_uncommitted(changes: Sequence[Change], root: Path) -> tuple[Path, ...]:
+    """Return the files of `changes` that git tracks and that differ from what is committed; none without git."""
+    paths = [change.path for change in changes if change.before is not None]
+    if not paths or not (root / ".git").exists():
+        return ()
+    command = ["git", "-C", str(root), "status", "--porcelain", "-z", "--untracked-files=no", "--"]
+    try:
+        done = subprocess.run([*command, *map(str, paths)], capture_output=True, check=False)
+    except FileNotFoundError:
+        raise Refused("git is not there to tell what is committed") from None
+    if done.returncode:
+        raise Refused(f"git cannot tell what is committed: {done.stderr.decode('utf-8', 'replace').strip()}")
+    changed = {root / row[3:].decode("utf-8", "surrogateescape") for row in done.stdout.split(b"\0") if len(row) > 3}
+    return tuple(sorted(changed & set(paths)))
+
+
+def write(audit: Audit, changes: Sequence[Change]) -> tuple[Audit, tuple[str, ...]]:
+    """Write the changes; return the audit with what is fixed, and what could not be written, in words."""
+    written: set[Path] = set()
+    failed: list[str] = []
+    for change in changes:
+        try:
+            if change.after is None:
+                change.path.unlink()
+            else:
+                source.replace(change.path, change.before, change.after)
+            written.add(change.path)
+        except OSError as error:
+            failed.append(f"{change.path}: {error}")
+    fixed = {finding for change in changes if change.path in written for finding in change.findings}
+    return _with_each(audit, lambda finding: finding._replace(fixed=finding in fixed)), tuple(failed)

@@ -1,0 +1,36 @@
+"""What the files of a repository count on in each other: names that one imports, patches or reads from another."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+_DOTTED = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b")
+_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_OBJECT = re.compile(r"\b(?:object|setattr)\(\s*([\w.]+)\s*,\s*[\"'](\w+)[\"']")
+_WORD = re.compile(r"[A-Za-z_*]\w*")
+
+
+class References:
+    """For each name, as `module.name` with the module's last part only, the files that mention it."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, set[Path]] = {}
+
+    def add(self, path: Path, text: str) -> None:
+        """Note what a file mentions."""
+        found = {f"{base}.{name}" for base, name in [*_DOTTED.findall(text), *_last_parts(_OBJECT.findall(text))]}
+        for home, names in _FROM.findall(text):
+            base = home.rpartition(".")[2]
+            found.update(f"{base}.{name}" for name in _WORD.findall(names))
+        for name in found:
+            self._files.setdefault(name, set()).add(path)
+
+    def of(self, module: Path, name: str) -> list[Path]:
+        """Return the files, other than the module's own, that may count on `name` in it."""
+        label = module.parent.name if module.stem == "__init__" else module.stem
+        files = self._files.get(f"{label}.{name}", set()) | self._files.get(f"{label}.*", set())
+        return sorted(files - {module})
+
+
+def _last_parts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(base.rpartition(".")[2], name) for base, name in pairs]
