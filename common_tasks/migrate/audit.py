@@ -16,6 +16,7 @@ from . import checklist, context, source, t0_shadow, t1_helper, t2_tests, t3_tmp
 from .context import Program
 from .finding import Finding, Item
 from .names import Module
+from .references import References, read_references
 
 Tick = Callable[[int], None]
 _RULES = (t0_shadow.check_imports, t1_helper.check, t2_tests.check, t3_tmp_path.check, t4_scripts.check, t5_leaks.check)
@@ -87,10 +88,13 @@ def audit(scope: Scope, tick: Tick, workers: int) -> Audit:
     for shadow in shadows:
         if (home := _home(shadow.path, known)) in by_project and _is_within(shadow.path, scope.paths):
             by_project[home] += _check_shadow(shadow, found)
+    if any(row.code == t0_shadow.CODE and row.safety == "report" for rows in by_project.values() for row in rows):
+        by_project = {project: [without_renaming(row) for row in rows] for project, rows in by_project.items()}
     for project, rows in by_project.items():
         rows += _check_files(scope, project)
     engine = "common_tasks.temp" if _has_own_common(programs, scope.root) else "common.temp"
-    results = {project: tuple(sorted(rows, key=_order)) for project, rows in by_project.items()}
+    checked = _check_removed(by_project, programs)
+    results = {project: tuple(sorted(rows, key=_order)) for project, rows in checked.items()}
     return Audit(scope, results, programs, engine, shadows)
 
 
@@ -131,6 +135,30 @@ def _held_back(findings: Iterable[Finding], shadows: Sequence[t0_shadow.Shadow])
             yield finding
 
 
+def without_renaming(finding: Finding) -> Finding:
+    """Turn a step of renaming into a report: it is all of them or none."""
+    return finding._replace(safety="report", edits=()) if finding.code == t0_shadow.CODE else finding
+
+
+def _check_removed(by_project: dict[Path, list[Finding]], programs: Sequence[Path]) -> dict[Path, list[Finding]]:
+    """Turn what would take something from other files into reports."""
+    words = {name for rows in by_project.values() for row in rows for name in row.removes}
+    if not words:
+        return by_project
+    references = read_references(programs, words)
+    return {project: [_checked(row, references) for row in rows] for project, rows in by_project.items()}
+
+
+def _checked(finding: Finding, references: References) -> Finding:
+    for name in finding.removes:
+        if users := references.of(finding.path, name):
+            message = f"{finding.message}; {users[0].name} counts on it"
+            if not name.startswith("."):
+                message += ": set migrate.helpers to its dotted name, and migrate that first"
+            return finding._replace(safety="report", message=message, edits=())
+    return finding
+
+
 def _check_files(scope: Scope, project: Path) -> Iterator[Finding]:
     for finding in (t6_files.check_gitignore(project, scope.root), t6_files.check_tasks(project)):
         if finding and _is_within(finding.path, scope.paths):
@@ -149,7 +177,7 @@ def look_at(path: Path, *, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) 
     """Return the findings of one Python file. A file that cannot be read, or parsed, is a finding itself."""
     try:
         data = path.read_bytes()
-        if not _WORDS.search(data) and not (shadows and _HOMES.search(data)):
+        if not _may_hold(data, scope, shadows):
             return ()
         found = source.decode(path, data)
         module = Module(found.text)
@@ -160,6 +188,13 @@ def look_at(path: Path, *, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) 
     findings = [finding for rule in _RULES for finding in rule(program)]
     data_of_tests = context.is_test_data(program.path)
     return tuple(_placed(finding, path, data_of_tests) for finding in _without_skipped(findings, found.text, module))
+
+
+def _may_hold(data: bytes, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) -> bool:
+    """Tell by its words alone whether a file may hold what is looked for."""
+    if _WORDS.search(data) or (shadows and _HOMES.search(data)):
+        return True
+    return any(helper.rpartition(".")[2].encode() in data for helper in scope.helpers)
 
 
 def _unread(path: Path, error: Exception) -> Finding:
@@ -194,18 +229,20 @@ def _is_docstring(statement: object, module: Module) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)
-def _conftest(path: Path) -> Module | None:
-    try:
-        return Module(source.read(path).text) if path.is_file() else None
-    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError):
-        return None  # it is a finding of its own
-
-
 def _conftests(path: Path, root: Path) -> tuple[Module, ...]:
     folders = [folder for folder in path.parents if folder.is_relative_to(root)]
-    found = [_conftest(folder / "conftest.py") for folder in reversed(folders) if folder / "conftest.py" != path]
+    files = [folder / "conftest.py" for folder in reversed(folders)]
+    found = [_conftest(file, file.stat().st_mtime_ns) for file in files if file != path and file.is_file()]
     return tuple(module for module in found if module)
+
+
+@lru_cache(maxsize=1024)
+def _conftest(path: Path, changed: int) -> Module | None:
+    """Return a conftest file, parsed anew once it has `changed`."""
+    try:
+        return Module(source.read(path).text)
+    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError):
+        return None  # it is a finding of its own
 
 
 def share(work: Callable[[Path], _Result], paths: Sequence[Path], tick: Tick, workers: int) -> list[_Result]:

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from . import source, t0_shadow, t6_files
-from .audit import Audit, Tick, share
+from .audit import Audit, Tick, share, without_renaming
 from .finding import Change, Finding, Safety
 from .imports import NameTaken
-from .references import References
+from .references import References, read_references
 from .rewrite import NotFaithful, rewrite
 
 
@@ -20,8 +20,7 @@ class Refused(OSError):
 def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit, tuple[Change, ...]]:
     """Return what is to change, and the audit with what cannot be rewritten after all turned into a report."""
     wanted: frozenset[Safety] = frozenset({"safe", "unsafe"} if unsafe else {"safe"})
-    references = _read_references(audit)
-    audit = _with_each(audit, partial(_checked, references=references))
+    references = read_references(audit.programs)
     chosen: dict[Path, list[Finding]] = {}
     for finding in audit.rows:
         if finding.safety in wanted and finding.code != t6_files.CODE:
@@ -30,6 +29,8 @@ def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit
     work = partial(_rewrite_file, chosen=chosen, engine=audit.engine, renamed=renamed, references=references)
     results = dict(zip(chosen, share(work, list(chosen), tick, workers), strict=True))
     failed = {path: result for path, result in results.items() if isinstance(result, str)}
+    if any(finding.code == t0_shadow.CODE for path in failed for finding in chosen[path]):
+        return plan(_with_each(audit, without_renaming), unsafe=unsafe, tick=tick, workers=workers)
     audit = _with_each(audit, partial(_failed, failed=failed))
     changes = {path: result for path, result in results.items() if isinstance(result, Change)}
     for finding in audit.rows:
@@ -60,23 +61,6 @@ def _moved(audit: Audit, change: Change) -> Iterator[Change]:
         return
     yield Change(change.path.with_name(f"{shadow.new_stem}.py"), None, change.after, change.findings)
     yield Change(change.path, change.before, None)
-
-
-def _read_references(audit: Audit) -> References:
-    references = References()
-    if any(finding.edits for finding in audit.rows):
-        for path in audit.programs:
-            references.add(path, path.read_bytes().decode("utf-8", "replace"))
-    return references
-
-
-def _checked(finding: Finding, *, references: References) -> Finding:
-    """Turn a definition that others import into a report."""
-    for name in finding.removes:
-        if users := references.of(finding.path, name):
-            message = f"{finding.message}; {users[0].name} imports it: set migrate.helpers to its dotted name first"
-            return finding._replace(safety="report", message=message, edits=())
-    return finding
 
 
 def _rewrite_file(

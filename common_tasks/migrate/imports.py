@@ -25,12 +25,13 @@ def settle(before: Module, text: str, names: Iterable[str], engine: str, is_need
     """
     after = Module(text)
     missing = sorted(name for name in set(names) if not _is_imported(after, name))
+    if missing:
+        text = _add(cst.parse_module(text), missing, engine).code
+        after = Module(text)
     unused = _unused(before, after, is_needed)
-    if not missing and not unused:
+    if not unused:
         return text
-    wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
-    module = wrapper.visit(_Remover(unused)) if unused else wrapper.module
-    return _add(module, missing, engine).code if missing else module.code
+    return MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True).visit(_Remover(unused)).code
 
 
 def _is_imported(module: Module, name: str) -> bool:
@@ -82,16 +83,17 @@ class _Remover(cst.CSTTransformer):
     def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
-        body, _ = self._block(original_node.body, updated_node.body)
-        return updated_node.with_changes(body=body)
+        return updated_node.with_changes(body=self._block(original_node.body, updated_node.body))
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        body, header = self._block(original_node.body, updated_node.body)
-        return updated_node.with_changes(body=body, header=[*updated_node.header, *header])
+        body = self._block(original_node.body, updated_node.body)
+        header = updated_node.header
+        begins_blank = not header or not header[-1].comment
+        if body and len(body) < len(updated_node.body) and body[0] != updated_node.body[0] and begins_blank:
+            body[0] = _with_lines(body[0], _without_blanks(_lines(body[0])))
+        return updated_node.with_changes(body=body)
 
-    def _block(
-        self, original: Iterable[cst.CSTNode], updated: Iterable[cst.CSTNode]
-    ) -> tuple[list[cst.CSTNode], list[cst.EmptyLine]]:
+    def _block(self, original: Iterable[cst.CSTNode], updated: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
         body: list[cst.CSTNode] = []
         waiting: list[cst.EmptyLine] = []
         for old, new in zip(original, updated, strict=True):
@@ -99,18 +101,31 @@ class _Remover(cst.CSTTransformer):
             names = self._unused.get(Place(start.line, start.column))
             kept = _without(new, names) if names and isinstance(new, cst.SimpleStatementLine) else new
             if kept is None:
-                lines = list(getattr(new, "leading_lines", ()))
-                waiting += lines if not body or any(line.comment for line in lines) else []
+                waiting += _lines(new) if not waiting else _without_blanks(_lines(new))
                 continue
-            if waiting:
-                kept = kept.with_changes(leading_lines=_joined(waiting, list(getattr(kept, "leading_lines", ()))))
-                waiting = []
-            body.append(kept)
-        return body, waiting
+            body.append(_with_lines(kept, _joined(waiting, _lines(kept))) if waiting else kept)
+            waiting = []
+        return body
+
+
+def _lines(statement: cst.CSTNode) -> list[cst.EmptyLine]:
+    return list(getattr(statement, "leading_lines", ()))
+
+
+def _with_lines(statement: cst.CSTNode, lines: list[cst.EmptyLine]) -> cst.CSTNode:
+    return statement.with_changes(leading_lines=lines)
+
+
+def _without_blanks(lines: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    while lines and not lines[0].comment:
+        lines = lines[1:]
+    return lines
 
 
 def _joined(above: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
     """Put the lines of a statement that is gone before those of the next, without doubling the blank ones."""
+    if not any(line.comment for line in above):
+        return own or above
     if own and not own[0].comment:
         while above and not above[-1].comment:
             above = above[:-1]

@@ -37,6 +37,10 @@ class Scope:
             scope = scope.parent
         scope.bindings.setdefault(name, []).append(Binding(node, origin))
 
+    def binds(self, name: str, node: ast.AST) -> bool:
+        """Tell whether `node` gives `name` its value here."""
+        return any(binding.node is node for binding in self.bindings.get(name, ()))
+
 
 class Module:
     """A parsed program with its scopes. Raises SyntaxError, ValueError or RecursionError where it cannot be parsed."""
@@ -119,7 +123,8 @@ class Module:
             return frozenset()
         scope = self.scope_of(node)
         if scope is None:
-            return frozenset({f"builtins.{node.id}"})
+            stars = (binding.origin or "" for binding in self.top.bindings.get("*", ()))
+            return frozenset({f"builtins.{node.id}", *(star.removesuffix("*") + node.id for star in stars)})
         bindings = [binding for binding in scope.bindings[node.id] if not self._is_none(binding.node)]
         origins = frozenset(binding.origin for binding in bindings if binding.origin)
         return origins if all(binding.origin for binding in bindings) else frozenset()

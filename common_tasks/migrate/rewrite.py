@@ -166,7 +166,7 @@ class _Rewriter(cst.CSTTransformer):
             if place in self._wraps:
                 rest = cast(Sequence[Statement], updated[number:])
                 return [*body, _below(self._wraps[place][0].code, waiting, rest)], []
-            body.append(_with_lines_above(statement, [line for line in waiting if line.comment]))
+            body.append(_with_lines_above(statement, waiting))
             waiting = []
         return body, [line for line in waiting if line.comment]
 
@@ -204,7 +204,9 @@ def _below(code: str, lines: list[cst.EmptyLine], rest: Sequence[Statement]) -> 
 
 
 def _with_lines_above(statement: Statement, lines: list[cst.EmptyLine]) -> Statement:
-    return statement.with_changes(leading_lines=[*lines, *statement.leading_lines]) if lines else statement
+    if not any(line.comment for line in lines):
+        return statement
+    return statement.with_changes(leading_lines=[*lines, *statement.leading_lines])
 
 
 def _blanks(statement: Statement) -> list[cst.EmptyLine]:

@@ -69,11 +69,18 @@ def check_module(shadow: Shadow, module: Module, users: Iterable[Path]) -> Findi
 def check_imports(program: Program) -> Iterator[Finding]:
     """Yield the statements that import from a module which is to be renamed."""
     for shadow in program.shadows:
-        for statement in ast.walk(program.module.tree):
-            if isinstance(statement, ast.ImportFrom) and (new := _from(statement, shadow)):
+        for statement in program.module.nodes:
+            if isinstance(statement, ast.stmt) and (new := _written_anew(statement, shadow)):
                 yield _finding(program, statement, shadow, new)
-            elif isinstance(statement, ast.Import) and (new := _import(statement, shadow)):
-                yield _finding(program, statement, shadow, new)
+
+
+def _written_anew(statement: ast.AST, shadow: Shadow) -> str | None:
+    match statement:
+        case ast.ImportFrom():
+            return _from(statement, shadow)
+        case ast.Import():
+            return _import(statement, shadow)
+    return None
 
 
 def _finding(program: Program, statement: ast.stmt, shadow: Shadow, new: str) -> Finding:

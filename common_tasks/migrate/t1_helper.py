@@ -42,8 +42,8 @@ def _makes_in_base(function: Function) -> bool:
 def _uses(program: Program, definition: Function | None) -> Iterator[ast.Name | ast.Attribute]:
     module = program.module
     for node in module.nodes:
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            if _is_helper(program, node, definition):
+        match node:
+            case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if _is_helper(program, node, definition):
                 yield node
 
 
@@ -52,7 +52,7 @@ def _is_helper(program: Program, node: ast.Name | ast.Attribute, definition: Fun
     if isinstance(node, ast.Name) and definition and module.scope_of(node) is module.top:
         bindings = module.top.bindings.get(node.id, [])
         return [binding.node for binding in bindings] == [definition]
-    return any(_is_legacy(program, name) for name in module.dotted(node)) or _is_starred(module, node)
+    return any(_is_legacy(program, name) for name in module.dotted(node))
 
 
 def _is_legacy(program: Program, dotted: str) -> bool:
@@ -60,13 +60,6 @@ def _is_legacy(program: Program, dotted: str) -> bool:
         return True
     *home, name = dotted.lstrip(".").split(".")
     return name == HELPER and any(tuple(home[-len(known) :]) == known for known in _HOMES)
-
-
-def _is_starred(module: Module, node: ast.AST) -> bool:
-    """Tell whether a name can only come from `from common_tasks import *`."""
-    stars = [binding.origin or "" for binding in module.top.bindings.get("*", ())]
-    from_nowhere = isinstance(node, ast.Name) and node.id == HELPER and module.scope_of(node) is None
-    return from_nowhere and len(stars) == 1 and tuple(stars[0].lstrip(".").split(".")[:-1]) in _HOMES
 
 
 def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:

@@ -144,16 +144,17 @@ def _definition(subject: _Check) -> str | None:
         return "its parameters are not those of a plain test"
     if not (function.name.startswith("test") or fixture_call(module, function)):
         return "the function is neither a test nor a fixture: others hand it in"
-    used = [node for node in module.nodes if _names(node) == function.name]
-    if used:
-        return f"{function.name} is also used in line {getattr(used[0], 'lineno', 0)}"
+    if used := _uses(module, function):
+        return f"{function.name} is also used in line {used[0]}"
     return None
 
 
-def _names(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else None
+def _uses(module: Module, function: Function) -> list[int]:
+    """Return the lines that use a function by its name, or as an attribute."""
+    home = next(scope for scope in module.scopes if scope.binds(function.name, function))
+    attributes = [n for n in module.nodes if isinstance(n, ast.Attribute) and n.attr == function.name]
+    called = [n for n in attributes if isinstance(n.ctx, ast.Load) and isinstance(module.parents[n], ast.Call)]
+    return [node.lineno for node in (*(load for load, _ in module.loads(function.name, home)), *called)]
 
 
 def _fixture(subject: _Check) -> str | None:

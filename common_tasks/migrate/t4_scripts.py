@@ -3,11 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from .blocks import find_blocks, find_loose_calls, judge, prefix, stand_alone
 from .context import Program
 from .finding import Drop, Finding, ReplaceStatement, Safety
 from .names import Module, Scope
+from .t1_helper import find_definition
 from .t2_tests import block_finding, loose
 from .uses import PATHS
 
@@ -17,6 +19,8 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_-]+")
 # What asks a directory for what an earlier run left in it.
 _LOOKS = frozenset({"exists", "is_file", "is_dir", "iterdir", "glob", "rglob", "read_text", "read_bytes", "stat"})
+
+_LOOKERS = frozenset({"os.listdir", "os.scandir", "os.walk", "os.path.exists", "os.path.isdir", "os.stat"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -41,91 +45,91 @@ def script_name(program: Program) -> str:
     return _NOT_PLAIN.sub("_", program.path.stem).strip("_-") or "work"
 
 
+class _Made(NamedTuple):
+    """A directory that a call makes: its path, as far as it is written out, and the name that holds it."""
+
+    call: ast.Call
+    text: str
+    name: str | None
+
+    @property
+    def is_base(self) -> bool:
+        return self.text in _BASES
+
+
 def _by_hand(program: Program) -> Iterator[Finding]:
     module = program.module
-    for call in module.calls:
-        path = _made_path(module, call)
-        if path is None or not _is_in_base(path.text):
-            continue
-        statement = _assignment_before(module, call, path.name)
-        name = path.text.partition("/")[2]
-        if statement is None or not _PLAIN.fullmatch(name):
-            yield _report(program, call, path.text)
+    made = [found for call in module.calls if (found := _made(module, call)) and _is_in_base(found.text)]
+    busy = {module.function_of(found.call) for found in made if not found.is_base}
+    for found in made:
+        function = module.function_of(found.call)
+        is_helper = function is not None and function is find_definition(module)
+        if is_helper or (found.is_base and function in busy):
+            continue  # that is T1, or a first step towards another one
+        name = found.text.removeprefix("./").partition("/")[2]
+        statement = _assignment_before(module, found)
+        if statement is None or not _PLAIN.fullmatch(name) or "…" in found.text:
+            yield _report(program, found)
         else:
-            yield _persistent(program, call, statement, name)
-
-
-class _Made:
-    """A directory that a call makes: the text of its path, and the name that holds it."""
-
-    def __init__(self, text: str, name: str | None) -> None:
-        self.text = text
-        self.name = name
+            yield _persistent(program, found, statement, name)
 
 
 def _is_in_base(text: str) -> bool:
-    return text.removeprefix("./").partition("/")[0] in _BASES and "/" in text
+    return any(part in _BASES for part in text.split("/"))
 
 
-def _made_path(module: Module, call: ast.Call) -> _Made | None:
-    match call.func:
-        case ast.Attribute(value=value, attr="mkdir") if not module.is_call_of(call, "os.mkdir"):
-            return _path(module, value)
+def _made(module: Module, call: ast.Call) -> _Made | None:
+    made: ast.expr | None = None
     if module.is_call_of(call, "os.makedirs", "os.mkdir") and call.args:
-        return _path(module, call.args[0])
-    return None
+        made = call.args[0]
+    elif isinstance(call.func, ast.Attribute) and call.func.attr == "mkdir":
+        made = call.func.value
+    text = _text(module, made) if made else None
+    return _Made(call, text, made.id if isinstance(made, ast.Name) else None) if text else None
 
 
-def _path(module: Module, node: ast.expr) -> _Made | None:
-    if isinstance(node, ast.Name):
-        scope = module.scope_of(node)
-        bindings = scope.bindings[node.id] if scope else []
-        values = [_assigned(module, binding.node) for binding in bindings]
-        text = _text(module, values[0]) if len(values) == 1 and values[0] else None
-        return _Made(text, node.id) if text else None
-    text = _text(module, node)
-    return _Made(text, None) if text else None
-
-
-def _assigned(module: Module, node: ast.AST) -> ast.expr | None:
-    parent = module.parents[node]
-    return parent.value if isinstance(parent, ast.Assign) and parent.targets == [node] else None
-
-
-def _text(module: Module, node: ast.expr) -> str | None:
-    """Return a path that is written out, whatever builds it; `…` stands for what is not."""
+def _text(module: Module, node: ast.expr, depth: int = 5) -> str | None:
+    """Return a path as far as it is written out, whatever builds it; `…` stands for what is not."""
     match node:
         case ast.Constant(value=str(text)):
-            return text.rstrip("/")
+            return text.removeprefix("./").rstrip("/")
+        case ast.Name() if depth and (value := _value(module, node)):
+            return _text(module, value, depth - 1)
         case ast.JoinedStr():
-            parts = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
-            return "".join(parts)
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return _joined(module, [left, right])
+            return _joined(module, [left, right], depth)
         case ast.Call(func=ast.Attribute(value=left, attr="joinpath"), args=args):
-            return _joined(module, [left, *args])
-        case ast.Call(args=args) if not module.dotted(node.func).isdisjoint({*PATHS, "os.path.join"}):
-            return _joined(module, args)
+            return _joined(module, [left, *args], depth)
+        case ast.Call(args=[_, *_] as args) if not module.dotted(node.func).isdisjoint({*PATHS, "os.path.join"}):
+            return _joined(module, args, depth)
     return None
 
 
-def _joined(module: Module, nodes: list[ast.expr]) -> str | None:
-    first = _text(module, nodes[0]) if nodes else None
-    return "/".join([first, *(_text(module, node) or "…" for node in nodes[1:])]) if first else None
+def _value(module: Module, name: ast.Name) -> ast.expr | None:
+    """Return what a name stands for, where it is given a value once."""
+    scope = module.scope_of(name)
+    bindings = scope.bindings[name.id] if scope else []
+    parent = module.parents[bindings[0].node] if len(bindings) == 1 else None
+    return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
 
 
-def _assignment_before(module: Module, call: ast.Call, name: str | None) -> ast.Assign | None:
-    """Return `name = Path(…) / …` where `name.mkdir(…)` is the very next statement."""
-    statement = module.parents[call]
+def _joined(module: Module, nodes: list[ast.expr], depth: int) -> str:
+    return "/".join(_text(module, node, depth) or "…" for node in nodes)
+
+
+def _assignment_before(module: Module, made: _Made) -> ast.Assign | None:
+    """Return `name = …` where the directory is made by the very next statement."""
+    statement = module.parents[made.call]
     body = _body_of(module, statement)
-    if name is None or not isinstance(statement, ast.Expr) or not body or body[0] is statement:
+    if made.name is None or not isinstance(statement, ast.Expr) or not body or body[0] is statement:
         return None
     before = body[body.index(statement) - 1]
-    is_path = isinstance(before, ast.Assign) and not isinstance(before.value, ast.Constant | ast.JoinedStr)
-    if not isinstance(before, ast.Assign) or not is_path or module.is_call_of(before.value, "os.path.join"):
-        return None
-    [*_, target] = before.targets
-    return before if isinstance(target, ast.Name) and target.id == name and len(before.targets) == 1 else None
+    match before:
+        case ast.Assign(targets=[ast.Name(id=name)]) if name == made.name:
+            return before
+        case _:
+            return None
 
 
 def _body_of(module: Module, statement: ast.AST) -> list[ast.stmt]:
@@ -137,29 +141,34 @@ def _body_of(module: Module, statement: ast.AST) -> list[ast.stmt]:
     return []
 
 
-def _report(program: Program, call: ast.Call, path: str) -> Finding:
-    name = path.rpartition("/")[2].strip("…_-")
-    better = f'TempManager.create_persistent_dir("{name or script_name(program)}", "work")'
-    line, column = program.module.place(call)
-    message = f"{path} is made by hand: {better} makes one of its own, whose path the code must take over"
-    return Finding(program.path, line, column, CODE, "report", message, last_line=call.end_lineno or line)
+def _report(program: Program, made: _Made) -> Finding:
+    name = made.text.rpartition("/")[2].strip("….~_-")
+    better = f'TempManager.create_persistent_dir("{name if _PLAIN.fullmatch(name) else script_name(program)}", "work")'
+    line, column = program.module.place(made.call)
+    message = f"{made.text} is made by hand: {better} makes one of its own, whose path the code must take over"
+    return Finding(program.path, line, column, CODE, "report", message, last_line=made.call.end_lineno or line)
 
 
-def _persistent(program: Program, call: ast.Call, statement: ast.Assign, name: str) -> Finding:
+def _persistent(program: Program, made: _Made, statement: ast.Assign, name: str) -> Finding:
     module = program.module
-    made = module.parents[call]
+    making = module.parents[made.call]
+    if not isinstance(making, ast.stmt) or not stand_alone(module, [statement, making]):
+        return _report(program, made)
     line, column = module.place(statement)
     new = f'TempManager.create_persistent_dir("{name}", "work")'
-    target = module.segment(statement.targets[0])
-    last = call.end_lineno or line
-    assert isinstance(made, ast.stmt)  # noqa: S101  (_assignment_before saw to it)
-    if not stand_alone(module, [statement, made]):
-        return _report(program, call, f".tmp/{name}")
+    new = f"str({new})" if _is_text(module, statement.value) else new
     reason = _doubt(module, statement, name)
-    edits = (ReplaceStatement(module.place(statement), f"{target} = {new}"), Drop(module.place(made)))
+    assigned = ReplaceStatement(module.place(statement), f"{made.name} = {new}")
+    edits = (assigned, Drop(module.place(making)))
     safety: Safety = "unsafe" if reason else "safe"
     message = f".tmp/{name} is made by hand: {new}" + (f"; {reason}" if reason else "")
-    return Finding(program.path, line, column, CODE, safety, message, edits, ("TempManager",), last)
+    last, removes = made.call.end_lineno or line, (f".tmp/{name}",)
+    return Finding(program.path, line, column, CODE, safety, message, edits, ("TempManager",), last, removes)
+
+
+def _is_text(module: Module, value: ast.expr) -> bool:
+    """Tell whether a path is a str, not a Path."""
+    return isinstance(value, ast.Constant | ast.JoinedStr) or module.is_call_of(value, "os.path.join")
 
 
 def _doubt(module: Module, statement: ast.Assign, name: str) -> str | None:
@@ -179,6 +188,8 @@ def _is_shared(scope: Scope, target: ast.Name) -> bool:
 
 
 def _looks(module: Module, load: ast.Name) -> bool:
+    if module.is_call_of(module.parents[load], *_LOOKERS):
+        return True
     parent: ast.AST = load
     for parent in module.above(load):
         if not isinstance(parent, ast.BinOp):

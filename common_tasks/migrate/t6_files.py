@@ -33,7 +33,13 @@ def _missing_patterns(project: Path, root: Path) -> list[str]:
     lines = [line for folder in above for line in _lines(folder / ".gitignore")]
     if any(source.SKIP.search(line) for line in lines):
         return []
-    return [name for name in IGNORED if not {name, name.strip("/"), f"/{name}", f"**/{name}"} & set(lines)]
+    return [name for name in IGNORED if not _forms(name) & set(lines)]
+
+
+def _forms(pattern: str) -> set[str]:
+    """Return the ways to write a pattern for a directory that is ignored wherever it is."""
+    bare = pattern.rstrip("/")
+    return {f"{start}{name}" for start in ("", "/", "**/") for name in (pattern, bare)}
 
 
 def _lines(path: Path) -> list[str]:

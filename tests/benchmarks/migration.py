@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[2]
 USER = 65534
 MIGRATE = "from invoke import Program; from common_tasks import ns; Program(namespace=ns, name='common-tasks').run()"
-ANY_FILE = ("-o", "python_files=*.py")
+ANY_FILE = ("-o", "python_files=[a-zA-Z]*.py")
 
 
 class Project(NamedTuple):
