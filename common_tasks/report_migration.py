@@ -23,7 +23,7 @@ _STYLES = {"safe": "green", "unsafe": "yellow", "report": "cyan"}
 def show_audit(audit: Audit, failed: Sequence[str], *, as_json: bool) -> None:
     """Print the checklist with what keeps each of its lines open, on standard output."""
     if as_json:
-        _print_json(audit.scope.root, _document(audit))
+        _print_json(audit.scope.shown_from, _document(audit))
         return
     console = _console()
     lines: list[Text] = []
@@ -50,7 +50,7 @@ def show_patch(changes: Iterable[Change], root: Path) -> None:
 
 
 def _project(audit: Audit, project: Path, findings: Sequence[Finding], console: Console) -> list[Text]:
-    root = audit.scope.root
+    root = audit.scope.shown_from
     name = _relative(root, project)
     lines = [Text(_shown(project.name if name == "." else name, console), style="bold")]
     group = ""
@@ -94,15 +94,15 @@ def _summary(audit: Audit) -> str:
     counts = _counts(audit)
     open_ = counts["safe"] + counts["unsafe"] + counts["report"]
     parts = [f"{open_} open in {len(audit.findings)} {'project' if len(audit.findings) == 1 else 'projects'}"]
-    parts += [f"{counts['safe']} safe: inv temp-migrate --write rewrites them"] if counts["safe"] else []
-    parts += [f"{counts['unsafe']} unsafe: --unsafe takes them too"] if counts["unsafe"] else []
+    parts += [f"{counts['safe']} safe: --write rewrites them"] if counts["safe"] else []
+    parts += [f"{counts['unsafe']} unsafe: --write --unsafe rewrites them too"] if counts["unsafe"] else []
     parts += [f"{counts['report']} for a person"] if counts["report"] else []
     parts += [f"{counts['fixed']} fixed"] if counts["fixed"] else []
     return "; ".join(parts)
 
 
 def _document(audit: Audit) -> dict[str, Any]:
-    root = audit.scope.root
+    root = audit.scope.shown_from
     rows = list(audit.rows)
     return {
         "findings": [

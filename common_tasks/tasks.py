@@ -111,7 +111,7 @@ def temp_migrate(
             with report.watch("Rewriting") as tick:
                 found, changes = change.plan(found, unsafe=unsafe, tick=tick, workers=_workers())
         if write:
-            _refuse_uncommitted(change.find_uncommitted(changes, scope.root), force)
+            _refuse_uncommitted(() if force else change.find_uncommitted(changes, scope.root), scope.root)
             found, failed = change.write(found, changes)
         if diff and not json:
             report_migration.show_patch(changes, scope.root)
@@ -124,8 +124,15 @@ def temp_migrate(
 def _check_migration(diff: bool, write: bool) -> None:
     if diff and write:
         raise Exit("--diff only shows and --write changes: give one of them", code=2)
-    if importlib.util.find_spec("libcst") is None:
+    if not _is_there("libcst"):
         raise Exit("temp-migrate needs LibCST: pip install 'common-tasks[migrate]'", code=2)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # switched off in sys.modules
+        return False
 
 
 def _helpers(c: Context) -> frozenset[str]:
@@ -155,10 +162,10 @@ def _migration_scope(paths: tuple[Path, ...], all_projects: bool, helpers: froze
     return audit.Scope(root, audit.choose_projects(root, here, every=all_projects), paths, helpers)
 
 
-def _refuse_uncommitted(files: tuple[Path, ...], force: bool) -> None:
-    if files and not force:
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        raise Exit(f"uncommitted changes in {files[0]}{more}: commit them first, or give --force", code=2)
+def _refuse_uncommitted(files: tuple[Path, ...], root: Path) -> None:
+    if files:
+        named = str(files[0].relative_to(root)) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+        raise Exit(f"uncommitted changes in {named}: commit them first, or give --force", code=2)
 
 
 def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: bool) -> "Plan":

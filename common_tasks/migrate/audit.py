@@ -39,6 +39,11 @@ class Scope(NamedTuple):
     paths: tuple[Path, ...] = ()
     helpers: frozenset[str] = frozenset()
 
+    @property
+    def shown_from(self) -> Path:
+        """What shown paths are relative to: the project where it is one, else the monorepo."""
+        return self.projects[0] if len(self.projects) == 1 else self.root
+
 
 class Audit(NamedTuple):
     """What an audit found, by project.

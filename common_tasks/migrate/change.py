@@ -111,6 +111,6 @@ def write(audit: Audit, changes: Sequence[Change]) -> tuple[Audit, tuple[str, ..
                 source.replace(change.path, change.before, change.after)
             written.add(change.path)
         except OSError as error:
-            failed.append(f"{change.path}: {error}")
+            failed.append(f"{change.path.relative_to(audit.scope.root)}: {error}")
     fixed = {finding for change in changes if change.path in written for finding in change.findings}
     return _with_each(audit, lambda finding: finding._replace(fixed=finding in fixed)), tuple(failed)

@@ -37,7 +37,7 @@ PROJECTS = (
     Project("Fixit", (".[lsp,pretty]",), (*ANY_FILE, "src/fixit/tests")),
     Project("flit", ("./flit_core", ".", "testpath", "responses", "tomli"), ("tests", "flit_core/tests_core")),
     Project("pyclean", (".", "cli-test-helpers"), ("tests",)),
-    Project("black", (".[d,jupyter]", "parameterized", "pytest-xdist"), ("-n", "2", "tests")),
+    Project("black", (".[d,jupyter]", "pytest<9", "parameterized", "pytest-xdist"), ("-n", "2", "tests")),
     Project(
         "poetry-core",
         (".", "build", "pytest-mock", "setuptools", "tomli-w", "virtualenv", "trove-classifiers"),
