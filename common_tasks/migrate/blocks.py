@@ -210,9 +210,7 @@ def stand_alone(module: Module, statements: list[ast.stmt]) -> bool:
     """Tell whether statements share no line with others."""
     lines = {line for statement in statements for line in range(statement.lineno, (statement.end_lineno or 0) + 1)}
     shared = [
-        node
-        for node in module.nodes
-        if isinstance(node, ast.stmt) and node not in statements and (node.lineno in lines or _ends_in(node, lines))
+        node for node in module.statements if node not in statements and (node.lineno in lines or _ends_in(node, lines))
     ]
     return not shared and len({statement.lineno for statement in statements}) == len(statements)
 

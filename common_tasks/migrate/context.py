@@ -93,12 +93,8 @@ def why_not_here(module: Module, node: ast.AST) -> str | None:
 
 
 def _sets_tempdir(module: Module) -> bool:
-    return any(
-        isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and "tempfile.tempdir" in module.dotted(node)
-        for node in module.nodes
-    )
+    written = (node for node in module.attributes if isinstance(node.ctx, ast.Store))
+    return any("tempfile.tempdir" in module.dotted(node) for node in written)
 
 
 def _is_faked(module: Module, node: ast.AST) -> bool:

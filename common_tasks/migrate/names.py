@@ -49,19 +49,17 @@ class Module:
         self.text = text
         self.tree = ast.parse(text)
         self.lines = _LINE_END.split(text)
+        self.nodes: list[ast.AST] = [self.tree]  # all of them, outer ones first
         self.parents: dict[ast.AST, ast.AST] = {}
+        for parent in self.nodes:
+            for child in ast.iter_child_nodes(parent):
+                self.parents[child] = parent
+                self.nodes.append(child)
+        self.used_in: dict[ast.Name, Scope] = {}
         self.names: dict[str, list[tuple[ast.Name, Scope]]] = {}
         self.scopes: list[Scope] = []
         self.top = Scope(self.tree, None)
         _Scopes(self).visit_all(self.tree.body, self.top)
-        for parent in ast.walk(self.tree):
-            for child in ast.iter_child_nodes(parent):
-                self.parents[child] = parent
-
-    @cached_property
-    def nodes(self) -> tuple[ast.AST, ...]:
-        """Every node of the tree, outer ones first."""
-        return tuple(ast.walk(self.tree))
 
     @cached_property
     def strings(self) -> tuple[str, ...]:
@@ -74,6 +72,16 @@ class Module:
         """Every call, in the order of the text."""
         found = [node for node in self.nodes if isinstance(node, ast.Call)]
         return tuple(sorted(found, key=lambda node: (node.lineno, node.col_offset)))
+
+    @cached_property
+    def statements(self) -> tuple[ast.stmt, ...]:
+        """Every statement."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.stmt))
+
+    @cached_property
+    def attributes(self) -> tuple[ast.Attribute, ...]:
+        """Every attribute that is read or set."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.Attribute))
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
@@ -101,7 +109,7 @@ class Module:
 
     def scope_of(self, name: ast.Name) -> Scope | None:
         """Return the scope that binds a name; None for a builtin, or a name from nowhere."""
-        used_in = next((scope for node, scope in self.names.get(name.id, ()) if node is name), None)
+        used_in = self.used_in.get(name)
         return _lookup(name.id, used_in) if used_in else None
 
     def loads(self, name: str, scope: Scope) -> list[tuple[ast.Name, Scope]]:
@@ -161,6 +169,7 @@ class _Scopes:
 
     def __init__(self, module: Module) -> None:
         self._names = module.names
+        self._used_in = module.used_in
         self._scopes = module.scopes
         self._scopes.append(module.top)
 
@@ -177,6 +186,7 @@ class _Scopes:
         match node:
             case ast.Name():
                 self._names.setdefault(node.id, []).append((node, scope))
+                self._used_in[node] = scope
                 if not isinstance(node.ctx, ast.Load):
                     scope.bind(node.id, node)
             case ast.Global() | ast.Nonlocal():

@@ -69,8 +69,8 @@ def check_module(shadow: Shadow, module: Module, users: Iterable[Path]) -> Findi
 def check_imports(program: Program) -> Iterator[Finding]:
     """Yield the statements that import from a module which is to be renamed."""
     for shadow in program.shadows:
-        for statement in program.module.nodes:
-            if isinstance(statement, ast.stmt) and (new := _written_anew(statement, shadow)):
+        for statement in program.module.statements:
+            if new := _written_anew(statement, shadow):
                 yield _finding(program, statement, shadow, new)
 
 

@@ -41,6 +41,9 @@ def _makes_in_base(function: Function) -> bool:
 
 def _uses(program: Program, definition: Function | None) -> Iterator[ast.Name | ast.Attribute]:
     module = program.module
+    words = {HELPER, *(helper.rpartition(".")[2] for helper in program.helpers)}
+    if not any(word in module.text for word in words):
+        return
     for node in module.nodes:
         match node:
             case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if _is_helper(program, node, definition):

@@ -152,7 +152,7 @@ def _definition(subject: _Check) -> str | None:
 def _uses(module: Module, function: Function) -> list[int]:
     """Return the lines that use a function by its name, or as an attribute."""
     home = next(scope for scope in module.scopes if scope.binds(function.name, function))
-    attributes = [n for n in module.nodes if isinstance(n, ast.Attribute) and n.attr == function.name]
+    attributes = [n for n in module.attributes if n.attr == function.name]
     called = [n for n in attributes if isinstance(n.ctx, ast.Load) and isinstance(module.parents[n], ast.Call)]
     return [node.lineno for node in (*(load for load, _ in module.loads(function.name, home)), *called)]
 
@@ -244,7 +244,7 @@ def _marks(module: Module, function: Function) -> Iterator[list[str]]:
     """Yield the names in each `usefixtures` that holds for a function."""
     around = [parent for parent in module.above(function) if isinstance(parent, ast.ClassDef)]
     decorators = [decorator for node in (function, *around) for decorator in node.decorator_list]
-    marks = [node.value for node in ast.walk(module.tree) if isinstance(node, ast.Assign) and _is_mark(node)]
+    marks = [node.value for node in module.tree.body if isinstance(node, ast.Assign) and _is_mark(node)]
     for node in [*decorators, *marks]:
         for call in ast.walk(node):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "usefixtures":
