@@ -1,6 +1,7 @@
 """The projects of a monorepo: where it begins, and which folders in it are projects."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +14,19 @@ _FOREIGN = frozenset({"pyvenv.cfg", ".git"})
 
 
 def monorepo_root(start: Path) -> Path:
-    """Return the git top level at or above the absolute path `start`, else the outermost project root there."""
-    folders = (start, *start.parents)
+    """Return the git top level at or above the absolute path `start`, else the outermost project root there.
+
+    The home, `/` and the system's temporary folder are never found by going upward.
+    """
+    folders = (start, *(folder for folder in start.parents if folder not in _never_found()))
     for folder in folders:
         if (folder / ".git").exists():
             return folder
-    return next((folder for folder in reversed(folders) if _is_project(folder)), layout.find_root(start))
+    return next((folder for folder in reversed(folders) if _is_project(folder)), start)
+
+
+def _never_found() -> frozenset[Path]:
+    return frozenset({Path("/"), Path.home(), Path(tempfile.gettempdir())})
 
 
 def find_projects(root: Path) -> tuple[Path, ...]:
@@ -41,10 +49,15 @@ def walk(root: Path) -> Iterator[tuple[str, frozenset[str]]]:
 
 
 def _is_project(folder: Path) -> bool:
-    return layout.find_root(folder) == folder and any((folder / name).exists() for name in (*_MARKERS, "tasks.py"))
+    try:
+        names = frozenset(os.listdir(folder))
+    except OSError:  # a folder above that nobody may list
+        return False
+    return _is_marked(os.fspath(folder), names - _BASES)
 
 
 def _is_marked(folder: str, names: frozenset[str]) -> bool:
     if not names.isdisjoint(_MARKERS | _BASES | {".git"}):
         return True
-    return "tasks.py" in names and layout.find_root(Path(folder)) == Path(folder)
+    # From below, so that a `tasks.py` that is not invoke's is passed by.
+    return "tasks.py" in names and layout.find_root(Path(folder, "below")) == Path(folder)

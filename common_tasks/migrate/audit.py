@@ -22,6 +22,7 @@ Tick = Callable[[int], None]
 _RULES = (t0_shadow.check_imports, t1_helper.check, t2_tests.check, t3_tmp_path.check, t4_scripts.check, t5_leaks.check)
 _WORDS = re.compile(rb"TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile|tmp_path|get_temp_dir|\.te?mp\b")
 _HOMES = re.compile(rb"\bcommon(?:_tasks)?\b")
+UNREAD = "E1"  # the code of a file that cannot be looked through
 _NOT_OURS = frozenset({"_vendor", "vendor", "vendored", "site-packages", "third_party"})
 _CHUNK = 32  # files that a worker takes at a time
 _FEW = 64  # files for which no worker is worth starting
@@ -187,12 +188,13 @@ def look_at(path: Path, *, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) 
         found = source.decode(path, data)
         module = Module(found.text)
     except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError) as error:
-        return (_unread(path, error),) if not context.is_test_data(path.relative_to(scope.root)) else ()
+        silent = context.is_test_data(path.relative_to(scope.root)) or source.is_skipped(path)
+        return () if silent else (_unread(path, error),)
     conftests = _conftests(path, scope.root)
     program = Program(path.relative_to(scope.root), module, scope.helpers, conftests, shadows)
     findings = [finding for rule in _RULES for finding in rule(program)]
-    data_of_tests = context.is_test_data(program.path)
-    return tuple(_placed(finding, path, data_of_tests) for finding in _without_skipped(findings, found.text, module))
+    doubt = _doubt(path, scope.root)
+    return tuple(_placed(finding, path, doubt) for finding in _without_skipped(findings, found.text, module))
 
 
 def _may_hold(data: bytes, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) -> bool:
@@ -205,14 +207,31 @@ def _may_hold(data: bytes, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) 
 def _unread(path: Path, error: Exception) -> Finding:
     reason = str(error) if isinstance(error, source.Unreadable) else f"{type(error).__name__}: {error}"
     line = error.lineno or 1 if isinstance(error, SyntaxError) else 1
-    return Finding(path, line, 0, "T5", "report", f"not looked through: {reason}")
+    return Finding(path, line, 0, UNREAD, "report", f"not looked through: {reason}")
 
 
-def _placed(finding: Finding, path: Path, data_of_tests: bool) -> Finding:
-    finding = finding._replace(path=path)
-    if data_of_tests and finding.safety == "safe":
-        return finding._replace(safety="unsafe", message=f"{finding.message}; it may be the data of a test")
-    return finding
+def _doubt(path: Path, root: Path) -> str | None:
+    """Return why a file may be no place for new imports at all."""
+    relative = path.relative_to(root)
+    if context.is_test_data(relative):
+        return "it may be the data of a test"
+    in_package = (path.parent / "__init__.py").exists() and "scripts" not in relative.parts
+    if in_package and not context.is_test(relative) and not _depends_on_ours(path, root):
+        return "its package would need common-tasks wherever it runs, which pyproject.toml does not say"
+    return None
+
+
+def _depends_on_ours(path: Path, root: Path) -> bool:
+    """Tell whether the nearest `pyproject.toml` above a file names this package."""
+    files = [folder / "pyproject.toml" for folder in path.parents if folder.is_relative_to(root)]
+    nearest = next((file for file in files if file.is_file()), None)
+    return nearest is not None and re.search(rb"common[-_]tasks", nearest.read_bytes()) is not None
+
+
+def _placed(finding: Finding, path: Path, doubt: str | None) -> Finding:
+    if doubt and finding.safety == "safe" and finding.imports:
+        return finding._replace(path=path, safety="unsafe", message=f"{finding.message}; {doubt}")
+    return finding._replace(path=path)
 
 
 def _without_skipped(findings: list[Finding], text: str, module: Module) -> list[Finding]:
@@ -259,10 +278,13 @@ def share(work: Callable[[Path], _Result], paths: Sequence[Path], tick: Tick, wo
             tick(1)
         return results
     method = "fork" if sys.platform == "linux" else "spawn"
-    with ProcessPoolExecutor(workers, multiprocessing.get_context(method), _ignore_interrupt) as pool:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), _ignore_interrupt)
+    try:
         for result in pool.map(work, paths, chunksize=_CHUNK):
             results.append(result)
             tick(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return results
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import itertools
 import os
 import re
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SKIP = re.compile(r"#\s*temp-migrate:\s*skip\b")
-_COLUMN_BOM = codecs.BOM_UTF8
+_BOM = codecs.BOM_UTF8
 
 
 class Unreadable(ValueError):
@@ -28,7 +29,7 @@ class Source(NamedTuple):
 
     def encode(self, text: str) -> bytes:
         """Return `text` as bytes in the file's own encoding. Raises UnicodeEncodeError where it has no room."""
-        return (_COLUMN_BOM if self.bom else b"") + text.encode(self.encoding)
+        return (_BOM if self.bom else b"") + text.encode(self.encoding)
 
 
 def read(path: Path) -> Source:
@@ -41,9 +42,9 @@ def decode(path: Path, data: bytes) -> Source:
     """Take the bytes of a file for its text; raises as `read`."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        bom = data.startswith(_COLUMN_BOM)
+        bom = data.startswith(_BOM)
         plain = "utf-8" if encoding == "utf-8-sig" else encoding
-        text = data[len(_COLUMN_BOM) if bom else 0 :].decode(plain)
+        text = data[len(_BOM) if bom else 0 :].decode(plain)
         source = Source(path, data, text, plain, bom)
         faithful = source.encode(text) == data
     except (SyntaxError, UnicodeError, LookupError) as error:
@@ -64,6 +65,24 @@ def skipped_lines(text: str) -> frozenset[int]:
     if not SKIP.search(text):
         return frozenset()
     return frozenset(line for line, comment in comments(text) if SKIP.search(comment))
+
+
+def is_skipped(path: Path) -> bool:
+    """Tell whether a file that is perhaps no program has that comment at its head, above all else."""
+    try:
+        text = path.read_bytes().decode("latin-1")
+    except OSError:
+        return False
+    return SKIP.search(head(text)) is not None
+
+
+def head(text: str) -> str:
+    """Return the comments and blank lines that a file begins with."""
+    return "".join(itertools.takewhile(_is_blank_or_comment, text.splitlines(keepends=True)))
+
+
+def _is_blank_or_comment(line: str) -> bool:
+    return not line.strip() or line.startswith("#")
 
 
 def replace(path: Path, before: bytes | None, after: bytes) -> None:

@@ -60,7 +60,7 @@ def check_tasks(project: Path) -> Finding | None:
         module = Module(text)
     except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError) as error:
         return Finding(path, 1, 0, CODE, "report", f"tasks.py cannot be read: {error}")
-    return None if source.SKIP.search(_head(text)) else _check_module(path, text, module)
+    return None if source.SKIP.search(source.head(text)) else _check_module(path, text, module)
 
 
 def _check_module(path: Path, text: str, module: Module) -> Finding | None:
@@ -90,15 +90,6 @@ def _appended(before: bytes, lines: list[str]) -> bytes:
     end = b"\r\n" if b"\r\n" in before else b"\n"
     joint = end if before and not before.endswith(b"\n") else b""
     return before + joint + b"".join(line.encode() + end for line in lines)
-
-
-def _head(text: str) -> str:
-    lines = []
-    for line in text.splitlines():
-        if line.strip() and not line.startswith("#"):
-            break
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def missing_tasks(module: Module) -> list[str]:
@@ -185,6 +176,6 @@ def _insert(text: str, module: Module, line: str) -> str:
     end = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
     if after == 0:
-        after = len(_head(text).splitlines()) if _head(text).startswith("#!") else 0
+        after = len(source.head(text).splitlines()) if source.head(text).startswith("#!") else 0
     joint = end if after and not lines[after - 1].endswith(("\n", "\r")) else ""
     return "".join([*lines[:after], joint, line, end, *lines[after:]])

@@ -46,6 +46,9 @@ PROJECTS = (
     Project("mackup", (".",), ("tests",)),
     Project("papermill", (".[test]", "ipykernel", "moto", "nose", "attrs", "boto3"), ("papermill/tests",)),
     Project("autoflake", (".",), ("test_autoflake.py",)),
+    Project("click", (".",), ("tests",)),
+    Project("watchdog", (".[watchmedo]", "pytest-timeout", "pytest-cov", "flaky"), ("tests",)),
+    Project("nbconvert", (".[test]",), ("tests",)),
 )
 
 

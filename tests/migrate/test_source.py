@@ -81,6 +81,11 @@ def test_file_that_cannot_be_read_is_reported_and_stays(tmp_path: Path, data: by
     assert (tmp_path / "test_b.py").read_text() == REWRITTEN
 
 
+def test_file_that_is_no_program_is_silenced_at_its_head(tmp_path: Path) -> None:
+    put(tmp_path, {"template.py": "# A template.\n# temp-migrate: skip\n{% raw %} tempfile.mkdtemp()\n"})
+    assert list(audited(tmp_path).rows) == []
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside.py"
     outside.write_text(BLOCK)

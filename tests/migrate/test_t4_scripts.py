@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import SCRIPT, find, plain, put, rewrite, safety, unchanged, write
+from .helpers import SCRIPT, find, found, plain, put, rewrite, safety, unchanged, write
 
 HEAD = "import os\nfrom pathlib import Path\n\n"
 
@@ -97,3 +97,19 @@ def test_other_directories_are_no_business_of_ours(tmp_path: Path) -> None:
 def test_report_tells_what_to_call(tmp_path: Path) -> None:
     [row] = find(tmp_path, f'{HEAD}os.makedirs(".tmp/images")\n', SCRIPT)
     assert 'TempManager.create_persistent_dir("images", "work")' in row.message
+
+
+@pytest.mark.parametrize(
+    ("path", "pyproject", "safe"),
+    [
+        ("package/build.py", "", "unsafe"),
+        ("package/build.py", "[project]\ndependencies = ['common-tasks>=1']\n", "safe"),
+        ("package/scripts/build.py", "", "safe"),
+        ("build.py", "", "safe"),
+    ],
+)
+def test_package_that_does_not_depend_on_ours_is_doubtful(tmp_path: Path, path: str, pyproject: str, safe: str) -> None:
+    text = "import tempfile\n\nwith tempfile.TemporaryDirectory() as d:\n    print(str(d))\n"
+    files = {"package/__init__.py": "", "package/scripts/__init__.py": "", "pyproject.toml": pyproject, path: text}
+    put(tmp_path, files)
+    assert [row.safety for row in found(tmp_path, path)] == [safe]
