@@ -2,8 +2,10 @@
 
 import ast
 import multiprocessing
+import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +18,7 @@ from . import checklist, context, source, t0_shadow, t1_helper, t2_tests, t3_tmp
 from .context import Program
 from .finding import Finding, Item
 from .names import Module
-from .references import References, read_references
+from .references import References, find_mention, read_references
 
 Tick = Callable[[int], None]
 _RULES = (t0_shadow.check_imports, t1_helper.check, t2_tests.check, t3_tmp_path.check, t4_scripts.check, t5_leaks.check)
@@ -86,6 +88,7 @@ def audit(scope: Scope, tick: Tick, workers: int) -> Audit:
     shadows = tuple(shadow for path in programs if (shadow := t0_shadow.find_shadow(path)))
     look = partial(look_at, scope=scope, shadows=shadows)
     found = dict(zip(wanted, share(look, wanted, tick, workers), strict=True))
+    found = _without_ignored(found, scope.root)
     by_project: dict[Path, list[Finding]] = {project: [] for project in scope.projects}
     for path, findings in found.items():
         home = _home(path, known)
@@ -99,9 +102,24 @@ def audit(scope: Scope, tick: Tick, workers: int) -> Audit:
     for project, rows in by_project.items():
         rows += _check_files(scope, project)
     engine = "common_tasks.temp" if _has_own_common(programs, scope.root) else "common.temp"
-    checked = _check_removed(by_project, programs)
+    checked = _check_removed(by_project, programs, scope.root)
     results = {project: tuple(sorted(rows, key=_order)) for project, rows in checked.items()}
     return Audit(scope, results, programs, engine, shadows)
+
+
+def _without_ignored(found: dict[Path, tuple[Finding, ...]], root: Path) -> dict[Path, tuple[Finding, ...]]:
+    """Leave out the files that git ignores: they are copies, or made by a build."""
+    paths = [path for path, rows in found.items() if rows]
+    if not paths or not (root / ".git").exists():
+        return found
+    asked = b"\0".join(os.fsencode(path.relative_to(root)) for path in paths)
+    command = ["git", "-C", str(root), "check-ignore", "-z", "--stdin"]
+    try:
+        done = subprocess.run(command, input=asked, capture_output=True, check=False)
+    except FileNotFoundError:  # no git, so nobody to tell
+        return found
+    ignored = {root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+    return {path: rows for path, rows in found.items() if path not in ignored}
 
 
 def _order(finding: Finding) -> tuple[Path, int, int, str]:
@@ -146,18 +164,22 @@ def without_renaming(finding: Finding) -> Finding:
     return finding._replace(safety="report", edits=()) if finding.code == t0_shadow.CODE else finding
 
 
-def _check_removed(by_project: dict[Path, list[Finding]], programs: Sequence[Path]) -> dict[Path, list[Finding]]:
+def _check_removed(
+    by_project: dict[Path, list[Finding]], programs: Sequence[Path], root: Path
+) -> dict[Path, list[Finding]]:
     """Turn what would take something from other files into reports."""
     words = {name for rows in by_project.values() for row in rows for name in row.removes}
     if not words:
         return by_project
     references = read_references(programs, words)
-    return {project: [_checked(row, references) for row in rows] for project, rows in by_project.items()}
+    mentions = {word: find_mention(root, word) for word in words if word.startswith(".")}
+    return {project: [_checked(row, references, mentions) for row in rows] for project, rows in by_project.items()}
 
 
-def _checked(finding: Finding, references: References) -> Finding:
+def _checked(finding: Finding, references: References, mentions: dict[str, Path | None]) -> Finding:
     for name in finding.removes:
-        if users := references.of(finding.path, name):
+        users = [*references.of(finding.path, name), *filter(None, [mentions.get(name)])]
+        if users:
             message = f"{finding.message}; {users[0].name} counts on it"
             if not name.startswith("."):
                 message += ": set migrate.helpers to its dotted name, and migrate that first"
@@ -242,7 +264,20 @@ def _without_skipped(findings: list[Finding], text: str, module: Module) -> list
     first = next((s.lineno for s in body if not _is_docstring(s, module)), 0)
     if any(line < first and not module.lines[line - 1].partition("#")[0].strip() for line in skipped):
         return []
-    return [f for f in findings if skipped.isdisjoint(range(f.line, max(f.line, f.last_line) + 1))]
+    return [finding for finding in findings if skipped.isdisjoint(_lines(finding, module))]
+
+
+def _lines(finding: Finding, module: Module) -> range:
+    """Return the lines of a finding, the head of the statement that it stands in included."""
+    heads = (range(statement.lineno, _head_end(statement) + 1) for statement in module.statements)
+    around = [head for head in heads if finding.line in head]
+    last = max(finding.line, finding.last_line, *(head[-1] for head in around))
+    return range(min((finding.line, *(head[0] for head in around))), last + 1)
+
+
+def _head_end(statement: ast.stmt) -> int:
+    body = getattr(statement, "body", None)
+    return body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
 
 
 def _is_docstring(statement: object, module: Module) -> bool:

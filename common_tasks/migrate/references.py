@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..projects import walk
+
+_MOST_BYTES = 2**20
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*)(?=\.([A-Za-z_]\w*))")
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _OBJECT = re.compile(r"\b(?:object|setattr)\(\s*([\w.]+)\s*,\s*[\"'](\w+)[\"']")
@@ -41,6 +44,26 @@ class References:
 
 def _last_parts(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(base.rpartition(".")[2], name) for base, name in pairs]
+
+
+def find_mention(root: Path, text: str) -> Path | None:
+    """Return the first file of the repository, other than a program, that names the path `text`.
+
+    Larger ones than a script or a setting is are not read.
+    """
+    for folder, names in walk(root):
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.endswith(".py") and _holds(path, text.encode()):
+                return path
+    return None
+
+
+def _holds(path: Path, text: bytes) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size <= _MOST_BYTES and text in path.read_bytes()
+    except OSError:  # gone meanwhile, or not for us to read
+        return False
 
 
 def read_references(programs: Iterable[Path], words: Iterable[str] = ()) -> References:

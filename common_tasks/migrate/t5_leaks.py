@@ -44,11 +44,11 @@ def _clean_up(module: Module, call: ast.Call) -> str:
     """Say in words what removes the result of a call."""
     target = _target(module, call)
     if target is None:
-        return "nothing here removes it"
+        return "a leak, for nothing here removes it"
     for other in module.calls:
         if _removes(module, other, target) and _is_near(module, call, other, target):
             return _told(module, other)
-    return "nothing here removes it"
+    return "a leak, for nothing here removes it"
 
 
 def _target(module: Module, call: ast.Call) -> str | None:

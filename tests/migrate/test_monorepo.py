@@ -94,3 +94,14 @@ def test_environments_and_other_repositories_are_not_entered(tmp_path: Path) -> 
     put(tmp_path, files)
     (tmp_path / "other/.git").mkdir()
     migrate(tmp_path, "--check")
+
+
+def test_what_git_ignores_is_left_alone(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {"build/lib/tests/test_a.py": TESTS, "tests/test_é.py": TESTS, ".gitignore": "/build/\n.tmp/\n.temp/\n"},
+    )
+    git(tmp_path, "init", "-q")
+    migrate(tmp_path, "--write")
+    assert "pytest_temp_dirs" not in (tmp_path / "build/lib/tests/test_a.py").read_text()
+    assert "pytest_temp_dirs" in (tmp_path / "tests/test_é.py").read_text()

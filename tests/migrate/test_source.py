@@ -98,6 +98,10 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     "text",
     [
         BLOCK.replace("as d:", "as d:  # temp-migrate: skip"),
+        BLOCK.replace(
+            "with tempfile.TemporaryDirectory() as d",
+            "with (  # temp-migrate: skip\n        tempfile.TemporaryDirectory() as d\n    )",
+        ),
         "# temp-migrate: skip\n" + BLOCK,
         '"""Doc."""\n# temp-migrate: skip (the next release does it)\n' + BLOCK,
     ],

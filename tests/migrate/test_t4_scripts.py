@@ -69,6 +69,11 @@ def test_directory_that_another_file_names_is_reported(tmp_path: Path) -> None:
     assert (tmp_path / SCRIPT).read_text() == MADE
 
 
+def test_directory_that_a_setting_names_is_reported(tmp_path: Path) -> None:
+    put(tmp_path, {SCRIPT: MADE, ".github/workflows/ci.yml": "path: .tmp/images\n"})
+    assert [row.safety for row in found(tmp_path, SCRIPT)] == ["report"]
+
+
 def test_constant_of_a_module_is_unsafe(tmp_path: Path) -> None:
     assert safety(tmp_path, MADE.replace("d ", "FOLDER ").replace("d.", "FOLDER."), SCRIPT) == [("T4", "unsafe")]
 
