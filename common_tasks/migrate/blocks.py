@@ -168,7 +168,7 @@ def _judge_loads(module: Module, block: Block, name: ast.Name, scope: Scope) -> 
             reasons.append(reason)
     if not doubtful:
         return Verdict("safe")
-    if any(_is_in_f_string(module, load) for load in doubtful):
+    if any(module.is_in_f_string(load) for load in doubtful):
         return Verdict("report", reasons[0])
     text = f"str({name.id})"
     edits = (ReplaceExpression(module.place(load), name.id, text) for load in doubtful)
@@ -196,10 +196,6 @@ def _doubt(module: Module, block: Block, load: ast.Name, owner: ast.AST | None, 
     if not takes_path(module, load):
         return f"line {line} may need {load.id} as text"
     return None
-
-
-def _is_in_f_string(module: Module, load: ast.Name) -> bool:
-    return any(isinstance(parent, ast.JoinedStr) for parent in module.above(load))
 
 
 def _stands_alone(module: Module, statement: ast.stmt) -> bool:

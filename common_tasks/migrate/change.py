@@ -8,9 +8,8 @@ from pathlib import Path
 from . import source, t0_shadow, t6_files
 from .audit import Audit, Tick, share, without_renaming
 from .finding import Change, Finding, Safety
-from .imports import NameTaken
 from .references import References, read_references
-from .rewrite import NotFaithful, rewrite
+from .rewrite import rewrite
 
 
 class Refused(OSError):
@@ -72,7 +71,7 @@ def _rewrite_file(
         found = source.read(path)
         text = rewrite(found.text, chosen[path], home, lambda name: bool(references.of(path, name)))
         return Change(path, found.data, found.encode(text), tuple(chosen[path]))
-    except (OSError, source.Unreadable, NotFaithful, NameTaken, UnicodeEncodeError) as error:
+    except (OSError, ValueError, SyntaxError, RecursionError) as error:  # ours are ValueErrors, LibCST's SyntaxErrors
         return str(error)
 
 

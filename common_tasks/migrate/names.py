@@ -91,7 +91,8 @@ class Module:
     def place(self, node: ast.stmt | ast.expr | ast.arg) -> Place:
         """Return where a node begins."""
         line = self.lines[node.lineno - 1]
-        return Place(node.lineno, len(line.encode()[: node.col_offset].decode()))
+        # Inside an f-string, older Pythons count columns from elsewhere: hence `ignore`.
+        return Place(node.lineno, len(line.encode()[: node.col_offset].decode("utf-8", "ignore")))
 
     def segment(self, node: ast.AST) -> str:
         """Return the text of a node."""
@@ -102,6 +103,10 @@ class Module:
         while parent := self.parents.get(node):
             yield parent
             node = parent
+
+    def is_in_f_string(self, node: ast.AST) -> bool:
+        """Tell whether a node is part of an f-string, where its place is not to be relied on."""
+        return any(isinstance(parent, ast.JoinedStr) for parent in self.above(node))
 
     def function_of(self, node: ast.AST) -> Function | None:
         """Return the nearest function around a node."""

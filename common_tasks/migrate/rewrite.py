@@ -41,7 +41,11 @@ def rewrite(text: str, findings: Iterable[Finding], engine: str, is_needed: Call
     found = tuple(findings)
     before = Module(text)
     wrapper = MetadataWrapper(_parse(text), unsafe_skip_copy=True)
-    changed = wrapper.visit(_Rewriter([edit for finding in found for edit in finding.edits]))
+    edits = [edit for finding in found for edit in finding.edits]
+    rewriter = _Rewriter(edits)
+    changed = wrapper.visit(rewriter)
+    if missed := set(edits) - rewriter.made:
+        raise NotFaithful(f"line {min(edit.at for edit in missed).line} is not what it seems")
     names = {name for finding in found for name in finding.imports}
     result = imports.settle(before, changed.code, names, engine, is_needed)
     _check(text, result)
@@ -86,6 +90,7 @@ class _Rewriter(cst.CSTTransformer):
 
     def __init__(self, edits: Sequence[Edit]) -> None:
         super().__init__()
+        self.made: set[Edit] = set()
         self._items = _by_place(edits, ReplaceItem)
         self._drops = _by_place(edits, Drop)
         self._statements = _by_place(edits, ReplaceStatement)
@@ -102,6 +107,7 @@ class _Rewriter(cst.CSTTransformer):
         items = list(updated_node.items)
         for edit in self._items.get(self._place(original_node), ()):
             items[edit.number] = _item(edit.code).with_changes(comma=items[edit.number].comma)
+            self.made.add(edit)
         return updated_node.with_changes(items=items)
 
     def leave_SimpleStatementLine(
@@ -109,6 +115,7 @@ class _Rewriter(cst.CSTTransformer):
     ) -> cst.SimpleStatementLine:
         for edit in self._statements.get(self._place(original_node), ()):
             new = cst.ensure_type(cst.parse_statement(edit.code), cst.SimpleStatementLine)
+            self.made.add(edit)
             return updated_node.with_changes(body=new.body)
         return updated_node
 
@@ -127,17 +134,21 @@ class _Rewriter(cst.CSTTransformer):
         for edit in self._expressions.get(self._place(original), ()):
             bare = original.with_changes(lpar=[], rpar=[])
             if edit.old == cst.Module([]).code_for_node(bare):
+                self.made.add(edit)
                 return cst.parse_expression(edit.code)
         return updated
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
         for edit in self._parameters.get(self._place(original_node), ()):
             updated_node = updated_node.with_changes(params=_without(updated_node.params, edit.name))
+            self.made.add(edit)
         return updated_node
 
     def leave_Return(self, original_node: cst.Return, updated_node: cst.Return) -> cst.BaseSmallStatement:
-        if self._place(original_node) not in self._yields:
+        edits = self._yields.get(self._place(original_node), ())
+        if not edits:
             return updated_node
+        self.made.update(edits)
         return cst.Expr(cst.Yield(updated_node.value), semicolon=updated_node.semicolon)
 
     def leave_IndentedBlock(
@@ -160,10 +171,12 @@ class _Rewriter(cst.CSTTransformer):
         for number, (old, new) in enumerate(zip(original, updated, strict=True)):
             place, statement = self._place(old), cast(Statement, new)
             if place in self._drops:
+                self.made.update(self._drops[place])
                 blanks = _blanks(statement) if not waiting else []
                 waiting += [*blanks, *_comment_lines(statement)]
                 continue
             if place in self._wraps:
+                self.made.update(self._wraps[place])
                 rest = cast(Sequence[Statement], updated[number:])
                 return [*body, _below(self._wraps[place][0].code, waiting, rest)], []
             body.append(_with_lines_above(statement, waiting))

@@ -72,6 +72,9 @@ def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:
     if not isinstance(call, ast.Call) or call.func is not name:
         message = f"{HELPER} is handed on here, not called: hand {_NEW} on, or TempManager.create_persistent_dir"
         return Finding(program.path, line, column, CODE, "report", message)
+    if module.is_in_f_string(name):
+        message = f"{HELPER} is called in an f-string: call {_NEW} before it"
+        return Finding(program.path, line, column, CODE, "report", message)
     if _asks_for_more(call):
         message = f"{HELPER} is called in a way that {_NEW}(name_prefix) does not know"
         return Finding(program.path, line, column, CODE, "report", message, last_line=call.end_lineno or line)
@@ -141,4 +144,5 @@ def _is_usual_call(module: Module, call: ast.Call) -> bool:
 
 def _asks_for_more_of(module: Module, use: ast.Name) -> bool:
     call = module.parents[use]
-    return not isinstance(call, ast.Call) or call.func is not use or _asks_for_more(call)
+    plain = isinstance(call, ast.Call) and call.func is use and not module.is_in_f_string(use)
+    return not plain or (isinstance(call, ast.Call) and _asks_for_more(call))

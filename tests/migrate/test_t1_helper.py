@@ -53,6 +53,7 @@ def test_definition_goes_and_its_calls_ask_the_engine(tmp_path: Path) -> None:
         ("return temp_dir", "return str(temp_dir)"),
         ("return temp_dir", "if temp_dir:\n            return temp_dir"),
         ("print(get_temp_dir(", "print(get_temp_dir, get_temp_dir("),
+        ('print(get_temp_dir("demo")', "print(f'{get_temp_dir()}'"),
         ("def get_temp_dir", "@cached\n    def get_temp_dir"),
     ],
 )
@@ -105,4 +106,9 @@ def test_helper_of_another_name_is_configured(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", ["'x', 'y'", "*names", "category='x'", "**options"])
 def test_call_that_asks_for_more_is_reported(tmp_path: Path, arguments: str) -> None:
     text = f"from common_tasks import get_temp_dir\nget_temp_dir({arguments})\n"
+    assert safety(tmp_path, text, "scripts/a.py") == [("T1", "report")]
+
+
+def test_call_in_an_f_string_is_reported(tmp_path: Path) -> None:
+    text = "from common_tasks import get_temp_dir\nprint(f'ééé {get_temp_dir()}')\n"
     assert safety(tmp_path, text, "scripts/a.py") == [("T1", "report")]
