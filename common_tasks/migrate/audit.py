@@ -86,7 +86,8 @@ def audit(scope: Scope, tick: Tick, workers: int) -> Audit:
     known = frozenset({*scope.projects, *nested})
     wanted = [path for path in programs if _home(path, known) in scope.projects and _is_within(path, scope.paths)]
     shadows = tuple(shadow for path in programs if (shadow := t0_shadow.find_shadow(path)))
-    look = partial(look_at, scope=scope, shadows=shadows)
+    helpers = (name for path in programs for name in t1_helper.find_helpers(path, scope.root))
+    look = partial(look_at, scope=scope._replace(helpers=scope.helpers.union(helpers)), shadows=shadows)
     found = dict(zip(wanted, share(look, wanted, tick, workers), strict=True))
     found = _without_ignored(found, scope.root)
     by_project: dict[Path, list[Finding]] = {project: [] for project in scope.projects}
@@ -172,18 +173,29 @@ def _check_removed(
     if not words:
         return by_project
     references = read_references(programs, words)
+    moving = _rewritten_users(by_project)
     mentions = {word: find_mention(root, word) for word in words if word.startswith(".")}
-    return {project: [_checked(row, references, mentions) for row in rows] for project, rows in by_project.items()}
+    return {
+        project: [_checked(row, references, mentions, moving) for row in rows] for project, rows in by_project.items()
+    }
 
 
-def _checked(finding: Finding, references: References, mentions: dict[str, Path | None]) -> Finding:
+def _rewritten_users(by_project: dict[Path, list[Finding]]) -> frozenset[Path]:
+    """Return the files whose every use of the legacy helper is rewritten in the same run."""
+    rows = [row for rows in by_project.values() for row in rows if row.code == t1_helper.CODE]
+    return frozenset(row.path for row in rows) - {row.path for row in rows if row.safety != "safe"}
+
+
+def _checked(
+    finding: Finding, references: References, mentions: dict[str, Path | None], moving: frozenset[Path]
+) -> Finding:
     for name in finding.removes:
-        users = [*references.of(finding.path, name), *filter(None, [mentions.get(name)])]
+        users = [path for path in references.of(finding.path, name) if path not in moving]
+        users += filter(None, [mentions.get(name)])
         if users:
-            message = f"{finding.message}; {users[0].name} counts on it"
-            if not name.startswith("."):
-                message += ": set migrate.helpers to its dotted name, and migrate that first"
-            return finding._replace(safety="report", message=message, edits=())
+            return finding._replace(
+                safety="report", message=f"{finding.message}; {users[0].name} counts on it", edits=()
+            )
     return finding
 
 

@@ -1,7 +1,7 @@
 """Turns an audit into changes of files, and writes them."""
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,9 @@ def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit
     failed = {path: result for path, result in results.items() if isinstance(result, str)}
     if any(finding.code == t0_shadow.CODE for path in failed for finding in chosen[path]):
         return plan(_with_each(audit, without_renaming), unsafe=unsafe, tick=tick, workers=workers)
+    held = {row for row in audit.rows if row.edits and _takes_from(row, references, failed)}
+    if held:
+        return plan(_with_each(audit, partial(_held, held=held)), unsafe=unsafe, tick=tick, workers=workers)
     audit = _with_each(audit, partial(_failed, failed=failed))
     changes = {path: result for path, result in results.items() if isinstance(result, Change)}
     for finding in audit.rows:
@@ -37,6 +40,15 @@ def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit
             changes[finding.path] = _complete(finding, changes.get(finding.path), audit.scope.root)
     every = [part for path in sorted(changes) for part in _moved(audit, changes[path])]
     return audit, tuple(change for change in every if change.before != change.after)
+
+
+def _takes_from(finding: Finding, references: References, failed: Container[Path]) -> bool:
+    """Tell whether a definition would go that a file counts on which is not rewritten after all."""
+    return any(path in failed for name in finding.removes for path in references.of(finding.path, name))
+
+
+def _held(finding: Finding, *, held: Container[Finding]) -> Finding:
+    return finding._replace(safety="report", edits=()) if finding in held else finding
 
 
 def _with_each(audit: Audit, act: Callable[[Finding], Finding]) -> Audit:

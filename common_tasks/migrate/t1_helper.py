@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 
+from . import source
 from .context import Program
 from .finding import Drop, Edit, Finding, ReplaceExpression, Safety
 from .names import Function, Module, all_arguments
@@ -23,6 +25,16 @@ def check(program: Program) -> Iterator[Finding]:
         yield _use(program, name)
     if definition:
         yield _definition(program, definition)
+
+
+def find_helpers(path: Path, root: Path) -> Iterator[str]:
+    """Yield the dotted name, as seen from `root`, of the helper that a file defines."""
+    try:
+        data = path.read_bytes()
+        if f"def {HELPER}".encode() in data and find_definition(Module(source.decode(path, data).text)):
+            yield ".".join([*path.relative_to(root).with_suffix("").parts, HELPER])
+    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError):
+        return  # that it cannot be read is a finding of its own
 
 
 def find_definition(module: Module) -> Function | None:
@@ -59,9 +71,10 @@ def _is_helper(program: Program, node: ast.Name | ast.Attribute, definition: Fun
 
 
 def _is_legacy(program: Program, dotted: str) -> bool:
-    if dotted.lstrip(".") in program.helpers:
+    plain = dotted.lstrip(".")
+    if "." in plain and any(f".{helper}".endswith(f".{plain}") for helper in program.helpers):
         return True
-    *home, name = dotted.lstrip(".").split(".")
+    *home, name = plain.split(".")
     return name == HELPER and any(tuple(home[-len(known) :]) == known for known in _HOMES)
 
 
@@ -71,6 +84,9 @@ def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:
     line, column = module.place(name)
     if not isinstance(call, ast.Call) or call.func is not name:
         message = f"{HELPER} is handed on here, not called: hand {_NEW} on, or TempManager.create_persistent_dir"
+        return Finding(program.path, line, column, CODE, "report", message)
+    if not all(_is_legacy(program, origin) for origin in module.dotted(name) if not origin.startswith("builtins.")):
+        message = f"{HELPER} may also come from another import"
         return Finding(program.path, line, column, CODE, "report", message)
     if module.is_in_f_string(name):
         message = f"{HELPER} is called in an f-string: call {_NEW} before it"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import find, plain, put, rewrite, safety, write
+from .helpers import find, is_settled, plain, put, rewrite, safety, write
 
 DEFINED = """
     import time
@@ -66,14 +66,35 @@ def test_function_that_only_has_the_name_is_none(tmp_path: Path) -> None:
     assert safety(tmp_path, "from somewhere import get_temp_dir\nget_temp_dir('x')\n", "scripts/a.py") == []
 
 
-def test_definition_that_others_import_is_reported(tmp_path: Path) -> None:
-    put(tmp_path, {"tasks.py": DEFINED, "scripts/a.py": "from tasks import get_temp_dir\nget_temp_dir()\n"})
+USER = "from tasks import get_temp_dir\n\n\nget_temp_dir()\n"
+
+
+def test_definition_goes_together_with_its_uses_in_other_files(tmp_path: Path) -> None:
+    put(tmp_path, {"tasks.py": DEFINED, "scripts/a.py": USER, "b.py": "from .tasks import get_temp_dir as g\ng('x')\n"})
+    write(tmp_path)
+    assert is_settled(tmp_path)
+    assert "def get_temp_dir" not in (tmp_path / "tasks.py").read_text()
+    new = 'from common.temp import get_debug_temp_dir\n\n\nget_debug_temp_dir("temp")\n'
+    assert (tmp_path / "scripts/a.py").read_text() == new
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "from tasks import get_temp_dir\nrun(get_temp_dir)\n",
+        "from tasks import *\nfrom tools import *\nget_temp_dir()\n",
+        "try:\n    from tasks import get_temp_dir\nexcept ImportError:\n    from x import get_temp_dir\nget_temp_dir()\n",
+        "mock.patch('tasks.get_temp_dir')\n",
+        "from tasks import get_temp_dir\nget_debug_temp_dir = 1\nget_temp_dir()\n",
+    ],
+    ids=["handed on", "two stars", "two imports", "patched", "name taken"],
+)
+def test_definition_stays_where_a_use_of_it_stays(tmp_path: Path, user: str) -> None:
+    put(tmp_path, {"tasks.py": DEFINED, "scripts/a.py": user})
     write(tmp_path)
     assert "def get_temp_dir" in (tmp_path / "tasks.py").read_text()
-    write(tmp_path, helpers=("tasks.get_temp_dir",))
-    assert "get_debug_temp_dir" in (tmp_path / "scripts/a.py").read_text()
-    write(tmp_path)
-    assert "def get_temp_dir" not in (tmp_path / "tasks.py").read_text()
+    assert (tmp_path / "scripts/a.py").read_text() == user
+    assert is_settled(tmp_path)
 
 
 IMPORTS = {
