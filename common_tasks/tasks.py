@@ -98,27 +98,44 @@ def temp_migrate(
     """Find legacy temporary directories, and rewrite what is safe."""
     with _refusals():
         _check_migration(diff, write)
-        helpers, tops = _helpers(c), _existing(paths or [])
+        scope = _migration_scope(_existing(paths or []), all_projects, _helpers(c))
         from . import report, report_migration
-        from .migrate import audit, change
+        from .migrate import audit
 
-        scope = _migration_scope(tops, all_projects, helpers)
         with report.watch("Looking") as tick:
             found = audit.audit(scope, tick, _workers())
-        changes: tuple[Change, ...] = ()
         failed: tuple[str, ...] = ()
         if diff or write:
-            with report.watch("Rewriting") as tick:
-                found, changes = change.plan(found, unsafe=unsafe, tick=tick, workers=_workers())
+            found, changes = _plan_migration(found, unsafe)
+            if diff and not json:
+                report_migration.show_patch(changes, scope.root)
+                return
         if write:
-            _refuse_uncommitted(() if force else change.find_uncommitted(changes, scope.root), scope.root)
-            found, failed = change.write(found, changes)
-        if diff and not json:
-            report_migration.show_patch(changes, scope.root)
-        else:
-            report_migration.show_audit(found, failed, as_json=json)
+            found, failed = _write_migration(found, changes, force)
+        report_migration.show_audit(found, failed, as_json=json)
     if failed or (check and not all(item.done for item in found.checklist)):
         raise Exit(code=1)
+
+
+def _plan_migration(found: "audit.Audit", unsafe: bool) -> "tuple[audit.Audit, tuple[Change, ...]]":
+    from . import report
+    from .migrate import change
+
+    with report.watch("Rewriting") as tick:
+        return change.plan(found, unsafe=unsafe, tick=tick, workers=_workers())
+
+
+def _write_migration(
+    found: "audit.Audit", changes: "tuple[Change, ...]", force: bool
+) -> "tuple[audit.Audit, tuple[str, ...]]":
+    from .migrate import change
+
+    root = found.scope.root
+    files = () if force else change.find_uncommitted(changes, root)
+    if files:
+        named = str(files[0].relative_to(root)) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+        raise Exit(f"uncommitted changes in {named}: commit them first, or give --force", code=2)
+    return change.write(found, changes)
 
 
 def _check_migration(diff: bool, write: bool) -> None:
@@ -160,12 +177,6 @@ def _migration_scope(paths: tuple[Path, ...], all_projects: bool, helpers: froze
     here = layout.find_project().root
     root = projects.monorepo_root(here)
     return audit.Scope(root, audit.choose_projects(root, here, every=all_projects), paths, helpers)
-
-
-def _refuse_uncommitted(files: tuple[Path, ...], root: Path) -> None:
-    if files:
-        named = str(files[0].relative_to(root)) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
-        raise Exit(f"uncommitted changes in {named}: commit them first, or give --force", code=2)
 
 
 def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: bool) -> "Plan":

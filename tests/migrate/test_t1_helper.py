@@ -83,7 +83,7 @@ def test_definition_goes_together_with_its_uses_in_other_files(tmp_path: Path) -
     [
         "from tasks import get_temp_dir\nrun(get_temp_dir)\n",
         "from tasks import *\nfrom tools import *\nget_temp_dir()\n",
-        "try:\n    from tasks import get_temp_dir\nexcept ImportError:\n    from x import get_temp_dir\nget_temp_dir()\n",
+        "try:\n    from tasks import get_temp_dir\nexcept OSError:\n    from x import get_temp_dir\nget_temp_dir()\n",
         "mock.patch('tasks.get_temp_dir')\n",
         "from tasks import get_temp_dir\nget_debug_temp_dir = 1\nget_temp_dir()\n",
     ],
