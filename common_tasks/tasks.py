@@ -104,15 +104,16 @@ def temp_migrate(
 
         with report.watch("Looking") as tick:
             found = audit.audit(scope, tick, _workers())
+        changes: tuple[Change, ...] = ()
         failed: tuple[str, ...] = ()
         if diff or write:
             found, changes = _plan_migration(found, unsafe)
-            if diff and not json:
-                report_migration.show_patch(changes, scope.root)
-                return
         if write:
             found, failed = _write_migration(found, changes, force)
-        report_migration.show_audit(found, failed, as_json=json)
+        if diff and not json:
+            report_migration.show_patch(changes, scope.root)
+        else:
+            report_migration.show_audit(found, failed, as_json=json)
     if failed or (check and not all(item.done for item in found.checklist)):
         raise Exit(code=1)
 
@@ -131,7 +132,10 @@ def _write_migration(
     from .migrate import change
 
     root = found.scope.root
-    files = () if force else change.find_uncommitted(changes, root)
+    try:
+        files = () if force else change.find_uncommitted(changes, root)
+    except change.Refused as error:
+        raise Exit(f"{error}; --force writes all the same", code=2) from None
     if files:
         named = str(files[0].relative_to(root)) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
         raise Exit(f"uncommitted changes in {named}: commit them first, or give --force", code=2)

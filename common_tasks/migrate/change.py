@@ -13,7 +13,7 @@ from .rewrite import rewrite
 
 
 class Refused(OSError):
-    """Files that are not written, because what is in them could not be had back."""
+    """Nothing is written, because nobody can tell what could not be had back."""
 
 
 def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit, tuple[Change, ...]]:

@@ -85,6 +85,7 @@ def test_diff_is_coloured_on_a_terminal(legacy: Path) -> None:
 
 def test_check_is_a_gate(legacy: Path) -> None:
     inv(legacy, "temp-migrate", "--check", code=1)
+    assert "pytest_temp_dirs" in inv(legacy, "temp-migrate", "--diff", "--check", code=1).stdout
     inv(legacy, "temp-migrate", "--write", "--check", code=1)
     git(legacy, "commit", "-qam", "safe")
     inv(legacy, "temp-migrate", "--write", "--unsafe", "--check")
@@ -122,6 +123,13 @@ def test_uncommitted_changes_are_refused_unless_forced(legacy: Path) -> None:
     inv(legacy, "temp-migrate", "--write", "--force")
     assert "pytest_temp_dirs" in path.read_text()
     assert path.read_text().endswith("# mine\n")
+
+
+def test_git_that_cannot_tell_is_a_refusal(legacy: Path) -> None:
+    (legacy / ".git/index").write_bytes(b"broken")
+    done = inv(legacy, "temp-migrate", "--write", code=2)
+    assert (done.stdout, done.stderr.startswith("git cannot tell")) == ("", True)
+    inv(legacy, "temp-migrate", "--write", "--force")
 
 
 def test_changes_elsewhere_are_no_matter(legacy: Path) -> None:
