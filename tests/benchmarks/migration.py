@@ -48,7 +48,6 @@ PROJECTS = (
     Project("autoflake", (".",), ("test_autoflake.py",)),
     Project("click", (".",), ("tests",)),
     Project("watchdog", (".[watchmedo]", "pytest-timeout", "pytest-cov", "flaky"), ("tests",)),
-    Project("nbconvert", (".[test]",), ("tests",)),
 )
 
 
