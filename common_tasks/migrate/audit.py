@@ -1,34 +1,21 @@
-"""Finds the legacy uses of whole projects: words first, then parsing, in several processes."""
+"""Finds the legacy uses of whole projects, and what they have to do with each other."""
 
-import ast
-import multiprocessing
 import os
-import re
-import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from .. import projects as monorepo
-from . import checklist, context, source, t0_shadow, t1_helper, t2_tests, t3_tmp_path, t4_scripts, t5_leaks, t6_files
-from .context import Program
+from . import checklist, context, source, t0_shadow, t1_helper, t6_files
 from .finding import Finding, Item
+from .look import look_at, unread
 from .names import Module
+from .processes import Tick, share
 from .references import References, find_mention, read_references
 
-Tick = Callable[[int], None]
-_RULES = (t0_shadow.check_imports, t1_helper.check, t2_tests.check, t3_tmp_path.check, t4_scripts.check, t5_leaks.check)
-_WORDS = re.compile(rb"TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile|tmp_path|get_temp_dir|\.te?mp\b")
-_HOMES = re.compile(rb"\bcommon(?:_tasks)?\b")
-UNREAD = "E1"  # the code of a file that cannot be looked through
 _NOT_OURS = frozenset({"_vendor", "vendor", "vendored", "site-packages", "third_party"})
-_CHUNK = 32  # files that a worker takes at a time
-_FEW = 64  # files for which no worker is worth starting
-_Result = TypeVar("_Result")
 
 
 class Scope(NamedTuple):
@@ -48,17 +35,25 @@ class Scope(NamedTuple):
         return self.projects[0] if len(self.projects) == 1 else self.root
 
 
-class Audit(NamedTuple):
-    """What an audit found, by project.
+class Repository(NamedTuple):
+    """What is there: all Python files, all projects but those that are data of tests, the modules that hide ours."""
 
-    `engine` is the module that new names are imported from; `programs` are all the Python files of the monorepo.
-    """
+    programs: tuple[Path, ...]
+    projects: frozenset[Path]
+    shadows: tuple[t0_shadow.Shadow, ...]
+
+    def home(self, path: Path) -> Path | None:
+        """Return the project that a file belongs to: the nearest above it."""
+        return next((folder for folder in path.parents if folder in self.projects), None)
+
+
+class Audit(NamedTuple):
+    """What an audit found, by project. `engine` is the module that new names are imported from."""
 
     scope: Scope
+    repository: Repository
     findings: dict[Path, tuple[Finding, ...]]
-    programs: tuple[Path, ...]
     engine: str
-    shadows: tuple[t0_shadow.Shadow, ...]
 
     @property
     def rows(self) -> Iterator[Finding]:
@@ -81,31 +76,44 @@ def choose_projects(root: Path, here: Path, *, every: bool) -> tuple[Path, ...]:
 
 def audit(scope: Scope, tick: Tick, workers: int) -> Audit:
     """Look through the projects. `tick` is told of files that have been looked at."""
+    repository = _read_repository(scope)
+    found = _without_ignored(_look(scope, repository, tick, workers), scope.root)
+    by_project = _check_removed(_sort_out(scope, repository, found), repository.programs, scope.root)
+    findings = {project: tuple(sorted(rows, key=_order)) for project, rows in by_project.items()}
+    engine = "common_tasks.temp" if _has_own_common(repository.programs, scope.root) else "common.temp"
+    return Audit(scope, repository, findings, engine)
+
+
+def _read_repository(scope: Scope) -> Repository:
     programs = tuple(_programs(scope.root))
-    nested = [p for p in monorepo.find_projects(scope.root) if not context.is_test_data(p.relative_to(scope.root))]
-    known = frozenset({*scope.projects, *nested})
-    wanted = [path for path in programs if _home(path, known) in scope.projects and _is_within(path, scope.paths)]
     shadows = tuple(shadow for path in programs if (shadow := t0_shadow.find_shadow(path)))
-    helpers = (name for path in programs for name in t1_helper.find_helpers(path, scope.root))
-    look = partial(look_at, scope=scope._replace(helpers=scope.helpers.union(helpers)), shadows=shadows)
-    found = dict(zip(wanted, share(look, wanted, tick, workers), strict=True))
-    found = _without_ignored(found, scope.root)
-    by_project: dict[Path, list[Finding]] = {project: [] for project in scope.projects}
+    every = choose_projects(scope.root, scope.root, every=True)
+    return Repository(programs, frozenset({*scope.projects, *every}), shadows)
+
+
+def _look(scope: Scope, repository: Repository, tick: Tick, workers: int) -> dict[Path, tuple[Finding, ...]]:
+    """Return the findings of each file that is asked for."""
+    asked = [path for path in repository.programs if repository.home(path) in scope.projects]
+    wanted = [path for path in asked if _is_within(path, scope.paths)]
+    own = (name for path in repository.programs for name in t1_helper.find_helpers(path, scope.root))
+    look = partial(look_at, root=scope.root, helpers=scope.helpers.union(own), shadows=repository.shadows)
+    return dict(zip(wanted, share(look, wanted, tick, workers), strict=True))
+
+
+def _sort_out(
+    scope: Scope, repository: Repository, found: dict[Path, tuple[Finding, ...]]
+) -> dict[Path, list[Finding]]:
+    """Return the findings by project, those of the modules that hide ours and of the checklist's files with them."""
+    by_project = {project: list(_check_files(scope, project)) for project in scope.projects}
     for path, findings in found.items():
-        home = _home(path, known)
-        if home:
-            by_project[home] += _held_back(findings, shadows)
-    for shadow in shadows:
-        if (home := _home(shadow.path, known)) in by_project and _is_within(shadow.path, scope.paths):
+        if home := repository.home(path):
+            by_project[home] += _held_back(findings, repository.shadows)
+    for shadow in repository.shadows:
+        if (home := repository.home(shadow.path)) in by_project and _is_within(shadow.path, scope.paths):
             by_project[home] += _check_shadow(shadow, found)
-    if any(row.code == t0_shadow.CODE and row.safety == "report" for rows in by_project.values() for row in rows):
-        by_project = {project: [without_renaming(row) for row in rows] for project, rows in by_project.items()}
-    for project, rows in by_project.items():
-        rows += _check_files(scope, project)
-    engine = "common_tasks.temp" if _has_own_common(programs, scope.root) else "common.temp"
-    checked = _check_removed(by_project, programs, scope.root)
-    results = {project: tuple(sorted(rows, key=_order)) for project, rows in checked.items()}
-    return Audit(scope, results, programs, engine, shadows)
+    if not any(row.code == t0_shadow.CODE and row.safety == "report" for rows in by_project.values() for row in rows):
+        return by_project
+    return {project: [without_renaming(row) for row in rows] for project, rows in by_project.items()}
 
 
 def _without_ignored(found: dict[Path, tuple[Finding, ...]], root: Path) -> dict[Path, tuple[Finding, ...]]:
@@ -134,10 +142,6 @@ def _programs(root: Path) -> Iterator[Path]:
                 path = Path(folder, name)
                 if name.endswith(".py") and path.is_file() and not path.is_symlink():
                     yield path
-
-
-def _home(path: Path, known: frozenset[Path]) -> Path | None:
-    return next((folder for folder in path.parents if folder in known), None)
 
 
 def _is_within(path: Path, tops: Sequence[Path]) -> bool:
@@ -210,130 +214,4 @@ def _check_shadow(shadow: t0_shadow.Shadow, found: dict[Path, tuple[Finding, ...
     try:
         yield t0_shadow.check_module(shadow, Module(source.read(shadow.path).text), users)
     except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError) as error:
-        yield _unread(shadow.path, error)
-
-
-def look_at(path: Path, *, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) -> tuple[Finding, ...]:
-    """Return the findings of one Python file. A file that cannot be read, or parsed, is a finding itself."""
-    try:
-        data = path.read_bytes()
-        if not _may_hold(data, scope, shadows):
-            return ()
-        found = source.decode(path, data)
-        module = Module(found.text)
-    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError) as error:
-        silent = context.is_test_data(path.relative_to(scope.root)) or source.is_skipped(path)
-        return () if silent else (_unread(path, error),)
-    conftests = _conftests(path, scope.root)
-    program = Program(path.relative_to(scope.root), module, scope.helpers, conftests, shadows)
-    findings = [finding for rule in _RULES for finding in rule(program)]
-    doubt = _doubt(path, scope.root)
-    return tuple(_placed(finding, path, doubt) for finding in _without_skipped(findings, found.text, module))
-
-
-def _may_hold(data: bytes, scope: Scope, shadows: tuple[t0_shadow.Shadow, ...]) -> bool:
-    """Tell by its words alone whether a file may hold what is looked for."""
-    if _WORDS.search(data) or (shadows and _HOMES.search(data)):
-        return True
-    return any(helper.rpartition(".")[2].encode() in data for helper in scope.helpers)
-
-
-def _unread(path: Path, error: Exception) -> Finding:
-    reason = str(error) if isinstance(error, source.Unreadable) else f"{type(error).__name__}: {error}"
-    line = error.lineno or 1 if isinstance(error, SyntaxError) else 1
-    return Finding(path, line, 0, UNREAD, "report", f"not looked through: {reason}")
-
-
-def _doubt(path: Path, root: Path) -> str | None:
-    """Return why a file may be no place for new imports at all."""
-    relative = path.relative_to(root)
-    if context.is_test_data(relative):
-        return "it may be the data of a test"
-    in_package = (path.parent / "__init__.py").exists() and "scripts" not in relative.parts
-    if in_package and not context.is_test(relative) and not _depends_on_ours(path, root):
-        return "its package would need common-tasks wherever it runs, which pyproject.toml does not say"
-    return None
-
-
-def _depends_on_ours(path: Path, root: Path) -> bool:
-    """Tell whether the nearest `pyproject.toml` above a file names this package."""
-    files = [folder / "pyproject.toml" for folder in path.parents if folder.is_relative_to(root)]
-    nearest = next((file for file in files if file.is_file()), None)
-    return nearest is not None and re.search(rb"common[-_]tasks", nearest.read_bytes()) is not None
-
-
-def _placed(finding: Finding, path: Path, doubt: str | None) -> Finding:
-    if doubt and finding.safety == "safe" and finding.imports:
-        return finding._replace(path=path, safety="unsafe", message=f"{finding.message}; {doubt}")
-    return finding._replace(path=path)
-
-
-def _without_skipped(findings: list[Finding], text: str, module: Module) -> list[Finding]:
-    skipped = source.skipped_lines(text) if findings else frozenset[int]()
-    if not skipped:
-        return findings
-    body = module.tree.body
-    first = next((s.lineno for s in body if not _is_docstring(s, module)), 0)
-    if any(line < first and not module.lines[line - 1].partition("#")[0].strip() for line in skipped):
-        return []
-    return [finding for finding in findings if skipped.isdisjoint(_lines(finding, module))]
-
-
-def _lines(finding: Finding, module: Module) -> range:
-    """Return the lines of a finding, the head of the statement that it stands in included."""
-    heads = (range(statement.lineno, _head_end(statement) + 1) for statement in module.statements)
-    around = [head for head in heads if finding.line in head]
-    last = max(finding.line, finding.last_line, *(head[-1] for head in around))
-    return range(min((finding.line, *(head[0] for head in around))), last + 1)
-
-
-def _head_end(statement: ast.stmt) -> int:
-    body = getattr(statement, "body", None)
-    return body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
-
-
-def _is_docstring(statement: object, module: Module) -> bool:
-    return (
-        statement is module.tree.body[0]
-        and isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-    )
-
-
-def _conftests(path: Path, root: Path) -> tuple[Module, ...]:
-    folders = [folder for folder in path.parents if folder.is_relative_to(root)]
-    files = [folder / "conftest.py" for folder in reversed(folders)]
-    found = [_conftest(file, file.stat().st_mtime_ns) for file in files if file != path and file.is_file()]
-    return tuple(module for module in found if module)
-
-
-@lru_cache(maxsize=1024)
-def _conftest(path: Path, changed: int) -> Module | None:
-    """Return a conftest file, parsed anew once it has `changed`."""
-    try:
-        return Module(source.read(path).text)
-    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError):
-        return None  # it is a finding of its own
-
-
-def share(work: Callable[[Path], _Result], paths: Sequence[Path], tick: Tick, workers: int) -> list[_Result]:
-    """Do `work` for each path, in several processes where that is worth it; the results in order."""
-    results: list[_Result] = []
-    if workers < 2 or len(paths) < _FEW:
-        for path in paths:
-            results.append(work(path))
-            tick(1)
-        return results
-    method = "fork" if sys.platform == "linux" else "spawn"
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), _ignore_interrupt)
-    try:
-        for result in pool.map(work, paths, chunksize=_CHUNK):
-            results.append(result)
-            tick(1)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return results
-
-
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+        yield unread(shadow.path, error)

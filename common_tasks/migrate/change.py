@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from . import source, t0_shadow, t6_files
-from .audit import Audit, Tick, share, without_renaming
+from .audit import Audit, without_renaming
 from .finding import Change, Finding, Safety
+from .processes import Tick, share
 from .references import References, read_references
 from .rewrite import rewrite
 
@@ -19,20 +20,12 @@ class Refused(OSError):
 def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit, tuple[Change, ...]]:
     """Return what is to change, and the audit with what cannot be rewritten after all turned into a report."""
     wanted: frozenset[Safety] = frozenset({"safe", "unsafe"} if unsafe else {"safe"})
-    references = read_references(audit.programs)
-    chosen: dict[Path, list[Finding]] = {}
-    for finding in audit.rows:
-        if finding.safety in wanted and finding.code != t6_files.CODE:
-            chosen.setdefault(finding.path, []).append(finding)
-    renamed = frozenset(shadow.path for shadow in audit.shadows)
-    work = partial(_rewrite_file, chosen=chosen, engine=audit.engine, renamed=renamed, references=references)
-    results = dict(zip(chosen, share(work, list(chosen), tick, workers), strict=True))
+    references = read_references(audit.repository.programs)
+    chosen = _choose(audit, wanted)
+    results = _rewrite_files(audit, chosen, references, tick, workers)
     failed = {path: result for path, result in results.items() if isinstance(result, str)}
-    if any(finding.code == t0_shadow.CODE for path in failed for finding in chosen[path]):
-        return plan(_with_each(audit, without_renaming), unsafe=unsafe, tick=tick, workers=workers)
-    held = {row for row in audit.rows if row.edits and _takes_from(row, references, failed)}
-    if held:
-        return plan(_with_each(audit, partial(_held, held=held)), unsafe=unsafe, tick=tick, workers=workers)
+    if less := _without_what_hangs_together(audit, chosen, references, failed):
+        return plan(less, unsafe=unsafe, tick=tick, workers=workers)
     audit = _with_each(audit, partial(_failed, failed=failed))
     changes = {path: result for path, result in results.items() if isinstance(result, Change)}
     for finding in audit.rows:
@@ -40,6 +33,33 @@ def plan(audit: Audit, *, unsafe: bool, tick: Tick, workers: int) -> tuple[Audit
             changes[finding.path] = _complete(finding, changes.get(finding.path), audit.scope.root)
     every = [part for path in sorted(changes) for part in _moved(audit, changes[path])]
     return audit, tuple(change for change in every if change.before != change.after)
+
+
+def _choose(audit: Audit, wanted: Container[Safety]) -> dict[Path, list[Finding]]:
+    """Return what is to be rewritten in each program."""
+    chosen: dict[Path, list[Finding]] = {}
+    for finding in audit.rows:
+        if finding.safety in wanted and finding.code != t6_files.CODE:
+            chosen.setdefault(finding.path, []).append(finding)
+    return chosen
+
+
+def _rewrite_files(
+    audit: Audit, chosen: dict[Path, list[Finding]], references: References, tick: Tick, workers: int
+) -> dict[Path, Change | str]:
+    renamed = frozenset(shadow.path for shadow in audit.repository.shadows)
+    work = partial(_rewrite_file, chosen=chosen, engine=audit.engine, renamed=renamed, references=references)
+    return dict(zip(chosen, share(work, list(chosen), tick, workers), strict=True))
+
+
+def _without_what_hangs_together(
+    audit: Audit, chosen: dict[Path, list[Finding]], references: References, failed: Container[Path]
+) -> Audit | None:
+    """Return the audit without steps that are only right together with one that failed; None where there is none."""
+    if any(row.code == t0_shadow.CODE for path, rows in chosen.items() if path in failed for row in rows):
+        return _with_each(audit, without_renaming)
+    held = {row for row in audit.rows if row.edits and _takes_from(row, references, failed)}
+    return _with_each(audit, partial(_held, held=held)) if held else None
 
 
 def _takes_from(finding: Finding, references: References, failed: Container[Path]) -> bool:
@@ -66,7 +86,7 @@ def _complete(finding: Finding, change: Change | None, root: Path) -> Change:
 
 def _moved(audit: Audit, change: Change) -> Iterator[Change]:
     """Split the change of a module that hides ours into a file that goes and one that comes."""
-    shadow = next((shadow for shadow in audit.shadows if shadow.path == change.path), None)
+    shadow = next((shadow for shadow in audit.repository.shadows if shadow.path == change.path), None)
     if shadow is None or not any(finding.code == t0_shadow.CODE and finding.line == 1 for finding in change.findings):
         yield change
         return
