@@ -95,8 +95,15 @@ class Module:
         return Place(node.lineno, len(line.encode()[: node.col_offset].decode("utf-8", "ignore")))
 
     def segment(self, node: ast.AST) -> str:
-        """Return the text of a node."""
-        return ast.get_source_segment(self.text, node) or ""
+        """Return the text of a node; its line ends as line feeds."""
+        # ast.get_source_segment splits the whole text each time.
+        match node:
+            case ast.expr() | ast.stmt() | ast.arg() | ast.keyword():
+                lines = [line.encode() for line in self.lines[node.lineno - 1 : node.end_lineno]]
+                lines[-1] = lines[-1][: node.end_col_offset]
+                lines[0] = lines[0][node.col_offset :]
+                return b"\n".join(lines).decode("utf-8", "ignore")
+        return ""
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield what encloses a node, the nearest first."""

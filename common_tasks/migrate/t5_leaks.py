@@ -9,6 +9,7 @@ from .names import Module
 
 CODE = "T5"
 _REMOVERS = frozenset({"shutil.rmtree", "os.remove", "os.unlink", "os.rmdir", "os.removedirs"})
+_REGISTERING = frozenset({"addCleanup", "addfinalizer", "callback", "register"})
 _REMOVING_METHODS = frozenset({"unlink", "rmdir"})
 
 
@@ -77,18 +78,21 @@ def _renamed(module: Module, item: ast.withitem, name: str) -> str:
 
 
 def _removes(module: Module, call: ast.Call, target: str) -> bool:
-    called = module.dotted(call.func)
     method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    arguments = [module.segment(argument) for argument in call.args]
-    about = any(target == text or target in text.replace("(", " ").replace(")", " ").split() for text in arguments)
-    named = f"{target}.name" in arguments
-    if called & _REMOVERS:
-        return about or named
-    if method in ("addCleanup", "addfinalizer", "callback", "register"):
+    if method in _REGISTERING:
         text = module.segment(call)
         return target in text and any(remover.rpartition(".")[2] in text for remover in _REMOVERS)
-    receiver = module.segment(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-    return method in _REMOVING_METHODS and receiver in (target, f"Path({target})", f"Path({target}.name)")
+    if method in _REMOVING_METHODS and _receiver(module, call) in (target, f"Path({target})", f"Path({target}.name)"):
+        return True
+    if module.dotted(call.func).isdisjoint(_REMOVERS):
+        return False
+    arguments = [module.segment(argument) for argument in call.args]
+    words = [word for text in arguments for word in text.replace("(", " ").replace(")", " ").split()]
+    return target in words or f"{target}.name" in words
+
+
+def _receiver(module: Module, call: ast.Call) -> str:
+    return module.segment(call.func.value) if isinstance(call.func, ast.Attribute) else ""
 
 
 def _is_near(module: Module, call: ast.Call, other: ast.Call, target: str) -> bool:
