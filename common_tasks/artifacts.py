@@ -1,20 +1,20 @@
-"""Finds the build and test left-overs that `clean` sweeps out of a project's tree."""
+"""Finds the build and test left-overs that `clean` sweeps, in one project's tree or in a monorepo's."""
 
 import contextlib
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from .patterns import Patterns
 from .temp import layout
 from .temp.base import is_tagged
 from .temp.entry import ARTIFACT, Entry, Identity, State
 from .temp.inventory import Located, with_states, with_usage
-from .temp.seal import looks_sealed, unseal
+from .temp.seal import SEAL_ROOM, looks_sealed, unseal
 from .temp.tracked import Tracked, ask_git, in_repository, run_git
 from .tree import workers as pool
 from .tree.directory import Directory
@@ -51,13 +51,86 @@ def find(
     Kept, with the reason: what holds something that `keep` matches; a `build` or `dist` that git would have somebody
     add, since it may be sources; for root, what lies in a folder that everybody may write to.
     """
+    everywhere = Sweep.of(patterns, keep)
+    found = survey(
+        root, None, everywhere=everywhere, bases=bases, measured=measured, progress=progress, workers=workers
+    )
+    return found.artifacts
+
+
+class Survey(NamedTuple):
+    """What a walk over a monorepo found: the roots of its projects, as names below its own, and the artifacts."""
+
+    projects: tuple[tuple[str, ...], ...]
+    artifacts: tuple[Entry, ...]
+
+
+def survey(
+    root: Path,
+    ask: "AskProject | None",
+    *,
+    everywhere: "Sweep | None" = None,
+    bases: Iterable[Path] = (),
+    listed: bool = True,
+    measured: bool = True,
+    progress: Progress = no_progress,
+    workers: int = 1,
+) -> Survey:
+    """Find the projects below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
+
+    Both are sorted by path. What `ask` says of a project holds below that, to where the next one begins, and what is
+    kept stays kept in all projects below; but where `everywhere` is given, that holds in all of them.
+    Not entered, and raised: as for `find`.
+    """
+    search = _Search(root, everywhere, bases, ask)
     with Directory.at(root, follow=True) as top:
-        found = sorted(_Search(root, patterns, keep, bases).run(top, workers), key=lambda artifact: artifact.parts)
-        tracked = ask_git(root) if found else Tracked()
-        entries = [_entry(root, artifact, tracked) for artifact in found]
-        guard = _Guard(top, keep, _new_to_git(root, entries))
+        artifacts, projects = search.run(top, workers)
+        artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
+        tracked = ask_git(root) if artifacts else Tracked()
+        entries = [_entry(root, artifact, tracked) for artifact in artifacts]
+        sweeps = dict([((), everywhere)] if everywhere else projects)
+        guard = _Guard(top, sweeps, _new_to_git(root, entries))
         located = [Located(top, guard.check(entry)) for entry in entries]
-        return tuple(with_states(with_usage(located, measured=measured, progress=progress, workers=workers)))
+        found = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
+    return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
+
+
+class Kept(NamedTuple):
+    """What is left alone below a root that is `depth` names below the top."""
+
+    depth: int
+    patterns: Patterns
+
+
+class Sweep(NamedTuple):
+    """What is swept in a project whose root is `depth` names below the top, and what is left alone there."""
+
+    patterns: Patterns
+    kept: tuple["Kept", ...] = ()
+    depth: int = 0
+
+    @classmethod
+    def of(cls, patterns: Patterns, keep: Patterns, depth: int = 0, around: "Sweep | None" = None) -> Self:
+        """Return what holds in a project; what is kept in the one `around` it is kept here, too."""
+        own = (Kept(depth, keep),) if keep else ()
+        return cls(patterns, own + (around.kept if around else ()), depth)
+
+    def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
+        """Tell whether something is left alone."""
+        return any(each.patterns.match(path[each.depth :], name, directory=directory) for each in self.kept)
+
+
+_NOTHING = Sweep(Patterns(()))
+
+# Tells of a folder, by the names that lead to it and the names in it, what is swept there if it is a project's root.
+AskProject = Callable[[tuple[str, ...], Collection[str]], "tuple[Patterns, Patterns] | None"]
+
+
+class _Found(NamedTuple):
+    """What a search found."""
+
+    artifacts: list["_Artifact"]
+    projects: list[tuple[tuple[str, ...], Sweep]]
 
 
 class _Artifact(NamedTuple):
@@ -99,12 +172,16 @@ def _new_to_git(root: Path, entries: Iterable[Entry]) -> frozenset[bytes]:
     return frozenset(b"/".join(parts[:length]) for parts in paths for length in range(1, len(parts) + 1))
 
 
+def _at_and_above(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (parts[:length] for length in range(len(parts), -1, -1))
+
+
 class _Guard:
     """Tells which artifacts are to be kept though nothing tracks or pins them."""
 
-    def __init__(self, top: Directory, keep: Patterns, new_to_git: frozenset[bytes]) -> None:
+    def __init__(self, top: Directory, sweeps: Mapping[tuple[str, ...], Sweep], new_to_git: frozenset[bytes]) -> None:
         self._top = top
-        self._keep = keep
+        self._sweeps = sweeps  # by the root that each holds below
         self._new_to_git = new_to_git
         self._is_root = os.geteuid() == 0
         self._open: dict[tuple[str, ...], bool] = {}
@@ -124,13 +201,20 @@ class _Guard:
         return entry
 
     def _kept_inside(self, entry: Entry) -> str:
-        if not entry.identity.directory or not self._keep.may_match_below(entry.parts):
+        if not entry.identity.directory:
             return ""
-        finding = _Finding(self._keep, entry.parts[:-1])
+        sweep = next(self._sweeps[root] for root in _at_and_above(entry.parts) if root in self._sweeps)
+        return next((kept for each in sweep.kept if (kept := self._find_kept(entry, each))), "")
+
+    def _find_kept(self, entry: Entry, kept: Kept) -> str:
+        parts = entry.parts[kept.depth :]
+        if not kept.patterns.may_match_below(parts):
+            return ""
+        finding = _Finding(kept.patterns, parts[:-1])
         # What cannot be looked into is dealt with when it is to be removed.
         with contextlib.suppress(OSError), self._top.descend(entry.parts[:-1]) as parent:
             walk(parent, entry.parts[-1], finding)
-        return "/".join(finding.found[len(entry.parts) :])
+        return "/".join(finding.found[len(parts) :])
 
     def _is_open(self, folder: tuple[str, ...]) -> bool:
         """Tell whether everybody may write to a folder, or to one on the way to it."""
@@ -145,69 +229,90 @@ class _Guard:
 
 
 class _Search:
-    """A search through a project's tree for what matches."""
+    """A search through a tree for what matches, and for projects if there is an `ask`."""
 
-    def __init__(self, root: Path, patterns: Patterns, keep: Patterns, bases: Iterable[Path]) -> None:
-        self._patterns = patterns
-        self._keep = keep
+    def __init__(
+        self, root: Path, everywhere: Sweep | None, bases: Iterable[Path], ask: AskProject | None = None
+    ) -> None:
+        self._everywhere = everywhere
+        self._ask = ask
         top = root.resolve()
         below = [base.relative_to(top).parts for base in map(Path.resolve, bases) if base.is_relative_to(top)]
         self._bases = frozenset(below)
         self._above_bases = frozenset(parts[:length] for parts in below for length in range(len(parts)))
 
-    def run(self, root: Directory, workers: int) -> list[_Artifact]:
+    def run(self, root: Directory, workers: int) -> _Found:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
-        found: list[_Artifact] = []
-        branches: deque[tuple[str, ...]] = deque([()])
-        while branches and len(branches) < ENOUGH_BRANCHES * 4 and len(branches[0]) < DEEP:
-            path = branches.popleft()
-            branches.extend((*path, name) for name in self._read_at(root, path, found))
+        found = _Found([], [])
+        branches: deque[tuple[tuple[str, ...], Sweep]] = deque([((), self._everywhere or _NOTHING)])
+        while branches and len(branches) < ENOUGH_BRANCHES * 4 and len(branches[0][0]) < DEEP:
+            path, around = branches.popleft()
+            names, sweep = self._read_at(root, path, around, found)
+            branches.extend(((*path, name), sweep) for name in names)
         pieces = min(len(branches), pool.MOST_PIECES)
         rest = list(branches)
 
-        def work(piece: int) -> list[_Artifact]:
-            part: list[_Artifact] = []
-            for branch in rest[piece::pieces]:
+        def work(piece: int) -> _Found:
+            part = _Found([], [])
+            for branch, sweep in rest[piece::pieces]:
                 # What has vanished, was swapped or is mounted, or may not be read, is nothing of ours to sweep.
                 with contextlib.suppress(OSError), root.descend(branch[:-1]) as parent:
-                    walk(parent, branch[-1], _Searching(self, branch[:-1], part))
+                    walk(parent, branch[-1], _Searching(self, branch[:-1], sweep, part))
             return part
 
-        return found + [artifact for part in pool.divide(pieces, work, workers) for artifact in part]
+        for part in pool.divide(pieces, work, workers):
+            found.artifacts.extend(part.artifacts)
+            found.projects.extend(part.projects)
+        return found
 
-    def _read_at(self, root: Directory, path: tuple[str, ...], found: list[_Artifact]) -> list[str]:
+    def _read_at(self, root: Directory, path: tuple[str, ...], around: Sweep, found: _Found) -> tuple[list[str], Sweep]:
         with contextlib.suppress(OSError), root.descend(path) as directory:
             if directory.status().st_dev == root.status().st_dev:
-                return self.read(directory, path, found)
-        return []
+                return self.read(directory, path, around, found)
+        return [], around
 
-    def read(self, directory: Directory, path: tuple[str, ...], found: list[_Artifact]) -> list[str]:
-        """Collect the artifacts of one folder, and return the folders in it that are to be entered."""
+    def read(
+        self, directory: Directory, path: tuple[str, ...], around: Sweep, found: _Found
+    ) -> tuple[list[str], Sweep]:
+        """Collect what is in one folder; return the folders in it that are to be entered, and what is swept there.
+
+        `around`: what is swept in the folder that it lies in.
+        """
         with directory.scan() as rows:
             inside = {row.name: row for row in rows}
         if path and (not _FOREIGN.isdisjoint(inside) or (layout.TAG in inside and is_tagged(directory))):
-            return []
-        enter = []
+            return [], around
+        sweep = self._sweep_in(path, inside, around, found)
+        enter, below, takes = [], path[sweep.depth :], sweep.patterns.match
         for name, row in inside.items():
             is_directory = row.is_dir(follow_symlinks=False)
-            if looks_sealed(name):
-                self._collect_trash(directory, path, name, found)
-            elif self._patterns.match(path, name, directory=is_directory) and self._is_free(directory, path, row):
-                _collect(directory, path, name, found)
-            elif is_directory and name not in _NEVER_ENTERED and not self._is_left_alone(path, name):
+            if len(name) > SEAL_ROOM and looks_sealed(name):
+                self._collect_trash(directory, path, name, found.artifacts)
+            elif takes(below, name, directory=is_directory) and self._is_free(directory, path, row, sweep):
+                _collect(directory, path, name, found.artifacts)
+            elif is_directory and name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
                 enter.append(name)
-        return enter
+        return enter, sweep
 
-    def _is_left_alone(self, path: Sequence[str], name: str) -> bool:
-        return (*path, name) in self._bases or self._keep.match(path, name, directory=True)
+    def _sweep_in(self, path: tuple[str, ...], names: Collection[str], around: Sweep, found: _Found) -> Sweep:
+        said = self._ask(path, names) if self._ask else None
+        if said is None:
+            return around
+        sweep = around if self._everywhere else Sweep.of(*said, len(path), around)
+        found.projects.append((path, sweep))
+        return sweep
 
-    def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]") -> bool:
+    def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
+        kept = bool(sweep.kept) and sweep.keeps(path, name, directory=True)
+        return kept or (bool(self._bases) and (*path, name) in self._bases)
+
+    def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]", sweep: Sweep) -> bool:
         """Tell whether what has the name of an artifact is one: no link, nobody's work, no base in it."""
         parts = (*path, row.name)
         is_directory = row.is_dir(follow_symlinks=False)
         if row.is_symlink() or parts in self._bases or parts in self._above_bases:
             return False
-        if self._keep.match(path, row.name, directory=is_directory):
+        if sweep.keeps(path, row.name, directory=is_directory):
             return False
         return not (is_directory and any(directory.has(f"{row.name}/{mark}") for mark in _FOREIGN))
 
@@ -254,9 +359,10 @@ class _Finding(Visitor):
 class _Searching(Visitor):
     """Searches a branch."""
 
-    def __init__(self, search: _Search, above: tuple[str, ...], found: list[_Artifact]) -> None:
+    def __init__(self, search: _Search, above: tuple[str, ...], sweep: Sweep, found: _Found) -> None:
         self._search = search
         self._path = list(above)
+        self._sweeps = [sweep]
         self._found = found
 
     def enter(self, position: Position, name: str) -> list[str] | None:
@@ -265,13 +371,18 @@ class _Searching(Visitor):
         except OSError:  # see `_Search.run`
             return None
         self._path.append(name)
+        self._sweeps.append(self._sweeps[-1])
         try:
-            return self._search.read(position.directory, tuple(self._path), self._found)
+            names, self._sweeps[-1] = self._search.read(
+                position.directory, tuple(self._path), self._sweeps[-1], self._found
+            )
         except OSError:
             return []
+        return names
 
     def left(self, position: Position, name: str) -> bool:
         self._path.pop()
+        self._sweeps.pop()
         return True
 
 

@@ -1,31 +1,48 @@
-"""The invoke tasks, `ns` and its configuration: each task parses, calls, renders and exits."""
+"""The invoke tasks and `ns`: each task parses, calls, renders and exits."""
 
 import contextlib
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
-from .patterns import ARTIFACTS, Patterns
-
 if TYPE_CHECKING:
-    from .temp.entry import Plan
+    from .projects import Member
+    from .scope import Scope
+    from .temp.entry import Outcome, Plan
     from .temp.layout import Project
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
 _AGE = "HOURS: remove only temporary directories without a change for so long; fractions and 0 are fine."
-_TEMP_AGE = _AGE.replace("; ", "; artifacts go at any age; ")
-_DRY_RUN = "Remove nothing, only list what would be removed."
-_FORCE = "Also remove what is in use by a running process; never what is kept or tracked by git."
-_JSON = "Print one JSON document in place of tables."
-_FULL = "Show each entry of a long list on a terminal, too; pipes and JSON always have all."
+_HELP = {
+    "max_age_hours": _AGE,
+    "temp_age_hours": _AGE.replace("; ", "; artifacts go at any age; "),
+    "keep_last": "NUMBER: keep the newest so many of each name, whatever their age; takes the place of all rules.",
+    "max_size": "SIZE such as 2GB: the oldest of each category go while it holds more; takes the place of all rules.",
+    "category": "NAME of a category, to clean that one alone; repeatable.",
+    "no_rules": "Clean as if the configuration held no rules of retention.",
+    "all_projects": "All projects of the monorepo, each by its own rules.",
+    "pick": "Choose from a list what is removed.",
+    "dry_run": "Remove nothing, only list what would be removed.",
+    "force": "Also remove what is in use by a running process; never what is kept or tracked by git.",
+    "json": "Print one JSON document in place of tables.",
+    "full": "Show each entry of a long list on a terminal, too; pipes and JSON always have all.",
+}
+_UNTYPED = ("max_age_hours", "temp_age_hours", "keep_last", "max_size")
+# invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
+# in a traceback. So those that are ours are read by us, under another name; what is started from here finds them too.
+_OURS = re.compile(r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))")
+for _name in [name for name in os.environ if _OURS.fullmatch(name)]:
+    os.environ[f"COMMON_TASKS_{_name}"] = os.environ.pop(_name)
 
 
 class _Task(Task[Any]):
@@ -34,39 +51,44 @@ class _Task(Task[Any]):
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Return what an option is made of."""
         options = super().arg_opts(name, default, taken_names)
-        if name.endswith("_hours"):
-            options["kind"] = _hours
+        if name in _UNTYPED:
+            options["kind"] = _text
         if name == "full":
             options["names"] = [name]
         return options
 
 
-def _hours(text: str) -> str:
+def _text(text: str) -> str:
     """Take an option's text as it is: the task checks it. invoke's help calls a str STRING."""
     return text
 
 
-def _task(**options: str) -> Callable[[Callable[..., None]], Task[Any]]:
+def _task(*options: str, iterable: Iterable[str] = ()) -> Callable[[Callable[..., None]], Task[Any]]:
     """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
-    return task(help=options, klass=_Task)
+    return task(help={option: _HELP[option] for option in options}, iterable=list(iterable), klass=_Task)
 
 
-@_task(json=_JSON, full=_FULL)
-def temp_status(c: Context, json: bool = False, full: bool = False) -> None:
+@_task("json", "full", "all_projects")
+def temp_status(c: Context, json: bool = False, full: bool = False, all_projects: bool = False) -> None:
     """Show temporary directories: size, files, age, use."""
     from . import report
-    from .temp import inventory
+    from .scope import Looking
 
     with _refusals():
-        project = _project(c)
-        _note_reserved(project)
+        scope = _scope(c, all_projects)
+        _note_reserved(scope.project)
         with report.watch("Looking") as progress:
-            entries = inventory.scan([project], progress=progress, workers=_workers())
-        command = _command(c, temp_clean, temp_status)
-        report.show_status(project.root, entries, time.time(), as_json=json, full=full, clean=command)
+            look = scope.look(Looking(searched=not json, progress=progress, workers=_workers()))
+        _show_status(c, scope, look.members, json, full)
+        _tell_of_projects_below(c, look.below, temp_status)
+        _exit(any(member.error for member in look.members))
 
 
-@_task(max_age_hours=_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON, full=_FULL)
+_LIMITS = "keep_last", "max_size", "category", "no_rules", "all_projects"
+_HOW = "dry_run", "force", "json", "full"
+
+
+@_task("max_age_hours", *_HOW, *_LIMITS, "pick", iterable=["category"])
 def temp_clean(
     c: Context,
     max_age_hours: str | float | None = None,
@@ -74,18 +96,27 @@ def temp_clean(
     force: bool = False,
     json: bool = False,
     full: bool = False,
+    all_projects: bool = False,
+    keep_last: str | int | None = None,
+    max_size: str | None = None,
+    category: Iterable[str] = (),
+    no_rules: bool = False,
+    pick: bool = False,
 ) -> None:
-    """Remove temporary directories, all or by age."""
+    """Remove temporary directories: all, by age, or by rules.
+
+    Rules are the setting temp.retention, one for each category, and "default" for those without one. Entries older than
+    max_age go; then, while the category holds more than max_size, the oldest go; the newest keep_last of a name stay:
+
+    temp: {retention: {default: {max_age: 7d}, cache: {max_size: 2GB}, debug: {max_age: 7d, keep_last: 3}}}
+    """
     with _refusals():
-        dry_run = dry_run or bool(c.config.run.dry)
-        max_age = _seconds("--max-age-hours", max_age_hours)
-        project = _project(c)
-        _note_reserved(project)
-        plan = _plan_temp(project, max_age, force, dry_run)
-        _finish(project, plan, dry_run, json, full)
+        limits = {"--max-age-hours": max_age_hours, "--keep-last": keep_last, "--max-size": max_size}
+        how = _How(c, _is_dry(c, dry_run), force, json, full, pick)
+        _clean(how, limits, category, no_rules, all_projects, swept=False)
 
 
-@_task(temp_age_hours=_TEMP_AGE, dry_run=_DRY_RUN, force=_FORCE, json=_JSON, full=_FULL)
+@_task("temp_age_hours", *_HOW, *_LIMITS, iterable=["category"])
 def clean(
     c: Context,
     temp_age_hours: str | float | None = None,
@@ -93,6 +124,11 @@ def clean(
     force: bool = False,
     json: bool = False,
     full: bool = False,
+    all_projects: bool = False,
+    keep_last: str | int | None = None,
+    max_size: str | None = None,
+    category: Iterable[str] = (),
+    no_rules: bool = False,
 ) -> None:
     """Remove build and test left-overs, and what temp-clean does.
 
@@ -105,13 +141,134 @@ def clean(
     clean: {artifacts: ["...", "/out/"], keep: ["/dist/"]}
     """
     with _refusals():
-        dry_run = dry_run or bool(c.config.run.dry)
-        max_age = _seconds("--temp-age-hours", temp_age_hours)
-        patterns = _patterns(c, "artifacts", ARTIFACTS), _patterns(c, "keep", ())
-        project = _project(c)
-        _refuse_reserved(project, force)
-        plan = _plan_temp(project, max_age, force, dry_run) + _plan_artifacts(project, *patterns, force, dry_run)
-        _finish(project, plan, dry_run, json, full)
+        limits = {"--temp-age-hours": temp_age_hours, "--keep-last": keep_last, "--max-size": max_size}
+        how = _How(c, _is_dry(c, dry_run), force, json, full, pick=False)
+        _clean(how, limits, category, no_rules, all_projects, swept=True)
+
+
+class _How(NamedTuple):
+    """How a clean is done and shown."""
+
+    c: Context
+    dry_run: bool
+    force: bool
+    as_json: bool
+    full: bool
+    pick: bool
+
+
+def _clean(
+    how: _How, limits: dict[str, Any], category: Iterable[str], no_rules: bool, all_projects: bool, *, swept: bool
+) -> None:
+    from . import report, settings
+    from .scope import Choice, Looking
+
+    if how.pick:
+        _refuse_to_ask(how.as_json)
+    categories = frozenset([category] if isinstance(category, str) else category)
+    choice = Choice(settings.read_limits(limits), no_rules, categories, how.force)
+    scope = _scope(how.c, all_projects)
+    if swept:
+        _refuse_reserved(scope.project, how.force)
+    else:
+        _note_reserved(scope.project)
+    with report.watch("Looking") as progress:
+        # What goes whatever its age need not be measured first: that can wait until it is out of sight.
+        measured = how.dry_run or how.pick
+        look = scope.look(Looking(swept=swept, choice=choice, measured=measured, progress=progress, workers=_workers()))
+    plans = choice.plans(look.members, time.time())
+    if how.pick:
+        plans = report.pick(scope.root, plans, time.time())
+    outcomes = _carry_out(plans, how.dry_run)
+    _show_outcomes(how, scope, look.members, outcomes)
+    if swept and not how.as_json:
+        _tell_of_projects_below(how.c, look.below, clean)
+    _exit(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))
+
+
+def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
+    from . import projects, report
+    from .temp.entry import Outcome
+
+    if dry_run:
+        return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
+    with report.watch("Removing") as progress:
+        return projects.carry_out(plans, progress=progress, workers=_workers())
+
+
+def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], as_json: bool, full: bool) -> None:
+    from . import report
+    from .scope import BARE
+
+    now = time.time()
+    command = _command(c, temp_clean, temp_status)
+    due = [BARE.due(member, now) for member in members]
+    if not scope.whole:
+        report.show_status(scope.root, members[0].entries, now, as_json=as_json, full=full, due=due[0], clean=command)
+        return
+    rows = [
+        report.ProjectStatus(member.project.root, member.entries, when, member.error)
+        for member, when in zip(members, due, strict=True)
+    ]
+    report.show_projects(scope.root, rows, now, as_json=as_json, clean=command and f"{command} --all-projects")
+
+
+def _show_outcomes(how: _How, scope: "Scope", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> None:
+    from . import report
+
+    now, shown = time.time(), {"dry_run": how.dry_run, "as_json": how.as_json, "full": how.full}
+    if not scope.whole:
+        report.show_outcome(scope.root, outcomes[0], now, **shown)
+        return
+    rows = [
+        report.ProjectOutcome(member.project.root, outcome, member.error)
+        for member, outcome in zip(members, outcomes, strict=True)
+    ]
+    report.show_outcomes(scope.root, rows, now, **shown)
+
+
+def _tell_of_projects_below(c: Context, members: Sequence["Member"], current: Task[Any]) -> None:
+    """Say in one line what the projects below a single one hold."""
+    from . import projects, report
+
+    if not members:
+        return
+    with report.watch("Looking") as progress:
+        looked = projects.with_entries(members, orphans=False, progress=progress, workers=_workers())
+    entries = [member.entries for member in looked if member.entries]
+    report.show_hint(entries, _command(c, temp_status, current))
+
+
+def _exit(failed: bool) -> None:
+    if failed:
+        raise Exit(code=1)
+
+
+def _is_dry(c: Context, dry_run: bool) -> bool:
+    return dry_run or bool(c.config.run.dry)
+
+
+def _refuse_to_ask(as_json: bool) -> None:
+    if as_json:
+        raise Exit("--pick shows a list to choose from, so it takes no --json", code=2)
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise Exit("--pick asks what is to be removed, so it needs a terminal", code=2)
+
+
+def _scope(c: Context, all_projects: bool) -> "Scope":
+    """Return the projects to act on: one, or all of its monorepo."""
+    from . import projects
+    from .scope import Scope
+    from .settings import Sources
+
+    project = _project(c)
+    monorepo = projects.monorepo_root(project.root)
+    tasks = _tasks_folder(c)
+    sources = Sources(c.config, None if tasks is None else Path(tasks), project.root, monorepo)
+    if all_projects and project.reserved:
+        folder = os.fspath(project.root)
+        raise Exit(f"{folder!r} is {project.reserved}, no monorepo: --all-projects needs a project's folder", code=2)
+    return Scope(root=monorepo if all_projects else project.root, project=project, sources=sources, whole=all_projects)
 
 
 def _project(c: Context) -> "Project":
@@ -152,31 +309,6 @@ def _refuse_reserved(project: "Project", force: bool) -> None:
         raise Exit(f"{folder!r} is {project.reserved}, no project: clean sweeps it only with --force", code=2)
 
 
-def _plan_temp(project: "Project", max_age: float | None, force: bool, dry_run: bool) -> "Plan":
-    from . import report
-    from .temp import inventory, retention
-
-    # What goes whatever its age need not be measured first: that can wait until it is out of sight.
-    with report.watch("Looking") as progress:
-        entries = inventory.scan(
-            [project], measured=dry_run or max_age is not None, progress=progress, workers=_workers()
-        )
-    return retention.make_plan(entries, retention.Policy(max_age=max_age, force=force), time.time())
-
-
-def _plan_artifacts(project: "Project", patterns: Patterns, keep: Patterns, force: bool, dry_run: bool) -> "Plan":
-    from . import artifacts, report
-    from .temp import retention
-
-    bases = [base.path for base in project.bases]
-    with report.watch("Looking") as progress:
-        found = artifacts.find(
-            project.root, patterns, keep, bases, measured=dry_run, progress=progress, workers=_workers()
-        )
-    policy = retention.Policy(force=force, because="left by a build or a test")
-    return retention.make_plan(found, policy, time.time())
-
-
 def _command(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
     """Return the words that run the task `wanted` on the project that `current` acts on, if there are any."""
     from .commands import command
@@ -195,53 +327,15 @@ def _workers() -> int:
     return min(4, cores)
 
 
-def _finish(project: "Project", plan: "Plan", dry_run: bool, as_json: bool, full: bool) -> None:
-    """Carry a plan out, or only show it; the exit code is 1 where something could not be removed."""
-    from . import report
-    from .temp import removal
-    from .temp.entry import Outcome
-
-    if dry_run:
-        outcome = Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
-    else:
-        with report.watch("Removing") as progress:
-            outcome = removal.carry_out(plan, progress=progress, workers=_workers())
-    report.show_outcome(project.root, outcome, time.time(), dry_run=dry_run, as_json=as_json, full=full)
-    if outcome.failed:
-        raise Exit(code=1)
-
-
-def _seconds(option: str, hours: str | float | None) -> float | None:
-    from .temp import layout
-
-    if hours is None:
-        return None
-    try:
-        return layout.seconds(float(hours))
-    except ValueError:
-        message = f"{option} takes a number of hours from 0 up, such as 24 or 0.5, not {hours!r}"
-        raise Exit(message, code=2) from None
-
-
-def _patterns(c: Context, name: str, default: tuple[str, ...]) -> Patterns:
-    section: Any = c.config.get("clean", {})
-    patterns = section.get(name, default) if hasattr(section, "get") else section
-    if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise Exit(f"the setting clean.{name} takes a list of patterns, not {patterns!r}", code=2)
-    try:
-        return Patterns(patterns)
-    except ValueError as error:
-        raise Exit(f"the setting clean.{name}: {error}", code=2) from None
-
-
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
-    """Turn what the engine refuses into one line on standard error and exit code 2."""
+    """Turn what is refused into one line on standard error and exit code 2."""
+    from .settings import InvalidSetting
     from .temp import TempError
 
     try:
         yield
-    except TempError as error:
+    except (TempError, InvalidSetting) as error:
         raise Exit(str(error), code=2) from None
     except OSError as error:
         raise Exit(f"the system refused: {error}", code=1) from None
@@ -250,4 +344,3 @@ def _refusals() -> Iterator[None]:
 
 
 ns = Collection(temp_status, temp_clean, clean)
-ns.configure({"clean": {"artifacts": list(ARTIFACTS), "keep": []}})

@@ -19,6 +19,7 @@ from common_tasks import report
 from common_tasks.report import progress
 from common_tasks.report.console import Screen
 from common_tasks.report.text import age, shorten, shown, size, width
+from common_tasks.temp import retention
 from common_tasks.temp.entry import ARTIFACT, Decision, Entry, Identity, Outcome, State
 from common_tasks.temp.layout import Base
 from common_tasks.tree.values import Usage
@@ -107,7 +108,8 @@ ENTRIES = (
 
 
 def show_status() -> None:
-    report.show_status(ROOT, ENTRIES, NOW, as_json=False, clean="inv temp-clean")
+    due = retention.forecast(ENTRIES, retention.Policy(), NOW)
+    report.show_status(ROOT, ENTRIES, NOW, as_json=False, due=due, clean="inv temp-clean")
 
 
 def outcome() -> Outcome:

@@ -40,13 +40,18 @@ def files(entry: Entry) -> int:
 
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
-    return "/".join((*_above(root, entry.folder), *entry.parts))
+    above, below = _between(root, entry.folder)
+    if below and entry.parts[: len(below)] == below:
+        return "/".join(entry.parts[len(below) :])
+    return "/".join((*above, *entry.parts))
 
 
 @lru_cache(maxsize=64)
-def _above(root: Path, folder: Path) -> tuple[str, ...]:
-    below = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    return () if below == Path() else (below.as_posix(),)
+def _between(root: Path, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what leads from the root to a folder, and where that is above the root, from there to the root."""
+    if folder.is_relative_to(root):
+        return folder.relative_to(root).parts, ()
+    return (folder.as_posix(),), root.relative_to(folder).parts if root.is_relative_to(folder) else ()
 
 
 def link(entry: Entry, screen: Screen) -> str:

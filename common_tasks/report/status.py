@@ -6,15 +6,16 @@ from itertools import groupby
 from pathlib import Path
 
 from ..temp.entry import Entry
+from ..temp.retention import Due
 from . import cells, document
 from .console import Line, Screen, line, prose
+from .outlook import outlook
 from .selection import Sum, choose
 from .table import Row, Table, lay_out, lines
 from .text import entries as count_entries
 from .text import shown, size
 
 _COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE)
-_REMOVABLE = ("idle", "orphaned", "unfinished")
 
 
 def show_status(
@@ -24,18 +25,20 @@ def show_status(
     *,
     as_json: bool,
     full: bool = False,
+    due: Sequence[Due] = (),
     clean: str | None = None,
 ) -> None:
     """Print what there is, on standard output. `now`: seconds since 1970.
 
-    On a terminal long lists are summed up, unless `full`. `clean`: the command that cleans, to be proposed.
+    On a terminal long lists are summed up, unless `full`. `due`: what a clean lets go when; `clean`: the command that
+    cleans, to be proposed.
     """
     if as_json:
         document.write(document.status(root, entries))
         return
     screen = Screen()
     if entries:
-        screen.show(_Status(root, sorted(entries, key=cells.order), now, full, screen).lines(clean))
+        screen.show(_Status(root, sorted(entries, key=cells.order), now, full, screen).lines(due, clean))
     else:
         screen.show([line(f"No temporary directories in {shown(root, screen.encoding)}")])
 
@@ -50,7 +53,7 @@ class _Status:
     full: bool
     screen: Screen
 
-    def lines(self, clean: str | None) -> Iterator[Line]:
+    def lines(self, due: Sequence[Due], clean: str | None) -> Iterator[Line]:
         """Draw all of it."""
         table = Table(label="Entry", columns=_COLUMNS, note="State", rows=self._rows)
         layout = lay_out(table, self.screen)
@@ -58,7 +61,7 @@ class _Status:
         yield from lines(table, layout)
         if not layout.note:
             yield from prose(self._legend(), self.screen.width)
-        yield from self._closing(clean)
+        yield from outlook([due], clean, self.screen.width)
 
     def _rows(self) -> Iterator[Row]:
         whole = sum(map(cells.disk_bytes, self.entries))
@@ -95,10 +98,3 @@ class _Status:
     def _legend(self) -> str:
         states = dict.fromkeys(entry.state for entry in self.entries)
         return "  ".join(f"{cells.SHAPES[state]} {cells.word(state)}" for state in states)
-
-    def _closing(self, clean: str | None) -> Iterator[Line]:
-        free = [entry for entry in self.entries if entry.state in _REMOVABLE]
-        if clean and free:
-            freed = f"{size(sum(map(cells.disk_bytes, free)))} in {count_entries(len(free))}"
-            yield from prose(f"{clean} would free {freed}.", self.screen.width)
-            yield line(f"To see which: {clean} --dry-run")

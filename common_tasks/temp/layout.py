@@ -147,6 +147,16 @@ def _has_marker(folder: str) -> bool:
         with suppress(OSError):
             if not _is_planted(folder, os.lstat(f"{folder}/{marker}")):
                 return True
+    return has_tasks(folder)
+
+
+def begins_project(folder: str) -> bool:
+    """Tell whether a folder holds a project's marker; see `find_root`."""
+    return _has_marker(folder)
+
+
+def has_tasks(folder: str) -> bool:
+    """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
     return any(_uses_invoke(folder, f"{folder}/{name}") for name in _TASKS)
 
 

@@ -1,0 +1,44 @@
+"""The command `common-tasks`: the same tasks, where there is no `tasks.py` at all."""
+
+import os
+
+from invoke.exceptions import Exit
+from invoke.program import Program
+
+from . import tasks
+
+
+class CommonTasks(Program):
+    """A program that reads the project's configuration file, as `inv` does where there are tasks.
+
+    A configuration file that is Python is not run: whoever looks at a checkout need not trust it.
+    """
+
+    def parse_collection(self) -> None:
+        """Take our tasks, and the configuration of the project that they are run in."""
+        from . import settings
+        from .temp import layout
+
+        super().parse_collection()
+        root = layout.find_project().root
+        try:
+            settings.read_file(self.config, root)
+        except settings.InvalidSetting as error:
+            raise Exit(str(error), code=2) from None
+        self.config.tasks.collection_name = tasks.__name__  # as if `inv` had found them there
+        self.config.set_project_location(os.fspath(root))
+        self.config.load_project()
+
+    def print_version(self) -> None:
+        """Print the installed version."""
+        from importlib.metadata import version
+
+        print(f"{self.name} {version('common-tasks')}")
+
+
+program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=tasks.ns)
+
+
+def main() -> None:
+    """Run the command."""
+    program.run()
