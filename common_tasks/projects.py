@@ -45,7 +45,7 @@ def monorepo_root(start: Path) -> Path:
             break
         folders.append(folder)
     top_levels = (folder for folder in folders if (folder / ".git").exists())
-    roots = (folder for folder in reversed(folders) if layout.find_root(folder) == folder)
+    roots = (folder for folder in reversed(folders) if layout.begins_project(os.fspath(folder)))
     return next(top_levels, next(roots, start))
 
 

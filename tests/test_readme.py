@@ -137,6 +137,13 @@ def test_settings_in_the_readme_work(project: Path) -> None:
     assert sorted(path.name for path in project.iterdir()) == ["dist", "invoke.yaml", "pyproject.toml", "tasks.py"]
 
 
+def test_variable_in_the_readme_works(project: Path) -> None:
+    [line] = blocks("bash", "INVOKE_CLEAN_KEEP")
+    for name in ("htmlcov", "dist", "build"):
+        make_entry(project / name)
+    assert re.findall(r"would remove +(\S+)", run(line, project)) == ["htmlcov"]
+
+
 @pytest.mark.parametrize("text", blocks("toml"))
 def test_lines_for_pyproject_toml_are_valid_and_leave_python_3_10_out(text: str) -> None:
     settings = tomllib.loads(text)

@@ -16,7 +16,7 @@ HELP = {
     "all_projects": "All projects of the monorepo, each by its own rules.",
     "pick": "Choose from a list what is removed.",
     "dry_run": "Remove nothing, only list what would be removed.",
-    "force": "Also remove what is in use by a running process; never what is kept or tracked by git.",
+    "force": "Also remove what is in use, and what holds a git repository; never what is kept or tracked by git.",
     "json": "Print one JSON document in place of tables.",
     "full": "Show each entry of a long list on a terminal, too; pipes and JSON always have all.",
 }
