@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from .text import wrap
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -56,6 +58,12 @@ class Screen:
 def line(text: str, style: str = "") -> Line:
     """Return a line that is all of one style."""
     return (Span(text, style),)
+
+
+def prose(text: str, room: int | None, indent: str = "", style: str = "") -> Iterator[Line]:
+    """Return the lines that a sentence takes up in a room of so many columns."""
+    for part in wrap(text, room, indent):
+        yield line(part, style)
 
 
 def write(text: str) -> None:

@@ -127,7 +127,7 @@ class _Status:
             table = Table(label="Project", columns=_STATUS, note="", rows=lambda: self._rows(listed, every))
             yield from lines(table, lay_out(table, self.screen))
         yield from _closing(self.root, self.projects, len(listed), self.screen)
-        yield from map(line, outlook([project.due for project in listed], clean))
+        yield from outlook([project.due for project in listed], clean, self.screen.width)
 
     def _rows(self, listed: Sequence[ProjectStatus], every: Sequence[Entry]) -> Iterator[Row]:
         whole = sum(map(cells.disk_bytes, every))

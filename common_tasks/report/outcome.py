@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..temp.entry import Decision, Entry, Outcome
 from . import cells, document
-from .console import Line, Screen, line
+from .console import Line, Screen, line, prose
 from .selection import Sum, choose
 from .table import Row, Table, lay_out, lines
 from .text import entries as count_entries
@@ -58,8 +58,8 @@ class _Outcome:
             yield line(shown(self.root, self.screen.encoding), "bold")
             yield from lines(table, lay_out(table, self.screen))
             yield from [()] if self.screen.is_terminal else []
-            yield line(self._summary())
-            yield from self._closing()
+            for sentence in (self._summary(), *self._advice()):
+                yield from prose(sentence, self.screen.width)
         else:
             yield line(f"Nothing to remove in {shown(self.root, self.screen.encoding)}")
 
@@ -135,9 +135,9 @@ class _Outcome:
         parts += [f"{len(failed):,} could not be removed"] if failed else []
         return "; ".join(parts)
 
-    def _closing(self) -> Iterator[Line]:
+    def _advice(self) -> Iterator[str]:
         kept = [decision.entry for decision in self.outcome.kept]
         if any(entry.state == "in-use" or entry.forceable for entry in kept):
-            yield line("Add --force to remove what is in use or holds a repository, too")
+            yield "Add --force to remove what is in use or holds a repository, too"
         if self.dry_run and self.outcome.removed:
-            yield line("Nothing was removed: this was a dry run")
+            yield "Nothing was removed: this was a dry run"

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..temp.entry import Entry
 from ..temp.retention import Due
 from . import cells, document
-from .console import Line, Screen, line
+from .console import Line, Screen, line, prose
 from .outlook import outlook
 from .selection import Sum, choose
 from .table import Row, Table, lay_out, lines
@@ -59,9 +59,9 @@ class _Status:
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)
-        if layout.note == 0:
-            yield line(self._legend())
-        yield from map(line, outlook([due], clean))
+        if not layout.note:
+            yield from prose(self._legend(), self.screen.width)
+        yield from outlook([due], clean, self.screen.width)
 
     def _rows(self) -> Iterator[Row]:
         whole = sum(map(cells.disk_bytes, self.entries))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .console import Line, Screen, Span
+from .console import Line, Screen, Span, prose
 from .text import shorten, width
 
 _GAP = 2
@@ -87,12 +87,16 @@ class _Widths:
 
 
 class Layout(NamedTuple):
-    """How wide everything is. A column of width 0 is left out. `label`: None where labels have their own lines."""
+    """How wide everything is, in a `room` of so many columns; None is room for all.
 
+    A column of width 0 is left out. `label`: None where labels have their own lines.
+    """
+
+    room: int | None
     mark: int
     label: int | None
     cells: tuple[int, ...]
-    note: int | None  # None: as long as it is
+    note: int
 
 
 def lay_out(table: Table, screen: Screen) -> Layout:
@@ -101,7 +105,7 @@ def lay_out(table: Table, screen: Screen) -> Layout:
     for row in table.rows():
         widths.add(row)
     if screen.width is None:
-        return Layout(widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), None)
+        return Layout(None, widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), widths.note)
     return _fit(table, widths, screen.width)
 
 
@@ -109,7 +113,7 @@ def lines(table: Table, layout: Layout) -> Iterator[Line]:
     """Return the lines of a table that is laid out."""
     if layout.label is not None:
         headings = tuple(column.heading for column in table.columns)
-        notes = (table.note,) if layout.note != 0 else ()
+        notes = (table.note,) if layout.note else ()
         yield _in_one_line(layout, table, Row(table.label, headings, notes, style="bold", head=True))
     for row in table.rows():
         yield from _lines_of(layout, table, row)
@@ -120,9 +124,9 @@ def _fit(table: Table, widths: _Widths, room: int) -> Layout:
     firm = sum(_GAP + cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
     longest = room - _SHAPE - firm
     if 2 * sum(number for label, number in widths.labels.items() if label <= longest) < widths.labels.total():
-        return Layout(_SHAPE, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
+        return Layout(room, _SHAPE, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
     label = max(each for each in (*widths.labels, min(widths.head - _SHAPE, longest)) if each <= longest)
-    return Layout(_SHAPE, label, *_share_out(table.columns, widths, room - _SHAPE - label))
+    return Layout(room, _SHAPE, label, *_share_out(table.columns, widths, room - _SHAPE - label))
 
 
 def _share_out(columns: Sequence[Column], widths: _Widths, room: int) -> tuple[tuple[int, ...], int]:
@@ -140,19 +144,19 @@ def _sum(cells: Iterable[int]) -> int:
 
 
 def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
-    if row.head and layout.note is not None:
+    if row.head and layout.room is not None:
         yield ()
     if layout.label is not None and width(row.label) <= layout.label + (layout.mark if row.head else 0):
         yield _in_one_line(layout, table, row)
     elif row.head:
-        yield *_start(layout, row), Span("  ".join(["", *row.cells[:1]]), row.style)
+        yield from prose("  ".join([row.label, *row.cells[:1]]), layout.room, style=row.style)
     else:
         yield _start(layout, row)
         indent = _INDENT if layout.label is None else layout.mark + layout.label + _GAP
         yield Span(" " * (indent - _GAP)), *_details(layout, table, row)
     below = row.below or _note_below(layout, table, row)
     if below:
-        yield (Span(" " * _INDENT + below, row.style),)
+        yield from prose(below, layout.room, " " * _INDENT, row.style)
 
 
 def _in_one_line(layout: Layout, table: Table, row: Row) -> Line:
@@ -161,7 +165,7 @@ def _in_one_line(layout: Layout, table: Table, row: Row) -> Line:
 
 
 def _start(layout: Layout, row: Row) -> Line:
-    mark = row.verb if layout.note is None else row.shape
+    mark = row.verb if layout.room is None else row.shape
     label = Span(row.label, row.style, row.link)
     return (label,) if row.head else (Span(mark.ljust(layout.mark), row.style), label)
 
@@ -179,7 +183,7 @@ def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
 
 def _note(layout: Layout, table: Table, row: Row) -> str:
     """Return the form of a row's note that there is room for; nothing where it is to be said elsewhere."""
-    if layout.note is None:
+    if layout.room is None:
         return row.notes[0]
     if not layout.note:
         return ""

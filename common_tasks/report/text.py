@@ -12,6 +12,7 @@ import humanize
 
 from ..tree.values import printable
 
+_NARROW = re.compile("[ -~━╸…]*")
 _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600))
 
 
@@ -25,7 +26,7 @@ def shown(text: str | Path, encoding: str) -> str:
 
 def width(text: str) -> int:
     """Return how many columns a text takes up on a terminal."""
-    if text.isascii():
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 
@@ -39,6 +40,18 @@ def shorten(text: str, room: int) -> str:
     while text and width(text) >= room:
         text = text[:-1]
     return text + "…"
+
+
+def wrap(text: str, room: int | None, indent: str = "") -> list[str]:
+    """Break a sentence between words into lines of `room` columns; None is room for all."""
+    if room is None or width(indent + text) <= room:
+        return [indent + text]
+    from textwrap import TextWrapper
+
+    wrapper = TextWrapper(
+        room, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
 
 
 @lru_cache(maxsize=4096)

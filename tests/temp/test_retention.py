@@ -39,12 +39,12 @@ def decide(one: Entry, policy: Policy) -> tuple[bool, str]:
 @pytest.mark.parametrize(
     ("one", "policy", "goes", "why"),
     [
-        (entry(), Policy(), True, "of any age"),
+        (entry(), Policy(), True, "not in use"),
         (entry(age=86_401), Policy(max_age=86_400), True, "older than 24 h"),
         (entry(age=86_399), Policy(max_age=86_400), False, "younger than 24 h"),
         (entry(age=1800), Policy(max_age=1800), True, "older than 0.5 h"),
-        (entry(age=0), Policy(max_age=0), True, "of any age"),
-        (entry(age=-1e9), Policy(max_age=0), True, "of any age"),
+        (entry(age=0), Policy(max_age=0), True, "not in use"),
+        (entry(age=-1e9), Policy(max_age=0), True, "not in use"),
         (entry(age=-1e9), Policy(max_age=60), False, "younger than 0.01666666667 h"),
         (entry(age=1e10), Policy(max_age=3600), True, "older than 1 h"),
         (entry("in-use", age=1e9), Policy(), False, "in use by pid 1"),
@@ -56,7 +56,7 @@ def decide(one: Entry, policy: Policy) -> tuple[bool, str]:
         (entry("orphaned", age=7200), Policy(max_age=3600), True, "older than 1 h"),
         (entry("orphaned", age=60), Policy(max_age=3600), False, "younger than 1 h"),
         (entry(age=1e9, fault="x: denied"), Policy(max_age=3600), False, "of unknown age, x: denied"),
-        (entry(age=1e9, fault="x: denied"), Policy(), True, "of any age"),
+        (entry(age=1e9, fault="x: denied"), Policy(), True, "not in use"),
         (entry(), Policy(because="left by a build"), True, "left by a build"),
     ],
 )
@@ -139,7 +139,7 @@ RULED = [
     (
         {"default": Rule(max_age=DAYS_7), "data": Rule(max_age=Limit(0, "0 days"))},
         [ruled("data", "x", 1), ruled("debug", "x", 1)],
-        ["of any age", "younger than 7 days"],
+        ["not in use", "younger than 7 days"],
     ),
 ]
 
