@@ -4,7 +4,7 @@ Every name is loaded on first use, so a script pays neither for invoke nor for d
 not for the engine. A star import leaves `ns` out: beside bare tasks it would hide them from invoke.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # type checkers take this name for true; loading `typing` for it would be felt by every script
 
 if TYPE_CHECKING:
     from .patterns import ARTIFACTS

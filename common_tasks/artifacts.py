@@ -18,7 +18,7 @@ from .temp.seal import SEAL_ROOM, looks_sealed, unseal
 from .temp.tracked import Tracked, ask_git, in_repository, run_git
 from .tree import workers as pool
 from .tree.directory import Directory
-from .tree.usage import BLOCK, DEEP, ENOUGH_BRANCHES
+from .tree.usage import BLOCK
 from .tree.values import Progress, Usage, no_progress
 from .tree.walk import Position, Visitor, walk
 
@@ -245,7 +245,7 @@ class _Search:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
         found = _Found([], [])
         branches: deque[tuple[tuple[str, ...], Sweep]] = deque([((), self._everywhere or _NOTHING)])
-        while branches and len(branches) < ENOUGH_BRANCHES * 4 and len(branches[0][0]) < DEEP:
+        while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
             path, around = branches.popleft()
             names, sweep = self._read_at(root, path, around, found)
             branches.extend(((*path, name), sweep) for name in names)

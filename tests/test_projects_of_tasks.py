@@ -113,6 +113,7 @@ def test_folder_of_the_tasks_is_the_project_below_a_home_under_git(tmp_path: Pat
     home, root = tmp_path / "home", tmp_path / "home/work/app"
     (root / "scripts").mkdir(parents=True)
     git(home, "init", "-q")
+    (home / ".gitignore").write_text("build/\n")
     make_entry(home / ".tmp/precious")
     make_entry(home / "htmlcov")
     make_entry(root / "htmlcov")

@@ -1,7 +1,6 @@
 """What the engine raises: every error is a TempError, and the built-in error that fits."""
 
 import os
-from typing import Self
 
 from ..tree.values import printable
 
@@ -26,7 +25,7 @@ class PathError(TempError, OSError):
         self.reason = printable(reason)
         super().__init__(f"'{printable(self.path)}' {self.reason}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+    def __reduce__(self) -> tuple["type[PathError]", tuple[str, str]]:
         return type(self), (self.path, self.reason)
 
 

@@ -84,7 +84,8 @@ def _list_project(project: Project, stack: contextlib.ExitStack) -> list[Located
 
 
 def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
-    names = sorted(directory.names())
+    with directory.scan() as rows:
+        names = dict(sorted((row.name, row.is_dir(follow_symlinks=False)) for row in rows))
     noted = {} if base.legacy else noted_categories(directory)
     companions = _companions(names)
     for name in names:
@@ -94,20 +95,36 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
         elif _is_sealed_trash(directory, name):
             yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
         elif not base.reserves(name) and name not in companions:
-            beside = tuple(other for other, main in companions.items() if main == name)
-            yield from _list_top(base, directory, name, noted.get(name), beside)
+            noted_here = name in noted and noted[name] == _inode(directory, name)
+            yield from _list_top(base, directory, name, noted_here, _beside(companions, name))
 
 
-def _companions(names: Sequence[str]) -> dict[str, str]:
-    """Return which of the files beside a database belong to which."""
-    there = set(names)
+def _companions(names: dict[str, bool]) -> dict[str, str]:
+    """Return which of the files beside a database belong to which; `names` tell whether each is a directory."""
+    files = [name for name, is_directory in names.items() if not is_directory]
+    there = set(files)
     found = {}
-    for name in names:
+    for name in files:
         for ending in _BESIDE:
             main = name.removesuffix(ending)
             if main != name and main in there:
                 found[name] = main
     return found
+
+
+def _beside(companions: dict[str, str], name: str) -> tuple[str, ...]:
+    return tuple(name + ending for ending in _BESIDE if companions.get(name + ending) == name)
+
+
+def files_beside(directory: Directory, name: str) -> set[str]:
+    """Return which files now stand beside `name` that belong to it if it is a database."""
+    return {name + ending for ending in _BESIDE if _is_file(directory, name + ending)}
+
+
+def _is_file(directory: Directory, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return not stat.S_ISDIR(directory.look(name).st_mode)
+    return False
 
 
 def _is_sealed_trash(directory: Directory, name: str) -> bool:
@@ -119,22 +136,18 @@ def _is_sealed_trash(directory: Directory, name: str) -> bool:
     return False
 
 
-def _list_top(
-    base: Base, directory: Directory, name: str, noted: int | None, beside: tuple[str, ...]
-) -> Iterator[Entry]:
+def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: tuple[str, ...]) -> Iterator[Entry]:
     """List a category's entries; what is no category is an entry itself."""
     below = {} if base.legacy else _children(directory, name)
-    if not is_category(name, below, made=noted is not None and noted == _inode(directory, name)):
-        pinned = any(is_directory and _seems_pinned(directory, (name, child)) for child, is_directory in below.items())
-        yield from _entry(base, directory, (name,), layout.LEGACY, "kept" if pinned else "idle", companions=beside)
+    if not is_category(name, below, made=noted):
+        yield from _entry(base, directory, (name,), layout.LEGACY, companions=beside)
         return
     state: State = "kept" if layout.KEEP in below else "idle"
+    companions = _companions(below)
     for child in below:
-        if child != layout.KEEP:
-            stamped = layout.parse_name(child) is not None
-            made = stamped and noted is not None
-            category = name if stamped else layout.LEGACY
-            yield from _entry(base, directory, (name, child), category, state, made=made)
+        if child != layout.KEEP and child not in companions:
+            beside = _beside(companions, child)
+            yield from _entry(base, directory, (name, child), name, state, companions=beside, made=noted)
 
 
 def is_category(name: str, children: Iterable[str], *, made: bool) -> bool:
@@ -186,6 +199,11 @@ def _entry(
     except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
         return
     stamped = layout.parse_name(parts[-1])
+    if not stamped and category != UNFINISHED:  # a stray in a category is no entry that the engine made
+        category, made = layout.LEGACY, False
+    reason = None
+    if category == layout.LEGACY and state == "idle" and _is_pinned_below(directory, parts):
+        state, reason = "kept", f"kept: {layout.KEEP} of what is in it"
     yield Entry(
         folder=base.path,
         parts=parts,
@@ -198,7 +216,15 @@ def _entry(
         in_trash=in_trash,
         identity=Identity.of(found),
         state="unfinished" if in_trash else state,
+        reason=reason,
     )
+
+
+def _is_pinned_below(directory: Directory, parts: tuple[str, ...]) -> bool:
+    """Tell whether a folder in a hand-made one is pinned; a clean, which may look everywhere, looks again."""
+    with contextlib.suppress(OSError), directory.descend(parts) as folder:
+        return any(_seems_pinned(folder, (name,)) for name in folder.subdirectories())
+    return False
 
 
 def _list_orphans(stack: contextlib.ExitStack) -> list[Located]:
@@ -281,18 +307,22 @@ class TrackedBelow(NamedTuple):
 
 
 def with_usage(
-    located: Sequence[Located], *, measured: bool = True, progress: Progress = no_progress, workers: int = 1
+    located: list[Located], *, measured: bool = True, progress: Progress = no_progress, workers: int = 1
 ) -> list[Located]:
-    """Return the entries that still are there, with what each takes up; without `measured`, only where guarded."""
+    """Return the entries that still are there, with what each takes up; without `measured`, only where guarded.
+
+    Takes the list over: of many entries, none is held twice.
+    """
     wanted = [number for number, each in enumerate(located) if measured or each.entry.guarded]
     places = [located[number].place(name) for number in wanted for name in located[number].entry.names]
     usages = iter(measure(places, progress, workers, probe=belongs_to_others, ctimes=layout.counts_ctimes()))
-    found = {number: _sum_of([next(usages) for _ in located[number].entry.names]) for number in wanted}
-    return [
-        Located(each.folder, replace(each.entry, usage=found[number])) if number in found else each
-        for number, each in enumerate(located)
-        if number not in found or found[number]
-    ]
+    gone = set()
+    for number in wanted:
+        folder, entry = located[number]
+        usage = _sum_of([next(usages) for _ in entry.names])
+        located[number] = Located(folder, replace(entry, usage=usage))
+        gone |= set() if usage else {number}
+    return [each for number, each in enumerate(located) if number not in gone]
 
 
 def _sum_of(usages: Sequence[Usage | None]) -> Usage | None:
@@ -313,6 +343,8 @@ def belongs_to_others(directory: Directory) -> str | None:
     """Name what makes an open directory somebody's work: a git repository or work tree, or a base."""
     if directory.has(".git"):
         return ".git"
+    if directory.has("HEAD") and directory.has("objects") and directory.has("refs"):  # a bare one
+        return "HEAD"
     return layout.TAG if directory.has(layout.TAG) and is_tagged(directory) else None
 
 
@@ -335,10 +367,10 @@ class FolderUses(NamedTuple):
         return self.uses.of("/".join((self.paths[folder.fd], *parts)), identity.key)
 
 
-def look_at_uses(folders: Iterable[Directory], own: Iterable[int] = ()) -> FolderUses:
-    """Look once at who uses what in some open folders.
+def look_at_uses(folders: Iterable[Directory], *, locks: bool = True) -> FolderUses:
+    """Look once at who uses what in some open folders; this process's leases are no use.
 
-    This process's leases, and the descriptors `own`, are no use.
+    Without `locks` only at what processes have open: for what this process has locked itself.
     """
     try:
         paths = {folder.fd: folder.real_path() for folder in folders}
@@ -346,7 +378,7 @@ def look_at_uses(folders: Iterable[Directory], own: Iterable[int] = ()) -> Folde
         return FolderUses(None, {})
     if not paths:
         return FolderUses(None, {})
-    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors().union(own)), paths)
+    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors(), locks), paths)
 
 
 def _with_state(uses: FolderUses, located: Located) -> Entry:
@@ -354,8 +386,7 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
-        of = entry.parts[0] if entry.in_category else "what is in it"
-        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {of}")
+        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {entry.parts[0]}")
     holder = _holder(uses, located)
     if not entry.in_trash and _seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
         return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
@@ -364,16 +395,17 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.in_trash:
         return replace(entry, reason="left by an interrupted clean")
     if entry.usage and entry.usage.holds:
-        return replace(entry, state="kept", reason=f"kept: holds {_held(entry.usage.holds)}", forceable=True)
+        return replace(entry, state="kept", reason=f"kept: holds {describe_held(entry.usage.holds)}", forceable=True)
     if entry.state == "orphaned":
         return replace(entry, reason="left by a process that ended")
     fault = entry.usage.fault if entry.usage else None
     return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
 
 
-def _held(path: str) -> str:
+def describe_held(path: str) -> str:
+    """Say in words what `belongs_to_others` found at a path."""
     folder, _, name = path.rpartition("/")
-    what = "a git repository" if name == ".git" else "the temporary directories of another project"
+    what = "the temporary directories of another project" if name == layout.TAG else "a git repository"
     return f"{what} in {folder}" if folder else what
 
 

@@ -11,10 +11,10 @@ Pure, but for looking upward for the root. On disk::
 import os
 import re
 import stat
+from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from .errors import BaseRefused, InvalidAge, InvalidName
 
@@ -32,22 +32,20 @@ RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP})
 _MARKERS = ("pyproject.toml", "setup.py", ".git")
 # A file of tasks is invoke's if it imports invoke or this package, or brings a collection under a name that invoke
 # looks for. Others, celery among them, call their files `tasks.py`, too.
-_USES_INVOKE = re.compile(
-    rb"""^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
+_USES_INVOKE = rb"""(?mx)
+         ^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
        | ^from[ \t]+[\w.]+[ \t]+import\b(?:[^\n(]*|[ \t]*\([^)]*)\b(?:ns|namespace)\b
-       | ^(?:ns|namespace)[ \t]*=[ \t]*\w""",
-    re.MULTILINE | re.VERBOSE,
-)
+       | ^(?:ns|namespace)[ \t]*=[ \t]*\w"""
 _TASKS = ("tasks.py", "tasks/__init__.py")
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
-_ENTRY = re.compile(r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?")
+_ENTRY = r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?"
 # The folder of a project below the one that COMMON_TASKS_TMP names.
-_OF_A_PROJECT = re.compile(r"(?s).+@[0-9a-f]{10}")
+_OF_A_PROJECT = r"(?s).+@[0-9a-f]{10}"
 _TASKS_READ = 2**20
 _STAMP_ROOM = len("_169634880000-999999999")
 
 
-class Base(NamedTuple):
+class Base(namedtuple("Base", "path origin shared legacy", defaults=("", False, False))):
     """A folder of entries.
 
     `origin`: what makes it the project's, in words, where it is not simply inside; then only our tag makes it ours.
@@ -56,10 +54,11 @@ class Base(NamedTuple):
     `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
     """
 
+    __slots__ = ()
     path: Path
-    origin: str = ""
-    shared: bool = False
-    legacy: bool = False
+    origin: str
+    shared: bool
+    legacy: bool
 
     @property
     def needs_tag(self) -> bool:
@@ -68,18 +67,19 @@ class Base(NamedTuple):
 
     def reserves(self, name: str) -> bool:
         """Tell whether what bears this name in it is no entry."""
-        return name in RESERVED or (self.shared and _OF_A_PROJECT.fullmatch(name) is not None)
+        return name in RESERVED or (self.shared and re.fullmatch(_OF_A_PROJECT, name) is not None)
 
 
-class Project(NamedTuple):
+class Project(namedtuple("Project", "root bases reserved", defaults=("",))):
     """A root and the bases that belong to it, the one that is written to first.
 
     `reserved`: what the root is in words, where it is a folder for everything: no project's alone.
     """
 
+    __slots__ = ()
     root: Path
     bases: tuple[Base, ...]
-    reserved: str = ""
+    reserved: str
 
 
 def find_project(start: Path | None = None) -> Project:
@@ -175,7 +175,7 @@ def _uses_invoke(folder: str, path: str) -> bool:
         # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
         if not stat.S_ISREG(found.st_mode) or _is_planted(folder, found):
             return False
-        return _USES_INVOKE.search(file.read(_TASKS_READ)) is not None
+        return re.search(_USES_INVOKE, file.read(_TASKS_READ)) is not None
 
 
 def _variable(name: str) -> str:
@@ -281,9 +281,10 @@ def entry_name(name: str, unix: int, number: int = 1) -> str:
     return stamp if number == 1 else f"{stamp}-{number}"
 
 
-class Stamped(NamedTuple):
+class Stamped(namedtuple("Stamped", "name created number")):
     """An entry's name, taken apart; sorts by time of creation among entries of one name."""
 
+    __slots__ = ()
     name: str
     created: int
     number: int
@@ -291,7 +292,7 @@ class Stamped(NamedTuple):
 
 def parse_name(text: str) -> Stamped | None:
     """Take an entry's name apart; None where it does not end in a time of creation."""
-    match = _ENTRY.fullmatch(text)
+    match = re.fullmatch(_ENTRY, text)
     return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
 
 

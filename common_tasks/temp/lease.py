@@ -12,11 +12,10 @@ import contextlib
 import errno
 import fcntl
 import os
-import threading
 import warnings
-from collections import OrderedDict
+from _thread import allocate_lock  # `threading` itself takes longer to load than a lease takes
+from collections import OrderedDict, namedtuple  # see `layout`
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ..tree.directory import Directory
 from ..tree.values import Key
@@ -28,9 +27,10 @@ _NO_LOCKS = frozenset(
 _MOST_HELD = 512
 
 
-class Lease(NamedTuple):
+class Lease(namedtuple("Lease", "key fd")):
     """A shared lock on one directory, held through the descriptor `fd`."""
 
+    __slots__ = ()
     key: Key
     fd: int
 
@@ -49,14 +49,14 @@ class Lease(NamedTuple):
 _open: dict[Key, set[int]] = {}  # the descriptors of all leases and claims of this process
 _held: OrderedDict[Key, Lease] = OrderedDict()  # until this process ends, or others push it out
 _blocks: dict[Key, Lease] = {}  # until the block ends
-_guard = threading.Lock()
+_guard = allocate_lock()
 _inherited = 0  # descriptors of leases that the ancestors of a forked child hold
 
 
 def _start_anew() -> None:
     # What is held belongs to the parent; its descriptors stay open, so the child keeps it in use.
     global _guard, _inherited
-    _guard = threading.Lock()
+    _guard = allocate_lock()
     _inherited += len(_held)
     _held.clear()
     _blocks.clear()
@@ -134,9 +134,13 @@ def held_here(identity: Key) -> bool:
 
 
 def descriptors() -> set[int]:
-    """Return the descriptors that this process holds its leases and claims with."""
+    """Return the descriptors that this process holds its leases and claims with, but for those of blocks.
+
+    What a process made for good it may clean itself; what it has lent for a block that goes on is in use.
+    """
     with _guard:
-        return {fd for fds in _open.values() for fd in fds}
+        lent = {lease.fd for lease in _blocks.values()}
+        return {fd for fds in _open.values() for fd in fds} - lent
 
 
 def drop(identity: Key) -> None:

@@ -16,21 +16,20 @@ from ..tree.values import Key, complaint, no_progress
 from . import layout, lease, seal
 from .errors import Unremovable
 
-_UNNAMED = re.compile(r"\.trash-[0-9a-f]{16}")
+_UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
 
 
 def system_folder() -> Path:
     """Return the system's temporary location, as `tempfile.gettempdir` finds it, without writing there.
 
-    `tempfile.tempdir` if it is set, else the first directory of TMPDIR, TEMP, TMP, `/tmp`, `/var/tmp`, `/usr/tmp`
-    and the working directory in which this process may make something; `/tmp` where there is none.
+    The first of these in which this process may make something: `tempfile.tempdir` if it is set, TMPDIR, TEMP,
+    TMP, `/tmp`, `/var/tmp`, `/usr/tmp` and the working directory; `/tmp` where there is none.
     """
     chosen = getattr(sys.modules.get("tempfile"), "tempdir", None)
-    if chosen is not None:
-        return Path(os.fsdecode(chosen))
-    named = [value for name in ("TMPDIR", "TEMP", "TMP") if (value := os.environ.get(name))]
-    for place in map(os.path.abspath, (*named, *_PLACES, os.curdir)):
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    places = [os.fsdecode(place) for place in (chosen, *named) if place]
+    for place in map(os.path.abspath, (*places, *_PLACES, os.curdir)):
         if os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
             return Path(place)
     return Path(_PLACES[0])
@@ -38,7 +37,7 @@ def system_folder() -> Path:
 
 def is_unnamed(name: str) -> bool:
     """Tell whether a directory of this name was killed off before it got its sealed one: empty, if it is ours."""
-    return _UNNAMED.fullmatch(name) is not None
+    return re.fullmatch(_UNNAMED, name) is not None
 
 
 class LentDirectory:
@@ -75,7 +74,7 @@ class LentDirectory:
         if self._folder is None or _lent.pop(self._key, None) is None or os.getpid() != self._maker:
             return
         try:
-            _discard(self._folder, self._key[1])
+            discard(self._folder, self._key[1])
         finally:
             lease.drop(self._key)
 
@@ -117,8 +116,12 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Lease]:
         return folder, held
 
 
-def _discard(folder: Path, inode: int) -> None:
-    """Remove a directory of a block, known by its inode: out of sight first, then deleted."""
+def discard(folder: Path, inode: int) -> None:
+    """Remove a directory that this process made, known by its inode: out of sight first, then deleted.
+
+    Nothing happens where it is gone, or has made room for another. Raises Unremovable, naming the first thing that
+    stood in the way.
+    """
     try:
         with Directory.at(folder.parent, follow=True) as parent:
             if parent.look(folder.name).st_ino == inode:

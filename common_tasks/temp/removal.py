@@ -16,16 +16,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ..tree import processes
+from ..tree import processes, syscalls  # loaded before anything is moved: later there may be no descriptor to load with
+from ..tree import workers as pool
 from ..tree.deletion import delete_together, delete_tree
-from ..tree.directory import SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
-from ..tree.usage import WORTH_FORKING, measure
+from ..tree.directory import GONE, SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
+from ..tree.usage import measure
 from ..tree.values import Progress, complaint, no_progress
-from ..tree.walk import Position, Visitor, walk
+from ..tree.walk import MountPoint, Position, Visitor, walk
 from . import layout, lease
 from .entry import Decision, Entry, Identity, Outcome, Plan
 from .folders import Folders
-from .inventory import is_category, is_pinned, look_at_uses
+from .inventory import belongs_to_others, describe_held, files_beside, is_category, is_pinned, look_at_uses
 from .lent import is_unnamed
 from .seal import seal
 
@@ -71,6 +72,11 @@ class _Moving:
         """Where it is now."""
         return self.places[self.name]
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is where it was planned, in sight."""
+        return self.place.name == self.name and not self.entry.in_trash
+
     def restore_mode(self) -> None:
         """Give the directory the mode that it had."""
         if self.directory is not None and self.mode is not None:
@@ -107,7 +113,7 @@ def carry_out(plan: Plan, progress: Progress = no_progress, workers: int = 1) ->
         folders = Folders(stack)
         size = max(16, min(_MOST_AT_ONCE, lease.most_descriptors() // 6))
         for start in range(0, len(plan.remove), size):
-            moved += _take_out(folders, plan.remove[start : start + size], plan.force, record, workers)
+            moved += _take_out(folders, plan.remove[start : start + size], plan.force, record, progress, workers)
         moved = _measured(moved, workers)
         _delete_all(moved, progress, workers, record)
         folders.tidy(record.removed)
@@ -116,24 +122,38 @@ def carry_out(plan: Plan, progress: Progress = no_progress, workers: int = 1) ->
 
 
 def _take_out(
-    folders: Folders, decisions: Sequence[Decision], force: bool, record: _Record, workers: int
+    folders: Folders,
+    decisions: Sequence[Decision],
+    force: bool,
+    record: _Record,
+    progress: Progress,
+    workers: int,
 ) -> list[_Moving]:
-    """Bring entries out of sight, and leave there what is neither used nor younger than planned."""
+    """Bring entries out of sight, and leave there what is neither used nor younger than planned.
+
+    What cannot be renamed is deleted where it stands, while it still is locked.
+    """
     moved: list[_Moving] = []
     with folders.parents_kept_open(), contextlib.ExitStack() as locks:
-        for decision in decisions:
-            try:
-                moved.append(_move_out(folders, locks, decision, force))
-            except _Stays as stays:
-                record.keep(decision, str(stays))
-            except OSError as error:
-                record.fail(decision, complaint("", error))
-        for _ in range(0 if force else _LOOKS):
-            moved = _put_back_used(moved, record)
-        moved = _put_back_changed(moved, record, workers)
+        try:
+            for decision in decisions:
+                try:
+                    moved.append(_move_out(folders, locks, decision, force))
+                except _Stays as stays:
+                    record.keep(decision, str(stays))
+                except OSError as error:
+                    record.fail(decision, complaint("", error))
+            for _ in range(0 if force else _LOOKS):
+                moved = _put_back_used(moved, record)
+            moved = _put_back_changed(moved, record, workers)
+        except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
+            _put_all_back(moved)
+            raise
+        standing = [item for item in moved if item.stands]
+        _delete_all(_measured(standing, workers), progress, workers, record)
     for item in moved:
         lease.drop(item.entry.identity.key)
-    return moved
+    return [item for item in moved if not item.stands]
 
 
 def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision, force: bool) -> _Moving:
@@ -152,7 +172,7 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
             _verify(folders, moving, force)
             _move(folders, moving)
             _verify_moved(moving)
-    except (_Stays, OSError):
+    except BaseException:
         _put_back(moving, "")
         raise
     return moving
@@ -219,13 +239,24 @@ def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
     if Identity.of(found) != entry.identity:
         raise _Stays(_CHANGED)
     if moving.directory is None:
-        return
-    if entry.category == layout.LEGACY:
-        _verify_hand_made(folders, moving, moving.directory, force)
+        _verify_companions(moving)
+    elif entry.category == layout.LEGACY:
+        _verify_hand_made(folders, moving, moving.directory)
+    unread = entry.usage is not None and entry.usage.fault is not None
+    if entry.guarded and not force and (unread or entry.category == layout.LEGACY):
+        with _WorkBelow(repair=unread) as visitor:
+            walk(moving.parent, moving.name, visitor)
 
 
-def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory, force: bool) -> None:
-    """See that a folder that somebody made is no category by now, and that nothing in it is pinned or lent."""
+def _verify_companions(moving: _Moving) -> None:
+    """See that no journal came to a database since: it holds what the database has not yet. Raises _Stays."""
+    planned, there = set(moving.entry.companions), files_beside(moving.parent, moving.name)
+    if there - planned or any(moving.parent.has(name) for name in planned - there):
+        raise _Stays(_CHANGED)
+
+
+def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory) -> None:
+    """See that a folder that somebody made is no category by now, and that nothing in it is pinned."""
     entry = moving.entry
     if entry.base and not entry.base.legacy and len(entry.parts) == 1:
         noted = folders.noted(moving.folder).get(moving.name) == entry.identity.inode
@@ -233,8 +264,6 @@ def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory, f
             raise _Stays("a category by now, with entries of its own")
     if any(_is_pinned_folder(directory, name) for name in directory.subdirectories()):
         raise _Stays(f"kept: {layout.KEEP} of what is in it")
-    if not force:
-        walk(moving.parent, moving.name, _LentBelow())
 
 
 def _is_pinned_folder(directory: Directory, name: str) -> bool:
@@ -245,23 +274,61 @@ def _is_pinned_folder(directory: Directory, name: str) -> bool:
             return is_pinned(opened)
 
 
-class _LentBelow(Visitor):
-    """Looks for entries that somebody has lent below a hand-made folder. Raises _Stays.
+class _WorkBelow(Visitor):
+    """Looks below a hand-made folder for somebody's work, and for entries that somebody has lent. Raises _Stays.
 
-    Processes of other containers are seen by their locks alone.
+    Processes of other containers are seen by their locks alone. With `repair` folders that may not be looked into
+    are opened by their owner's right; each has its mode back when the walk leaves it, at the latest after the block.
     """
+
+    def __init__(self, *, repair: bool) -> None:
+        self._repair = repair and os.geteuid() != 0
+        self._repaired: list[tuple[int, Directory, int]] = []  # depth, the folder, its mode
+
+    def __enter__(self) -> "_WorkBelow":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._repaired:
+            self._restore()
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
-            position.enter(name)
-            below = position.directory.subdirectories()
-        except OSError:  # vanished, or not to be looked into
-            return None
-        if position.depth > 1 and layout.parse_name(name):
+            self._go_down(position, name)
+        except OSError as error:
+            if error.errno in GONE or isinstance(error, MountPoint):  # the deletion stops at a mount
+                return None
+            raise
+        where = position.where.partition("/")[2]
+        held = belongs_to_others(position.directory)
+        if held:
+            raise _Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
+        if where and layout.parse_name(name):
             with lease.claim(position.directory.fd) as granted:
                 if granted is False:
-                    raise _Stays(f"in use: {position.where.partition('/')[2]}")
-        return below
+                    raise _Stays(f"in use: {where}")
+        return position.directory.subdirectories()
+
+    def _go_down(self, position: Position, name: str) -> None:
+        if not self._repair:
+            position.enter(name)
+            return
+        folder, mode = enter_restricted(position.directory, name)
+        if mode is None:
+            folder.close()
+        else:
+            self._repaired.append((position.depth + 1, folder, mode))
+        position.enter(name)
+
+    def left(self, position: Position, name: str) -> bool:
+        while self._repaired and self._repaired[-1][0] > position.depth:
+            self._restore()
+        return True
+
+    def _restore(self) -> None:
+        _, folder, mode = self._repaired.pop()
+        with folder:
+            os.fchmod(folder.fd, mode)
 
 
 def _move(folders: Folders, moving: _Moving) -> None:
@@ -324,7 +391,7 @@ def _put_back_used(moved: list[_Moving], record: _Record) -> list[_Moving]:
     """Look at who uses what is out of sight, and put that back; return the rest."""
     if not moved:
         return []
-    uses = look_at_uses({item.folder.fd: item.folder for item in moved}.values())
+    uses = look_at_uses({item.folder.fd: item.folder for item in moved}.values(), locks=False)
     rest = []
     for item in moved:
         pids = {
@@ -359,25 +426,41 @@ def _put_back_or_fail(moving: _Moving, why: str, record: _Record) -> None:
         record.fail(moving.decision, f"{why}, but it could not be put back and is in the trash: {complaint('', error)}")
 
 
+def _put_all_back(moved: list[_Moving]) -> None:
+    for item in moved:
+        with contextlib.suppress(OSError):  # a worse fault is on its way
+            _put_back(item, "")
+
+
 def _put_back(moving: _Moving, why: str) -> str:
     """Put an entry back where it was, without replacing anything; return why it stays, and where if not there."""
     restored = moving.name
     for name, place in list(moving.places.items()):
         if place.name != name:
-            stands = _rename_back(moving, place.name, name)
+            try:
+                stands = _rename_back(moving, moving.parent, place.name, name)
+            except FileNotFoundError:  # another clean has tidied away the category that this left empty
+                with _made_again(moving) as parent:
+                    stands = _rename_back(moving, parent, place.name, name)
             moving.places[name] = place._replace(parts=(*moving.entry.parts[:-1], name))
             restored = stands if name == moving.name else restored
     moving.restore_mode()
     return why if restored == moving.name else f"{why}; its place was taken, so it is now called {restored}"
 
 
-def _rename_back(moving: _Moving, name: str, wanted: str) -> str:
-    from ..tree import syscalls
+def _made_again(moving: _Moving) -> Directory:
+    above = moving.entry.parts[:-1]
+    for number in range(len(above)):
+        with contextlib.suppress(FileExistsError):
+            moving.folder.make("/".join(above[: number + 1]))
+    return moving.folder.descend(above)
 
+
+def _rename_back(moving: _Moving, parent: Directory, name: str, wanted: str) -> str:
     free = wanted
     for number in range(2, 1000):
         try:
-            syscalls.rename_without_replacing(moving.target, name, moving.parent, free)
+            syscalls.rename_without_replacing(moving.target, name, parent, free)
         except FileExistsError:
             free = f"{wanted}-{number}"
         else:
@@ -410,7 +493,7 @@ def _measured_in_place(folders: Folders, decisions: list[Decision]) -> list[Deci
 def _delete_all(moved: list[_Moving], progress: Progress, workers: int, record: _Record) -> None:
     places = [place for item in moved for place in item.places.values()]
     files = sum(item.entry.usage.files for item in moved if item.entry.usage)
-    if workers > 1 and files >= WORTH_FORKING:
+    if workers > 1 and files >= pool.WORTH_FORKING:
         # Every fault, and what was left, is met again below.
         delete_together(places, progress, workers)
     with Parents() as parents:

@@ -7,11 +7,10 @@ a copy or a look-alike is not taken for one, and renaming a directory takes it o
 
 import os
 import re
-from typing import Any
 
 _NONCE = 4
 _DIGEST = 6
-_SEALED = re.compile(rf"(?s)(.+)_([0-9a-f]{{{2 * _NONCE}}})([0-9a-f]{{{2 * _DIGEST}}})")
+_SEALED = rf"(?s)(.+)_([0-9a-f]{{{2 * _NONCE}}})([0-9a-f]{{{2 * _DIGEST}}})"
 SEAL_ROOM = 1 + 2 * (_NONCE + _DIGEST)
 
 
@@ -23,26 +22,22 @@ def seal(name: str, inode: int) -> str:
 
 def looks_sealed(name: str) -> bool:
     """Tell whether `name` has the form of a sealed one: worth asking for the inode."""
-    return _SEALED.fullmatch(name) is not None
+    return re.fullmatch(_SEALED, name) is not None
 
 
 def unseal(sealed: str, inode: int) -> str | None:
     """Return the name that was sealed; None where `sealed` was not made for this inode."""
-    match = _SEALED.fullmatch(sealed)
+    match = re.fullmatch(_SEALED, sealed)
     if match and match[3] == _digest(match[1], match[2], inode):
         return match[1]
     return None
 
 
 def _digest(name: str, nonce: str, inode: int) -> str:
-    text = os.fsencode(f"{nonce}/{inode}/{name}")
-    digest: str = _blake2s()(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()
-    return digest
-
-
-def _blake2s() -> Any:
     try:
         from _blake2 import blake2s  # `hashlib` would load OpenSSL, many times the rest of this
     except ImportError:  # another Python than CPython
         from hashlib import blake2s
-    return blake2s
+
+    text = os.fsencode(f"{nonce}/{inode}/{name}")
+    return blake2s(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()

@@ -39,7 +39,7 @@ class Tracked:
 
     def __contains__(self, parts: tuple[str, ...]) -> bool:
         """Tell whether the path made of `parts`, relative to the root, is tracked or holds what is."""
-        return os.fsencode("/".join(parts)) in self._paths
+        return bool(self._paths) and os.fsencode("/".join(parts)) in self._paths
 
 
 def ask_git(root: Path, *below: str) -> Tracked:

@@ -9,13 +9,13 @@ import errno
 import os
 from collections.abc import Sequence
 
-from . import workers as pool
 from .directory import SWAPPED, Directory, Place, allow_owner, enter_restricted, is_restricted
-from .usage import DEEP, ENOUGH_BRANCHES
+from .kernel import can_compare_mounts, open_and_compare_mounts
 from .values import Progress, complaint
 from .walk import Position, Visitor, walk
 
 _TRIES = 8
+_FEW = 100  # directories
 
 
 def delete_tree(parent: Directory, name: str, progress: Progress) -> str | None:
@@ -26,19 +26,12 @@ def delete_tree(parent: Directory, name: str, progress: Progress) -> str | None:
     deleting = _Deleting(progress)
     for _ in range(_TRIES):
         try:
-            walk(parent, name, deleting, _open_for_deletion)
+            walk(parent, name, deleting, deleting.open)
         except OSError as error:  # the way up was lost: begin again from the top
             lost = complaint("", error)
             continue
         return deleting.fault
     return deleting.fault or lost
-
-
-def _open_for_deletion(parent: int, name: str) -> int:
-    """Open a directory to empty it; refuse what another mount begins at."""
-    from . import syscalls  # only where there are directories to delete
-
-    return syscalls.open_on_same_mount(parent, name)
 
 
 class _Deleting(Visitor):
@@ -48,6 +41,19 @@ class _Deleting(Visitor):
         self.fault: str | None = None
         self._progress = progress
         self._again = _TRIES
+        self._opened = 0
+
+    def open(self, parent: int, name: str) -> int:
+        """Open a directory to empty it. Raises OSError (EXDEV) where another mount begins.
+
+        One way is slower, the other slower to load.
+        """
+        self._opened += 1
+        if self._opened <= _FEW and can_compare_mounts():
+            return open_and_compare_mounts(parent, name)
+        from . import syscalls
+
+        return syscalls.open_on_same_mount(parent, name)
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
@@ -126,7 +132,9 @@ def delete_together(places: Sequence[Place], progress: Progress, workers: int) -
 
     `progress` is called with the numbers of files that this process deletes.
     """
-    branches = _divide(places)
+    from . import workers as pool  # who deletes one tree alone has no need of it
+
+    branches = _divide(places, pool.ENOUGH_BRANCHES, pool.DEEP)
     pieces = min(len(branches), pool.MOST_PIECES)
 
     def work(piece: int) -> None:
@@ -137,10 +145,10 @@ def delete_together(places: Sequence[Place], progress: Progress, workers: int) -
     pool.divide(pieces, work, workers)
 
 
-def _divide(places: Sequence[Place]) -> list[Place]:
+def _divide(places: Sequence[Place], enough: int, deepest: int) -> list[Place]:
     """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
     branches, level = list(places), 0
-    while len(branches) < ENOUGH_BRANCHES and level < DEEP:
+    while len(branches) < enough and level < deepest:
         below = [branch.below(name) for branch in branches for name in _subdirectories(branch)]
         if not below:
             break

@@ -7,9 +7,9 @@ no difference what somebody swaps on the way that led to it.
 import errno
 import os
 import stat
+from collections import namedtuple  # see `temp.layout`
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import NamedTuple, Self
 
 from .values import Key
 
@@ -31,11 +31,11 @@ class Directory:
         self.fd = fd
 
     @classmethod
-    def at(cls, path: "str | os.PathLike[str]", *, follow: bool = False) -> Self:
+    def at(cls, path: "str | os.PathLike[str]", *, follow: bool = False) -> "Directory":
         """Open the directory at `path`. Raises OSError; with `follow` the last name may be a link."""
         return cls(os.open(path, VISITING & ~NOFOLLOW if follow else VISITING))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Directory":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,15 +122,16 @@ class Directory:
         return os.readlink(f"/proc/self/fd/{self.fd}")
 
 
-class Place(NamedTuple):
+class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
     """Where a tree stands: an open directory, and the names that lead down from it.
 
     `guarded`: measuring it also tells whether a git repository or a marked folder lies inside.
     """
 
+    __slots__ = ()
     folder: Directory
     parts: tuple[str, ...]
-    guarded: bool = False
+    guarded: bool
 
     @property
     def name(self) -> str:
@@ -149,7 +150,7 @@ class Parents:
         self._place: tuple[int, tuple[str, ...]] | None = None
         self._open: Directory | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Parents":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -208,6 +209,8 @@ def _allow_owner_unopened(parent: Directory, name: str) -> int:
         mode = stat.S_IMODE(os.fstat(fd).st_mode)
         os.chmod(f"/proc/self/fd/{fd}", mode | stat.S_IRWXU)
         return mode
+    except FileNotFoundError:
+        raise PermissionError(errno.EACCES, "cannot be opened, and without /proc its mode cannot be changed") from None
     finally:
         os.close(fd)
 

@@ -1,13 +1,16 @@
 """What the kernel's tables tell: what is mounted where, and who holds which lock (Linux: proc(5))."""
 
+import errno
 import os
 import re
+import sys
 
-from .directory import Directory
+from .directory import VISITING, Directory
 from .values import Key
 
 _LOCKS = "/proc/locks"
 _MOUNTS = "/proc/self/mountinfo"
+_MOUNT_OF = "/proc/self/fdinfo/{}"
 
 
 def lock_holders() -> dict[Key, set[int]]:
@@ -68,7 +71,44 @@ class Mounts:
 def _mount_points() -> list[str]:
     try:
         with open(_MOUNTS, "rb") as table:
-            paths = [line.split()[4] for line in table]
-    except OSError:
+            paths = [line.split(b" ")[4] for line in table]  # other kinds of white space are not escaped
+    except FileNotFoundError:
         return []
     return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]
+
+
+def mount_point(name: str) -> OSError:
+    """Return the error for a directory that another mount begins at."""
+    return OSError(errno.EXDEV, "another file system is mounted here", name)
+
+
+def can_compare_mounts() -> bool:
+    """Tell whether the system says which mount an open file is on, or has no bind mounts to tell apart."""
+    return not sys.platform.startswith("linux") or os.path.exists(_MOUNT_OF.format(0).rpartition("/")[0])
+
+
+def open_and_compare_mounts(parent: int, name: str) -> int:
+    """Open the directory `name` in the open `parent`, unless something is mounted on it.
+
+    Raises OSError: EXDEV where another mount begins, bind mounts included, and where that cannot be told.
+    """
+    fd = os.open(name, VISITING, dir_fd=parent)
+    try:
+        same = _mount_of(fd) == _mount_of(parent)
+    except OSError:
+        os.close(fd)
+        raise
+    if same:
+        return fd
+    os.close(fd)
+    raise mount_point(name)
+
+
+def _mount_of(fd: int) -> int:
+    if not sys.platform.startswith("linux"):
+        return os.fstat(fd).st_dev
+    try:
+        with open(_MOUNT_OF.format(fd), "rb") as rows:
+            return next(int(row.split()[1]) for row in rows if row.startswith(b"mnt_id:"))
+    except (OSError, StopIteration):
+        raise OSError(errno.EXDEV, "cannot tell what is mounted here: neither openat2 nor /proc") from None

@@ -5,6 +5,7 @@ changed. Not seen: other users' processes (an ordinary user may not look into th
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Collection, Iterator, Sequence
 
@@ -15,6 +16,7 @@ from .values import Key, printable
 _PASSES = 6  # over the list of processes, until none is new
 _LONGEST = 60  # characters of a command
 _VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
+_SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look: nothing is told by that
 
 
 class Uses:
@@ -43,14 +45,16 @@ def look(tops: Sequence[str], own: Collection[int] = (), locks: bool = True) -> 
     """Return who uses what below the real paths `tops`; None where the system has no `/proc`.
 
     `own`: descriptors of this process that are no use, its leases for instance. Where a process may not be
-    looked into, its locks tell (see `kernel.lock_holders`), unless `locks` is false.
+    looked into, its locks tell (see `kernel.lock_holders`), unless `locks` is false. Raises OSError where this
+    process may open no more files.
     """
     scan = _Scan(tops, own)
     seen: set[int] = set()
     for _ in range(_PASSES):
         try:
             new = {int(name) for name in os.listdir("/proc") if name.isdigit()} - seen
-        except OSError:
+        except OSError as error:
+            _raise_if_short(error)
             return None
         if not new:
             break
@@ -65,10 +69,20 @@ def look(tops: Sequence[str], own: Collection[int] = (), locks: bool = True) -> 
 
 
 def _add_lock_holders(uses: Uses, readable: Collection[int]) -> None:
-    with contextlib.suppress(OSError):
-        for key, pids in lock_holders().items():
-            for pid in pids - set(readable):
-                uses.add_key(pid, key)
+    try:
+        holders = lock_holders()
+    except OSError as error:
+        _raise_if_short(error)
+        return
+    for key, pids in holders.items():
+        for pid in pids - set(readable):
+            uses.add_key(pid, key)
+
+
+def _raise_if_short(error: OSError) -> None:
+    """Tell a process or table that is out of reach from one that was not looked at for want of descriptors."""
+    if error.errno in _SHORT:
+        raise error
 
 
 class _Scan:
@@ -89,25 +103,26 @@ class _Scan:
     def read(self, pid: int) -> None:
         """Note what a process uses. One that has ended meanwhile uses nothing."""
         folder = f"/proc/{pid}"
+        if not self._read_one(pid, folder):
+            # Its first thread may have ended, and the others go on.
+            for thread in _list_threads(folder):
+                self._read_one(pid, f"{folder}/task/{thread}")
+
+    def _read_one(self, pid: int, folder: str) -> bool:
+        """Note what a process, or one of its threads, uses; False where it has ended."""
         try:
             links = {name: os.readlink(f"{folder}/{name}") for name in ("ns/mnt", "cwd", "root")}
         except PermissionError:
             self.refused = True
-            return
+            return True
         except OSError:
-            # Its first thread may have ended, and the others go on.
-            self._read_threads(pid, folder)
-            return
+            return False
         self.readable.add(pid)
         foreign = links["ns/mnt"] != self._namespace
         for name in ("cwd", "root"):
             self._note(pid, f"{folder}/{name}", links[name], foreign)
         self._read_open(pid, folder, foreign)
-
-    def _read_threads(self, pid: int, folder: str) -> None:
-        with contextlib.suppress(OSError):
-            for thread in os.listdir(f"{folder}/task"):
-                self._read_open(pid, f"{folder}/task/{thread}", foreign=False)
+        return True
 
     def _read_open(self, pid: int, folder: str, foreign: bool) -> None:
         exe = _readlink(f"{folder}/exe")
@@ -151,21 +166,31 @@ class _Scan:
         try:
             with open(f"{folder}/maps", "rb", buffering=0) as file:
                 table = file.readall()
-        except OSError:
+        except OSError as error:
+            _raise_if_short(error)
             return
         if not foreign and not any(mapped in table for mapped in self._mapped):
             return
-        for row in table.splitlines():
+        for row in table.split(b"\n"):  # a path may hold any other end of a line
             words = row.split(None, 5)
             if len(words) == 6:
                 yield os.fsdecode(words[5]).replace("\\012", "\n")
+
+
+def _list_threads(folder: str) -> list[str]:
+    try:
+        return os.listdir(f"{folder}/task")
+    except OSError as error:
+        _raise_if_short(error)
+        return []
 
 
 def _open_files(folder: str) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     try:
         directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        _raise_if_short(error)
         return found
     try:
         for name in os.listdir(directory):
@@ -173,8 +198,8 @@ def _open_files(folder: str) -> list[tuple[int, str]]:
                 found.append((int(name), os.readlink(name, dir_fd=directory)))
             except OSError:
                 continue
-    except OSError:
-        return found
+    except OSError as error:
+        _raise_if_short(error)
     finally:
         os.close(directory)
     return found

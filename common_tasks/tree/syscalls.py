@@ -10,6 +10,7 @@ import os
 import sys
 
 from .directory import VISITING, Directory
+from .kernel import mount_point, open_and_compare_mounts
 
 _OPENAT2 = 437  # the same on every architecture but alpha
 _NO_CROSSING = 0x01  # RESOLVE_NO_XDEV
@@ -46,40 +47,12 @@ def open_on_same_mount(parent: int, name: str) -> int:
     Raises OSError: EXDEV where another mount begins, bind mounts included, and where that cannot be told.
     """
     if not HAS_OPENAT2:
-        return _open_and_compare(parent, name)
+        return open_and_compare_mounts(parent, name)
     fd = _libc.syscall(_OPENAT2, parent, os.fsencode(name), ctypes.byref(_how), _how_size)
     if fd >= 0:
         return int(fd)
     number = ctypes.get_errno()
-    raise _mounted(name) if number == errno.EXDEV else OSError(number, os.strerror(number), name)
-
-
-def _mounted(name: str) -> OSError:
-    return OSError(errno.EXDEV, "another file system is mounted here", name)
-
-
-def _open_and_compare(parent: int, name: str) -> int:
-    fd = os.open(name, VISITING, dir_fd=parent)
-    try:
-        same = _mount(fd) == _mount(parent)
-    except OSError:
-        os.close(fd)
-        raise
-    if same:
-        return fd
-    os.close(fd)
-    raise _mounted(name)
-
-
-def _mount(fd: int) -> int:
-    """Return the number of the mount that an open file is on; where there are no bind mounts, its device."""
-    if not sys.platform.startswith("linux"):
-        return os.fstat(fd).st_dev
-    try:
-        with open(f"/proc/self/fdinfo/{fd}") as rows:
-            return next(int(row.split()[1]) for row in rows if row.startswith("mnt_id:"))
-    except (OSError, StopIteration):
-        raise OSError(errno.EXDEV, "cannot tell what is mounted here: neither openat2 nor /proc") from None
+    raise mount_point(name) if number == errno.EXDEV else OSError(number, os.strerror(number), name)
 
 
 def rename_without_replacing(parent: Directory, name: str, target: Directory, new: str) -> None:

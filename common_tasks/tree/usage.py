@@ -17,9 +17,6 @@ from .values import Progress, Usage, complaint, no_progress
 from .walk import Position, Visitor, walk
 
 BLOCK = 512
-WORTH_FORKING = 2000  # files: some 20 ms of looking, several times what a fork takes
-ENOUGH_BRANCHES = 48  # to be shared out evenly
-DEEP = 8  # levels: below that, a branch is walked as one
 _CHUNK = 1000
 _NEVER = float("-inf")
 
@@ -37,10 +34,13 @@ class Tally:
         self.modified = _NEVER
         self.changed = _NEVER  # of ctimes only
         self.device = 0
-        self.links: dict[int, int] = {}  # blocks by inode, of files with several links
+        self.links: dict[int, int] | None = None  # blocks by inode, of files with several links, if there are any
         self.fault: str | None = None
         self.holds: str | None = None
         self.missing = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, tuple(getattr(self, name) for name in self.__slots__)
 
     def add_file(self, found: os.stat_result, *, ctime: bool = True) -> None:
         """Count what is no directory, with its ctime or without."""
@@ -48,7 +48,7 @@ class Tally:
         self.device = found.st_dev
         self.modified = max(self.modified, found.st_mtime)
         if found.st_nlink > 1:
-            self.links[found.st_ino] = found.st_blocks
+            self.add_link(found)
             return
         self.blocks += found.st_blocks
         if ctime:
@@ -61,6 +61,12 @@ class Tally:
         self.modified = max(self.modified, found.st_mtime)
         if ctime:
             self.changed = max(self.changed, found.st_ctime)
+
+    def add_link(self, found: os.stat_result) -> None:
+        """Count the blocks of a file with several links, once."""
+        if self.links is None:
+            self.links = {}
+        self.links[found.st_ino] = found.st_blocks
 
     def add_fault(self, where: str, error: OSError) -> None:
         """Remember the first thing that could not be looked into."""
@@ -90,7 +96,7 @@ class Tally:
                         if found.st_mtime > modified:
                             modified = found.st_mtime
                         if found.st_nlink > 1:
-                            self.links[found.st_ino] = found.st_blocks
+                            self.add_link(found)
                             continue
                         blocks += found.st_blocks
                         if found.st_ctime > changed:
@@ -111,10 +117,17 @@ class Tally:
         self.modified = max(self.modified, part.modified)
         self.changed = max(self.changed, part.changed)
         self.device = part.device or self.device
-        self.links.update(part.links)
+        self.links = {**(self.links or {}), **part.links} if part.links else self.links
         self.fault = self.fault or part.fault
         self.holds = self.holds or part.holds
         self.missing = self.missing or part.missing
+
+
+def _restore(*values: object) -> Tally:
+    tally = Tally()
+    for name, value in zip(Tally.__slots__, values, strict=True):
+        setattr(tally, name, value)
+    return tally
 
 
 class _Branch(NamedTuple):
@@ -196,32 +209,32 @@ def measure(
     trees share is counted in the first. What vanishes meanwhile is no fault; what cannot be read is
     named in the usage's `fault`, and the rest is counted. `probe` is asked for each directory of the guarded
     places. `moved`: the caller has renamed the trees, so the ctimes of their tops say nothing. Without
-    `ctimes` only mtimes count as changes. Up to so many
-    processes, `workers`, share the work if it is big enough to repay forking them; the answer is the same.
+    `ctimes` only mtimes count as changes. Up to so many processes, `workers`, share the work if it is big
+    enough to repay forking them; the answer is the same.
     """
     options = _Options(places, progress, probe, moved, ctimes)
-    tallies = [Tally() for _ in places]
+    tallies: list[Tally | None] = [None] * len(places)
     branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
     share = workers > 1 and pool.can_fork()
-    _walk_first(branches, tallies, options, WORTH_FORKING if share else None)
+    _walk_first(branches, tallies, options, pool.WORTH_FORKING if share else None)
     _walk_together(list(branches), tallies, options, workers)
     return _settle(tallies, ctimes)
 
 
-def _walk_first(branches: deque[_Branch], tallies: list[Tally], options: _Options, most: int | None) -> None:
+def _walk_first(branches: deque[_Branch], tallies: list[Tally | None], options: _Options, most: int | None) -> None:
     """Walk branches here, all or until `most` files were found; then leave enough of them to be shared out."""
     found = 0
     with Parents() as parents:
         while branches and (most is None or found < most):
             branch = branches.popleft()
-            divided = most is not None and len(branches) < ENOUGH_BRANCHES and len(branch.place.parts) < DEEP
-            part = Tally()
-            branches.extend(_walk(branch, part, options, parents, whole=not divided))
-            found += part.files
-            tallies[branch.tree].add(part)
+            divided = most is not None and len(branches) < pool.ENOUGH_BRANCHES and len(branch.place.parts) < pool.DEEP
+            tally = tallies[branch.tree] = tallies[branch.tree] or Tally()
+            before = tally.files
+            branches.extend(_walk(branch, tally, options, parents, whole=not divided))
+            found += tally.files - before
 
 
-def _walk_together(branches: list[_Branch], tallies: list[Tally], options: _Options, workers: int) -> None:
+def _walk_together(branches: list[_Branch], tallies: list[Tally | None], options: _Options, workers: int) -> None:
     pieces = min(len(branches), pool.MOST_PIECES)
 
     def work(piece: int) -> list[tuple[int, Tally]]:
@@ -234,7 +247,11 @@ def _walk_together(branches: list[_Branch], tallies: list[Tally], options: _Opti
 
     for parts in pool.divide(pieces, work, workers):
         for tree, part in parts:
-            tallies[tree].add(part)
+            tally = tallies[tree]
+            if tally is None:
+                tallies[tree] = part
+            else:
+                tally.add(part)
 
 
 def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *, whole: bool) -> list[_Branch]:
@@ -258,14 +275,16 @@ def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *,
     return [_Branch(branch.tree, branch.place.below(name), top=False) for name in below]
 
 
-def _settle(tallies: Iterable[Tally], ctimes: bool) -> list[Usage | None]:
+def _settle(tallies: Iterable[Tally | None], ctimes: bool) -> list[Usage | None]:
     seen: dict[int, set[int]] = {}
-    return [None if tally.missing else _usage(tally, seen, ctimes) for tally in tallies]
+    return [None if tally is None or tally.missing else _usage(tally, seen, ctimes) for tally in tallies]
 
 
 def _usage(tally: Tally, seen: dict[int, set[int]], ctimes: bool) -> Usage:
-    counted = seen.setdefault(tally.device, set())
-    blocks = tally.blocks + sum(size for inode, size in tally.links.items() if inode not in counted)
-    counted.update(tally.links)
+    blocks = tally.blocks
+    if tally.links:
+        counted = seen.setdefault(tally.device, set())
+        blocks += sum(size for inode, size in tally.links.items() if inode not in counted)
+        counted.update(tally.links)
     changed = max(tally.modified, tally.changed) if ctimes else tally.modified
     return Usage(tally.files, blocks * BLOCK, tally.modified, changed, tally.fault, tally.holds)

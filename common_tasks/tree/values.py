@@ -1,7 +1,7 @@
 """The values that the file-system machinery takes and returns, and how it words what went wrong."""
 
+from collections import namedtuple  # see `temp.layout`
 from collections.abc import Callable
-from typing import NamedTuple
 
 Key = tuple[int, int]  # device and inode: what a file is, whatever its name
 Progress = Callable[[int], None]  # told how many files were dealt with since the last call
@@ -11,7 +11,7 @@ def no_progress(_: int) -> None:
     """Report nothing: the progress of a caller who does not look."""
 
 
-class Usage(NamedTuple):
+class Usage(namedtuple("Usage", "files disk_bytes modified changed fault holds", defaults=(None, None))):
     """What one tree takes up.
 
     `disk_bytes`: what the disk would give back. `modified`: the newest mtime inside; `changed`: the newest of
@@ -20,12 +20,13 @@ class Usage(NamedTuple):
     inside, as a path from the top; None where nobody asked.
     """
 
+    __slots__ = ()
     files: int
     disk_bytes: int
     modified: float
     changed: float
-    fault: str | None = None
-    holds: str | None = None
+    fault: str | None
+    holds: str | None
 
 
 def printable(text: str) -> str:

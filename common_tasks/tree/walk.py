@@ -8,8 +8,8 @@ directory.
 
 import errno
 import os
+from collections import namedtuple  # see `temp.layout`
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from .directory import VISITING, Directory
 
@@ -27,7 +27,8 @@ class MountPoint(OSError):
     """Another file system begins here."""
 
 
-class _Level(NamedTuple):
+class _Level(namedtuple("_Level", "name fd inode")):
+    __slots__ = ()
     name: str
     fd: int
     inode: int

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 MOST_PIECES = 256  # a piece is a byte in a pipe, and all of them fit into its buffer
+WORTH_FORKING = 2000  # files: some 20 ms of looking, several times what a fork takes
+ENOUGH_BRANCHES = 48  # to be shared out evenly
+DEEP = 8  # levels: below that, a branch is walked as one
 
 Result = TypeVar("Result")
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,8 +38,9 @@ while True:
 """
 
 
+@pytest.mark.parametrize("turns", [30, pytest.param(200, marks=pytest.mark.slow)])
 def test_swapping_links_and_directories_all_through_loses_nothing_outside(
-    project: Path, tmp_path: Path, elsewhere: Callable[[], dict[str, bytes]]
+    project: Path, tmp_path: Path, elsewhere: Callable[[], dict[str, bytes]], turns: int
 ) -> None:
     before = elsewhere()
     command = [sys.executable, "-c", SWAPPER, str(project / ".tmp"), str(tmp_path / "outside")]
@@ -46,7 +48,7 @@ def test_swapping_links_and_directories_all_through_loses_nothing_outside(
     with subprocess.Popen(command, stdout=subprocess.PIPE) as swapper:
         assert swapper.stdout
         swapper.stdout.readline()
-        for turn in range(200):
+        for turn in range(turns):
             for number in range(2):
                 for levels in ("one", "one/two"):
                     folder = project / f".tmp/data/e{turn}-{number}_{OLD}" / levels
@@ -66,20 +68,19 @@ def test_swapping_links_and_directories_all_through_loses_nothing_outside(
 HOSTILE = st.binary(min_size=1, max_size=60).filter(lambda name: b"/" not in name and b"\0" not in name)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(HOSTILE)
-def test_thousand_hostile_names_are_made_shown_and_cleaned(project: Path, raw: bytes) -> None:
-    name = os.fsdecode(raw)
-    if name.startswith("."):
-        return
-    made = TempManager.create_persistent_dir(name, "hostile")
-    legacy = project / ".tmp" / name
-    legacy.mkdir()
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(HOSTILE, min_size=20, max_size=20, unique=True))
+def test_thousand_hostile_names_are_made_shown_and_cleaned(project: Path, raw: list[bytes]) -> None:
+    names = [name for name in map(os.fsdecode, raw) if not name.startswith(".")]
+    made = {TempManager.create_persistent_dir(name, "hostile"): name for name in names}
+    by_hand = {project / ".tmp" / f"by hand {name}" for name in names}
+    for path in by_hand:
+        path.mkdir()
     found = take(project)
-    assert {entry.path for entry in found} == {made, legacy}
-    assert {entry.name for entry in found if entry.category == "hostile"} == {name}
+    assert {entry.path for entry in found} == made.keys() | by_hand
+    assert {entry.path: entry.name for entry in found if entry.category == "hostile"} == made
     outcome = removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
-    assert len(outcome.removed) == 2
+    assert len(outcome.removed) == 2 * len(names)
     assert take(project) == ()
 
 

@@ -85,10 +85,22 @@ def test_block_killed_at_any_step_of_its_end_leaves_an_orphan_or_nothing(project
     assert step > 5
 
 
-def test_clean_killed_at_random_times_is_finished_by_the_next(project: Path) -> None:
+def test_clean_killed_while_it_deletes_is_finished_by_the_next(project: Path) -> None:
+    for step in random.Random(5).sample(range(10, 1000), 8):
+        for number in range(6):
+            make_entry(project / f".tmp/debug/e{number}_{OLD}", files=200, content=b"")
+        assert killed_at(step, lambda: clean(project))
+        assert [*project.glob(".tmp/debug/*")] == []
+        assert "unfinished" in states(project).values()
+        clean(project)
+        assert trash_is_empty(project)
+        assert take(project) == ()
+
+
+@pytest.mark.slow
+def test_clean_killed_at_any_time_leaves_each_entry_whole_or_gone(project: Path) -> None:
     code = "from common_tasks.temp import TempManager; print(flush=True); TempManager.clean_persistent_temps()"
     chance = random.Random(5)
-    unfinished = 0
     for _ in range(100):
         for number in range(6):
             if not (project / f".tmp/debug/e{number}_{OLD}").exists():
@@ -100,10 +112,6 @@ def test_clean_killed_at_random_times_is_finished_by_the_next(project: Path) -> 
             cleaner.kill()
         for entry in project.glob(".tmp/debug/*"):
             assert len(os.listdir(entry / "sub")) == 200
-        unfinished += "unfinished" in states(project).values()
-        if unfinished == 5:
-            break
-    assert unfinished == 5
     TempManager.clean_persistent_temps()
     assert trash_is_empty(project)
     assert take(project) == ()
@@ -135,19 +143,19 @@ def test_ctrl_c_ends_it_at_once_with_130_and_the_terminal_as_it_was(
         while b"files" not in seen:  # the progress bar is drawn
             seen += os.read(leader, 4096)
         process.send_signal(signal.SIGINT)
-        sent = time.monotonic()
         try:
             while chunk := os.read(leader, 4096):
                 seen += chunk
         except OSError:  # the other side is closed
             pass
-        assert process.wait(10) == 130
-    assert time.monotonic() - sent < 2
+        assert process.wait() == 130
     os.close(leader)
     assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")
     assert b"Traceback" not in seen
     for entry in project.glob(".tmp/debug/*"):
         assert whole(entry)
     assert len(list(project.glob(".tmp/debug/*"))) == (150 if when == "scan" else 0)
+    # It ended where it was: what was still to be done is not.
+    assert when == "scan" or not trash_is_empty(project)
     clean(project)
     assert trash_is_empty(project)

@@ -102,8 +102,7 @@ gate.set()
 def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process fork though the test runner has threads, and let small trees be worth it."""
     monkeypatch.setattr(pool, "can_fork", lambda: True)
-    for module in (usage, removal):
-        monkeypatch.setattr(module, "WORTH_FORKING", 1)
+    monkeypatch.setattr(pool, "WORTH_FORKING", 1)
 
 
 def test_small_trees_start_no_worker(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +178,8 @@ def test_ctrl_c_ends_workers_too(project: Path, tmp_path: Path, monkeypatch: pyt
     slow = "import os, time\nfrom common_tasks.tree import usage\n"
     slow += "real = usage.Tally.read\n"
     slow += "def read(*args): time.sleep(0.2); return real(*args)\nusage.Tally.read = read\n"
-    code = slow + "from common_tasks.temp import inventory, layout\nusage.WORTH_FORKING = 1\nprint(flush=True)\n"
+    code = slow + "from common_tasks.temp import inventory, layout\nfrom common_tasks.tree import workers\n"
+    code += "workers.WORTH_FORKING = 1\nprint(flush=True)\n"
     code += "inventory.scan([layout.find_project()], workers=3)"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE

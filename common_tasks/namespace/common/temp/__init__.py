@@ -7,7 +7,8 @@ another folder of the namespace is preferred here, wherever that folder stands o
 import os
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # type checkers take this name for true
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec

@@ -1,0 +1,180 @@
+"""File systems that are full, layered or mounted on: real ones, mounted by the tests where that is allowed."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import get_debug_temp_dir, temp_working_dir
+from common_tasks.tree import deletion, kernel, syscalls
+from common_tasks.tree.directory import Directory
+from common_tasks.tree.values import no_progress
+
+from ..helpers import OLD, clean, make_entry, make_project, reasons, states, take
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+
+@contextlib.contextmanager
+def mounted(point: Path, *words: str) -> Iterator[Path]:
+    """Mount something for the block; skip the test where that is not allowed."""
+    point.mkdir(exist_ok=True)
+    if subprocess.run(["mount", *words, point], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    before = Path.cwd()
+    try:
+        yield point
+    finally:
+        os.chdir(before)
+        subprocess.run(["umount", "-l", point], check=True)
+
+
+def fill_up(folder: Path) -> None:
+    """Use up every block and inode below a folder."""
+    with contextlib.suppress(OSError):
+        for number in range(100_000):
+            with (folder / f"filler-{number}").open("wb") as file:
+                file.write(b"x" * 4096)
+    with contextlib.suppress(OSError):
+        for number in range(100_000):
+            (folder / f"empty-{number}").touch()
+
+
+@pytest.mark.parametrize("options", ["size=2m,nr_inodes=300", "size=300k,nr_inodes=9000"])
+@pytest.mark.parametrize("marked", [True, False])
+def test_full_disk_can_be_cleaned(tmp_path: Path, options: str, marked: bool) -> None:
+    with mounted(tmp_path / "full", "-t", "tmpfs", "-o", options, "none") as disk:
+        root = make_project(disk / "project")
+        os.chdir(root)
+        if marked:
+            subprocess.run(
+                [sys.executable, "-c", "from common_tasks.temp import *; get_debug_temp_dir()"], cwd=root, check=True
+            )
+        for name in ("by hand", f"old_{OLD}"):
+            make_entry(root / ".tmp" / name, content=b"x" * 4096)
+        make_entry(root / f".temp/legacy_{OLD}", content=b"x" * 4096)
+        (root / ".tmp/file").write_bytes(b"x" * 4096)
+        fill_up(disk)
+        with pytest.raises(OSError, match="No space"):
+            (root / "one more").mkdir()
+        before = len(take(root))
+        outcome = clean(root)
+        assert reasons(outcome.failed) == {}
+        assert len(outcome.removed) == before >= 4
+        assert take(root) == ()
+
+
+def test_orphan_that_fills_the_temporary_folder_is_found_and_cleaned(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mounted(tmp_path / "full", "-t", "tmpfs", "-o", "size=1m,nr_inodes=100", "none") as disk:
+        code = "import os; from common_tasks.temp import *\n"
+        code += "made = temp_working_dir('left').__enter__(); print(made, flush=True); os._exit(0)"
+        environment = {**os.environ, "TMPDIR": str(disk)}
+        made = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        fill_up(Path(made.stdout.strip()))
+        monkeypatch.setenv("TMPDIR", str(disk))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        [orphan] = take(project)
+        assert orphan.state == "orphaned"
+        assert len(clean(project).removed) == 1
+        assert os.listdir(disk) == []
+
+
+@contextlib.contextmanager
+def overlay(tmp_path: Path, *options: str) -> Iterator[Path]:
+    """Mount an overlay file system whose lower layer is what `tmp_path / "lower"` holds."""
+    # Its upper layer may not lie on every file system: a tmpfs will do.
+    with mounted(tmp_path / "layers", "-t", "tmpfs", "none") as layers:
+        for name in ("upper", "work"):
+            (layers / name).mkdir()
+        places = f"lowerdir={tmp_path}/lower,upperdir={layers}/upper,workdir={layers}/work"
+        with mounted(tmp_path / "merged", "-t", "overlay", "-o", ",".join((places, *options)), "none") as merged:
+            yield merged
+
+
+@pytest.mark.parametrize("options", [(), ("xino=off",), ("redirect_dir=off",)])
+def test_what_comes_from_an_images_layer_is_removed(tmp_path: Path, options: tuple[str, ...]) -> None:
+    root = make_project(tmp_path / "lower")
+    for place in (".tmp/by hand", f".tmp/debug/x_{OLD}", f".temp/y_{OLD}"):
+        make_entry(root / place, hours=99)
+    (root / ".tmp/file").write_text("x")
+    os.utime(root / ".tmp/file", (OLD, OLD))
+    with overlay(tmp_path, *options) as merged:
+        for _ in range(2):
+            os.chdir(merged)
+            outcome = clean(merged, max_age=3600)
+            assert reasons(outcome.failed) == {}
+            assert reasons(outcome.kept) == {}
+            assert take(merged) == ()
+            assert not list(merged.glob(".t*mp/.trash"))
+        assert len(outcome.removed) == 0
+    assert (tmp_path / "lower/.tmp/by hand/sub/file-0").exists()
+
+
+def test_what_is_young_or_used_on_an_overlay_stays(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "lower")
+    make_entry(root / ".tmp/old", hours=99)
+    make_entry(root / ".tmp/written", hours=99)
+    with overlay(tmp_path) as merged:
+        os.chdir(merged)
+        (merged / ".tmp/written/sub/file-0").write_text("new")
+        made = get_debug_temp_dir()
+        with open(merged / ".tmp/old/sub/file-0"):
+            assert states(merged)["old"] == "in-use"
+            assert reasons(clean(merged, max_age=3600).removed) == {}
+        assert list(reasons(clean(merged, max_age=3600).removed)) == ["old"]
+        assert made.exists()
+
+
+@pytest.mark.parametrize("tool", ["openat2", "fdinfo"])
+def test_bind_mount_that_comes_after_the_rename_is_not_crossed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str
+) -> None:
+    monkeypatch.setattr(deletion, "_FEW", 100 if tool == "fdinfo" else 0)
+    if tool == "openat2" and not syscalls.HAS_OPENAT2:
+        pytest.skip("this kernel has no openat2")
+    precious = make_entry(tmp_path / "precious")
+    tree = make_entry(tmp_path / "tree")
+    with mounted(tree / "sub/mnt", "--bind", str(precious)), Directory.at(tmp_path) as parent:
+        fault = deletion.delete_tree(parent, "tree", no_progress)
+        assert fault == "sub/mnt: another file system is mounted here"
+        assert (precious / "sub/file-0").exists()
+    assert not (tree / "sub/file-0").exists()
+
+
+def test_where_mounts_cannot_be_told_nothing_below_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syscalls, "HAS_OPENAT2", False)
+    monkeypatch.setattr(kernel, "_MOUNT_OF", str(tmp_path / "nothing/{}"))
+    tree = make_entry(tmp_path / "tree")
+    with Directory.at(tmp_path) as parent:
+        assert "cannot tell what is mounted" in (deletion.delete_tree(parent, "tree", no_progress) or "")
+    assert (tree / "sub/file-0").exists()
+
+
+def test_mount_inside_a_block_is_not_crossed_when_the_table_of_mounts_is_out_of_reach(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "_mount_points", list)
+    precious = make_entry(tmp_path / "precious")
+    with pytest.raises(OSError, match="another file system is mounted here"), temp_working_dir() as folder:
+        point = folder / "mnt"
+        point.mkdir()
+        if subprocess.run(["mount", "--bind", precious, point], capture_output=True, check=False).returncode:
+            pytest.skip("mounting is not allowed here")
+    [left] = Path(os.environ["TMPDIR"]).glob(".trash_*/mnt")
+    subprocess.run(["umount", left], check=True)
+    assert (precious / "sub/file-0").exists()
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\vb", "a b", "a\nb", "a\\040b"])
+def test_mount_in_an_entry_of_any_name_is_seen(project: Path, name: str) -> None:
+    entry = make_entry(project / ".tmp" / name)
+    with mounted(entry / "mnt", "-t", "tmpfs", "none"):
+        assert "a mount point is inside" in reasons(clean(project).failed)[name]
+        assert (entry / "sub/file-0").exists()

@@ -1,0 +1,105 @@
+"""What was taken out of sight and may not go comes back, whatever happens meanwhile."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common_tasks.temp import removal
+
+from ..helpers import HOUR, OLD, clean, make_entry, reasons, running, said, trash_is_empty
+from .test_file_systems import overlay
+from .test_file_systems import pytestmark as only_root_can_mount
+
+DAY = 24 * HOUR
+
+
+def at(step: str, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let `act` happen just before a step of the removal, the first time that it is reached."""
+    real, left = getattr(removal, step), [act]
+
+    def with_act(*arguments: Any) -> Any:
+        if left:
+            left.pop()()
+        return real(*arguments)
+
+    monkeypatch.setattr(removal, step, with_act)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("max_age", [None, DAY])
+def test_use_that_begins_meanwhile_is_put_back_though_another_clean_tidied_the_category(
+    project: Path, monkeypatch: pytest.MonkeyPatch, max_age: float | None
+) -> None:
+    entries = [make_entry(project / f".tmp/debug/{name}_{OLD}", hours=99) for name in "xy"]
+    opened: list[Any] = []
+
+    def open_and_tidy() -> None:
+        (project / ".tmp/debug").rmdir()
+        opened.extend(path.open() for path in project.glob(".tmp/.trash/*/sub/file-0"))
+
+    at("_put_back_used", monkeypatch, open_and_tidy)
+    outcome = clean(project, max_age)
+    assert [f"in use by pid {os.getpid()}" in row.reason for row in outcome.kept] == [True, True]
+    assert all((entry / "sub/file-0").exists() for entry in entries)
+    assert trash_is_empty(project)
+    for file in opened:
+        file.close()
+
+
+@pytest.mark.parametrize("step", ["_verify_moved", "_put_back_used", "_put_back_changed"])
+@pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand"])
+def test_ctrl_c_before_it_is_decided_puts_all_back(
+    project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str
+) -> None:
+    entries = [make_entry(project / place, hours=99), make_entry(project / ".tmp/other", hours=99)]
+    at(step, monkeypatch, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clean(project, DAY)
+    assert all((entry / "sub/file-0").exists() for entry in entries)
+    assert trash_is_empty(project)
+    assert len(clean(project, DAY).removed) == 2
+
+
+def test_ctrl_c_after_it_is_decided_leaves_it_to_the_next_clean(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = make_entry(project / ".tmp/x", hours=99)
+    real = removal._delete_all
+    monkeypatch.setattr(removal, "_delete_all", lambda moved, *rest: interrupt() if moved else real(moved, *rest))
+    with pytest.raises(KeyboardInterrupt):
+        clean(project, DAY)
+    monkeypatch.undo()
+    os.chdir(project)
+    assert not entry.exists()
+    assert list(reasons(clean(project, DAY).removed).values()) == ["left by an interrupted clean"]
+    assert trash_is_empty(project)
+
+
+@only_root_can_mount
+def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lower = tmp_path / "lower"
+    lower.mkdir()
+    cache = make_entry(lower / f"project/.tmp/cache/c_{OLD}", hours=99)
+    (lower / "project/pyproject.toml").touch()
+    ask = "from common_tasks.temp import *; print(get_cache_temp_dir('c'), flush=True); input()"
+    users = []
+    with overlay(tmp_path, "redirect_dir=off") as merged:
+        root = merged / "project"
+        monkeypatch.chdir(root)
+
+        def use_the_cache() -> None:
+            users.append(running(ask, root))
+            given.append(Path(said(users[0].__enter__())))
+
+        given: list[Path] = []
+        at("_delete_all", monkeypatch, use_the_cache)
+        assert list(reasons(clean(root, DAY).removed)) == [cache.name]
+        assert given[0].is_dir()
+        assert given[0].name != cache.name
+        users[0].__exit__(None, None, None)

@@ -1,0 +1,73 @@
+"""A process that may open no more files cannot look, and removes nothing by that."""
+
+import contextlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common_tasks.temp import removal
+from common_tasks.tree import kernel, processes
+
+from ..helpers import OLD, clean, make_entry, plan, running, said, trash_is_empty
+
+
+@contextlib.contextmanager
+def short_of_descriptors(spare: int) -> Iterator[None]:
+    """Leave this process so many descriptors for the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
+    taken = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        for _ in range(spare):
+            os.close(taken.pop())
+        yield
+    finally:
+        for file in taken:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_who_cannot_look_at_uses_says_so(project: Path, spare: int) -> None:
+    entry = make_entry(project / ".tmp/x")
+    with running(f"kept = open({str(entry)!r} + '/sub/file-0'); print(flush=True); input()", project) as user:
+        said(user)
+        with short_of_descriptors(spare), pytest.raises(OSError, match="Too many open files"):
+            processes.look([str(project / ".tmp")])
+
+
+def test_who_cannot_look_at_mounts_says_so() -> None:
+    with short_of_descriptors(0), pytest.raises(OSError, match="Too many open files"):
+        kernel.Mounts()
+
+
+@pytest.mark.parametrize("spare", range(3))
+def test_what_is_used_stays_where_the_second_look_finds_no_descriptors(
+    project: Path, monkeypatch: pytest.MonkeyPatch, spare: int
+) -> None:
+    entry = make_entry(project / f".tmp/debug/x_{OLD}")
+    decided = plan(project)
+    real = processes.look
+
+    def look(*arguments: Any) -> Any:
+        with short_of_descriptors(spare):
+            return real(*arguments)
+
+    with running(f"kept = open({str(entry)!r} + '/sub/file-0'); print(flush=True); input()", project) as user:
+        said(user)
+        monkeypatch.setattr(processes, "look", look)
+        with contextlib.suppress(OSError):
+            removal.carry_out(decided)
+        assert (entry / "sub/file-0").exists()
+        monkeypatch.undo()
+    os.chdir(project)
+    assert trash_is_empty(project)
+    clean(project)
+    assert not entry.exists()
