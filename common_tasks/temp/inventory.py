@@ -91,9 +91,9 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
     for name in names:
         if name == layout.TRASH:
             for left in _children(directory, name):
-                yield from _entry(base, directory, (name, left), UNFINISHED, in_trash=True)
-        elif _is_sealed_trash(directory, name):
-            yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
+                yield from _left_behind(base, directory, (name, left), undecided=left.startswith(layout.UNDECIDED))
+        elif sealed := _sealed_by_a_clean(directory, name):
+            yield from _left_behind(base, directory, (name,), undecided=sealed == layout.UNDECIDED)
         elif not base.reserves(name) and name not in companions:
             noted_here = name in noted and noted[name] == _inode(directory, name)
             yield from _list_top(base, directory, name, noted_here, _beside(companions, name))
@@ -127,13 +127,22 @@ def _is_file(directory: Directory, name: str) -> bool:
     return False
 
 
-def _is_sealed_trash(directory: Directory, name: str) -> bool:
-    """Tell whether a clean that could not make `.trash` took this out of sight under a sealed name."""
+def _sealed_by_a_clean(directory: Directory, name: str) -> str | None:
+    """Return what was sealed where a clean that could not make `.trash` took this out of sight."""
     if not looks_sealed(name):
-        return False
+        return None
     with contextlib.suppress(OSError):
-        return unseal(name, directory.look(name).st_ino) == SEALED_TRASH
-    return False
+        sealed = unseal(name, directory.look(name).st_ino)
+        return sealed if sealed in (SEALED_TRASH, layout.UNDECIDED) else None
+    return None
+
+
+def _left_behind(base: Base, directory: Directory, parts: tuple[str, ...], *, undecided: bool) -> Iterator[Entry]:
+    """List what an interrupted clean took out of sight; until that was decided, it is an entry like others."""
+    if undecided:
+        yield from _entry(base, directory, parts, layout.LEGACY, "unfinished")
+    else:
+        yield from _entry(base, directory, parts, UNFINISHED, in_trash=True)
 
 
 def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: tuple[str, ...]) -> Iterator[Entry]:
@@ -201,8 +210,8 @@ def _entry(
     stamped = layout.parse_name(parts[-1])
     if not stamped and category != UNFINISHED:  # a stray in a category is no entry that the engine made
         category, made = layout.LEGACY, False
-    reason = None
-    if category == layout.LEGACY and state == "idle" and _is_pinned_below(directory, parts):
+    reason = "set aside by an interrupted clean" if state == "unfinished" else None
+    if category == layout.LEGACY and state != "kept" and _is_pinned_below(directory, parts):
         state, reason = "kept", f"kept: {layout.KEEP} of what is in it"
     yield Entry(
         folder=base.path,
