@@ -419,9 +419,12 @@ def describe_held(path: str) -> str:
 
 
 def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
-    """Return an entry with the obstacle that a mount inside is."""
+    """Return an entry with the obstacle that a mount inside is, or in use if it is mounted elsewhere."""
     mounted = mounts.inside(folder, entry.parts)
-    return replace(entry, obstacle=f"a mount point is inside: {mounted}") if mounted else entry
+    if mounted:
+        return replace(entry, obstacle=f"a mount point is inside: {mounted}")
+    where = None if entry.state in ("tracked", "kept") else mounts.elsewhere(folder, entry.parts)
+    return replace(entry, state="in-use", reason=f"in use: mounted at {where}") if where else entry
 
 
 class _Rights:

@@ -166,6 +166,9 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
     mounted = folders.mounts.inside(moving.folder, moving.entry.parts)
     if mounted:
         raise OSError(errno.EBUSY, "a mount point is inside", mounted)
+    elsewhere = None if force else folders.mounts.elsewhere(moving.folder, moving.entry.parts)
+    if elsewhere:
+        raise _Stays(f"in use: mounted at {elsewhere}")
     if moving.entry.identity.directory:
         with _as_planned():
             moving.directory, moving.mode = enter_restricted(moving.parent, moving.name)
@@ -464,11 +467,13 @@ def _put_back(moving: _Moving, why: str) -> str:
 
 
 def _made_again(moving: _Moving) -> Directory:
-    above = moving.entry.parts[:-1]
-    for number in range(len(above)):
-        with contextlib.suppress(FileExistsError):
-            moving.folder.make("/".join(above[: number + 1]))
-    return moving.folder.descend(above)
+    reached = moving.folder.descend(())
+    for name in moving.entry.parts[:-1]:
+        with reached:
+            with contextlib.suppress(FileExistsError):
+                reached.make(name)
+            reached = reached.enter(name)
+    return reached
 
 
 def _rename_back(moving: _Moving, parent: Directory, name: str, wanted: str) -> str:
