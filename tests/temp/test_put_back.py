@@ -9,6 +9,7 @@ import pytest
 
 from common_tasks.temp import removal
 from common_tasks.temp.folders import Folders
+from common_tasks.tree.directory import Directory
 
 from ..helpers import HOUR, OLD, clean, make_entry, reasons, running, said, take, trash_is_empty
 from .test_file_systems import overlay
@@ -143,3 +144,19 @@ def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
         assert given[0].is_dir()
         assert given[0].name != cache.name
         users[0].__exit__(None, None, None)
+
+
+def test_trash_that_another_clean_tidies_away_meanwhile_is_made_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_entry(project / ".tmp/x")
+    real, left = Directory.enter, [1, 2, 3]
+
+    def enter(folder: Directory, name: str) -> Directory:
+        if name == ".trash" and left and left.pop():
+            folder.remove(name)
+        return real(folder, name)
+
+    monkeypatch.setattr(Directory, "enter", enter)
+    assert list(reasons(clean(project).removed)) == ["x"]
+    assert trash_is_empty(project)
