@@ -4,6 +4,7 @@ Looking takes no lock and changes nothing on disk.
 """
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -454,7 +455,16 @@ class _Rights:
 
 
 def _may(folder: Directory, path: str, mode: int) -> bool:
-    return os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
+    allowed = os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
+    return allowed or _is_gone(folder, path)  # that is no obstacle: a clean will say so
+
+
+def _is_gone(folder: Directory, path: str) -> bool:
+    try:
+        folder.look(path)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return False
 
 
 def _may_move(folder: Directory, entry: Entry) -> bool:
