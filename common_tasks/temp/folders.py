@@ -13,6 +13,17 @@ from .base import noted_categories, open_base
 from .entry import Decision, Entry
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TRIES = 8
+
+
+def _make_trash(base: Directory) -> Directory:
+    """Open the trash of a base, made if need be; another clean may be tidying it away at this moment."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileExistsError):
+            base.make(layout.TRASH, 0o700)
+        with contextlib.suppress(FileNotFoundError):
+            return base.enter(layout.TRASH)
+    raise OSError(errno.ENOENT, "vanishes as fast as it is made", layout.TRASH)
 
 
 class Folders:
@@ -67,9 +78,7 @@ class Folders:
         """Return the trash of a base, made if need be; None where the disk has no room for it."""
         if base.fd not in self._trashes:
             try:
-                with contextlib.suppress(FileExistsError):
-                    base.make(layout.TRASH, 0o700)
-                self._trashes[base.fd] = self._stack.enter_context(base.enter(layout.TRASH))
+                self._trashes[base.fd] = self._stack.enter_context(_make_trash(base))
             except OSError as error:
                 if error.errno not in _FULL:
                     raise

@@ -4,6 +4,7 @@ Looking takes no lock and changes nothing on disk.
 """
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -91,9 +92,9 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
     for name in names:
         if name == layout.TRASH:
             for left in _children(directory, name):
-                yield from _entry(base, directory, (name, left), UNFINISHED, in_trash=True)
-        elif _is_sealed_trash(directory, name):
-            yield from _entry(base, directory, (name,), UNFINISHED, in_trash=True)
+                yield from _left_behind(base, directory, (name, left), undecided=left.startswith(layout.UNDECIDED))
+        elif sealed := _sealed_by_a_clean(directory, name):
+            yield from _left_behind(base, directory, (name,), undecided=sealed == layout.UNDECIDED)
         elif not base.reserves(name) and name not in companions:
             noted_here = name in noted and noted[name] == _inode(directory, name)
             yield from _list_top(base, directory, name, noted_here, _beside(companions, name))
@@ -127,13 +128,22 @@ def _is_file(directory: Directory, name: str) -> bool:
     return False
 
 
-def _is_sealed_trash(directory: Directory, name: str) -> bool:
-    """Tell whether a clean that could not make `.trash` took this out of sight under a sealed name."""
+def _sealed_by_a_clean(directory: Directory, name: str) -> str | None:
+    """Return what was sealed where a clean that could not make `.trash` took this out of sight."""
     if not looks_sealed(name):
-        return False
+        return None
     with contextlib.suppress(OSError):
-        return unseal(name, directory.look(name).st_ino) == SEALED_TRASH
-    return False
+        sealed = unseal(name, directory.look(name).st_ino)
+        return sealed if sealed in (SEALED_TRASH, layout.UNDECIDED) else None
+    return None
+
+
+def _left_behind(base: Base, directory: Directory, parts: tuple[str, ...], *, undecided: bool) -> Iterator[Entry]:
+    """List what an interrupted clean took out of sight; until that was decided, it is an entry like others."""
+    if undecided:
+        yield from _entry(base, directory, parts, layout.LEGACY, "unfinished")
+    else:
+        yield from _entry(base, directory, parts, UNFINISHED, in_trash=True)
 
 
 def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: tuple[str, ...]) -> Iterator[Entry]:
@@ -201,8 +211,8 @@ def _entry(
     stamped = layout.parse_name(parts[-1])
     if not stamped and category != UNFINISHED:  # a stray in a category is no entry that the engine made
         category, made = layout.LEGACY, False
-    reason = None
-    if category == layout.LEGACY and state == "idle" and _is_pinned_below(directory, parts):
+    reason = "set aside by an interrupted clean" if state == "unfinished" else None
+    if category == layout.LEGACY and state != "kept" and _is_pinned_below(directory, parts):
         state, reason = "kept", f"kept: {layout.KEEP} of what is in it"
     yield Entry(
         folder=base.path,
@@ -410,9 +420,12 @@ def describe_held(path: str) -> str:
 
 
 def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
-    """Return an entry with the obstacle that a mount inside is."""
+    """Return an entry with the obstacle that a mount inside is, or in use if it is mounted elsewhere."""
     mounted = mounts.inside(folder, entry.parts)
-    return replace(entry, obstacle=f"a mount point is inside: {mounted}") if mounted else entry
+    if mounted:
+        return replace(entry, obstacle=f"a mount point is inside: {mounted}")
+    where = None if entry.state in ("tracked", "kept") else mounts.elsewhere(folder, entry.parts)
+    return replace(entry, state="in-use", reason=f"in use: mounted at {where}") if where else entry
 
 
 class _Rights:
@@ -442,7 +455,16 @@ class _Rights:
 
 
 def _may(folder: Directory, path: str, mode: int) -> bool:
-    return os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
+    allowed = os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
+    return allowed or _is_gone(folder, path)  # that is no obstacle: a clean will say so
+
+
+def _is_gone(folder: Directory, path: str) -> bool:
+    try:
+        folder.look(path)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return False
 
 
 def _may_move(folder: Directory, entry: Entry) -> bool:

@@ -24,6 +24,7 @@ UNCATEGORIZED = "uncategorized"
 LEGACY = "legacy"
 KEEP = ".keep"
 TRASH = ".trash"
+UNDECIDED = ".aside"  # what is out of sight, and may yet be put back, has a name that begins so
 TAG = "CACHEDIR.TAG"
 GITIGNORE = ".gitignore"
 # What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.

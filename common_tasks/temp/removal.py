@@ -2,10 +2,11 @@
 
 In a row, for each entry: its directory is opened and locked, verified to be what was planned for, renamed out of
 sight (into `.trash/` of its base or, outside the bases, to a sealed name beside it) and verified again. Then, for
-many entries at once: what is in use or has changed meanwhile is put back, and the locks are given up. Last, what
-is out of sight is deleted.
+many entries at once: what is in use or has changed meanwhile is put back, the rest is renamed once more, as decided,
+and the locks are given up. Last, what is out of sight is deleted.
 
-So an entry is whole or gone whenever the process is killed, and the next clean finds and finishes what is left.
+So an entry is whole or gone whenever the process is killed. The next clean finds what is left: it finishes what was
+decided, and looks at the rest as at any other entry.
 All of it goes by descriptor (see `tree.directory`).
 """
 
@@ -149,6 +150,9 @@ def _take_out(
         except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
             _put_all_back(moved)
             raise
+        for item in moved:
+            with contextlib.suppress(OSError):  # what is wrong with it, its deletion says
+                _decide(item)
         standing = [item for item in moved if item.stands]
         _delete_all(_measured(standing, workers), progress, workers, record)
     for item in moved:
@@ -162,6 +166,9 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
     mounted = folders.mounts.inside(moving.folder, moving.entry.parts)
     if mounted:
         raise OSError(errno.EBUSY, "a mount point is inside", mounted)
+    elsewhere = None if force else folders.mounts.elsewhere(moving.folder, moving.entry.parts)
+    if elsewhere:
+        raise _Stays(f"in use: mounted at {elsewhere}")
     if moving.entry.identity.directory:
         with _as_planned():
             moving.directory, moving.mode = enter_restricted(moving.parent, moving.name)
@@ -370,11 +377,22 @@ def _out_of_sight(folders: Folders, moving: _Moving) -> tuple[Directory, tuple[s
     """Return where an entry is to go: the open directory, and the names that lead there from its folder."""
     trash = folders.trash(moving.folder) if moving.entry.base else None
     if trash:
-        return trash, (layout.TRASH, os.urandom(8).hex())
-    sealed = seal(layout.TRASH, moving.entry.identity.inode)
+        return trash, (layout.TRASH, f"{layout.UNDECIDED}{os.urandom(8).hex()}")
     if moving.entry.base:  # its disk is full
-        return moving.folder, (sealed,)
-    return moving.parent, (*moving.entry.parts[:-1], sealed)
+        return moving.folder, (seal(layout.UNDECIDED, moving.entry.identity.inode),)
+    return moving.parent, (*moving.entry.parts[:-1], seal(layout.TRASH, moving.entry.identity.inode))
+
+
+def _decide(moving: _Moving) -> None:
+    """Give what is out of sight the names by which the next clean finishes it whatever it is."""
+    if moving.stands or moving.entry.in_trash or not moving.entry.base:
+        return
+    for name, place in moving.places.items():
+        if place.name.startswith(layout.UNDECIDED):
+            sealed = len(place.parts) == 1
+            new = seal(layout.TRASH, moving.entry.identity.inode) if sealed else os.urandom(8).hex()
+            moving.target.rename(place.name, moving.target, new)
+            moving.places[name] = place._replace(parts=(*place.parts[:-1], new))
 
 
 def _verify_moved(moving: _Moving) -> None:
@@ -449,11 +467,13 @@ def _put_back(moving: _Moving, why: str) -> str:
 
 
 def _made_again(moving: _Moving) -> Directory:
-    above = moving.entry.parts[:-1]
-    for number in range(len(above)):
-        with contextlib.suppress(FileExistsError):
-            moving.folder.make("/".join(above[: number + 1]))
-    return moving.folder.descend(above)
+    reached = moving.folder.descend(())
+    for name in moving.entry.parts[:-1]:
+        with reached:
+            with contextlib.suppress(FileExistsError):
+                reached.make(name)
+            reached = reached.enter(name)
+    return reached
 
 
 def _rename_back(moving: _Moving, parent: Directory, name: str, wanted: str) -> str:

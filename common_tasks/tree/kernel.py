@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+from collections import namedtuple  # see `temp.layout`
 
 from .directory import VISITING, Directory
 from .values import Key
@@ -51,7 +52,9 @@ class Mounts:
     """
 
     def __init__(self) -> None:
-        self._points = [point for point in _mount_points() if point != "/"]
+        self._mounts = _mount_points()
+        self._points = [mount.point for mount in self._mounts if mount.point != "/"]
+        self._parts = [mount for mount in self._mounts if mount.root != "/"]
         self._folders: dict[int, tuple[str, list[str]]] = {}
 
     def inside(self, folder: Directory, parts: tuple[str, ...] = ()) -> str | None:
@@ -67,14 +70,41 @@ class Mounts:
         path = "/".join((top, *parts)) + "/"
         return next((point for point in points if f"{point}/".startswith(path)), None)
 
+    def elsewhere(self, folder: Directory, parts: tuple[str, ...]) -> str | None:
+        """Return where else what stands at `parts` in the open `folder`, or something in it, is mounted."""
+        if not self._parts:
+            return None
+        on = _mount_of(folder.fd)
+        own = next((mount for mount in self._mounts if mount.number == on), None)
+        if own is None:
+            return None
+        below = folder.real_path().removeprefix(own.point.rstrip("/"))
+        path = own.root.rstrip("/") + "/".join((below, *parts)) + "/"
+        bound = (mount for mount in self._parts if mount.device == own.device)
+        return next((mount.point for mount in bound if f"{mount.root}/".startswith(path)), None)
 
-def _mount_points() -> list[str]:
+
+class _Mount(namedtuple("_Mount", "number device root point")):
+    """A row of the table: what part `root` of the file system on `device` is mounted at `point`."""
+
+    __slots__ = ()
+    number: int
+    device: bytes
+    root: str
+    point: str
+
+
+def _mount_points() -> list[_Mount]:
     try:
         with open(_MOUNTS, "rb") as table:
-            paths = [line.split(b" ")[4] for line in table]  # other kinds of white space are not escaped
+            rows = [line.split(b" ")[:5] for line in table]  # other kinds of white space are not escaped
     except FileNotFoundError:
         return []
-    return [os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), path)) for path in paths]
+    return [_Mount(int(number), device, _path(root), _path(point)) for number, _, device, root, point in rows]
+
+
+def _path(field: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), field))
 
 
 def mount_point(name: str) -> OSError:

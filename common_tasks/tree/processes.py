@@ -16,6 +16,7 @@ from .values import Key, printable
 _PASSES = 6  # over the list of processes, until none is new
 _LONGEST = 60  # characters of a command
 _VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
+_TOO_LONG = ""  # in place of a path that the system does not tell for its length
 _SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look: nothing is told by that
 
 
@@ -111,16 +112,16 @@ class _Scan:
     def _read_one(self, pid: int, folder: str) -> bool:
         """Note what a process, or one of its threads, uses; False where it has ended."""
         try:
-            links = {name: os.readlink(f"{folder}/{name}") for name in ("ns/mnt", "cwd", "root")}
+            foreign = os.readlink(f"{folder}/ns/mnt") != self._namespace
+            links = {name: _target(f"{folder}/{name}") for name in ("cwd", "root")}
         except PermissionError:
             self.refused = True
             return True
         except OSError:
             return False
         self.readable.add(pid)
-        foreign = links["ns/mnt"] != self._namespace
-        for name in ("cwd", "root"):
-            self._note(pid, f"{folder}/{name}", links[name], foreign)
+        for name, target in links.items():
+            self._note(pid, f"{folder}/{name}", target, foreign)
         self._read_open(pid, folder, foreign)
         return True
 
@@ -131,16 +132,18 @@ class _Scan:
         if exe:
             self._note(pid, f"{folder}/exe", exe, foreign)
         for fd, target in _open_files(folder):
-            concerns = foreign or target.startswith(self._beginnings)
+            concerns = foreign or target == _TOO_LONG or target.startswith(self._beginnings)
             if concerns and not (pid == self._self and fd in self._own) and not _is_visit(folder, fd):
                 self._note(pid, f"{folder}/fd/{fd}", target, foreign)
         for target in self._maps(folder, foreign):
             self._note(pid, f"/proc/{pid}/root{target}", target, foreign)
 
     def _note(self, pid: int, link: str, target: str, foreign: bool) -> None:
-        if not target.startswith("/"):
+        if target == _TOO_LONG:
+            self._note_deep(pid, link)
+        elif not target.startswith("/"):
             return  # a pipe, a socket, or out of reach from here
-        if foreign:
+        elif foreign:
             self._note_foreign(pid, link, target)
         elif target.startswith(self._beginnings):
             for top, beginning in zip(self._tops, self._beginnings, strict=True):
@@ -155,6 +158,14 @@ class _Scan:
             self._noted.add((pid, path))
             self._note_key(pid, f"/proc/{pid}/root{path}")
             path = path.rpartition("/")[0]
+
+    def _note_deep(self, pid: int, link: str) -> None:
+        """Note a use of a directory whose path is too long to be told, and of those above it."""
+        try:
+            for key in _keys_upward(link):
+                self.uses.add_key(pid, key)
+        except OSError as error:  # it has ended, or it is a file: the system does not tell what that lies in
+            _raise_if_short(error)
 
     def _note_key(self, pid: int, path: str) -> None:
         with contextlib.suppress(OSError):  # it has ended, or closed that meanwhile
@@ -195,7 +206,7 @@ def _open_files(folder: str) -> list[tuple[int, str]]:
     try:
         for name in os.listdir(directory):
             try:
-                found.append((int(name), os.readlink(name, dir_fd=directory)))
+                found.append((int(name), _target(name, directory)))
             except OSError:
                 continue
     except OSError as error:
@@ -213,6 +224,31 @@ def _is_visit(folder: str, fd: int) -> bool:
     except (OSError, StopIteration):
         return False
     return flags & _VISITING == _VISITING
+
+
+def _target(link: str, directory: int | None = None) -> str:
+    """Return what a link of a process leads to, or _TOO_LONG. Raises OSError where it has ended."""
+    try:
+        return os.readlink(link, dir_fd=directory)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return _TOO_LONG
+
+
+def _keys_upward(link: str) -> Iterator[Key]:
+    """Yield device and inode of what a link leads to, and of each folder above it. Raises OSError."""
+    fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
+    last = None
+    try:
+        while (found := os.fstat(fd)) and (key := (found.st_dev, found.st_ino)) != last:
+            yield key
+            last = key
+            above = os.open("..", os.O_PATH | os.O_CLOEXEC, dir_fd=fd)
+            os.close(fd)
+            fd = above
+    finally:
+        os.close(fd)
 
 
 def _readlink(path: str) -> str | None:

@@ -2,14 +2,16 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common_tasks.temp import Unremovable, removal, retention, temp_working_dir
+from common_tasks.temp import Unremovable, inventory, removal, retention, temp_working_dir
 from common_tasks.tree import kernel
 
 from ..conftest import As
@@ -239,3 +241,20 @@ def test_clock_that_jumps_back_makes_everything_young(project: Path) -> None:
     assert entry.usage
     policy = retention.Policy(max_age=3600)
     assert retention.make_plan([entry], policy, entry.usage.modified - 1e6).remove == ()
+
+
+@pytest.mark.parametrize("place", [".tmp/.trash/0123456789abcdef", f".tmp/debug/x_{OLD}"])
+def test_folder_that_another_clean_tidies_away_while_this_one_looks_is_no_fault(
+    project: Path, nobody: As, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    entry = make_entry(project / place)
+    real = inventory.look_at_uses
+
+    def look_at_uses(*arguments: Any, **options: Any) -> Any:
+        if entry.exists():
+            shutil.rmtree(entry.parent)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(inventory, "look_at_uses", look_at_uses)
+    outcome = nobody(lambda: clean(project))
+    assert outcome.failed == ()

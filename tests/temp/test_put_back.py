@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from common_tasks.temp import removal
+from common_tasks.temp.folders import Folders
+from common_tasks.tree.directory import Directory
 
-from ..helpers import HOUR, OLD, clean, make_entry, reasons, running, said, trash_is_empty
+from ..helpers import HOUR, OLD, clean, make_entry, reasons, running, said, take, trash_is_empty
 from .test_file_systems import overlay
 from .test_file_systems import pytestmark as only_root_can_mount
 
@@ -79,6 +81,45 @@ def test_ctrl_c_after_it_is_decided_leaves_it_to_the_next_clean(project: Path, m
     assert trash_is_empty(project)
 
 
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("step", ["_verify_moved", "_put_back_used", "_put_back_changed", "_decide"])
+@pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand", ".temp/by hand"])
+def test_young_work_survives_a_clean_killed_before_it_was_decided(
+    project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str, full: bool
+) -> None:
+    make_entry(project / place, hours=99)
+    if full:
+        monkeypatch.setattr(Folders, "trash", lambda *_: None)
+
+    def write_and_die() -> None:
+        [file] = project.glob(".t*mp/**/sub/file-0")
+        file.write_text("young")
+        os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        at(step, monkeypatch, write_and_die)
+        clean(project, DAY)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    [entry] = [entry for entry in take(project) if entry.state == "unfinished"]
+    assert entry.reason == "set aside by an interrupted clean"
+    assert reasons(clean(project, DAY).kept)[entry.path.name] == "younger than 24 h"
+    [file] = project.glob(".t*mp/**/sub/file-0")
+    assert file.read_text() == "young"
+    assert entry.path.name in reasons(clean(project).removed)
+    assert take(project) == ()
+    assert trash_is_empty(project)
+
+
+@pytest.mark.parametrize("pin", [".keep", "sub/.keep", "sub/.git"])
+def test_what_was_not_decided_is_kept_as_any_other_entry(project: Path, pin: str) -> None:
+    entry = make_entry(project / ".tmp/.trash/.aside0123456789abcdef", hours=99)
+    (entry / pin).touch()
+    assert "kept" in [row.reason[:4] for row in clean(project, DAY).kept]
+    assert entry.exists()
+
+
 @only_root_can_mount
 def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -103,3 +144,19 @@ def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
         assert given[0].is_dir()
         assert given[0].name != cache.name
         users[0].__exit__(None, None, None)
+
+
+def test_trash_that_another_clean_tidies_away_meanwhile_is_made_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_entry(project / ".tmp/x")
+    real, left = Directory.enter, [1, 2, 3]
+
+    def enter(folder: Directory, name: str) -> Directory:
+        if name == ".trash" and left and left.pop():
+            folder.remove(name)
+        return real(folder, name)
+
+    monkeypatch.setattr(Directory, "enter", enter)
+    assert list(reasons(clean(project).removed)) == ["x"]
+    assert trash_is_empty(project)

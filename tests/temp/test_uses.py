@@ -341,3 +341,49 @@ def test_status_names_who_uses_what(project: Path) -> None:
     assert [each.state for each in take(project)] == ["idle"]
     assert inventory.scan([], orphans=False) == ()
     assert trash_is_empty(project)
+
+
+def test_process_whose_working_directory_has_too_long_a_path_is_seen_with_all_it_uses(project: Path) -> None:
+    entry, other = make_entry(project / ".tmp/deep"), make_entry(project / ".tmp/other")
+    code = f"""
+import os
+kept = open({str(other)!r} + '/sub/file-0')
+os.chdir({str(entry)!r})
+for _ in range(20):
+    os.mkdir('d' * 250)
+    os.chdir('d' * 250)
+print(flush=True); input()
+"""
+    with running(code, project) as user:
+        said(user)
+        assert states(project) == {"deep": "in-use", "other": "in-use"}
+    assert len(clean(project).removed) == 2
+
+
+@ROOT
+@pytest.mark.parametrize("place", [".tmp/x", f".tmp/debug/x_{OLD}", "build"])
+@pytest.mark.parametrize("inside", ["", "sub"])
+def test_what_is_mounted_elsewhere_is_in_use(project: Path, tmp_path: Path, place: str, inside: str) -> None:
+    entry = make_entry(project / place)
+    (tmp_path / "mnt").mkdir()
+    if subprocess.run(["mount", "--bind", entry / inside, tmp_path / "mnt"], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        [kept] = inv_json(project, "clean")["kept"]
+        assert (kept["state"], kept["reason"]) == ("in-use", f"in use: mounted at {tmp_path}/mnt")
+    finally:
+        subprocess.run(["umount", tmp_path / "mnt"], check=True)
+    assert [row["path"] for row in inv_json(project, "clean")["removed"]] == [place]
+
+
+@ROOT
+def test_what_is_mounted_elsewhere_after_the_plan_stays(project: Path, tmp_path: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    (tmp_path / "mnt").mkdir()
+    decided = plan(project)
+    if subprocess.run(["mount", "--bind", entry, tmp_path / "mnt"], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        assert reasons(removal.carry_out(decided).kept) == {"x": f"in use: mounted at {tmp_path}/mnt"}
+    finally:
+        subprocess.run(["umount", tmp_path / "mnt"], check=True)
