@@ -106,6 +106,7 @@ class Watch:
         self._seen: int | None = None
         self._settled_at = 0  # until then, the time of a change may hide another one
         self._looks_to_skip = 0
+        self._skipped = False  # a look has been left out since the last listing
         self._in_force = True
 
     # Looking
@@ -120,6 +121,7 @@ class Watch:
                 return
             if self._looks_to_skip:
                 self._looks_to_skip -= 1
+                self._skipped = True
                 return
             self._list()
         except (FileNotFoundError, NotADirectoryError):
@@ -137,6 +139,7 @@ class Watch:
         self._looks_to_skip = max(0, len(names) - _FEW_NAMES) // _NAMES_PER_LOOK
         if names != self._names:
             self._note(names)
+        self._skipped = False
 
     def _note(self, names: list[str]) -> None:
         owners = self.record.owners
@@ -151,7 +154,11 @@ class Watch:
         marks = self._item.iter_markers("temp_leaks") if self._item else ()
         globs = [glob for mark in marks for glob in (mark.args or ("*",))]
         accepted = any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs))
-        return None if accepted else _label(self._running[-1])
+        return None if accepted else self._innermost()
+
+    def _innermost(self) -> str:
+        """Say what has run since the last look: no closer than a test where looks were left out."""
+        return self._item.nodeid if self._skipped and self._item else _label(self._running[-1])
 
     def _make_anew(self) -> None:
         """Make the directory again that a test has removed: the next one needs it."""
