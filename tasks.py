@@ -31,7 +31,7 @@ def lint(c: Context) -> None:
 
 @task(
     help={
-        "only": "The one contest to run: scan, remove, sight, artifacts, sweep, start, create or scale.",
+        "only": "The one contest to run: scan, remove, sight, artifacts, sweep, start, create, scale or monorepo.",
         "rounds": "How often each contestant has its turn.",
         "big": "Also the trees of 2,000,000 files.",
     }

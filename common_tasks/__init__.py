@@ -8,7 +8,7 @@ TYPE_CHECKING = False  # type checkers take this name for true; loading `typing`
 
 if TYPE_CHECKING:
     from .patterns import ARTIFACTS
-    from .tasks import clean, temp_clean, temp_status
+    from .tasks import clean, temp_clean, temp_migrate, temp_status
     from .tasks import ns as ns
     from .temp import (
         TempManager,
@@ -28,11 +28,13 @@ __all__ = [
     "get_temp_dir",
     "pytest_temp_dirs",
     "temp_clean",
+    "temp_migrate",
     "temp_status",
     "temp_working_dir",
 ]
 
-_MODULES = {"ARTIFACTS": "patterns", "clean": "tasks", "ns": "tasks", "temp_clean": "tasks", "temp_status": "tasks"}
+_TASKS = ("clean", "ns", "temp_clean", "temp_migrate", "temp_status")
+_MODULES = {"ARTIFACTS": "patterns", **dict.fromkeys(_TASKS, "tasks")}
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one of ours

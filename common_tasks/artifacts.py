@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from .patterns import Patterns
 from .temp import layout
 from .temp.base import is_tagged
 from .temp.entry import ARTIFACT, Entry, Identity, State
 from .temp.inventory import Located, with_states, with_usage
-from .temp.seal import looks_sealed, unseal
+from .temp.seal import SEAL_ROOM, looks_sealed, unseal
 from .temp.tracked import Tracked, ask_git, in_repository, run_git
 from .tree import workers as pool
 from .tree.directory import Directory
@@ -51,7 +51,7 @@ def find(
     Kept, with the reason: what holds something that `keep` matches; a `build` or `dist` that git would have somebody
     add, since it may be sources; for root, what lies in a folder that everybody may write to.
     """
-    everywhere = Sweep(patterns, keep)
+    everywhere = Sweep.of(patterns, keep)
     found = survey(
         root, None, everywhere=everywhere, bases=bases, measured=measured, progress=progress, workers=workers
     )
@@ -95,33 +95,32 @@ def survey(
     return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
 
 
-class Sweep(NamedTuple):
-    """What is swept in a project whose root is `depth` names below the top, and what is left alone there.
+class Kept(NamedTuple):
+    """What is left alone below a root that is `depth` names below the top."""
 
-    `above`: what holds in the project around it.
-    """
+    depth: int
+    patterns: Patterns
+
+
+class Sweep(NamedTuple):
+    """What is swept in a project whose root is `depth` names below the top, and what is left alone there."""
 
     patterns: Patterns
-    keep: Patterns
+    kept: tuple["Kept", ...] = ()
     depth: int = 0
-    above: "Sweep | None" = None
 
-    def takes(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
-        """Tell whether `name`, in the folder `path`, has the name of an artifact."""
-        return self.patterns.match(path[self.depth :], name, directory=directory)
+    @classmethod
+    def of(cls, patterns: Patterns, keep: Patterns, depth: int = 0, around: "Sweep | None" = None) -> Self:
+        """Return what holds in a project; what is kept in the one `around` it is kept here, too."""
+        own = (Kept(depth, keep),) if keep else ()
+        return cls(patterns, own + (around.kept if around else ()), depth)
 
     def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
-        """Tell whether it is left alone."""
-        return any(each.keep.match(path[each.depth :], name, directory=directory) for each in self.chain())
-
-    def chain(self) -> Iterator["Sweep"]:
-        """Return this, and what holds in the projects around."""
-        yield self
-        if self.above:
-            yield from self.above.chain()
+        """Tell whether something is left alone."""
+        return any(each.patterns.match(path[each.depth :], name, directory=directory) for each in self.kept)
 
 
-_NOTHING = Sweep(Patterns(()), Patterns(()))
+_NOTHING = Sweep(Patterns(()))
 
 # Tells of a folder, by the names that lead to it and the names in it, what is swept there if it is a project's root.
 AskProject = Callable[[tuple[str, ...], Collection[str]], "tuple[Patterns, Patterns] | None"]
@@ -205,13 +204,13 @@ class _Guard:
         if not entry.identity.directory:
             return ""
         sweep = next(self._sweeps[root] for root in _at_and_above(entry.parts) if root in self._sweeps)
-        return next((kept for each in sweep.chain() if (kept := self._find_kept(entry, each))), "")
+        return next((kept for each in sweep.kept if (kept := self._find_kept(entry, each))), "")
 
-    def _find_kept(self, entry: Entry, sweep: Sweep) -> str:
-        parts = entry.parts[sweep.depth :]
-        if not sweep.keep.may_match_below(parts):
+    def _find_kept(self, entry: Entry, kept: Kept) -> str:
+        parts = entry.parts[kept.depth :]
+        if not kept.patterns.may_match_below(parts):
             return ""
-        finding = _Finding(sweep.keep, parts[:-1])
+        finding = _Finding(kept.patterns, parts[:-1])
         # What cannot be looked into is dealt with when it is to be removed.
         with contextlib.suppress(OSError), self._top.descend(entry.parts[:-1]) as parent:
             walk(parent, entry.parts[-1], finding)
@@ -284,12 +283,12 @@ class _Search:
         if path and (not _FOREIGN.isdisjoint(inside) or (layout.TAG in inside and is_tagged(directory))):
             return [], around
         sweep = self._sweep_in(path, inside, around, found)
-        enter = []
+        enter, below, takes = [], path[sweep.depth :], sweep.patterns.match
         for name, row in inside.items():
             is_directory = row.is_dir(follow_symlinks=False)
-            if looks_sealed(name):
+            if len(name) > SEAL_ROOM and looks_sealed(name):
                 self._collect_trash(directory, path, name, found.artifacts)
-            elif sweep.takes(path, name, directory=is_directory) and self._is_free(directory, path, row, sweep):
+            elif takes(below, name, directory=is_directory) and self._is_free(directory, path, row, sweep):
                 _collect(directory, path, name, found.artifacts)
             elif is_directory and name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
                 enter.append(name)
@@ -299,12 +298,13 @@ class _Search:
         said = self._ask(path, names) if self._ask else None
         if said is None:
             return around
-        sweep = around if self._everywhere else Sweep(*said, depth=len(path), above=around)
+        sweep = around if self._everywhere else Sweep.of(*said, len(path), around)
         found.projects.append((path, sweep))
         return sweep
 
     def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
-        return (*path, name) in self._bases or sweep.keeps(path, name, directory=True)
+        kept = bool(sweep.kept) and sweep.keeps(path, name, directory=True)
+        return kept or (bool(self._bases) and (*path, name) in self._bases)
 
     def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]", sweep: Sweep) -> bool:
         """Tell whether what has the name of an artifact is one: no link, nobody's work, no base in it."""

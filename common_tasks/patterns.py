@@ -8,7 +8,7 @@ refused. In a list of patterns `...` stands for the built-in ones.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Self
 
 ARTIFACTS = (
     "__pycache__/",
@@ -31,6 +31,7 @@ ARTIFACTS = (
     "/.eggs/",
 )
 BUILT_IN = "..."
+_MOST_KNOWN = 10_000
 _ANY_DEPTH = "**"
 _TOKEN = re.compile(r"\\(?P<plain>.)|(?P<star>\*+)|(?P<one>\?)|\[(?P<set>[!^]?\]?[^\]]*)\]|(?P<char>.)", re.DOTALL)
 
@@ -47,20 +48,34 @@ class Patterns:
     """A list of patterns, made ready for asking. Raises ValueError, naming it, for one that is no pattern."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        texts = [text for pattern in patterns for text in (ARTIFACTS if pattern == BUILT_IN else (pattern,))]
-        parsed = [_parse(text) for text in texts]
+        self._texts = [text for pattern in patterns for text in (ARTIFACTS if pattern == BUILT_IN else (pattern,))]
+        parsed = [_parse(text) for text in self._texts]
+        self._known: dict[str, bool] = {}  # what was said of names: most are met again and again
         self._anchored = [pattern for pattern in parsed if pattern.anchored]
         self._any_name = len(self._anchored) < len(parsed)
         self._names = _regex(pattern for pattern in parsed if not pattern.anchored)
         self._paths = _regex(self._anchored)
         self._deepest = max(map(_depth, self._anchored), default=0)
 
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[list[str]]]:
+        return type(self), (self._texts,)
+
     def match(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
         """Tell whether `name`, in the folder `path` relative to the root, is meant."""
-        slash = "/" if directory else ""
-        if self._names.fullmatch(name + slash):
-            return True
-        return len(path) < self._deepest and self._paths.fullmatch("/".join((*path, name)) + slash) is not None
+        text = f"{name}/" if directory else name
+        known = self._known.get(text)
+        if known is None:
+            known = self._look_at(text)
+        return known or (len(path) < self._deepest and self._paths.fullmatch("/".join((*path, text))) is not None)
+
+    def _look_at(self, text: str) -> bool:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        known = self._known[text] = self._names.fullmatch(text) is not None
+        return known
 
     def may_match_below(self, path: Sequence[str]) -> bool:
         """Tell whether anything in the folder `path` may be meant."""

@@ -16,6 +16,7 @@ from .tree.values import Progress, no_progress
 _MARKERS = frozenset({"pyproject.toml", "setup.py", ".git"})
 _BASES = (".tmp", ".temp")
 _TASKS = frozenset({"tasks.py", "tasks"})
+_TELLING = _MARKERS | _TASKS | {*_BASES}
 MOST_AT_ONCE = 200  # projects: each keeps some folders open while its entries are measured or removed
 
 SettingsOf = Callable[[Path], Settings]  # of a project, by its root; raises InvalidSetting
@@ -44,7 +45,7 @@ def monorepo_root(start: Path) -> Path:
             break
         folders.append(folder)
     top_levels = (folder for folder in folders if (folder / ".git").exists())
-    roots = (folder for folder in reversed(folders) if layout.find_root(folder) == folder)
+    roots = (folder for folder in reversed(folders) if layout.begins_project(os.fspath(folder)))
     return next(top_levels, next(roots, start))
 
 
@@ -129,6 +130,8 @@ class Asking:
         return settings.artifacts, settings.keep
 
     def _is_project(self, parts: tuple[str, ...], names: Collection[str]) -> bool:
+        if _TELLING.isdisjoint(names):
+            return False
         if not _MARKERS.isdisjoint(names):
             return True
         folder = os.path.join(self._root, *parts)

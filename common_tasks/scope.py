@@ -96,7 +96,7 @@ class Scope:
         found = artifacts.survey(
             self.root,
             projects.Asking(self.root),
-            everywhere=artifacts.Sweep(settings.artifacts, settings.keep),
+            everywhere=artifacts.Sweep.of(settings.artifacts, settings.keep),
             bases=[base.path for base in self.project.bases],
             listed=options.swept,
             measured=options.measured,

@@ -44,7 +44,7 @@ def test_clean_sweeps_left_overs_and_nothing_else(project: Path) -> None:
 
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
-    search = artifacts._Search(project, artifacts.Sweep(Patterns(["..."]), Patterns([])), [])
+    search = artifacts._Search(project, artifacts.Sweep(Patterns(["..."])), [])
     with Directory.at(project) as directory:
         found = search.run(directory, 1)
     assert [artifact.parts for artifact in found.artifacts] == [("pkg", "__pycache__")]

@@ -115,8 +115,8 @@ def test_folder_of_the_tasks_is_the_project_below_a_home_under_git(tmp_path: Pat
     git(home, "init", "-q")
     (home / ".gitignore").write_text("build/\n")
     make_entry(home / ".tmp/precious")
-    make_entry(home / "build")
-    make_entry(root / "build")
+    make_entry(home / "htmlcov")
+    make_entry(root / "htmlcov")
     make_entry(root / ".tmp/old")
     name, text = FORMS[form]
     (root / name).parent.mkdir(exist_ok=True)
@@ -125,9 +125,9 @@ def test_folder_of_the_tasks_is_the_project_below_a_home_under_git(tmp_path: Pat
     (tmp_path / "lib/mycompany.py").write_text("from common_tasks import *\n")
     env = {**os.environ, "HOME": str(home), "PYTHONPATH": str(tmp_path / "lib")}
     inv(root / sub, "clean", env=env)
-    assert not (root / "build").exists()
+    assert not (root / "htmlcov").exists()
     assert not (root / ".tmp/old").exists()
-    assert (home / "build").exists()
+    assert (home / "htmlcov").exists()
     assert (home / ".tmp/precious").exists()
 
 

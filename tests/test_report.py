@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common_tasks import report
 from common_tasks.report import progress
@@ -22,7 +24,7 @@ from common_tasks.temp.entry import ARTIFACT, Decision, Entry, Identity, Outcome
 from common_tasks.temp.layout import Base
 from common_tasks.tree.values import Usage
 
-from .helpers import INV, OLD, make_entry
+from .helpers import INV, OLD, make_entry, python
 
 NOW = 1_700_000_000.0
 ROOT = Path("/home/me/mono")
@@ -455,6 +457,40 @@ def test_no_path_is_ever_folded_or_cut(on: On, columns: int) -> None:
         assert [each.path for each in ENTRIES if each.path.relative_to(ROOT).as_posix() not in text] == []
 
 
+REASONS: dict[State, st.SearchStrategy[str | None]] = {
+    "idle": st.none(),
+    "in-use": st.text("ab ()", max_size=80).map(lambda command: f"in use by pid 4123 ({command})"),
+    "kept": st.text("ab ", max_size=80).map(lambda reason: f"kept: {reason}"),
+    "tracked": st.just("tracked by git"),
+}
+ANY_ENTRY = st.sampled_from(sorted(REASONS)).flatmap(
+    lambda state: st.builds(
+        entry,
+        st.tuples(st.sampled_from(["cache/", "work/", ""]), st.text("a日\x1b\udcff ", min_size=1, max_size=60)).map(
+            "".join
+        ),
+        st.integers(0, 2**45),
+        st.floats(-9, 1e6),
+        st.just(state),
+        REASONS[state],
+    )
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ANY_ENTRY, min_size=1, max_size=15), st.integers(1, 250))
+def test_nothing_but_a_path_is_wider_than_the_terminal(on: On, entries: list[Entry], columns: int) -> None:
+    kept = tuple(Decision(entry=each, reason=each.reason or "younger than 24 h") for each in entries)
+    plan = Outcome(removed=(), kept=kept, failed=kept[:1])
+    for text in (
+        on(columns, lambda: report.show_status(ROOT, entries, NOW, as_json=False)),
+        on(columns, lambda: report.show_outcome(ROOT, plan, NOW, dry_run=True, as_json=False)),
+    ):
+        wide = [line for line in text.splitlines() if width(line) > max(columns, 40)]
+        assert [line for line in wide if not re.fullmatch(r". \.tmp/\S*( \S*)*", line)] == []
+        assert [line for line in text.splitlines() if line != line.rstrip()] == []
+
+
 def test_entry_with_a_name_of_40_characters_is_one_line_at_80_columns(on: On) -> None:
     long = entry(f"uncategorized/{'n' * 29}_1696348800", 120_000, 500)
     shown = on(80, lambda: report.show_status(ROOT, [long], NOW, as_json=False))
@@ -645,6 +681,13 @@ def test_wide_characters_count_twice(on: On) -> None:
 def test_screen_without_a_terminal_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert (Screen().width, Screen().is_terminal) == (None, False)
+
+
+def test_pipe_loads_nothing_of_rich(project: Path) -> None:
+    make_entry(project / ".tmp/x")
+    code = "import sys\nfrom pathlib import Path\nfrom common_tasks import report\nfrom common_tasks.temp import inventory, layout\n"
+    code += "report.show_status(Path('/'), inventory.scan([layout.find_project()]), 0, as_json=False)\n"
+    assert python(code + "print('rich' in sys.modules)", cwd=project).stdout.splitlines()[-1] == "False"
 
 
 def test_document_holds_the_same_facts(on: On) -> None:

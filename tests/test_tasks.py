@@ -38,9 +38,9 @@ def test_each_form_of_a_tasks_file_has_all_tasks_and_its_own(project: Path, form
 def test_list_and_help_read_well(project: Path) -> None:
     listed = inv(project, "--list").stdout.splitlines()
     ours = [line for line in listed if "temp" in line or "clean" in line]
-    assert [line.split()[0] for line in ours] == ["clean", "temp-clean", "temp-status"]
+    assert [line.split()[0] for line in ours] == ["clean", "temp-clean", "temp-migrate", "temp-status"]
     assert all(line.endswith(".") for line in ours)  # a summary is one line
-    for task in ("temp-status", "temp-clean", "clean"):
+    for task in ("temp-status", "temp-clean", "temp-migrate", "clean"):
         text = inv(project, "--help", task).stdout
         flags = [line for line in text.splitlines() if line.startswith("  -")]
         assert flags

@@ -74,7 +74,9 @@ def bar(part: int, whole: int) -> str:
 
 def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
     """Return the reason of an entry's state in full and in shorter forms, the last of them the state itself."""
-    return *reason_notes(entry, entry.reason or word(entry.state), screen), word(entry.state)
+    if entry.reason is None:
+        return (word(entry.state),)
+    return *reason_notes(entry, entry.reason, screen), word(entry.state)
 
 
 def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ _STATUS = (
     Column("In use", 1),
     Column("A clean frees"),
 )
-_OUTCOME = (Column("Entries"), cells.SIZE, cells.SHARE, Column("Kept", 1), Column("Failed"))
+_OUTCOME = (cells.SIZE, cells.SHARE, Column("Kept", 1), Column("Failed"))
 
 
 class ProjectStatus(NamedTuple):
@@ -127,7 +127,7 @@ class _Status:
             table = Table(label="Project", columns=_STATUS, note="", rows=lambda: self._rows(listed, every))
             yield from lines(table, lay_out(table, self.screen))
         yield from _closing(self.root, self.projects, len(listed), self.screen)
-        yield from map(line, outlook([project.due for project in listed], clean))
+        yield from outlook([project.due for project in listed], clean, self.screen.width)
 
     def _rows(self, listed: Sequence[ProjectStatus], every: Sequence[Entry]) -> Iterator[Row]:
         whole = sum(map(cells.disk_bytes, every))
@@ -161,7 +161,8 @@ class _Outcomes:
         listed = [each for each in self.projects if each.outcome.removed or each.outcome.kept or each.outcome.failed]
         yield line(shown(self.root, self.screen.encoding), "bold")
         if listed:
-            table = Table(label="Project", columns=_OUTCOME, note="", rows=lambda: self._rows(listed))
+            columns = (Column("Would remove" if self.dry_run else "Removed"), *_OUTCOME)
+            table = Table(label="Project", columns=columns, note="", rows=lambda: self._rows(listed))
             yield from lines(table, lay_out(table, self.screen))
         yield from _closing(self.root, self.projects, len(listed), self.screen)
         yield line(self._summary())
@@ -189,7 +190,8 @@ class _Outcomes:
         removed = sum(len(each.outcome.removed) for each in self.projects)
         failed = sum(len(each.outcome.failed) for each in self.projects)
         freed = size(sum(each.outcome.freed_bytes for each in self.projects))
-        said = f"{'Would remove' if self.dry_run else 'Removed'} {count_entries(removed)}, {freed}"
+        verb = "Would remove" if self.dry_run else "Removed"
+        said = f"{verb} {count_entries(removed)}, {freed}" if removed else f"{verb} nothing"
         said += f"; {failed:,} could not be removed" if failed else ""
         return f"{said}; nothing was removed: this was a dry run" if self.dry_run and removed else said
 

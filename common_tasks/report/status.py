@@ -61,8 +61,7 @@ class _Status:
         yield from lines(table, layout)
         if not layout.note:
             yield from prose(self._legend(), self.screen.width)
-        for sentence in outlook([due], clean):
-            yield from prose(sentence, self.screen.width)
+        yield from outlook([due], clean, self.screen.width)
 
     def _rows(self) -> Iterator[Row]:
         whole = sum(map(cells.disk_bytes, self.entries))

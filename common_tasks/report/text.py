@@ -12,6 +12,7 @@ import humanize
 
 from ..tree.values import printable
 
+_NARROW = re.compile("[ -~━╸…]*")
 _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600))
 
 
@@ -25,7 +26,7 @@ def shown(text: str | Path, encoding: str) -> str:
 
 def width(text: str) -> int:
     """Return how many columns a text takes up on a terminal."""
-    if text.isascii():
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 

@@ -15,9 +15,12 @@ from .manager import (
     get_cache_temp_dir,
     get_debug_temp_dir,
     get_temp_dir,
-    pytest_temp_dirs,
     temp_working_dir,
 )
+
+TYPE_CHECKING = False  # type checkers take this name for true; see `common_tasks`
+if TYPE_CHECKING:
+    from .testdirs import pytest_temp_dirs
 
 __all__ = [
     "BaseRefused",
@@ -35,3 +38,12 @@ __all__ = [
     "pytest_temp_dirs",
     "temp_working_dir",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "pytest_temp_dirs":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .testdirs import pytest_temp_dirs  # tests alone need it
+
+    globals()[name] = pytest_temp_dirs
+    return pytest_temp_dirs

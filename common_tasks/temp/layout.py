@@ -151,6 +151,11 @@ def _has_marker(folder: str) -> bool:
     return has_tasks(folder)
 
 
+def begins_project(folder: str) -> bool:
+    """Tell whether a folder holds a project's marker; see `find_root`."""
+    return _has_marker(folder)
+
+
 def has_tasks(folder: str) -> bool:
     """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
     return any(_uses_invoke(folder, f"{folder}/{name}") for name in _TASKS)

@@ -74,7 +74,7 @@ class LentDirectory:
         if self._folder is None or _lent.pop(self._key, None) is None or os.getpid() != self._maker:
             return
         try:
-            _discard(self._folder, self._key[1])
+            discard(self._folder, self._key[1])
         finally:
             lease.drop(self._key)
 
@@ -116,8 +116,12 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Lease]:
         return folder, held
 
 
-def _discard(folder: Path, inode: int) -> None:
-    """Remove a directory of a block, known by its inode: out of sight first, then deleted."""
+def discard(folder: Path, inode: int) -> None:
+    """Remove a directory that this process made, known by its inode: out of sight first, then deleted.
+
+    Nothing happens where it is gone, or has made room for another. Raises Unremovable, naming the first thing that
+    stood in the way.
+    """
     try:
         with Directory.at(folder.parent, follow=True) as parent:
             if parent.look(folder.name).st_ino == inode:

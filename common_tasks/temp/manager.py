@@ -4,9 +4,9 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import namedtuple  # see `layout`
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from ..tree.directory import GONE, Directory
 from ..tree.values import Key, printable
@@ -15,26 +15,27 @@ from .base import make_base, note_category, unsafe_to_make_in
 from .errors import BaseRefused, EngineWarning
 from .lent import LentDirectory, system_folder
 
+TYPE_CHECKING = False  # type checkers take this name for true; see `common_tasks`
 if TYPE_CHECKING:
     from .entry import Entry, State
 
 # The modules that look and delete are imported where they are needed: a script that only makes a
 # directory does not pay for them.
 
-_DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
 _TRIES = 1000
 _MODE = 0o775  # of a category, however open the umask: see `unsafe_to_make_in`
 
 _last_number: dict[str, int] = {}
 
 
-class TempEntry(NamedTuple):
+class TempEntry(namedtuple("TempEntry", "path category name created changed files disk_bytes state reason")):
     """A persistent temporary directory (or file), as `TempManager.inventory` found it.
 
     `created` (from its name) and `changed` (the newest change anywhere inside; what its age counts from) are seconds
     since 1970. `disk_bytes`: what the disk would give back. `reason`: why `state` is what it is.
     """
 
+    __slots__ = ()
     path: Path
     category: str
     name: str
@@ -65,11 +66,8 @@ class TempManager:
         Always a new, empty directory that no other thread or process got. It stays until a clean
         removes it, which none does while this process runs (see `lease.hold` for the bound).
         """
-        project = layout.find_project()
         label = layout.UNCATEGORIZED if category is None else category
-        layout.check_name(name_prefix, "the name", project.root)
-        layout.check_category(label, project.root)
-        return _create(project.bases[0], label, name_prefix)
+        return create_entry(layout.find_project(), name_prefix, label)
 
     @staticmethod
     def create_persistent_file(name_prefix: str = "temp", suffix: str = ".tmp", category: str | None = None) -> Path:
@@ -193,29 +191,11 @@ def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextMan
     return TempManager.auto_cleanup_dir(name_prefix)
 
 
-@contextlib.contextmanager
-def pytest_temp_dirs(num_dirs: int = 2, names: Sequence[str] | None = None) -> Iterator[tuple[Path, ...]]:
-    """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
-
-    They are called `names`; where those are missing, source, target, working, output, backup, then
-    temp_5 …. All lie in one directory as `TempManager.auto_cleanup_dir` lends it. Raises ValueError for
-    fewer than one directory, for more names than directories and for a name used twice.
-    """
-    given = _DEFAULT_NAMES if names is None else tuple(names)
-    if num_dirs < 1:
-        raise ValueError(f"num_dirs takes a number from 1 up, not {num_dirs}")
-    if names is not None and len(given) > num_dirs:
-        raise ValueError(f"names holds {len(given)} names for {num_dirs} directories: raise num_dirs")
-    labels = [given[i] if i < len(given) else f"temp_{i}" for i in range(num_dirs)]
-    if len(set(labels)) < num_dirs:
-        raise ValueError(f"names holds a name twice: {labels}")
-    with TempManager.auto_cleanup_dir("pytest") as parent:
-        for label in labels:
-            layout.check_name(label, "the name", parent)
-        folders = tuple(parent / label for label in labels)
-        for folder in folders:
-            folder.mkdir()
-        yield folders
+def create_entry(project: layout.Project, name: str, category: str) -> Path:
+    """Make `<base>/<category>/<name>_<unix>/` in `project`; see `TempManager.create_persistent_dir`."""
+    layout.check_name(name, "the name", project.root)
+    layout.check_category(category, project.root)
+    return _create(project.bases[0], category, name)
 
 
 class _Category:

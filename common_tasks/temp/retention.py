@@ -56,7 +56,7 @@ class Policy:
     rules: Mapping[str, Rule] | None = None
     categories: Collection[str] = field(default_factory=frozenset)
     force: bool = False
-    because: str = "of any age"
+    because: str = "not in use"
 
     @property
     def needs_usage(self) -> bool:
@@ -196,7 +196,7 @@ class _Category:
                 self._settle(number, _Ruling(False, f"of unknown age, {entry.reason or fault}"))
 
     def _let_go_by_age(self, limit: Limit) -> None:
-        because = f"older than {limit.words}" if limit.value else "of any age"
+        because = f"older than {limit.words}" if limit.value else "not in use"
         for number, entry in self._open():
             if max(0.0, self._now - _usage_of(entry).changed) >= limit.value:
                 self._settle(number, _Ruling(True, because, by_age=limit.value > 0))

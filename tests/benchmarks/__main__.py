@@ -22,7 +22,7 @@ from rich.table import Table
 from common_tasks.patterns import ARTIFACTS
 from common_tasks.temp import TempManager
 
-from . import trees
+from . import monorepo, trees
 from .contest import BIN, Contest, command, compete, engine_call, installed, timed
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -241,6 +241,12 @@ def scale(bench: Bench) -> Iterator[Contest]:
     yield from (each, gone, peak)
 
 
+def whole_monorepo(bench: Bench) -> Iterator[Contest]:
+    """Look at, list and clean a monorepo of 300 projects."""
+    place = "tmpfs" if "tmpfs" in bench.places else "disk"
+    yield from monorepo.contests(lambda: bench.fresh(place), bench.rounds, CORES)
+
+
 CONTESTS: dict[str, Callable[[Bench], Iterator[Contest]]] = {
     "scan": scan,
     "remove": remove,
@@ -250,6 +256,7 @@ CONTESTS: dict[str, Callable[[Bench], Iterator[Contest]]] = {
     "start": start,
     "create": create,
     "scale": scale,
+    "monorepo": whole_monorepo,
 }
 
 

@@ -92,8 +92,12 @@ def compete(
     rounds: int,
     *,
     fresh: bool = False,
+    kept: bool = False,
 ) -> Contest:
-    """Let all have their turn, `rounds` times over: A B A B …; each with a tree of its own where it is used up."""
+    """Let all have their turn, `rounds` times over: A B A B …; each with a tree of its own where it is used up.
+
+    `kept`: the tree is the caller's, for further contests.
+    """
     trees = [] if fresh else [tree()]
     if not fresh:
         for _, run in contestants:
@@ -104,7 +108,7 @@ def compete(
             contest.add(who, run(where))
         for used in turn if fresh else ():
             _remove(used)
-    for used in trees:
+    for used in () if kept else trees:
         _remove(used)
     return contest
 

@@ -1,6 +1,7 @@
 """Trees to measure on, made on the spot."""
 
 import os
+import subprocess
 from pathlib import Path
 
 STAMP = 1_696_348_800
@@ -51,4 +52,34 @@ def sources(root: Path, folders: int) -> Path:
         fill(path, 3)
         if number % 10 == 0:
             (path / "__pycache__").mkdir()
+    return root
+
+
+def monorepo(root: Path, projects: int, entries: int, files: int, folders: int) -> Path:
+    """Make a git repository of projects that share so many entries, files in these, and folders of sources.
+
+    The sources are tracked; what is compiled, built and temporary is ignored.
+    """
+    project(root, 0, 0, 0)
+    (root / ".gitignore").write_text("__pycache__\nbuild\n.tmp\n")
+    for number in range(projects):
+        path = root / f"packages/p{number}"
+        path.mkdir(parents=True)
+        (path / "pyproject.toml").touch()
+        for entry in range(entries // projects + (number < entries % projects)):
+            for half in range(2):
+                below = path / f".tmp/debug/e{entry}_{STAMP}/d{half}"
+                below.mkdir(parents=True)
+                fill(below, files // entries // 2)
+        for folder in range(folders // projects * 9 // 10):
+            below = path / f"src/q{folder // 20}/m{folder % 20}"
+            below.mkdir(parents=True)
+            fill(below, 3)
+            if folder % 10 == 0:
+                (below / "__pycache__").mkdir()
+                fill(below / "__pycache__", 3)
+        (path / "build").mkdir()
+        fill(path / "build", 3)
+    for words in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *words], cwd=root, check=True)
     return root

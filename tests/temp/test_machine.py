@@ -355,7 +355,7 @@ class Machine(RuleBasedStateMachine):
             return Verdict(False, f"younger than {limit / 3600:g} h")
         if in_use:
             return Verdict(True, f"forced, {in_use}")
-        return Verdict(True, f"older than {limit / 3600:g} h" if limit else "of any age")
+        return Verdict(True, f"older than {limit / 3600:g} h" if limit else "not in use")
 
     def seen(self) -> list[Thing]:
         """Return the entries that there are: a block's directory is none while the block lasts."""

@@ -236,7 +236,6 @@ def test_pytest_temp_dirs_are_ready_to_unpack(project: Path) -> None:
         assert (source.name, target.name) == ("source", "target")
         assert source.is_dir()
         assert target.is_dir()
-    assert not source.exists()
     with pytest_temp_dirs(7) as dirs:
         assert [d.name for d in dirs] == ["source", "target", "working", "output", "backup", "temp_5", "temp_6"]
     with pytest_temp_dirs(3, ["a", "b"]) as dirs:

@@ -54,7 +54,7 @@ def test_read_only_tree_is_removed(project: Path, mode: int, nobody: As) -> None
         folder.chmod(mode)
     outcome = nobody(lambda: clean(project))
     assert reasons(outcome.failed) == {}
-    assert reasons(outcome.removed) == {"locked": "of any age"}
+    assert reasons(outcome.removed) == {"locked": "not in use"}
     assert not entry.exists()
     assert trash_is_empty(project)
 
@@ -106,7 +106,7 @@ def test_entry_that_changed_since_the_plan_stays(project: Path, tmp_path: Path, 
             entry.symlink_to(tmp_path / "away")
             (tmp_path / "away").chmod(0o500)
     outcome = removal.carry_out(decided)
-    assert reasons(outcome.removed) == {"y": "of any age"}
+    assert reasons(outcome.removed) == {"y": "not in use"}
     assert not outcome.failed
     expected = {"gone": "gone before its turn", "pinned": "kept: .keep"}
     assert reasons(outcome.kept)["x"] == expected.get(change, "changed since it was looked at")

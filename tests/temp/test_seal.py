@@ -25,7 +25,6 @@ HELD = {
     "temp_working_dir": "with temp_working_dir('left') as made:",
     "auto_cleanup_dir": "with TempManager.auto_cleanup_dir('left') as made:",
     "auto_cleanup_file": "with TempManager.auto_cleanup_file('left') as made:",
-    "pytest_temp_dirs": "with pytest_temp_dirs(2) as (made, other):",
 }
 
 

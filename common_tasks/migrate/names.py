@@ -1,0 +1,272 @@
+"""What the names in a program mean: which scope binds them, what they import, where they are used."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from .finding import Place
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_EAGER = ast.ListComp | ast.SetComp | ast.DictComp
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class Binding(NamedTuple):
+    """A node that gives a name its value; `origin` is the dotted name that an import gives it."""
+
+    node: ast.AST
+    origin: str | None = None
+
+
+class Scope:
+    """A module, class, function or comprehension, with the names that it binds."""
+
+    def __init__(self, node: ast.AST, parent: "Scope | None") -> None:
+        self.node = node
+        self.parent = parent
+        self.bindings: dict[str, list[Binding]] = {}
+        self.outer: set[str] = set()  # declared `global` or `nonlocal` here
+
+    def bind(self, name: str, node: ast.AST, origin: str | None = None) -> None:
+        """Note that `node` binds `name`, here or where it is declared to be."""
+        scope = self
+        while name in scope.outer and scope.parent:
+            scope = scope.parent
+        scope.bindings.setdefault(name, []).append(Binding(node, origin))
+
+    def binds(self, name: str, node: ast.AST) -> bool:
+        """Tell whether `node` gives `name` its value here."""
+        return any(binding.node is node for binding in self.bindings.get(name, ()))
+
+
+class Module:
+    """A parsed program with its scopes. Raises SyntaxError, ValueError or RecursionError where it cannot be parsed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self.lines = _LINE_END.split(text)
+        self.nodes: list[ast.AST] = [self.tree]  # all of them, outer ones first
+        self.parents: dict[ast.AST, ast.AST] = {}
+        for parent in self.nodes:
+            for child in ast.iter_child_nodes(parent):
+                self.parents[child] = parent
+                self.nodes.append(child)
+        self.used_in: dict[ast.Name, Scope] = {}
+        self.names: dict[str, list[tuple[ast.Name, Scope]]] = {}
+        self.scopes: list[Scope] = []
+        self.top = Scope(self.tree, None)
+        _Scopes(self).visit_all(self.tree.body, self.top)
+
+    @cached_property
+    def strings(self) -> tuple[str, ...]:
+        """Every string constant but docstrings: those that a program may take for a name or a path."""
+        found = (node for node in self.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        return tuple(str(node.value) for node in found if not isinstance(self.parents[node], ast.Expr))
+
+    @cached_property
+    def calls(self) -> tuple[ast.Call, ...]:
+        """Every call, in the order of the text."""
+        found = [node for node in self.nodes if isinstance(node, ast.Call)]
+        return tuple(sorted(found, key=lambda node: (node.lineno, node.col_offset)))
+
+    @cached_property
+    def statements(self) -> tuple[ast.stmt, ...]:
+        """Every statement."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.stmt))
+
+    @cached_property
+    def attributes(self) -> tuple[ast.Attribute, ...]:
+        """Every attribute that is read or set."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.Attribute))
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """Every function and method."""
+        return tuple(node for node in self.nodes if isinstance(node, Function))
+
+    def place(self, node: ast.stmt | ast.expr | ast.arg) -> Place:
+        """Return where a node begins."""
+        line = self.lines[node.lineno - 1]
+        # Inside an f-string, older Pythons count columns from elsewhere: hence `ignore`.
+        return Place(node.lineno, len(line.encode()[: node.col_offset].decode("utf-8", "ignore")))
+
+    def segment(self, node: ast.AST) -> str:
+        """Return the text of a node; its line ends as line feeds."""
+        # ast.get_source_segment splits the whole text each time.
+        match node:
+            case ast.expr() | ast.stmt() | ast.arg() | ast.keyword():
+                lines = [line.encode() for line in self.lines[node.lineno - 1 : node.end_lineno]]
+                lines[-1] = lines[-1][: node.end_col_offset]
+                lines[0] = lines[0][node.col_offset :]
+                return b"\n".join(lines).decode("utf-8", "ignore")
+        return ""
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield what encloses a node, the nearest first."""
+        while parent := self.parents.get(node):
+            yield parent
+            node = parent
+
+    def is_in_f_string(self, node: ast.AST) -> bool:
+        """Tell whether a node is part of an f-string, where its place is not to be relied on."""
+        return any(isinstance(parent, ast.JoinedStr) for parent in self.above(node))
+
+    def function_of(self, node: ast.AST) -> Function | None:
+        """Return the nearest function around a node."""
+        return next((parent for parent in self.above(node) if isinstance(parent, Function)), None)
+
+    def scope_of(self, name: ast.Name) -> Scope | None:
+        """Return the scope that binds a name; None for a builtin, or a name from nowhere."""
+        used_in = self.used_in.get(name)
+        return _lookup(name.id, used_in) if used_in else None
+
+    def loads(self, name: str, scope: Scope) -> list[tuple[ast.Name, Scope]]:
+        """Return the uses of what `scope` binds as `name`, each with the scope that it is used in."""
+        return [
+            (node, used_in)
+            for node, used_in in self.names.get(name, ())
+            if isinstance(node.ctx, ast.Load) and _lookup(name, used_in) is scope
+        ]
+
+    def dotted(self, node: ast.AST) -> frozenset[str]:
+        """Return the dotted names that an expression may stand for, by its imports; a builtin as `builtins.…`.
+
+        Empty where anything but imports (or a None in their place) binds the name.
+        """
+        if isinstance(node, ast.Attribute):
+            return frozenset(f"{base}.{node.attr}" for base in self.dotted(node.value))
+        if not isinstance(node, ast.Name):
+            return frozenset()
+        scope = self.scope_of(node)
+        if scope is None:
+            stars = (binding.origin or "" for binding in self.top.bindings.get("*", ()))
+            return frozenset({f"builtins.{node.id}", *(star.removesuffix("*") + node.id for star in stars)})
+        bindings = [binding for binding in scope.bindings[node.id] if not self._is_none(binding.node)]
+        origins = frozenset(binding.origin for binding in bindings if binding.origin)
+        return origins if all(binding.origin for binding in bindings) else frozenset()
+
+    def is_call_of(self, node: ast.AST, *names: str) -> bool:
+        """Tell whether a node calls what one of the dotted `names` stands for."""
+        return isinstance(node, ast.Call) and not self.dotted(node.func).isdisjoint(names)
+
+    def _is_none(self, node: ast.AST) -> bool:
+        assigned = self.parents.get(node)
+        return (
+            isinstance(assigned, ast.Assign) and isinstance(assigned.value, ast.Constant) and not assigned.value.value
+        )
+
+
+def is_eager(scope: Scope) -> bool:
+    """Tell whether a scope is a comprehension that runs at once, where it stands."""
+    return isinstance(scope.node, _EAGER)
+
+
+def _lookup(name: str, used_in: Scope) -> Scope | None:
+    """Find the scope that binds a name: the classes around a function are passed over."""
+    scope: Scope | None = used_in
+    while scope:
+        bound = name in scope.bindings and name not in scope.outer
+        if bound and (scope is used_in or not isinstance(scope.node, ast.ClassDef)):
+            return scope
+        scope = scope.parent
+    return None
+
+
+class _Scopes:
+    """Walks a tree once, and notes what each scope binds and where each name is used."""
+
+    def __init__(self, module: Module) -> None:
+        self._names = module.names
+        self._used_in = module.used_in
+        self._scopes = module.scopes
+        self._scopes.append(module.top)
+
+    def _open(self, node: ast.AST, parent: Scope) -> Scope:
+        scope = Scope(node, parent)
+        self._scopes.append(scope)
+        return scope
+
+    def visit_all(self, nodes: "list[ast.stmt] | list[ast.expr]", scope: Scope) -> None:
+        for node in nodes:
+            self.visit(node, scope)
+
+    def visit(self, node: ast.AST, scope: Scope) -> None:
+        match node:
+            case ast.Name():
+                self._names.setdefault(node.id, []).append((node, scope))
+                self._used_in[node] = scope
+                if not isinstance(node.ctx, ast.Load):
+                    scope.bind(node.id, node)
+            case ast.Global() | ast.Nonlocal():
+                scope.outer.update(node.names)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                scope.bind(node.name, node)
+                self.visit_all(node.decorator_list, scope)
+                self._function(node.args, scope, node, node.body)
+                if node.returns:
+                    self.visit(node.returns, scope)
+            case ast.Lambda():
+                self._function(node.args, scope, node, [ast.Expr(node.body)])
+            case ast.ClassDef():
+                scope.bind(node.name, node)
+                self.visit_all([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], scope)
+                self.visit_all(node.body, self._open(node, scope))
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                self._comprehension(node, scope)
+            case ast.NamedExpr():
+                self.visit(node.value, scope)
+                self.visit(node.target, _not_comprehension(scope))
+            case _:
+                self._other(node, scope)
+
+    def _other(self, node: ast.AST, scope: Scope) -> None:
+        match node:
+            case ast.Import():
+                for alias in node.names:
+                    name = alias.asname or alias.name.partition(".")[0]
+                    scope.bind(name, alias, alias.name if alias.asname else name)
+            case ast.ImportFrom():
+                base = "." * node.level + (node.module or "")
+                for alias in node.names:
+                    joint = "" if base.endswith(".") else "."
+                    scope.bind(alias.asname or alias.name, alias, f"{base}{joint}{alias.name}")
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                scope.bind(name, node)
+            case ast.MatchMapping(rest=str(name)):
+                scope.bind(name, node)
+        for child in ast.iter_child_nodes(node):
+            self.visit(child, scope)
+
+    def _function(self, args: ast.arguments, scope: Scope, node: ast.AST, body: list[ast.stmt]) -> None:
+        inner = self._open(node, scope)
+        for argument in all_arguments(args):
+            inner.bind(argument.arg, argument)
+            if argument.annotation:
+                self.visit(argument.annotation, scope)
+        self.visit_all([*args.defaults, *(default for default in args.kw_defaults if default)], scope)
+        self.visit_all(body, inner)
+
+    def _comprehension(self, node: _COMPREHENSIONS, scope: Scope) -> None:
+        inner = self._open(node, scope)
+        for number, generator in enumerate(node.generators):
+            self.visit(generator.iter, inner if number else scope)
+            self.visit(generator.target, inner)
+            self.visit_all(generator.ifs, inner)
+        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        self.visit_all(results, inner)
+
+
+def _not_comprehension(scope: Scope) -> Scope:
+    while isinstance(scope.node, _COMPREHENSIONS) and scope.parent:
+        scope = scope.parent
+    return scope
+
+
+def all_arguments(args: ast.arguments) -> list[ast.arg]:
+    """Return every parameter of a function, `*args` and `**kwargs` included."""
+    starred = [argument for argument in (args.vararg, args.kwarg) if argument]
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *starred]

@@ -1,0 +1,104 @@
+"""A Python file, read and written byte for byte."""
+
+import codecs
+import io
+import itertools
+import os
+import re
+import stat
+import tokenize
+from pathlib import Path
+from typing import NamedTuple
+
+SKIP = re.compile(r"#\s*temp-migrate:\s*skip\b")
+_BOM = codecs.BOM_UTF8
+
+
+class Unreadable(ValueError):
+    """A file whose text cannot be had; the message is the reason."""
+
+
+class Source(NamedTuple):
+    """A file's text, with what it takes to write it back as it was."""
+
+    path: Path
+    data: bytes
+    text: str
+    encoding: str
+    bom: bool
+
+    def encode(self, text: str) -> bytes:
+        """Return `text` as bytes in the file's own encoding. Raises UnicodeEncodeError where it has no room."""
+        return (_BOM if self.bom else b"") + text.encode(self.encoding)
+
+
+def read(path: Path) -> Source:
+    """Read a file as Python would. Raises Unreadable where it is no text in its own encoding, or no regular file."""
+    data = path.read_bytes()
+    return decode(path, data)
+
+
+def decode(path: Path, data: bytes) -> Source:
+    """Take the bytes of a file for its text; raises as `read`."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        bom = data.startswith(_BOM)
+        plain = "utf-8" if encoding == "utf-8-sig" else encoding
+        text = data[len(_BOM) if bom else 0 :].decode(plain)
+        source = Source(path, data, text, plain, bom)
+        faithful = source.encode(text) == data
+    except (SyntaxError, UnicodeError, LookupError) as error:
+        raise Unreadable(f"it is no text in its own encoding: {error}") from None
+    if not faithful:
+        raise Unreadable(f"{encoding} does not write it back as it was")
+    return source
+
+
+def comments(text: str) -> list[tuple[int, str]]:
+    """Return the comments of a program, each with its line."""
+    tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
+    return [(token.start[0], token.string.strip()) for token in tokens if token.type == tokenize.COMMENT]
+
+
+def skipped_lines(text: str) -> frozenset[int]:
+    """Return the lines that carry the comment which silences a finding."""
+    if not SKIP.search(text):
+        return frozenset()
+    return frozenset(line for line, comment in comments(text) if SKIP.search(comment))
+
+
+def is_skipped(path: Path) -> bool:
+    """Tell whether a file that is perhaps no program has that comment at its head, above all else."""
+    try:
+        text = path.read_bytes().decode("latin-1")
+    except OSError:
+        return False
+    return SKIP.search(head(text)) is not None
+
+
+def head(text: str) -> str:
+    """Return the comments and blank lines that a file begins with."""
+    return "".join(itertools.takewhile(_is_blank_or_comment, text.splitlines(keepends=True)))
+
+
+def _is_blank_or_comment(line: str) -> bool:
+    return not line.strip() or line.startswith("#")
+
+
+def replace(path: Path, before: bytes | None, after: bytes) -> None:
+    """Put a file's new content in place at once, its mode kept.
+
+    Raises FileExistsError where the file is no longer as it was read, another OSError where it cannot be
+    written; then it is as it was.
+    """
+    if (path.read_bytes() if path.exists() else None) != before:
+        raise FileExistsError(f"{path.name} changed while it was looked at")
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    try:
+        with beside.open("xb") as file:
+            file.write(after)
+            if before is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,120 @@
+"""What was found, as values and as lines to read. Pure."""
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+
+_MOST_LINES = 10
+_WIDTH = 80
+_SCOPE = (
+    'Seen is only what lies directly in TMPDIR: nothing that was made with dir="/tmp", by a program with an '
+    "emptied environment or by a module loaded with -p."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A name that nobody removed. `process`: an xdist worker's number, or `m` for pytest itself."""
+
+    path: str
+    process: str
+    owner: str
+    disk_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a run has left; what else is to be said; whether the run was cut short."""
+
+    leaks: tuple[Leak, ...]
+    notes: tuple[str, ...]
+    incomplete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What belongs together; so many `processes` have left it, each for itself."""
+
+    leaks: tuple[Leak, ...]
+    processes: int
+
+    def __add__(self, other: "_Group") -> "_Group":
+        """Put two groups of one test's parameters together."""
+        return _Group(self.leaks + other.leaks, max(self.processes, other.processes))
+
+    @property
+    def owner(self) -> str:
+        """The one owner, or the test whose parameters the owners are."""
+        owner, parameters = self.leaks[0].owner, len({leak.owner for leak in self.leaks})
+        return owner if parameters == 1 else f"{owner.partition('[')[0]} (with {parameters} parameters)"
+
+    @property
+    def disk_bytes(self) -> int:
+        return sum(leak.disk_bytes for leak in self.leaks)
+
+    @property
+    def line(self) -> str:
+        often = f" (in each of {self.processes} processes)" if self.processes > 1 else ""
+        example = os.path.basename(self.leaks[0].path)
+        more = ", …" if len(self.leaks) > 1 else ""
+        return f"{len(self.leaks):>6}  {size(self.disk_bytes):>8}  {self.owner}{often}: {example!a}{more}"
+
+
+def describe(found: Findings, mode: str, folder: str, verbose: bool) -> list[str]:
+    """Return the closing section: nothing where there is nothing to say."""
+    groups = _grouped(found.leaks)
+    total = _total(groups)
+    if mode == "contain":
+        return [f"temp-leaks: {total} left in {folder}, removed; --temp-leaks=report says by whom"] if groups else []
+    lines = _table(groups, total) if groups else []
+    if not groups and (found.incomplete or found.notes or verbose):
+        lines = [f"temp-leaks: none in {folder}"]
+    lines += dict.fromkeys(f"temp-leaks: {note}" for note in found.notes)
+    if found.incomplete:
+        lines.append("temp-leaks: the run was interrupted, so this list is incomplete")
+    return lines
+
+
+def _grouped(leaks: tuple[Leak, ...]) -> list[_Group]:
+    """Put the leaks of one owner together, and those of one test's parameters, the largest number first."""
+    by_test: dict[str, list[_Group]] = defaultdict(list)
+    for owner, group in _by_owner(leaks).items():
+        by_test[owner.partition("[")[0]].append(group)
+    groups = [sum(parameters[1:], parameters[0]) for parameters in by_test.values()]
+    return sorted(groups, key=lambda group: (-len(group.leaks), group.owner))
+
+
+def _by_owner(leaks: tuple[Leak, ...]) -> dict[str, _Group]:
+    """Return what each owner has left: that several processes import a module counts once, as the most of them."""
+    found: dict[str, dict[str, list[Leak]]] = defaultdict(lambda: defaultdict(list))
+    for leak in sorted(leaks, key=lambda leak: leak.path):
+        found[leak.owner][leak.process].append(leak)
+    return {owner: _of_most(list(each.values())) for owner, each in found.items()}
+
+
+def _of_most(processes: list[list[Leak]]) -> _Group:
+    most = max(processes, key=len)
+    return _Group(tuple(most), len(processes))
+
+
+def _table(groups: list[_Group], total: str) -> list[str]:
+    title = f" left in the temporary directory: {total} "
+    lines = [title.center(_WIDTH, "="), " names      size  first seen during"]
+    lines += [group.line for group in groups[:_MOST_LINES]]
+    rest = groups[_MOST_LINES:]
+    if rest:
+        lines.append(f"{len(rest)} more, with {_total(rest)}")
+    return [*lines, _SCOPE]
+
+
+def _total(groups: list[_Group]) -> str:
+    names = sum(len(group.leaks) for group in groups)
+    return f"{names} name{'' if names == 1 else 's'}, {size(sum(group.disk_bytes for group in groups))}"
+
+
+def size(disk_bytes: int) -> str:
+    """Return a size as people read it, in powers of 1000: "0 B", "12.3 kB"."""
+    value, units = float(disk_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 999.95 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.0f} B" if units[0] == "B" else f"{value:.1f} {units[0]}"

@@ -1,0 +1,279 @@
+"""Notes which name appears in the temporary directory while what runs."""
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .containment import Containment
+
+# Made by multiprocessing for itself, and removed by it when its process ends.
+_ALWAYS_ACCEPTED = ("pymp-*",)
+_GENERATED = re.compile(r"_(?:xunit|unittest)_(\w+?)_fixture_(.*)")
+# A directory's time of change comes from a clock that ticks every 10 ms at the slowest: a younger one
+# may hide another change that falls into the same tick.
+_TICK_NS = 20_000_000
+# Few names are listed at every look. With more, one listing is paid for by looks that are left out.
+_FEW_NAMES = 200
+_NAMES_PER_LOOK = 25
+
+Owner = tuple[str, Any]
+
+
+class System:
+    """What looking needs, as it was when pytest started: tests put their own in its place."""
+
+    def __init__(self) -> None:
+        self.getpid, self.listdir, self.stat, self.mkdir = os.getpid, os.listdir, os.stat, os.mkdir
+        self.open, self.write, self.close, self.time_ns = os.open, os.write, os.close, time.time_ns
+
+
+class Record:
+    """Who owns the names that are there: the owner's label, None where the name is accepted.
+
+    A worker's record is written to a file as it grows: the process may end at any moment.
+    """
+
+    def __init__(self, system: System, file: str | None = None) -> None:
+        self.owners: dict[str, str | None] = {}
+        self.notes: list[str] = []
+        self._system = system
+        self._file = file
+
+    def add(self, name: str, owner: str | None) -> None:
+        """Note whose a name is."""
+        self.owners[name] = owner
+        self._append([name, owner])
+
+    def note(self, text: str) -> None:
+        """Note something else that the report has to say."""
+        self.notes.append(text)
+        self._append([text])
+
+    def _append(self, row: list[str | None]) -> None:
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):  # a full disk, say: then the report knows no owner
+            self._write(self._file, json.dumps(row).encode() + b"\n")
+
+    def _write(self, file: str, line: bytes) -> None:
+        fd = self._system.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            self._system.write(fd, line)
+        finally:
+            self._system.close(fd)
+
+    @classmethod
+    def read(cls, file: Path) -> "Record":
+        """Read what another process has written, if it came to that; a last line that was cut short is left out."""
+        record = cls(System())
+        if file.exists():
+            for line in file.read_text().split("\n")[:-1]:
+                record._take(json.loads(line))
+        return record
+
+    def _take(self, row: list[str]) -> None:
+        if len(row) == 1:
+            self.notes.append(row[0])
+        else:
+            self.owners[row[0]] = row[1]
+
+
+class Watch:
+    """Looks into the temporary directory between all that pytest runs.
+
+    What is new belongs to the innermost that has run since the last look.
+    """
+
+    def __init__(self, containment: Containment, ignore: list[str]) -> None:
+        self._system = System()
+        self._containment = containment
+        self._pid = containment.pid
+        self._folder = containment.folder
+        log = f"{containment.run}/{containment.worker}.log" if containment.worker else None
+        self.record = Record(self._system, log)
+        self._accepted = (*_ALWAYS_ACCEPTED, *ignore)
+        self._running: list[Owner] = [("", "the start of the run")]
+        self._item: pytest.Item | None = None
+        self._names: list[str] = []  # as they were listed last, when the directory had last changed at `_seen`
+        self._seen: int | None = None
+        self._settled_at = 0  # until then, the time of a change may hide another one
+        self._looks_to_skip = 0
+        self._skipped = False  # a look has been left out since the last listing
+        self._in_force = True
+
+    # Looking
+
+    def look(self) -> None:
+        """Note what is new. Costs one `stat` where nothing has changed."""
+        system = self._system
+        if system.getpid() != self._pid:
+            return
+        try:
+            if system.time_ns() > self._settled_at and system.stat(self._folder).st_mtime_ns == self._seen:
+                return
+            if self._looks_to_skip:
+                self._looks_to_skip -= 1
+                self._skipped = True
+                return
+            self._list()
+        except (FileNotFoundError, NotADirectoryError):
+            self._make_anew()
+
+    def look_closely(self) -> None:
+        """Note what is new, whatever has been left out before."""
+        self._looks_to_skip, self._seen = 0, None
+        self.look()
+
+    def _list(self) -> None:
+        changed = self._system.stat(self._folder).st_mtime_ns
+        names = self._system.listdir(self._folder)
+        self._seen, self._settled_at = changed, changed + _TICK_NS
+        self._looks_to_skip = max(0, len(names) - _FEW_NAMES) // _NAMES_PER_LOOK
+        if names != self._names:
+            self._note(names)
+        self._skipped = False
+
+    def _note(self, names: list[str]) -> None:
+        owners = self.record.owners
+        for name in [name for name in names if name not in owners]:
+            self.record.add(name, self._owner_of(name))
+        if len(owners) > len(names):
+            for name in owners.keys() - set(names):
+                del owners[name]
+        self._names = names
+
+    def _owner_of(self, name: str) -> str | None:
+        marks = self._item.iter_markers("temp_leaks") if self._item else ()
+        globs = [glob for mark in marks for glob in (mark.args or ("*",))]
+        accepted = any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs))
+        return None if accepted else self._innermost()
+
+    def _innermost(self) -> str:
+        """Say what has run since the last look: no closer than a test where looks were left out."""
+        return self._item.nodeid if self._skipped and self._item else _label(self._running[-1])
+
+    def _make_anew(self) -> None:
+        """Make the directory again that a test has removed: the next one needs it."""
+        self.record.owners.clear()
+        self._names, self._seen = [], None
+        try:
+            self._system.mkdir(self._folder, 0o700)
+        except OSError as error:
+            self._note_once(f"unseen, since {_label(self._running[-1])}: {error}")
+        else:
+            self._note_once(f"{_label(self._running[-1])} removed the temporary directory itself: made anew")
+
+    def _note_once(self, text: str) -> None:
+        if text not in self.record.notes:
+            self.record.note(text)
+
+    def _check(self, when: str) -> None:
+        """Note a test after which what is made goes to the system's temporary folder again."""
+        if self._system.getpid() != self._pid or self._containment.is_in_force() == self._in_force:
+            return
+        self._in_force = not self._in_force
+        says = "contained again" if self._in_force else "uncontained: TMPDIR or tempfile.tempdir was reset"
+        self.record.note(f"{says}, since {when}")
+
+    def _enter(self, kind: str, what: Any) -> None:
+        self.look()
+        self._running.append((kind, what))
+
+    def _leave(self) -> None:
+        self.look()
+        self._running.pop()
+
+    def _rename_outermost(self, name: str) -> None:
+        self.look()
+        self._running[0] = ("", name)
+
+    # What pytest tells
+
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        """See what importing a conftest.py has left: it is registered right afterwards."""
+        file = getattr(plugin, "__file__", None)
+        if isinstance(file, str) and os.path.basename(file) == "conftest.py":
+            self._running.append(("import", os.path.relpath(file)))
+            self._leave()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """See what importing a test module leaves."""
+        self._enter("import", collector.nodeid)
+        yield
+        self._leave()
+
+    def pytest_collection_finish(self) -> None:
+        """Know that what comes now is between tests."""
+        self._rename_outermost("between tests")
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """See what a test leaves."""
+        look = self.look_closely if item.get_closest_marker("temp_leaks") else self.look
+        look()
+        self._item = item
+        self._running.append(("test", item.nodeid))
+        yield
+        look()
+        self._running.pop()
+        self._item = None
+        self._check(item.nodeid)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+        """See what setting up a fixture leaves."""
+        if _is_parameter(fixturedef):
+            yield
+            return
+        self._enter("fixture", fixturedef)
+        yield
+        self._leave()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """See what the test has left, before its fixtures end."""
+        self.look()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
+        """See what tearing down a fixture has left."""
+        if _is_parameter(fixturedef):
+            return
+        self._running.append(("fixture", fixturedef))
+        self._leave()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Iterator[None]:
+        """Know that no test follows."""
+        self._rename_outermost("the end of the run")
+        yield
+        self.look()
+
+
+def _is_parameter(fixture: Any) -> bool:
+    """Tell whether a fixture only hands out a test's parameter."""
+    return getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func"
+
+
+def _label(owner: Owner) -> str:
+    """Say in words who an owner is."""
+    kind, what = owner
+    if kind == "import":
+        return f"import of {what}" if what else "collection"
+    return _fixture_label(what) if kind == "fixture" else str(what)
+
+
+def _fixture_label(fixture: Any) -> str:
+    generated = _GENERATED.fullmatch(fixture.argname)
+    place = fixture.baseid or (generated and generated[2])
+    name = generated[1] if generated else f"fixture {fixture.argname} ({fixture.scope})"
+    return f"{name} of {place}" if place else name

@@ -1,0 +1,135 @@
+"""What a migration found and changed, as a checklist, a patch or JSON."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..migrate import checklist
+from ..migrate.finding import Change, Finding, Item
+from ..migrate.patch import make_patch
+from ..migrate.result import Audit
+from . import document
+from .console import Line, Screen, Span, line, prose
+from .text import count, shown
+
+_STYLES = {"safe": "green", "unsafe": "yellow", "report": "cyan", "fixed": "green"}
+
+
+def show_audit(audit: Audit, failed: Sequence[str], *, as_json: bool) -> None:
+    """Print the checklist with what keeps each of its lines open, on standard output."""
+    if as_json:
+        document.write(_document(audit))
+        return
+    screen = Screen()
+    screen.show(_audit(audit, screen))
+    for text in failed:
+        print(f"not written: {shown(text, screen.encoding)}", file=sys.stderr)
+
+
+def show_patch(changes: Iterable[Change], root: Path) -> None:
+    """Print changes as a patch: with colours on a terminal, byte for byte into a pipe."""
+    patch = make_patch(changes, root)
+    screen = Screen()
+    if screen.is_terminal:
+        texts = patch.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
+        screen.show(line(shown(text, screen.encoding), _style_of(text)) for text in texts)
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(patch)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _style_of(row: str) -> str:
+    if row.startswith(("---", "+++", "diff ")):
+        return "bold"
+    return {"+": "green", "-": "red", "@": "cyan"}.get(row[:1], "")
+
+
+def _audit(audit: Audit, screen: Screen) -> Iterator[Line]:
+    for project, findings in audit.findings.items():
+        yield from _project(audit, project, findings, screen)
+    yield from prose(_summary(audit), screen.width)
+
+
+def _project(audit: Audit, project: Path, findings: Sequence[Finding], screen: Screen) -> Iterator[Line]:
+    name = _relative(audit.scope.shown_from, project)
+    yield line(shown(project.name if name == "." else name, screen.encoding), "bold")
+    group = ""
+    for item in (item for item in audit.checklist if item.project == project):
+        if item.group != group:
+            yield line(f"  {item.group}")
+        group = item.group
+        yield _item(item)
+        for row in findings:
+            if checklist.line_of(row, project) == (item.group, item.text):
+                yield _finding(audit.scope.shown_from, row, screen)
+    yield line("")
+
+
+def _item(item: Item) -> Line:
+    return line(f"    [{'x' if item.done else ' '}] {item.text}", "green" if item.done else "")
+
+
+def _finding(root: Path, row: Finding, screen: Screen) -> Line:
+    where = f"        {shown(_relative(root, row.path), screen.encoding)}:{row.line}:{row.column + 1}  {row.code}  "
+    safety = "fixed" if row.fixed else row.safety
+    return Span(where), Span(f"{safety:6}", _STYLES[safety]), Span(f"  {shown(row.message, screen.encoding)}")
+
+
+def _relative(root: Path, path: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _counts(audit: Audit) -> dict[str, int]:
+    rows = list(audit.rows)
+    found = Counter(row.safety for row in rows if not row.fixed)
+    fixed = sum(row.fixed for row in rows)
+    counts = {safety: found[safety] for safety in ("safe", "unsafe", "report")}
+    return {**counts, "fixed": fixed, "files": len({row.path for row in rows})}
+
+
+def _summary(audit: Audit) -> str:
+    counts = _counts(audit)
+    open_ = counts["safe"] + counts["unsafe"] + counts["report"]
+    parts = [f"{open_} open in {count(len(audit.findings), 'project')}"]
+    parts += [f"{counts['safe']} safe: --write rewrites them"] if counts["safe"] else []
+    parts += [f"{counts['unsafe']} unsafe: --write --unsafe rewrites them too"] if counts["unsafe"] else []
+    parts += [f"{counts['report']} for a person"] if counts["report"] else []
+    parts += [f"{counts['fixed']} fixed"] if counts["fixed"] else []
+    return "; ".join(parts)
+
+
+def _document(audit: Audit) -> dict[str, Any]:
+    root = audit.scope.shown_from
+    rows = list(audit.rows)
+    return {
+        "schema": document.SCHEMA,
+        "root": document.plain(root),
+        "findings": [
+            {
+                "path": document.plain(_relative(root, row.path)),
+                "line": row.line,
+                "column": row.column + 1,
+                "code": row.code,
+                "safety": row.safety,
+                "message": document.plain(row.message),
+                "fixed": row.fixed,
+            }
+            for row in rows
+        ],
+        "checklist": [
+            {
+                "project": document.plain(_relative(root, item.project)),
+                "item": f"{item.group}: {item.text}",
+                "done": item.done,
+            }
+            for item in audit.checklist
+        ],
+        "summary": _counts(audit),
+    }

@@ -1,0 +1,93 @@
+"""A monorepo of 300 projects, 5,000 entries, 500,000 files in them and 50,000 folders of sources."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from common_tasks.patterns import ARTIFACTS
+
+from . import trees
+from .contest import BIN, Contest, Contestant, command, compete, engine_call, timed
+
+_SHAPE = {"projects": 300, "entries": 5000, "files": 500_000, "folders": 50_000}
+_MOST = 80.0  # MiB
+_SETUP = """
+from common_tasks import projects, settings
+nothing = patterns.Patterns([])
+built_in = settings.Settings(artifacts=patterns.Patterns(["..."]), keep=nothing)
+def members(**options): return projects.find_members(Path.cwd(), lambda root: built_in, **options)
+"""
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run([{inv!r}, *{words!r}], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+_DU = command("sh", "-c", "du -s packages/*/.tmp")
+_INV = str(BIN / "inv")
+_BARE = "from invoke import task\n\n@task\ndef nothing(c):\n    'Do nothing.'\n"
+
+
+def contests(fresh: Callable[[], Path], rounds: int, cores: int) -> Iterator[Contest]:
+    """Look, list and clean. `fresh` gives a path for a new tree."""
+    made = trees.monorepo(fresh(), **_SHAPE)
+    bare = trees.project(fresh(), 0, 0, 0)
+    (bare / "tasks.py").write_text(_BARE)
+    for contest, contestants in _looking(bare, cores):
+        yield compete(contest, contestants, lambda: made, rounds, kept=True)
+    yield _memory(made, rounds)
+    whole = [("inv clean -a", command(_INV, "clean", "-a")), ("git clean -fdX", command("git", "clean", "-fdXq"))]
+    yield compete(
+        Contest("clean the monorepo: inv clean -a", 0.7),
+        whole,
+        lambda: trees.monorepo(fresh(), **_SHAPE),
+        rounds,
+        fresh=True,
+    )
+
+
+def _looking(bare: Path, cores: int) -> Iterator[tuple[Contest, list[tuple[str, Contestant]]]]:
+    look = f"projects.with_entries(members(workers={cores}), workers={cores})"
+    yield Contest("look at the monorepo: the engine", 1.0), [("engine call", timed(_SETUP, look)), ("du -s", _DU)]
+    yield (
+        Contest("inv temp-status -a", 1.15),
+        [("inv temp-status -a", command(_INV, "temp-status", "-a")), ("empty inv task and du -s", _after(bare, _DU))],
+    )
+    yield (
+        Contest("find the monorepo's projects and artifacts: the walk", 0.8),
+        [
+            (
+                "engine call",
+                timed(
+                    _SETUP, f"artifacts.survey(Path.cwd(), projects.Asking(Path.cwd()), listed=False, workers={cores})"
+                ),
+            ),
+            ("find, same names and prunes", _find()),
+        ],
+    )
+    yield (
+        Contest("inv clean -a --dry-run"),
+        [
+            ("inv clean -a --dry-run", command(_INV, "clean", "-a", "--dry-run")),
+            ("empty inv task, du -s and find", _after(bare, _DU, _find())),
+            ("git clean -ndX", command("git", "clean", "-ndX")),
+        ],
+    )
+
+
+def _after(bare: Path, *more: Contestant) -> Contestant:
+    """Make a contestant that starts an empty inv task first."""
+    return lambda tree: command(_INV, "nothing")(bare) + sum(run(tree) for run in more)
+
+
+def _find() -> Contestant:
+    names = [word for text in ARTIFACTS for word in ("-o", "-name", text.strip("/").rpartition("/")[2])]
+    prunes = [word for name in (".git", "node_modules", ".tmp", ".temp") for word in ("-o", "-name", name)]
+    return command("find", ".", "(", *prunes[1:], ")", "-prune", "-o", "(", *names[1:], ")", "-print", "-prune")
+
+
+def _memory(made: Path, rounds: int) -> Contest:
+    contest = Contest(f"largest process of a look and a dry run, over the {_MOST:.0f} MiB it may have", 1.0, unit="MiB")
+    for _ in range(min(rounds, 3)):
+        words = (["temp-status", "-a"], ["clean", "-a", "--dry-run"])
+        contest.add("ours", max(engine_call(_PEAK.format(inv=_INV, words=each))(made) for each in words))
+        contest.add("limit", _MOST)
+    return contest

@@ -1,0 +1,107 @@
+"""A monorepo of three legacy projects: migrated, its tests pass, its tasks work, a second run finds nothing open."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ..helpers import git, inv, inv_json, python
+from .helpers import put
+from .test_guide import HELPER, MANUAL, TESTS
+
+MIGRATE = (
+    "from invoke import Program; from common_tasks import ns; Program(namespace=ns).run(['x', 'temp-migrate', *{}])"
+)
+BARE = """
+    from invoke import task
+
+
+    @task
+    def build(c):
+        "Build it."
+        print("built")
+"""
+COLLECTION = BARE.replace("import task", "import Collection, task") + "\n\n    ns = Collection(build)\n"
+SHARED = """
+    import tempfile
+
+    import pytest
+
+
+    @pytest.fixture
+    def folder():
+        with tempfile.TemporaryDirectory() as name:
+            yield str(name)
+
+
+    def test_folder(folder):
+        assert isinstance(folder, str)
+"""
+
+
+def migrate(root: Path, *words: str, code: int = 0) -> str:
+    done = python(MIGRATE.format(list(words)), cwd=root)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_three_projects_are_migrated(tmp_path: Path) -> None:
+    top = tmp_path / "monorepo"
+    one, two, three = (top / "projects" / name for name in ("one", "two", "three"))
+    put(one, {"scripts/demo.py": HELPER, "tests/test_sync.py": TESTS, "tasks.py": BARE, ".gitignore": "dist/\n"})
+    put(two, {"scripts/work.py": MANUAL, "tests/test_folder.py": SHARED, "tasks.py": COLLECTION})
+    put(three, {"tests/test_sync.py": TESTS})
+    (three / "tasks.py").unlink()
+    (three / ".gitignore").unlink()
+    git(top, "init", "-q")
+    git(top, "add", ".")
+    git(top, "commit", "-qm", "legacy")
+    assert "[ ]" in migrate(one, "--all-projects", "--check", code=1)
+    migrate(one, "--all-projects", "--write")
+    assert "[ ]" not in migrate(two, "--all-projects", "--check")
+    for root in (one, two, three):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert inv_json(root, "temp-status")["root"] == str(root)
+    assert inv(one, "build").stdout == inv(two, "build").stdout == "built\n"
+    python("import runpy; runpy.run_path('scripts/demo.py')", cwd=one)
+    assert [entry["category"] for entry in inv_json(one, "temp-status")["entries"]] == ["debug"]
+    assert inv_json(two, "temp-status")["entries"] == []
+
+
+def test_project_alone_leaves_the_others_alone(tmp_path: Path) -> None:
+    put(tmp_path, {"tests/test_a.py": TESTS, "nested/tests/test_b.py": TESTS, "nested/pyproject.toml": ""})
+    git(tmp_path, "init", "-q")
+    migrate(tmp_path, "--write")
+    assert "pytest_temp_dirs" in (tmp_path / "tests/test_a.py").read_text()
+    assert "pytest_temp_dirs" not in (tmp_path / "nested/tests/test_b.py").read_text()
+
+
+def test_samples_of_tests_are_no_projects(tmp_path: Path) -> None:
+    put(tmp_path, {"tests/samples/one/pyproject.toml": "", "tests/samples/one/one.py": "x = 1\n"})
+    git(tmp_path, "init", "-q")
+    migrate(tmp_path, "--all-projects", "--write")
+    assert not (tmp_path / "tests/samples/one/tasks.py").exists()
+
+
+def test_environments_and_other_repositories_are_not_entered(tmp_path: Path) -> None:
+    files = {
+        "venv/pyvenv.cfg": "",
+        "venv/tests/test_a.py": TESTS,
+        "other/tests/test_b.py": TESTS,
+        "_vendor/c.py": MANUAL,
+    }
+    put(tmp_path, files)
+    (tmp_path / "other/.git").mkdir()
+    migrate(tmp_path, "--check")
+
+
+def test_what_git_ignores_is_left_alone(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {"build/lib/tests/test_a.py": TESTS, "tests/test_é.py": TESTS, ".gitignore": "/build/\n.tmp/\n.temp/\n"},
+    )
+    git(tmp_path, "init", "-q")
+    migrate(tmp_path, "--write")
+    assert "pytest_temp_dirs" not in (tmp_path / "build/lib/tests/test_a.py").read_text()
+    assert "pytest_temp_dirs" in (tmp_path / "tests/test_é.py").read_text()

@@ -1,0 +1,117 @@
+from pathlib import Path
+
+from ..helpers import inv, python
+from .helpers import audited, is_settled, put, write
+
+OWN = """
+    from invoke import task
+    from pathlib import Path
+    import time
+
+
+    def get_temp_dir(name_prefix="temp"):
+        temp_dir = Path(".tmp") / f"{name_prefix}_{int(time.time())}"
+        temp_dir.mkdir(parents=True, exist_ok=True)
+        return temp_dir
+
+
+    def shout(text):
+        return text.upper()
+
+
+    @task
+    def clean(c):
+        c.run("rm -rf .tmp")
+
+
+    @task
+    def temp_clean(c):
+        clean(c)
+
+
+    @task
+    def temp_status(c):
+        c.run("ls .tmp")
+"""
+TASKS = """
+    from invoke import task
+    from common_tasks import clean, get_temp_dir, shout, temp_clean, temp_status
+
+
+    @task
+    def demo(c):
+        "Make something."
+        (get_temp_dir("demo") / "x").write_text(shout("made"))
+"""
+
+
+def test_module_that_hides_ours_is_told_in_steps_and_holds_the_rest_back(tmp_path: Path) -> None:
+    put(tmp_path, {"common_tasks.py": OWN, "tasks.py": TASKS})
+    rows = {(row.path.name, row.code): row for row in audited(tmp_path).rows}
+    main = rows["common_tasks.py", "T0"]
+    assert main.safety == "unsafe"
+    for step in (
+        "rename it to common_tasks_legacy.py",
+        "take clean, get_temp_dir, temp_clean, temp_status",
+        "tasks.py",
+    ):
+        assert step in main.message
+    assert rows["tasks.py", "T1"].safety == "unsafe"
+    assert is_settled(tmp_path)  # nothing is safe as long as it is there
+
+
+def test_with_unsafe_it_is_renamed_with_its_imports_and_the_tasks_are_ours(tmp_path: Path) -> None:
+    put(tmp_path, {"common_tasks.py": OWN, "tasks.py": TASKS})
+    write(tmp_path, unsafe=True)
+    assert not (tmp_path / "common_tasks.py").exists()
+    assert "def shout" in (tmp_path / "common_tasks_legacy.py").read_text()
+    assert "def clean" not in (tmp_path / "common_tasks_legacy.py").read_text()
+    inv(tmp_path, "demo")
+    assert "demo" in inv(tmp_path, "temp-status").stdout
+    assert next((tmp_path / ".tmp/debug").glob("demo_*/x")).read_text() == "MADE"
+    assert is_settled(tmp_path, unsafe=True)
+
+
+FORMS = {
+    "a.py": "import common_tasks\nprint(common_tasks.shout('x'))\n",
+    "b.py": "import common_tasks as ours\nprint(ours.shout('x'))\n",
+    "c.py": "from common_tasks import shout as cry, temp_clean\nprint(cry('x'), temp_clean.name)\n",
+    "d.py": "def f():\n    from common_tasks import shout\n    return shout('x')\n\nprint(f())\n",
+}
+
+
+def test_each_form_of_import_works_afterwards(tmp_path: Path) -> None:
+    put(tmp_path, {"common_tasks.py": OWN, **FORMS})
+    write(tmp_path, unsafe=True)
+    for name in FORMS:
+        done = python(f"import runpy, sys; sys.path.insert(0, '.'); runpy.run_path('{name}')", cwd=tmp_path)
+        assert done.stdout.startswith("X"), (name, done.stderr)
+
+
+def test_own_common_temp_is_renamed_and_the_engine_has_its_other_name(tmp_path: Path) -> None:
+    files = {
+        "common/__init__.py": "",
+        "common/temp.py": "def mine():\n    return 'mine'\n",
+        "scripts/a.py": "from common.temp import mine\nfrom common import temp\nprint(mine(), temp.mine())\n",
+        "tests/test_a.py": "import tempfile\n\ndef test_a():\n    with tempfile.TemporaryDirectory():\n        pass\n",
+    }
+    put(tmp_path, files)
+    write(tmp_path)
+    assert "from common_tasks.temp import pytest_temp_dirs" in (tmp_path / "tests/test_a.py").read_text()
+    assert (tmp_path / "common/temp.py").exists()
+    write(tmp_path, unsafe=True)
+    assert python("import scripts.a", cwd=tmp_path).stdout == "mine mine\n"
+    assert not (tmp_path / "common/temp.py").exists()
+
+
+def test_import_that_cannot_be_written_anew_stops_the_renaming(tmp_path: Path) -> None:
+    other = "from common.temp import mine\n"
+    put(tmp_path, {"common/temp.py": "mine = 1\n", "a.py": "import common.temp\n", "b.py": other})
+    assert {(row.code, row.safety) for row in audited(tmp_path).rows} == {("T0", "report")}
+    assert is_settled(tmp_path, unsafe=True)
+
+
+def test_comment_that_would_be_lost_stops_the_renaming(tmp_path: Path) -> None:
+    imports = "from common.temp import (\n    mine,  # ours\n)\n"
+    put(tmp_path, {"common/temp.py": "mine = 1\n", "a.py": imports, "b.py": "from common.temp import mine\n"})
+    assert is_settled(tmp_path, unsafe=True)

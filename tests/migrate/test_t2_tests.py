@@ -1,0 +1,269 @@
+from pathlib import Path
+
+import pytest
+
+from .helpers import TEST, find, plain, rewrite, safety, unchanged
+
+FIXTURE = """
+    import tempfile
+    from pathlib import Path
+
+    import pytest
+
+
+    @pytest.fixture
+    def temp_dirs():
+        with tempfile.TemporaryDirectory() as temp_dir:
+            temp_path = Path(temp_dir)
+            source = temp_path / "source"
+            target = temp_path / "target"
+            source.mkdir()
+            target.mkdir()
+            yield source, target
+"""
+
+
+def test_directories_made_first_of_all_become_those_of_the_helper(tmp_path: Path) -> None:
+    assert rewrite(tmp_path, FIXTURE) == plain(
+        """
+        import pytest
+        from common.temp import pytest_temp_dirs
+
+
+        @pytest.fixture
+        def temp_dirs():
+            with pytest_temp_dirs(2, ["source", "target"]) as (source, target):
+                yield source, target
+        """
+    )
+
+
+# Each body of `with TemporaryDirectory() as d:` takes a path wherever it uses the name.
+SAFE = {
+    "Path": "Path(d).joinpath('x').touch()",
+    "os.path": "open(os.path.join(d, 'x'), 'w').close()",
+    "os": "os.listdir(d)",
+    "shutil": "shutil.rmtree(d)",
+    "value of copytree unused": "shutil.copytree('a', d)",
+    "f-string": "print(f'{d}/x')",
+    "f-string with !s": "print(f'{d!s}/x')",
+    "str": "print(str(d))",
+    "cwd": "subprocess.run(['ls'], cwd=d)",
+    "comprehension": "print([os.path.join(d, x) for x in 'ab'])",
+    "not used": "pass",
+}
+DOUBTFUL = {
+    "argument": "check(d)",
+    "list": "run(['ls', d])",
+    "comparison": "assert d == x",
+    "environment": "os.environ['HOME'] = d",
+    "sys.argv": "sys.argv[1:] = [d]",
+    "method of str": "d.encode()",
+    "concatenation": "print(d + '/x')",
+    "format": "print('%s' % d)",
+    "setdefault": "os.environ.setdefault('HOME', d)",
+    "default of getenv": "x = os.getenv('HOME', d)",
+    "value of copytree": "x = shutil.copytree('a', d)",
+    "lambda": "f = lambda: os.listdir(d)",
+    "generator": "f = (os.path.join(d, x) for x in 'ab')",
+    "another Path": "mine.Path(d)",
+}
+REPORTED = {
+    "f-string with !r": "print(f'{d!r}')",
+    "f-string with a width": "print(f'{d:>9}')",
+    "f-string that names it": "print(f'{d=}')",
+    "given another value": "d = d + '/x'",
+    "extended": "d += '/x'",
+    "deleted": "del d",
+}
+BLOCK = """
+    import os, shutil, subprocess, sys
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+    import mine
+
+
+    def test_it():
+        with TemporaryDirectory() as d:
+            {}
+"""
+
+
+@pytest.mark.parametrize("body", SAFE.values(), ids=list(SAFE))
+def test_name_that_is_used_as_a_path_may_be_a_path(tmp_path: Path, body: str) -> None:
+    after = rewrite(tmp_path, BLOCK.replace("{}", body))
+    assert "    with pytest_temp_dirs(1) as (d,):\n" in after
+    assert f"        {body}\n" in after
+    assert "TemporaryDirectory" not in after
+
+
+@pytest.mark.parametrize("body", DOUBTFUL.values(), ids=list(DOUBTFUL))
+def test_name_that_may_be_needed_as_text_is_unsafe_and_written_as_text(tmp_path: Path, body: str) -> None:
+    text = BLOCK.replace("{}", body)
+    [row] = find(tmp_path, text)
+    assert (row.code, row.safety) == ("T2", "unsafe")
+    assert unchanged(tmp_path, text)
+    assert "str(d)" in rewrite(tmp_path, text, unsafe=True)
+
+
+@pytest.mark.parametrize("body", REPORTED.values(), ids=list(REPORTED))
+def test_name_that_cannot_be_followed_is_reported(tmp_path: Path, body: str) -> None:
+    text = BLOCK.replace("{}", body)
+    assert safety(tmp_path, text) == [("T2", "report")]
+    assert unchanged(tmp_path, text, unsafe=True)
+
+
+def test_name_that_is_used_after_the_block_is_unsafe(tmp_path: Path) -> None:
+    text = BLOCK.replace("{}", "pass") + "        assert not os.path.exists(d)\n"
+    [row] = find(tmp_path, text)
+    assert (row.safety, "outside its block" in row.message) == ("unsafe", True)
+
+
+def test_name_that_becomes_a_path_at_once_is_one_from_the_start(tmp_path: Path) -> None:
+    after = rewrite(tmp_path, BLOCK.replace("{}", "d = Path(d)  # a path\n            check(d)"))
+    assert after.endswith("    with pytest_temp_dirs(1) as (d,):\n        # a path\n        check(d)\n")
+
+
+def test_each_block_of_a_name_is_judged_by_itself(tmp_path: Path) -> None:
+    text = BLOCK.replace("{}", "os.listdir(d)") + "        with TemporaryDirectory() as d:\n            check(d)\n"
+    assert safety(tmp_path, text) == [("T2", "safe"), ("T2", "unsafe")]
+
+
+@pytest.mark.parametrize(
+    "arguments", ["dir='x'", "suffix='x'", "delete=False", "ignore_cleanup_errors=True", "'x'", "**options", "prefix=x"]
+)
+def test_argument_that_carries_meaning_is_reported(tmp_path: Path, arguments: str) -> None:
+    text = BLOCK.replace("{}", "pass").replace("TemporaryDirectory()", f"TemporaryDirectory({arguments})")
+    assert safety(tmp_path, text) == [("T2", "report")]
+
+
+@pytest.mark.parametrize(("prefix", "name"), [("demo_", "demo"), ("demo-", "demo-"), ("demo", "demo")])
+def test_prefix_stays_the_beginning_of_the_name(tmp_path: Path, prefix: str, name: str) -> None:
+    text = BLOCK.replace("{}", "pass").replace("TemporaryDirectory()", f"TemporaryDirectory(prefix='{prefix}')")
+    assert f'with temp_working_dir("{name}") as d:' in rewrite(tmp_path, text)
+
+
+@pytest.mark.parametrize("prefix", ["", ".hidden", "a/b", "_"])
+def test_prefix_that_no_entry_may_have_is_reported(tmp_path: Path, prefix: str) -> None:
+    text = BLOCK.replace("{}", "pass").replace("TemporaryDirectory()", f"TemporaryDirectory(prefix='{prefix}')")
+    assert safety(tmp_path, text) == [("T2", "report")]
+
+
+def several(items: str) -> str:
+    return BLOCK.replace("{}", "os.listdir(d)").replace("TemporaryDirectory() as d", items)
+
+
+def test_several_items_are_safe_where_the_later_ones_do_not_use_the_name(tmp_path: Path) -> None:
+    after = rewrite(tmp_path, several("TemporaryDirectory() as d, open('x') as f, TemporaryDirectory()"))
+    assert "with pytest_temp_dirs(1) as (d,), open('x') as f, pytest_temp_dirs(1):" in after
+    assert safety(tmp_path, several("TemporaryDirectory() as d, open(d) as f")) == [("T2", "unsafe")]
+    after = rewrite(tmp_path, several("(TemporaryDirectory() as d, patch(d) as f,)"), unsafe=True)
+    assert "with (pytest_temp_dirs(1) as (d,), patch(str(d)) as f,):" in after
+
+
+@pytest.mark.parametrize("target", ["self.d", "(d, e)", "d[0]"])
+def test_target_that_is_no_name_is_reported(tmp_path: Path, target: str) -> None:
+    assert safety(tmp_path, several(f"TemporaryDirectory() as {target}")) == [("T2", "report")]
+
+
+def test_global_name_and_async_with_are_reported(tmp_path: Path) -> None:
+    text = BLOCK.replace("{}", "pass").replace("def test_it():", "def test_it():\n        global d")
+    assert safety(tmp_path, text) == [("T2", "report")]
+    text = BLOCK.replace("{}", "pass").replace("with", "async with").replace("def test", "async def test")
+    assert safety(tmp_path, text) == [("T2", "report")]
+
+
+def test_async_test_is_rewritten_like_any_other(tmp_path: Path) -> None:
+    text = BLOCK.replace("{}", "await check(Path(d))").replace("def test", "async def test")
+    assert "    with pytest_temp_dirs(1) as (d,):\n        await check(Path(d))\n" in rewrite(tmp_path, text)
+
+
+def test_call_outside_a_with_statement_is_reported(tmp_path: Path) -> None:
+    text = """
+        import tempfile, unittest
+
+        class Case(unittest.TestCase):
+            def setUp(self):
+                self.d = tempfile.TemporaryDirectory()
+                self.addCleanup(self.d.cleanup)
+    """
+    assert safety(tmp_path, text) == [("T2", "report")]
+
+
+@pytest.mark.parametrize("scope", ["session", "module", "class"])
+def test_fixture_of_a_wider_scope_is_reported(tmp_path: Path, scope: str) -> None:
+    text = FIXTURE.replace("@pytest.fixture", f"@pytest.fixture(scope='{scope}')")
+    assert safety(tmp_path, text) == [("T2", "report")]
+
+
+def test_file_that_sets_tempdir_is_reported(tmp_path: Path) -> None:
+    text = FIXTURE.replace("import pytest", "import pytest\n    tempfile.tempdir = '/x'")
+    assert safety(tmp_path, text) == [("T2", "report")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["with patch('os.rename'):", "with mock.patch.object(os, 'unlink'):", "monkeypatch.setattr(shutil, 'rmtree', x)"],
+)
+def test_block_where_the_system_is_patched_is_unsafe(tmp_path: Path, line: str) -> None:
+    body = f"{line}\n                pass" if line.endswith(":") else line
+    assert safety(tmp_path, BLOCK.replace("{}", body)) == [("T2", "unsafe")]
+    harmless = "with patch('mine.run'):\n                pass"
+    assert safety(tmp_path, BLOCK.replace("{}", harmless)) == [("T2", "safe")]
+
+
+def test_test_in_a_made_up_file_system_is_reported(tmp_path: Path) -> None:
+    assert safety(tmp_path, BLOCK.replace("{}", "pass").replace("test_it()", "test_it(fs)")) == [("T2", "report")]
+
+
+# What is done by hand before the first use; each stays as it is below `pytest_temp_dirs(1)`.
+NOT_FOLDERS = {
+    "base used later": "a = Path(d) / 'a'\n            a.mkdir()\n            check(Path(d))",
+    "not made": "a = Path(d) / 'a'\n            b = Path(d) / 'b'\n            b.mkdir()\n            check(a, b)",
+    "mode": "a = Path(d) / 'a'\n            a.mkdir(0o700)\n            check(a)",
+    "hidden": "a = Path(d) / '.a'\n            a.mkdir()\n            check(a)",
+    "nested": "a = Path(d) / 'a/b'\n            a.mkdir(parents=True)\n            check(a)",
+    "not the first": "check()\n            a = Path(d) / 'a'\n            a.mkdir()\n            check(a)",
+    "nothing after": "a = Path(d) / 'a'\n            a.mkdir()",
+    "one line": "a = Path(d) / 'a'; a.mkdir()\n            check(a)",
+}
+
+
+@pytest.mark.parametrize("body", NOT_FOLDERS.values(), ids=list(NOT_FOLDERS))
+def test_other_directories_stay_as_they_are_made(tmp_path: Path, body: str) -> None:
+    after = rewrite(tmp_path, BLOCK.replace("{}", body))
+    assert "with pytest_temp_dirs(1) as (d,):\n" in after
+    assert "        " + plain(body).replace("\n            ", "\n        ") in after
+
+
+def test_comments_of_lines_that_go_stay(tmp_path: Path) -> None:
+    body = (
+        "# one\n            a = Path(d) / 'a'  # two\n            # three\n            a.mkdir()\n            check(a)"
+    )
+    after = rewrite(tmp_path, BLOCK.replace("{}", body))
+    kept = "        # one\n        # two\n        # three\n        check(a)\n"
+    assert after.endswith(f'    with pytest_temp_dirs(1, ["a"]) as (a,):\n{kept}')
+
+
+def test_script_is_no_test(tmp_path: Path) -> None:
+    assert [code for code, _ in safety(tmp_path, FIXTURE, "scripts/build.py")] == ["T4"]
+
+
+@pytest.mark.parametrize("path", ["tests/helpers.py", "test_it.py", "it_test.py", "conftest.py", "lib/tests/cli.py"])
+def test_test_files_are_known_by_their_place_or_name(tmp_path: Path, path: str) -> None:
+    assert [code for code, _ in safety(tmp_path, FIXTURE, path)] == ["T2"]
+
+
+def test_data_of_tests_is_unsafe(tmp_path: Path) -> None:
+    assert safety(tmp_path, FIXTURE, "tests/data/sample/cli.py") == [("T2", "unsafe")]
+
+
+def test_similar_names_of_others_are_left_alone(tmp_path: Path) -> None:
+    text = """
+        from testpath.tempdir import TemporaryDirectory
+
+        def test_it():
+            with TemporaryDirectory() as d:
+                pass
+    """
+    assert safety(tmp_path, text, TEST) == []

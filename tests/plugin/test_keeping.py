@@ -1,0 +1,429 @@
+"""What a failed test made is kept where it was made; what a passing test made is gone."""
+
+import pytest
+
+from .conftest import SIGINT, Suite
+
+FORMS = """
+from common.temp import pytest_temp_dirs
+
+@pytest.fixture
+def dirs():
+    with pytest_temp_dirs(2, ["source", "target"]) as dirs:
+        yield dirs
+
+class TestGuide:
+    @pytest.fixture
+    def temp_dirs(self):
+        with pytest_temp_dirs(3, ["source", "target", "backup"]) as dirs:
+            yield dirs
+
+    def test_class(self, temp_dirs):
+        source, target, backup = temp_dirs
+        (backup / "left").touch()
+        assert FINE
+
+def test_in_test():
+    with pytest_temp_dirs(2) as (source, target):
+        (source / "left").touch()
+        assert FINE
+
+def test_in_fixture(dirs):
+    (dirs[1] / "left").touch()
+    assert FINE
+
+def test_plugin_fixture(temp_dirs):
+    source, target = temp_dirs("source", "target")
+    first, second, third = temp_dirs(3)
+    (target / "left").touch()
+    assert (third.name, target.parent != third.parent) == ("working", True)
+    assert FINE
+
+def test_persistent(persistent_temp_dir):
+    assert persistent_temp_dir.parent.parts[-2:] == (".tmp", "test")
+    (persistent_temp_dir / "left").touch()
+    assert FINE
+"""
+
+
+def test_directories_of_failed_tests_stay_and_are_named_in_report_and_summary(both: Suite) -> None:
+    suite = both
+    suite.write(FORMS.replace("FINE", "0"))
+    done = suite.run()
+    assert done.outcomes == {"failed": 5}
+    names = ["test_class", "test_in_fixture", "test_in_test", "test_persistent"] + ["test_plugin_fixture"] * 2
+    assert [path.name.rpartition("_")[0] for path in suite.kept()] == names
+    assert len(list(suite.root.glob(".tmp/test/*/**/left"))) == 5
+    report, _, summary = done.out.partition("temporary directories kept")
+    for path in suite.kept():
+        assert str(path) in report
+        assert str(path) in summary
+    assert list(suite.system.glob("pytest_*")) == []
+
+
+def test_passing_tests_leave_nothing(suite: Suite) -> None:
+    suite.write(FORMS.replace("FINE", "1"))
+    done = suite.run()
+    assert done.outcomes == {"passed": 5}
+    assert suite.kept() == []
+    assert "temporary directories" not in done.out
+
+
+@pytest.mark.parametrize(("fine", "outcome"), [("0", "failed"), ("1", "passed")])
+def test_with_none_nothing_stays(serial: Suite, fine: str, outcome: str) -> None:
+    serial.write(FORMS.replace("FINE", fine))
+    done = serial.run("--temp-dirs-keep=none")
+    assert done.outcomes == {outcome: 5}
+    assert serial.kept() == []
+    assert ".tmp/test" not in done.out.partition("summary info")[2]
+    assert list(serial.system.glob("pytest_*")) == []
+
+
+@pytest.mark.parametrize("how", ["option", "ini", "variable"])
+def test_with_all_everything_stays(serial: Suite, how: str) -> None:
+    serial.write(FORMS.replace("FINE", "1"))
+    if how == "ini":
+        (serial.root / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntemp_dirs_keep = "all"\n')
+    words = ["--temp-dirs-keep=all"] if how == "option" else []
+    done = serial.run(*words, environment={"PYTEST_KEEP_TEMPS": "1" if how == "variable" else ""})
+    assert len(serial.kept()) == 6
+    assert all(str(path) in done.out for path in serial.kept())
+
+
+def test_the_option_wins_over_the_variable(serial: Suite) -> None:
+    serial.write(FORMS.replace("FINE", "1"))
+    serial.run("--temp-dirs-keep=failed", environment={"PYTEST_KEEP_TEMPS": "1"})
+    assert serial.kept() == []
+
+
+PHASES = """
+from common.temp import pytest_temp_dirs
+
+@pytest.fixture
+def fails_before():
+    with pytest_temp_dirs(1) as (source,):
+        (source / "before").touch()
+        assert 0
+        yield
+
+@pytest.fixture
+def fails_after():
+    with pytest_temp_dirs(1) as (source,):
+        yield
+        (source / "after").touch()
+        assert 0
+
+@pytest.fixture
+def makes_in_teardown():
+    yield
+    with pytest_temp_dirs(1) as (source,):
+        (source / "late").touch()
+
+def test_setup(temp_dirs, fails_before): pass
+def test_teardown(temp_dirs, fails_after): temp_dirs(1)
+def test_call(makes_in_teardown): assert 0
+"""
+
+
+def test_a_failure_in_setup_or_teardown_keeps_as_one_in_the_call_does(suite: Suite) -> None:
+    suite.write(PHASES)
+    done = suite.run()
+    assert done.outcomes == {"failed": 1, "passed": 1, "errors": 2}
+    assert {path.name for path in suite.root.glob(".tmp/test/*/source/*")} == {"before", "after", "late"}
+    assert len(suite.kept()) == 4
+    assert all(str(path) in done.out.partition("temporary directories kept")[2] for path in suite.kept())
+
+
+def test_a_fixture_still_finds_its_files_after_its_yield(suite: Suite) -> None:
+    suite.write("""
+from common.temp import pytest_temp_dirs
+seen = []
+
+@pytest.fixture
+def looks():
+    yield
+    assert seen.pop().exists()
+
+@pytest.fixture
+def makes(looks):
+    with pytest_temp_dirs(1) as (source,):
+        (source / "file").touch()
+        seen.append(source / "file")
+        yield
+
+def test_pass(makes): pass
+def test_fail(makes): assert 0
+def test_in_body(looks):
+    with pytest_temp_dirs(1) as (source,):
+        seen.append(source)
+""")
+    assert suite.run().outcomes == {"failed": 1, "passed": 2}
+    assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["test_fail"]
+
+
+def test_a_skip_inside_a_fixture_breaks_nothing_and_keeps_nothing(suite: Suite) -> None:
+    suite.write("""
+from common.temp import pytest_temp_dirs
+
+@pytest.fixture
+def skips():
+    with pytest_temp_dirs(1):
+        pytest.skip("not today")
+        yield
+
+@pytest.fixture(scope="module")
+def skips_all(): pytest.skip("no")
+
+def test_a(temp_dirs, skips): pass
+def test_b(temp_dirs, skips): pass
+def test_c(temp_dirs, skips_all): pass
+def test_d(temp_dirs): temp_dirs(2)
+""")
+    done = suite.run()
+    assert done.outcomes == {"passed": 1, "skipped": 3}
+    assert suite.kept() == []
+
+
+SCOPES = """
+from common.temp import pytest_temp_dirs
+
+def lend(name):
+    with pytest_temp_dirs(1, [name]) as (folder,):
+        (folder / "made").touch()
+        yield folder
+
+@pytest.fixture(scope="session")
+def of_session(): yield from lend("of_session")
+@pytest.fixture(scope="module")
+def of_module(): yield from lend("of_module")
+@pytest.fixture(scope="class")
+def of_class(): yield from lend("of_class")
+@pytest.fixture(scope="session")
+def dynamic(): yield from lend("dynamic")
+@pytest.fixture(scope="session")
+def indifferent(): yield from lend("indifferent")
+
+@pytest.mark.xdist_group("one")
+class TestAll:
+    def test_first(self, of_session, of_module, of_class): assert FINE
+    def test_second(self, of_session, of_module, of_class):
+        assert of_session.is_dir() and of_module.is_dir() and of_class.is_dir()
+    def test_dynamic(self, request): request.getfixturevalue("dynamic"); assert FINE
+    def test_other(self, indifferent): pass
+"""
+
+
+def test_a_wider_fixture_keeps_for_the_tests_that_used_it(suite: Suite) -> None:
+    suite.write(SCOPES.replace("FINE", "0"))
+    done = suite.run(*(["--dist", "loadgroup"] if suite.workers else []))
+    assert done.outcomes == {"failed": 2, "passed": 2}
+    made = {path.parent.name: path.parents[1] for path in suite.root.glob(".tmp/test/*/*/made")}
+    assert set(made) == {"of_session", "of_module", "of_class", "dynamic"}
+    assert made["of_class"].name.startswith("TestAll_")
+    assert made["of_module"].name.startswith("test_it_")
+    assert made["of_session"].name.startswith("session_")
+    assert all(str(path) in done.out.partition("temporary directories kept")[2] for path in made.values())
+
+
+def test_a_wider_fixture_of_passing_tests_leaves_nothing(suite: Suite) -> None:
+    suite.write(SCOPES.replace("FINE", "1"))
+    done = suite.run(*(["--dist", "loadgroup"] if suite.workers else []))
+    assert done.outcomes == {"passed": 4}
+    assert suite.kept() == []
+
+
+def test_an_expected_failure_is_none(suite: Suite) -> None:
+    suite.write("""
+@pytest.mark.xfail
+def test_expected(temp_dirs): temp_dirs(1); assert 0
+@pytest.mark.xfail
+def test_imperative(temp_dirs): temp_dirs(1); pytest.xfail("known")
+@pytest.mark.xfail(strict=True)
+def test_unexpectedly_fine(temp_dirs): temp_dirs(1)
+@pytest.mark.xfail
+def test_fine(temp_dirs): temp_dirs(1)
+""")
+    assert suite.run().outcomes == {"failed": 1, "xfailed": 2, "xpassed": 1}
+    assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["test_unexpectedly_fine"]
+
+
+HOSTILE = ["../../up", "a/b", "", "\\0nul", "new\\nline", ".hidden", "ünïcode", "\\udcff", "x" * 300]
+HOSTILE += ["[red]bold", "-rf *", "a::b"]
+
+
+def test_parameters_of_any_kind_and_number_name_a_directory(suite: Suite) -> None:
+    suite.write(
+        f"""
+values = {HOSTILE!r} + list(range(300))
+
+@pytest.mark.parametrize("value", values, ids=str)
+def test_it(value, temp_dirs): temp_dirs(1); assert value != 7 and not isinstance(value, str)
+
+@pytest.mark.parametrize("value", ["a/b"])
+def test_passes(value, temp_dirs): temp_dirs(1)
+""".replace("\\\\", "\\")
+    )
+    done = suite.run("--tb=no")
+    assert done.outcomes == {"failed": len(HOSTILE) + 1, "passed": 300}
+    assert len(suite.kept()) == len(HOSTILE) + 1
+    assert {path.name for path in suite.root.iterdir()} <= {".tmp", "pyproject.toml", "test_it.py", "__pycache__"}
+    assert len({path.name.rpartition("_")[0] for path in suite.kept()}) == len(HOSTILE) + 1
+    assert all(path.name.startswith("test_it") and path.name.isascii() for path in suite.kept())
+
+
+def test_with_x_the_rest_is_settled_at_the_end(suite: Suite) -> None:
+    suite.write(SCOPES.replace("FINE", "0"))
+    done = suite.run("-x", *(["--dist", "loadgroup"] if suite.workers else []))
+    assert done.outcomes["failed"] == 1
+    made = {path.parent.name: path.parents[1] for path in suite.root.glob(".tmp/test/*/*/made")}
+    assert set(made) - {"dynamic"} == {"of_session", "of_module", "of_class"}
+    assert all(str(path) in done.out for path in made.values())
+
+
+WAITS = """
+import time
+
+def test_done(temp_dirs): temp_dirs(1)
+
+def test_waits(temp_dirs):
+    (temp_dirs(1)[0] / "evidence").touch()
+    pathlib.Path("ready").touch()
+    time.sleep(60)
+"""
+
+
+def test_ctrl_c_keeps_what_the_interrupted_test_made(suite: Suite) -> None:
+    suite.write(WAITS)
+    done = suite.interrupt(SIGINT)
+    assert done.code == 2
+    assert [path.name for path in suite.root.glob(".tmp/test/test_waits_*/source/*")] == ["evidence"]
+    if not suite.workers:  # xdist ends its workers without hearing from them
+        [kept] = suite.kept()
+        assert str(kept) in done.out
+
+
+def test_coroutines_are_tests_as_others_are(suite: Suite) -> None:
+    pytest.importorskip("anyio")
+    suite.write("""
+from common.temp import pytest_temp_dirs
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture
+def anyio_backend(): return "asyncio"
+
+@pytest.fixture
+async def dirs():
+    with pytest_temp_dirs(1) as dirs:
+        yield dirs
+
+async def test_fixture(dirs): assert 0
+async def test_body():
+    with pytest_temp_dirs(1): assert 0
+async def test_passes(dirs):
+    with pytest_temp_dirs(1): pass
+""")
+    assert suite.run().outcomes == {"failed": 2, "passed": 1}
+    assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["test_body", "test_fixture"]
+
+
+def test_unittest_cases_are_tests_as_others_are(suite: Suite) -> None:
+    suite.write("""
+import unittest
+from common.temp import pytest_temp_dirs
+
+class TestOld(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): cls.shared = cls.enterClassContext(pytest_temp_dirs(1, ["shared"]))
+    def setUp(self): self.dirs = self.enterContext(pytest_temp_dirs(1, ["own"]))
+    def test_fails(self): self.assertTrue(self.dirs[0].is_dir()); self.fail()
+    def test_passes(self): self.assertTrue(self.shared[0].is_dir())
+
+class TestFine(unittest.TestCase):
+    def setUp(self): self.dirs = self.enterContext(pytest_temp_dirs(1))
+    def test_passes(self): pass
+""")
+    assert suite.run(*(["--dist", "loadscope"] if suite.workers else [])).outcomes == {"failed": 1, "passed": 2}
+    assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["TestOld", "test_fails"]
+
+
+def test_the_newest_three_of_a_name_stay(suite: Suite) -> None:
+    suite.write("def test_old(temp_dirs): temp_dirs(1); assert 0\ndef test_other(temp_dirs): temp_dirs(1); assert 0\n")
+    for number in range(1, 6):
+        (suite.root / f".tmp/test/test_old_{1600000000 + number}").mkdir(parents=True)
+    pinned = suite.root / ".tmp/test/test_old_1500000000"
+    pinned.mkdir()
+    (pinned / ".keep").touch()
+    (suite.root / ".tmp/test/test_elder_1600000000").mkdir()
+    suite.run()
+    old = [path.name for path in suite.kept() if path.name.startswith("test_old_")]
+    assert old[:3] == [pinned.name, "test_old_1600000004", "test_old_1600000005"]
+    assert len(old) == 4
+    suite.run()
+    assert len([path for path in suite.kept() if path.name.startswith("test_old_")]) == 4
+    assert len([path for path in suite.kept() if path.name.startswith("test_other_")]) == 2
+    assert (suite.root / ".tmp/test/test_elder_1600000000").is_dir()
+
+
+def test_all_that_one_run_kept_stays_however_much(serial: Suite) -> None:
+    serial.write("def test_it(temp_dirs): [temp_dirs(1) for _ in range(5)]; assert 0\n")
+    serial.run()
+    assert len(serial.kept()) == 5
+    serial.run()
+    assert len(serial.kept()) == 5
+
+
+def test_it_is_the_projects_base_wherever_a_test_changes_to(serial: Suite) -> None:
+    serial.write("""
+def test_it(tmp_path, monkeypatch, temp_dirs):
+    monkeypatch.chdir(tmp_path)
+    temp_dirs(1)
+    assert not list(tmp_path.iterdir())
+    assert 0
+""")
+    serial.run()
+    assert len(serial.kept()) == 1
+
+
+def test_a_forked_child_settles_nothing(serial: Suite) -> None:
+    serial.write("""
+from common.temp import pytest_temp_dirs
+
+def test_forks(temp_dirs):
+    [source] = temp_dirs(1)
+    child = os.fork()
+    if child == 0:
+        with pytest_temp_dirs(1):
+            return  # runs pytest's closing hooks once more
+    os.waitpid(child, 0)
+    assert source.is_dir()
+
+def test_after(): pass
+""")
+    done = serial.run()
+    assert "failed" not in done.out
+    assert serial.kept() == []
+
+
+def test_temp_dirs_says_what_it_takes(serial: Suite) -> None:
+    serial.write("""
+def test_it(temp_dirs):
+    for words in (), ("a", 2), (None,):
+        with pytest.raises(ValueError, match="takes names, or how many"): temp_dirs(*words)
+""")
+    assert serial.run().outcomes == {"passed": 1}
+
+
+@pytest.mark.parametrize("option", ["--temp-dirs-keep=some", "--temp-leaks=yes"])
+def test_a_bad_value_is_a_usage_error_that_names_the_option(serial: Suite, option: str) -> None:
+    done = serial.run(option)
+    assert done.code == 4
+    assert option.partition("=")[0] in done.err
+
+
+@pytest.mark.parametrize("name", ["temp_dirs_keep", "temp_leaks"])
+def test_a_bad_ini_value_is_one_too(serial: Suite, name: str) -> None:
+    serial.write("def test_it(): pass")
+    (serial.root / "pyproject.toml").write_text(f'[tool.pytest.ini_options]\n{name} = "some"\n')
+    done = serial.run()
+    assert done.code == 4
+    assert f"{name} takes" in done.err

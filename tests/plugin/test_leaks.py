@@ -1,0 +1,314 @@
+"""What tests leave in the temporary directory is found, named after its owner, and removed."""
+
+import json
+import re
+
+import pytest
+
+from .conftest import Suite
+
+LEAKS = """
+import unittest
+made_at_import = tempfile.mkdtemp()
+
+def leave(name="tmp", size=0):
+    pathlib.Path(tempfile.mkdtemp(prefix=name), "file").write_bytes(b"x" * size)
+
+def setup_module(): leave()
+
+@pytest.fixture
+def of_test(): leave()
+
+@pytest.fixture(scope="session")
+def of_session():
+    yield
+    leave()
+
+class TestClass:
+    @classmethod
+    def setup_class(cls): leave()
+    def setup_method(self): leave()
+    def test_method(self): pass
+
+class TestOld(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): leave()
+    def setUp(self): leave()
+    def test_old(self): pass
+
+def test_fixtures(of_test, of_session): pass
+def test_call(): leave(size=50_000); tempfile.mkstemp()
+@pytest.mark.parametrize("n", range(3))
+def test_parameters(n): leave()
+@pytest.mark.parametrize("n", range(3))
+def test_one_parameter(n): n != 1 or leave()
+def test_program(): os.system("mktemp -d -p $TMPDIR > /dev/null; mktemp > /dev/null")
+def test_clean(tmp_path): (tmp_path / "file").touch(); tempfile.TemporaryDirectory().cleanup()
+"""
+CONFTEST = "tempfile.mkdtemp()\ndef pytest_configure(): tempfile.mkdtemp()\n"
+
+OWNERS = {
+    "import of conftest.py": 1,
+    "import of test_it.py": 1,
+    "setup_module of test_it.py": 1,
+    "setup_class of test_it.py::TestClass": 1,
+    "setup_method of test_it.py::TestClass": 1,
+    "setUpClass of test_it.py::TestOld": 1,
+    "test_it.py::TestOld::test_old": 1,
+    "fixture of_test (function) of test_it.py": 1,
+    "fixture of_session (session) of test_it.py": 1,
+    "test_it.py::test_call": 2,
+    "test_it.py::test_parameters (with 3 parameters)": 3,
+    "test_it.py::test_one_parameter[1]": 1,
+    "test_it.py::test_program": 2,
+    "the start of the run": 1,
+}
+
+
+def test_each_leak_is_counted_for_the_narrowest_that_ran(both: Suite) -> None:
+    both.write(CONFTEST, "conftest.py")
+    both.write(LEAKS)
+    done = both.run("--temp-leaks=report", "-o", "temp_leaks_ignore=")
+    assert done.code == 0
+    names = sum(OWNERS.values())
+    assert f"left in the temporary directory: {names} names" in done.out
+    assert "4 more, with 4 names" in done.out
+    shown = done.owners
+    assert len(shown) == 10
+    assert shown.items() <= OWNERS.items()
+    assert next(iter(shown)) == "test_it.py::test_parameters (with 3 parameters)"
+    assert re.search(r" 2 +5\d\.\d kB  test_it.py::test_call", done.out)
+    assert both.left() == []
+
+
+def test_every_owner_has_its_line_where_there_is_room(both: Suite) -> None:
+    both.write(CONFTEST, "conftest.py")
+    both.write(LEAKS)
+    accepted = "def pytest_collection_modifyitems(items): del items[3:]\n"
+    both.write(CONFTEST + accepted, "conftest.py")
+    done = both.run("--temp-leaks=report")
+    wanted = ["conftest.py", "test_it.py", "setup_module", "setup_class", "setup_method", "setUpClass", "test_old"]
+    assert {owner for owner in OWNERS if any(word in owner for word in wanted[2:])} <= set(done.owners)
+    assert done.owners["import of conftest.py"] == 1
+    assert "more, with" not in done.out
+    assert both.left() == []
+
+
+def test_without_a_leak_nothing_is_said(suite: Suite) -> None:
+    suite.write("def test_it(tmp_path): (tmp_path / 'x').touch(); tempfile.TemporaryDirectory().cleanup()")
+    for mode in ("contain", "report", "fail"):
+        done = suite.run(f"--temp-leaks={mode}")
+        assert done.code == 0
+        assert done.out.rstrip().splitlines()[-1].endswith("s =" + "=" * 29) or "passed in" in done.out.splitlines()[-1]
+        assert "temp" not in done.out.partition("passed in")[2]
+    said = serial_last(suite.run("--temp-leaks=report", "-v"))
+    assert re.fullmatch(rf"temp-leaks: none in {suite.system}/t_[0-9a-f]+/m", said)
+    assert suite.left() == []
+
+
+def serial_last(done: object) -> str:
+    return str(done.out.splitlines()[-1])  # type: ignore[attr-defined]
+
+
+def test_contain_says_one_line(suite: Suite) -> None:
+    suite.write(LEAKS)
+    done = suite.run("--temp-leaks=contain")
+    assert done.code == 0
+    [line] = done.out.partition("passed in")[2].splitlines()[1:]
+    assert line.startswith("temp-leaks: 16 names, ")
+    assert suite.left() == []
+
+
+def test_fail_exits_with_1_and_keeps_what_was_left(both: Suite) -> None:
+    both.write(
+        "def test_it(): pathlib.Path(tempfile.mkdtemp(prefix='left'), 'x').touch()\n"
+        "def test_file(): tempfile.mkstemp(prefix='also')\n"
+    )
+    done = both.run("--temp-leaks=fail")
+    assert done.code == 1
+    assert done.outcomes == {"passed": 2}
+    assert set(done.owners) == {"test_it.py::test_it", "test_it.py::test_file"}
+    [kept] = both.kept()
+    assert f"kept: {kept}" in done.out
+    assert len(list(kept.glob("**/left*/x"))) == 1
+    assert len(list(kept.glob("**/also*"))) == 1
+    assert both.left() == []
+    assert both.run("--temp-leaks=fail", "--temp-dirs-keep=none").code == 1
+    assert both.kept() == [kept]
+
+
+def test_fail_passes_a_clean_suite_and_leaves_other_exit_statuses(serial: Suite) -> None:
+    serial.write("def test_it(): pass")
+    assert serial.run("--temp-leaks=fail").code == 0
+    serial.write("tempfile.mkdtemp()\ndef test_it(): pytest.exit('enough', returncode=7)")
+    assert serial.run("--temp-leaks=fail").code == 7
+    serial.write("tempfile.mkdtemp()")
+    assert serial.run("--temp-leaks=fail").code == 1
+    assert serial.left() == []
+
+
+def test_only_the_end_state_counts(suite: Suite) -> None:
+    suite.write("""
+import atexit, gc
+made = []
+
+@pytest.fixture(scope="session", autouse=True)
+def tidies():
+    yield
+    for path in made: shutil.rmtree(path)
+
+def pytest_unconfigure(): pass
+def test_leaves(): made.append(tempfile.mkdtemp())
+def test_cycle():
+    cycle = [tempfile.TemporaryDirectory()]
+    cycle.append(cycle)
+""")
+    suite.write(
+        """
+made = tempfile.mkdtemp()
+def pytest_unconfigure(): shutil.rmtree(made)
+""",
+        "conftest.py",
+    )
+    done = suite.run("--temp-leaks=fail")
+    assert (done.code, done.owners) == (0, {}), done.out
+    assert suite.left() == []
+
+
+PENDING = """
+import atexit, functools, multiprocessing.util, weakref
+directory = tempfile.TemporaryDirectory()
+file = tempfile.NamedTemporaryFile()
+atexit.register(shutil.rmtree, tempfile.mkdtemp())
+
+def forget():
+    path = tempfile.mkdtemp()
+    atexit.register(lambda: shutil.rmtree(path))
+
+class Holder:
+    def __init__(self): self.path = pathlib.Path(tempfile.mkdtemp())
+    def remove(self): shutil.rmtree(self.path)
+
+forget()
+holder = Holder()
+atexit.register(holder.remove)
+atexit.register(functools.partial(shutil.rmtree, tempfile.mkdtemp()))
+listed = [tempfile.mkdtemp()]
+
+@atexit.register
+def remove_all():
+    for path in listed: shutil.rmtree(path)
+
+weakref.finalize(holder, shutil.rmtree, tempfile.mkdtemp())
+multiprocessing.util.get_temp_dir()
+multiprocessing.util.Finalize(None, shutil.rmtree, (tempfile.mkdtemp(),), exitpriority=1)
+
+def test_it(): assert len(os.listdir(os.environ["TMPDIR"])) == 10
+"""
+
+
+def test_what_will_still_be_removed_at_exit_is_no_leak(suite: Suite) -> None:
+    suite.write(PENDING)
+    done = suite.run("--temp-leaks=fail")
+    assert (done.code, done.owners) == (0, {}), done.out
+    assert done.err == ""
+    assert suite.left() == []
+
+
+def test_a_callback_that_was_unregistered_removes_nothing(serial: Suite) -> None:
+    serial.write("""
+import atexit
+path = tempfile.mkdtemp()
+def remove(): shutil.rmtree(path)
+def test_it():
+    atexit.register(remove)
+    atexit.unregister(remove)
+    keeps = tempfile.mkdtemp()
+    atexit.register(print, "bye")
+""")
+    assert serial.run("--temp-leaks=report").owners == {"import of test_it.py": 1, "test_it.py::test_it": 1}
+
+
+def test_joblib_tidies_up_at_exit(suite: Suite) -> None:
+    pytest.importorskip("joblib")
+    suite.write("""
+import joblib
+def test_it():
+    with joblib.parallel_config(backend="loky"):
+        assert sum(joblib.Parallel(n_jobs=2, max_nbytes=1)(joblib.delayed(len)([n]) for n in range(4))) == 4
+""")
+    done = suite.run("--temp-leaks=fail")
+    assert (done.code, done.owners) == (0, {}), done.out
+    assert suite.left() == []
+
+
+def test_accepted_names_are_no_leaks(suite: Suite) -> None:
+    suite.write("""
+@pytest.mark.temp_leaks("mine*", "also-?*")
+def test_marked(): [tempfile.mkdtemp(prefix=p) for p in ("mine", "also-", "other")]
+@pytest.mark.temp_leaks
+def test_any(): tempfile.mkdtemp(prefix="any")
+def test_ini(): [tempfile.mkdtemp(prefix=p) for p in ("cache_", "two words")]
+def test_unmarked(): tempfile.mkdtemp(prefix="mine")
+""")
+    (suite.root / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\ntemp_leaks = "report"\ntemp_leaks_ignore = ["cache_*", "two words*"]\n'
+        'addopts = "--strict-markers --strict-config"\n'
+    )
+    done = suite.run()
+    assert done.owners == {"test_it.py::test_marked": 1, "test_it.py::test_unmarked": 1}
+    assert "'other" in done.out
+    assert suite.left() == []
+
+
+def test_the_run_has_a_directory_of_its_own_that_temp_status_shows_as_in_use(both: Suite) -> None:
+    both.write("""
+import json, subprocess
+
+def test_it():
+    mine = tempfile.gettempdir()
+    assert mine == os.environ["TMPDIR"] == tempfile.tempdir == os.path.dirname(tempfile.mkdtemp())
+    assert os.stat(mine).st_mode & 0o777 == 0o700
+    system = os.path.dirname(os.path.dirname(mine))
+    assert len(mine) - len(system) <= len("/t_") + 20 + len("/m")
+    inv = os.path.join(os.path.dirname(sys.executable), "inv")
+    outside = {"capture_output": True, "text": True, "env": {**os.environ, "TMPDIR": system}}
+    done = subprocess.run([inv, "temp-status", "--json"], **outside)
+    assert json.loads(done.stdout)["entries"] == [], done
+    done = subprocess.run([inv, "temp-clean"], **outside)
+    assert done.returncode == 0 and os.path.isdir(mine), done
+
+def test_tmp_path_stays_where_it_is(tmp_path):
+    system = os.path.dirname(os.path.dirname(tempfile.gettempdir()))
+    assert tmp_path.is_relative_to(pathlib.Path(system).resolve() / f"pytest-of-{pathlib.Path.home().owner()}")
+""")
+    (both.root / "tasks.py").write_text("from common_tasks import ns\n")
+    done = both.run("--temp-leaks=report")
+    assert done.outcomes == {"passed": 2}, done.out
+    assert both.left() == []
+
+
+def test_the_list_of_an_interrupted_run_is_incomplete(suite: Suite) -> None:
+    suite.write("def test_a(): tempfile.mkdtemp(); assert 0\ndef test_b(): pass\n")
+    assert "interrupted, so this list is incomplete" in suite.run("--temp-leaks=report", "-x").out
+    assert "incomplete" not in suite.run("--temp-leaks=report").out
+    suite.write("def test_a(): pytest.exit('enough')\n")
+    done = suite.run("--temp-leaks=report")
+    assert "interrupted, so this list is incomplete" in done.out
+    assert "temp-leaks: none in " in done.out or suite.workers
+    assert suite.left() == []
+
+
+def test_collecting_alone_shows_what_imports_leave(suite: Suite) -> None:
+    suite.write(LEAKS)
+    done = suite.run("--temp-leaks=report", "--collect-only")
+    assert done.owners == {"import of test_it.py": 1}
+    assert suite.left() == []
+
+
+def test_ten_lines_at_most(serial: Suite) -> None:
+    serial.write("".join(f"def test_{n}(): tempfile.mkdtemp()\n" for n in range(33)))
+    done = serial.run("--temp-leaks=report")
+    assert len(done.owners) == 10
+    assert "23 more, with 23 names" in done.out
+    assert json.dumps(done.owners).count("test_it.py::test_") == 10
