@@ -26,7 +26,7 @@ from .seal import looks_sealed, unseal
 from .tracked import Tracked, ask_git
 
 SEALED_TRASH = layout.TRASH  # what a sealed name begins with, once the directory is to be removed
-_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
+_BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 
 
 class Located(NamedTuple):

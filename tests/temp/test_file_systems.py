@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import get_debug_temp_dir, temp_working_dir
+from common_tasks.temp import get_debug_temp_dir, removal, temp_working_dir
 from common_tasks.tree import deletion, kernel, syscalls
 from common_tasks.tree.directory import Directory
 from common_tasks.tree.values import no_progress
 
-from ..helpers import OLD, clean, make_entry, make_project, reasons, states, take
+from ..helpers import OLD, clean, make_entry, make_project, plan, reasons, states, take
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
@@ -178,3 +178,22 @@ def test_mount_in_an_entry_of_any_name_is_seen(project: Path, name: str) -> None
     with mounted(entry / "mnt", "-t", "tmpfs", "none"):
         assert "a mount point is inside" in reasons(clean(project).failed)[name]
         assert (entry / "sub/file-0").exists()
+
+
+def test_mount_that_comes_after_the_plan_keeps_the_entry_whole(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    decided = plan(project)
+    with mounted(entry / "sub/mnt", "-t", "tmpfs", "none"):
+        os.utime(entry, ns=(decided.remove[0].entry.identity.mtime_ns,) * 2)
+        assert "a mount point is inside" in reasons(removal.carry_out(decided).failed)["x"]
+        assert (entry / "sub/file-0").exists()
+
+
+def test_what_is_mounted_inside_is_no_part_of_an_entry(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x", files=2)
+    with mounted(entry / "mnt", "-t", "tmpfs", "none"):
+        (entry / "mnt/large").write_bytes(b"x" * 2**20)
+        [found] = take(project)
+        assert found.usage
+        assert found.usage.files == 2
+        assert found.usage.disk_bytes < 2**20
