@@ -185,7 +185,10 @@ class _Scan:
         for row in table.split(b"\n"):  # a path may hold any other end of a line
             words = row.split(None, 5)
             if len(words) == 6:
-                yield os.fsdecode(words[5]).replace("\\012", "\n")
+                path = os.fsdecode(words[5])
+                yield path
+                if "\\012" in path:  # a newline, or these very characters
+                    yield path.replace("\\012", "\n")
 
 
 def _list_threads(folder: str) -> list[str]:
@@ -221,6 +224,8 @@ def _is_visit(folder: str, fd: int) -> bool:
     try:
         with open(f"{folder}/fdinfo/{fd}") as rows:
             flags = next(int(row.split()[1], 8) for row in rows if row.startswith("flags:"))
+    except (FileNotFoundError, ProcessLookupError):  # closed meanwhile: no use any more
+        return True
     except (OSError, StopIteration):
         return False
     return flags & _VISITING == _VISITING

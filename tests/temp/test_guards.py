@@ -1,0 +1,122 @@
+"""Guards that stand behind others: each alone, with those before it out of the way."""
+
+import _ctypes
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common_tasks.temp import removal, temp_working_dir
+from common_tasks.tree import kernel, processes
+from common_tasks.tree.directory import Directory
+from common_tasks.tree.walk import Position, Visitor, walk
+
+from ..helpers import HOLD_DEBUG, clean, make_entry, plan, reasons, running, said, states, take
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
+
+
+@ROOT
+def test_lock_alone_keeps_what_a_process_of_another_container_has_leased(project: Path) -> None:
+    code = "from common_tasks.temp import TempManager; print(TempManager.clean_persistent_temps())"
+    script = 'mount -t proc proc /proc && exec "$0" -c "$1"'
+    command = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, sys.executable, code]
+    with running(HOLD_DEBUG, project) as holder:
+        held = Path(said(holder))
+        make_entry(project / ".tmp/idle")
+        cleaned = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        if cleaned.returncode:
+            pytest.skip("namespaces are not allowed here")
+        assert cleaned.stdout == "1\n"
+        assert held.exists()
+
+
+def test_lock_taken_after_the_plan_keeps_an_entry_where_no_look_sees_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(HOLD_DEBUG, project) as holder:
+        held = Path(said(holder))
+        monkeypatch.setattr(processes, "look", lambda *_: processes.Uses())
+        decided = plan(project)
+        assert held.name in reasons(decided.remove)
+        assert reasons(removal.carry_out(decided).kept) == {held.name: "in use"}
+        assert held.exists()
+
+
+def test_library_that_a_process_has_loaded_is_in_use_though_no_descriptor_is_open(project: Path) -> None:
+    """Python's own `mmap` keeps one open."""
+    entries = [make_entry(project / f".tmp/a{end}b") for end in (" ", "\n", "\r", "\v", "\\012")]
+    for entry in entries:
+        shutil.copy(_ctypes.__file__, entry / "sub/library.so")
+    code = f"import ctypes\nkept = [ctypes.CDLL(entry + '/sub/library.so') for entry in {[*map(str, entries)]!r}]\n"
+    code += "print(flush=True); input()"
+    with running(code, project) as user:
+        said(user)
+        assert set(states(project).values()) == {"in-use"}
+        assert clean(project).removed == ()
+    assert len(clean(project).removed) == len(entries)
+
+
+def test_descriptor_that_is_closed_while_it_is_looked_at_is_no_use() -> None:
+    with open("/dev/null") as file:
+        assert not processes._is_visit("/proc/self", file.fileno())
+        closed = os.dup(file.fileno())
+    os.close(closed)
+    assert processes._is_visit("/proc/self", closed)
+
+
+def test_lock_that_one_reading_of_the_table_misses_is_seen_by_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = "1: FLOCK  ADVISORY  READ 4123 08:01:77 0 EOF\n"
+    for tables in ([row, ""], ["", row]):
+        monkeypatch.setattr(kernel, "_read_whole", lambda _, left=tables: left.pop())
+        assert kernel.lock_holders() == {(os.makedev(8, 1), 77): {4123}}
+
+
+def test_block_that_goes_on_is_no_orphan_where_the_system_tells_of_no_uses(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "look", lambda *_: None)
+    with temp_working_dir() as lent:
+        assert take(project) == ()
+        clean(project)
+        assert lent.exists()
+
+
+class _MovesAway(Visitor):
+    """Moves a folder away once the walk is deep in it; notes what it visits."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.visited: list[str] = []
+        self._folder = folder
+        self._target = target
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        position.enter(name)
+        self.visited.append(name)
+        if name == "deepest":
+            self._folder.rename(self._target)
+        below = position.directory.names()
+        return sorted(below, reverse=True)  # "deep" before "victim": the last is visited first
+
+
+def test_walk_does_not_go_on_where_a_folder_was_moved_to_meanwhile(tmp_path: Path) -> None:
+    top, outside = tmp_path / "top", tmp_path / "outside"
+    (top / "deep" / "/".join("d" * 40) / "deepest").mkdir(parents=True)
+    (top / "victim").mkdir()
+    (outside / "victim/precious").mkdir(parents=True)
+    visitor = _MovesAway(top / "deep", outside / "deep")
+    with Directory.at(tmp_path) as parent, pytest.raises(OSError, match="moved while it was being walked"):
+        walk(parent, "top", visitor)
+    assert visitor.visited[-1] == "deepest"
+
+
+@pytest.mark.parametrize("place", [".tmp/by hand", ".temp/by hand"])
+def test_folder_below_that_is_pinned_after_the_plan_keeps_the_hand_made_one(project: Path, place: str) -> None:
+    entry = make_entry(project / place)
+    decided = plan(project)
+    (entry / "sub/.keep").touch()
+    assert reasons(removal.carry_out(decided).kept) == {"by hand": "kept: .keep of what is in it"}
+    assert entry.exists()
