@@ -13,10 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import common_tasks.pytest_plugin
 from common_tasks.migrate import source
 from common_tasks.temp import temp_working_dir
 
 from .helpers import is_settled, put, write
+
+
+@pytest.fixture(autouse=True)
+def without_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let directories end with their blocks, as for a program: the plugin lets them live as long as a test."""
+    monkeypatch.setattr(common_tasks.pytest_plugin, "lender", None)
+
 
 IMPORTS = {
     "import tempfile": "tempfile.TemporaryDirectory",
