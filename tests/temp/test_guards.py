@@ -1,6 +1,7 @@
 """Guards that stand behind others: each alone, with those before it out of the way."""
 
 import _ctypes
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,7 +15,23 @@ from common_tasks.tree import kernel, processes
 from common_tasks.tree.directory import Directory
 from common_tasks.tree.walk import Position, Visitor, walk
 
-from ..helpers import HOLD_DEBUG, clean, make_entry, plan, reasons, running, said, states, take
+from ..conftest import As
+from ..helpers import (
+    HOLD_DEBUG,
+    HOUR,
+    OLD,
+    clean,
+    make_entry,
+    plan,
+    python,
+    reasons,
+    running,
+    said,
+    states,
+    take,
+    trash_is_empty,
+)
+from .test_put_back import at, interrupt
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
@@ -120,3 +137,58 @@ def test_folder_below_that_is_pinned_after_the_plan_keeps_the_hand_made_one(proj
     (entry / "sub/.keep").touch()
     assert reasons(removal.carry_out(decided).kept) == {"by hand": "kept: .keep of what is in it"}
     assert entry.exists()
+
+
+def test_category_by_now_is_not_removed_as_the_hand_made_folder_that_it_was(project: Path) -> None:
+    folder = make_entry(project / f".tmp/runs/one_{OLD}").parent
+    (folder / "stray").touch()
+    decided = plan(project)
+    assert list(reasons(decided.remove)) == ["runs"]
+    before = folder.stat()
+    (folder / "stray").unlink()
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert reasons(removal.carry_out(decided).kept) == {"runs": "a category by now, with entries of its own"}
+    assert folder.exists()
+
+
+def test_folder_in_place_of_a_category_that_the_engine_made_is_hand_made(project: Path) -> None:
+    made = python("from common_tasks.temp import *; print(get_debug_temp_dir())", cwd=project).stdout.strip()
+    Path(made).parent.rename(project / "away")
+    make_entry(project / ".tmp/debug/models", hours=99)
+    make_entry(project / f".tmp/debug/run_{OLD}")
+    assert states(project) == {"debug": "idle"}
+    assert clean(project, max_age=24 * HOUR).removed == ()
+
+
+def test_what_comes_back_replaces_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = make_entry(project / ".tmp/x")
+    opened = []
+
+    def take_the_place_and_use() -> None:
+        entry.mkdir()  # a plain rename replaces an empty folder
+        [hidden] = project.glob(".tmp/.trash/*/sub/file-0")
+        opened.append(hidden.open())
+
+    at("_put_back_used", monkeypatch, take_the_place_and_use)
+    [row] = clean(project).kept
+    opened.pop().close()
+    assert row.reason.endswith("its place was taken, so it is now called x-2")
+    assert os.listdir(entry) == []
+    assert (project / ".tmp/x-2/sub/file-0").exists()
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o500, 0o555])
+def test_what_comes_back_has_the_mode_that_it_had(
+    project: Path, monkeypatch: pytest.MonkeyPatch, nobody: As, mode: int
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    entry.chmod(mode)
+    at("_put_back_used", monkeypatch, interrupt)
+
+    def clean_interrupted() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            clean(project)
+
+    nobody(clean_interrupted)
+    assert entry.stat().st_mode & 0o777 == mode
+    assert trash_is_empty(project)
