@@ -40,7 +40,8 @@ def test_projects_have_a_marker_or_a_base(tmp_path: Path) -> None:
     )
     (tmp_path / "h").mkdir()
     (tmp_path / "h/tasks.py").write_text("from invoke import task\n")
-    assert find_projects(tmp_path) == tuple(tmp_path / name for name in ("a", "a/b", "c", "d", "h"))
+    # The root itself is always one.
+    assert find_projects(tmp_path) == tuple(tmp_path / name for name in ("", "a", "a/b", "c", "d", "h"))
 
 
 def test_foreign_folders_are_not_entered(tmp_path: Path) -> None:

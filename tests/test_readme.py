@@ -128,13 +128,19 @@ def test_steps_that_replace_a_module_of_ones_own_work(project: Path) -> None:
 
 
 def test_settings_in_the_readme_work(project: Path) -> None:
-    [settings] = blocks("yaml")
+    [settings] = blocks("yaml", "artifacts:")
     (project / "invoke.yaml").write_text(settings)
     for name in ("out", "dist", "build"):
         make_entry(project / name)
     (project / "x.log").touch()
     inv(project, "clean")
     assert sorted(path.name for path in project.iterdir()) == ["dist", "invoke.yaml", "pyproject.toml", "tasks.py"]
+
+
+@pytest.mark.parametrize("settings", blocks("yaml"))
+def test_each_block_of_settings_is_accepted(project: Path, settings: str) -> None:
+    (project / "invoke.yaml").write_text(settings)
+    inv(project, "temp-clean", "--dry-run")
 
 
 def test_variable_in_the_readme_works(project: Path) -> None:
@@ -144,7 +150,7 @@ def test_variable_in_the_readme_works(project: Path) -> None:
     assert re.findall(r"would remove +(\S+)", run(line, project)) == ["htmlcov"]
 
 
-@pytest.mark.parametrize("text", blocks("toml"))
+@pytest.mark.parametrize("text", blocks("toml", "common-tasks"))
 def test_lines_for_pyproject_toml_are_valid_and_leave_python_3_10_out(text: str) -> None:
     settings = tomllib.loads(text)
     project = settings.get("project", {})

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..scope import Scope
     from ..temp.layout import Project
 
+_DESCRIPTORS = 16384
+
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
 
@@ -96,6 +98,17 @@ def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None
     tasks = Collection.from_module(module, auto_dash_names=c.config.tasks.auto_dash_names)
     names = {name: tasks[name] for name in tasks.task_names}
     return command(names, wanted, current)
+
+
+def allow_descriptors() -> None:
+    """Let this process have as many files open as the system allows it: the more, the fewer looks a clean takes."""
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    if 0 <= now < wanted:
+        with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not keep
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def workers() -> int:

@@ -9,7 +9,17 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from .context import command_for, exit_if, find_scope, is_dry, note_reserved, refusals, refuse_reserved, workers
+from .context import (
+    allow_descriptors,
+    command_for,
+    exit_if,
+    find_scope,
+    is_dry,
+    note_reserved,
+    refusals,
+    refuse_reserved,
+    workers,
+)
 from .options import temp_task
 
 if TYPE_CHECKING:
@@ -142,6 +152,7 @@ def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
 
     if dry_run:
         return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
+    allow_descriptors()
     with report.watch("Removing") as progress:
         return projects.carry_out(plans, progress=progress, workers=workers())
 

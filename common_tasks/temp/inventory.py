@@ -349,11 +349,14 @@ def _sum_of(usages: Sequence[Usage | None]) -> Usage | None:
     )
 
 
-def belongs_to_others(directory: Directory) -> str | None:
-    """Name what makes an open directory somebody's work: a git repository or work tree, or a base."""
-    if directory.has(".git"):
+def belongs_to_others(directory: Directory, below: list[str]) -> str | None:
+    """Name what makes an open directory somebody's work: a git repository or work tree, or a base.
+
+    `below`: the names of the directories in it.
+    """
+    if ".git" in below or directory.has(".git"):
         return ".git"
-    if directory.has("HEAD") and directory.has("objects") and directory.has("refs"):  # a bare one
+    if "objects" in below and "refs" in below and directory.has("HEAD"):  # a bare one
         return "HEAD"
     return layout.TAG if directory.has(layout.TAG) and is_tagged(directory) else None
 

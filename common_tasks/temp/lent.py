@@ -13,6 +13,7 @@ from types import TracebackType
 
 from ..tree.directory import DIRECTORY, NOFOLLOW, Directory
 from ..tree.values import Key, complaint, no_progress
+from ..tree.walk import Opener
 from . import layout, lease, seal
 from .errors import Unremovable
 
@@ -141,6 +142,17 @@ def _delete(parent: Directory, name: str, inode: int) -> None:
         raise OSError(f"a mount point is inside: {mounted}")
     trash = seal.seal(layout.TRASH, inode)
     parent.rename(name, parent, trash)
-    fault = delete_tree(parent, trash, no_progress)
+    fault = delete_tree(parent, trash, no_progress, _opener())
     if fault:
         raise OSError(fault)
+
+
+def _opener() -> Opener:
+    """Return what opens directories on one mount alone: without `/proc` that takes a module that is slow to load."""
+    from ..tree import kernel
+
+    if kernel.can_compare_mounts():
+        return kernel.open_and_compare_mounts
+    from ..tree import syscalls
+
+    return syscalls.open_on_same_mount

@@ -17,10 +17,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ..tree import processes, syscalls  # loaded before anything is moved: later there may be no descriptor to load with
+from ..tree import processes
 from ..tree import workers as pool
 from ..tree.deletion import delete_together, delete_tree
 from ..tree.directory import GONE, SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
+from ..tree.syscalls import open_on_same_mount, rename_without_replacing  # now: later no descriptor may be free
 from ..tree.usage import measure
 from ..tree.values import Progress, complaint, no_progress
 from ..tree.walk import MountPoint, Position, Visitor, walk
@@ -32,7 +33,7 @@ from .lent import is_unnamed
 from .seal import seal
 
 _TRIES = 8
-_MOST_AT_ONCE = 256  # entries that are locked at the same time
+_MOST_AT_ONCE = 4096  # entries that are locked at the same time, if there are descriptors for so many
 _LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
 _GONE = "gone before its turn"
 _CHANGED = "changed since it was looked at"
@@ -307,14 +308,15 @@ class _WorkBelow(Visitor):
                 return None
             raise
         where = position.where.partition("/")[2]
-        held = belongs_to_others(position.directory)
+        below = position.directory.subdirectories()
+        held = belongs_to_others(position.directory, below)
         if held:
             raise _Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
         if where and layout.parse_name(name):
             with lease.claim(position.directory.fd) as granted:
                 if granted is False:
                     raise _Stays(f"in use: {where}")
-        return position.directory.subdirectories()
+        return below
 
     def _go_down(self, position: Position, name: str) -> None:
         if not self._repair:
@@ -480,7 +482,7 @@ def _rename_back(moving: _Moving, parent: Directory, name: str, wanted: str) -> 
     free = wanted
     for number in range(2, 1000):
         try:
-            syscalls.rename_without_replacing(moving.target, name, parent, free)
+            rename_without_replacing(moving.target, name, parent, free)
         except FileExistsError:
             free = f"{wanted}-{number}"
         else:
@@ -515,7 +517,7 @@ def _delete_all(moved: list[_Moving], progress: Progress, workers: int, record: 
     files = sum(item.entry.usage.files for item in moved if item.entry.usage)
     if workers > 1 and files >= pool.WORTH_FORKING:
         # Every fault, and what was left, is met again below.
-        delete_together(places, progress, workers)
+        delete_together(places, progress, workers, open_on_same_mount)
     with Parents() as parents:
         for item in moved:
             faults = [fault for place in item.places.values() if (fault := _delete(parents, place, progress))]
@@ -534,7 +536,7 @@ def _delete(parents: Parents, place: Place, progress: Progress) -> str | None:
         if is_unnamed(place.name):  # ours only if it is empty
             parent.remove(place.name)
             return None
-        return delete_tree(parent, place.name, progress)
+        return delete_tree(parent, place.name, progress, open_on_same_mount)
     except FileNotFoundError:  # another clean has finished it, and tidied up
         return None
     except OSError as error:

@@ -10,23 +10,23 @@ import os
 from collections.abc import Sequence
 
 from .directory import SWAPPED, Directory, Place, allow_owner, enter_restricted, is_restricted
-from .kernel import can_compare_mounts, open_and_compare_mounts
 from .values import Progress, complaint
-from .walk import Position, Visitor, walk
+from .walk import Opener, Position, Visitor, walk
 
 _TRIES = 8
-_FEW = 100  # directories
 
 
-def delete_tree(parent: Directory, name: str, progress: Progress) -> str | None:
+def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener) -> str | None:
     """Delete `name` in the open `parent`; return what stood in the way first, or None.
 
-    The rest is deleted all the same. `progress` is called with the numbers of files deleted.
+    The rest is deleted all the same. `progress` is called with the numbers of files deleted. `opener` opens a
+    directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is quicker, or
+    `kernel.open_and_compare_mounts`, which is quicker to load.
     """
     deleting = _Deleting(progress)
     for _ in range(_TRIES):
         try:
-            walk(parent, name, deleting, deleting.open)
+            walk(parent, name, deleting, opener)
         except OSError as error:  # the way up was lost: begin again from the top
             lost = complaint("", error)
             continue
@@ -41,19 +41,6 @@ class _Deleting(Visitor):
         self.fault: str | None = None
         self._progress = progress
         self._again = _TRIES
-        self._opened = 0
-
-    def open(self, parent: int, name: str) -> int:
-        """Open a directory to empty it. Raises OSError (EXDEV) where another mount begins.
-
-        One way is slower, the other slower to load.
-        """
-        self._opened += 1
-        if self._opened <= _FEW and can_compare_mounts():
-            return open_and_compare_mounts(parent, name)
-        from . import syscalls
-
-        return syscalls.open_on_same_mount(parent, name)
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
@@ -127,10 +114,10 @@ class _Deleting(Visitor):
             self.fault = complaint(position.where.partition("/")[2], error)
 
 
-def delete_together(places: Sequence[Place], progress: Progress, workers: int) -> None:
+def delete_together(places: Sequence[Place], progress: Progress, workers: int, opener: Opener) -> None:
     """Delete most of some trees with `workers` processes, this one included; faults are left alone.
 
-    `progress` is called with the numbers of files that this process deletes.
+    `progress` is called with the numbers of files that this process deletes; for `opener` see `delete_tree`.
     """
     from . import workers as pool  # who deletes one tree alone has no need of it
 
@@ -140,7 +127,7 @@ def delete_together(places: Sequence[Place], progress: Progress, workers: int) -
     def work(piece: int) -> None:
         for branch in branches[piece::pieces]:
             with contextlib.suppress(OSError), branch.folder.descend(branch.parts[:-1]) as parent:
-                delete_tree(parent, branch.name, progress)
+                delete_tree(parent, branch.name, progress, opener)
 
     pool.divide(pieces, work, workers)
 

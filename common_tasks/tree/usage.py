@@ -20,7 +20,8 @@ BLOCK = 512
 _CHUNK = 1000
 _NEVER = float("-inf")
 
-Probe = Callable[[Directory], str | None]  # names what is in an open directory that a caller wants to know of
+# Names what is in an open directory that a caller wants to know of; it is also told the names of the directories there.
+Probe = Callable[[Directory, list[str]], str | None]
 
 
 class Tally:
@@ -155,10 +156,11 @@ class _Measuring(Visitor):
             self._cannot_enter(position, name, error, is_top, ctime)
             return None
         self._tally.add_directory(found, ctime=ctime)
+        below = self._tally.read(position.directory, position.where, self._options.progress)
         if self._branch.place.guarded and self._options.probe and self._tally.holds is None:
-            held = self._options.probe(position.directory)
+            held = self._options.probe(position.directory, below)
             self._tally.holds = self._path(position, held) if held else None
-        return self._tally.read(position.directory, position.where, self._options.progress)
+        return below
 
     def _cannot_enter(self, position: Position, name: str, error: OSError, is_top: bool, ctime: bool) -> None:
         if error.errno not in GONE:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+# The suites' own Python may have another pytest than the one that runs these tests.
+PYTHON = os.environ.get("PLUGIN_PYTHON", sys.executable)
 SERIAL = pytest.param((), id="serial")
 NEEDS_XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
 XDIST = pytest.param(("-n", "2"), id="xdist", marks=NEEDS_XDIST)
@@ -60,7 +62,7 @@ class Suite:
 
     def command(self, *words: str) -> list[str]:
         """Return what runs the suite."""
-        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *self.workers, *words]
+        return [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", *self.workers, *words]
 
     def run(self, *words: str, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Done:
         """Run the suite in a process of its own; `prefix`: the command that starts it."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -331,10 +331,12 @@ class Machine(RuleBasedStateMachine):
             if self.is_category(folder) and not any(path.parent == folder for path in self.things):
                 empty = Thing(folder, contents(folder))
                 found[str(folder)] = self.verdict(empty, by, limit, force)
-        return found | {str(path): self.verdict_of_trash(path, by, force) for path in self.trash()}
+        return found | {str(path): self.verdict_of_trash(path, by, limit, force) for path in self.trash()}
 
-    def verdict_of_trash(self, path: Path, by: str, force: bool) -> Verdict:
+    def verdict_of_trash(self, path: Path, by: str, limit: float | None, force: bool) -> Verdict:
         thing = self.moved.get(path.stat().st_ino)
+        if thing and path.name.startswith(layout.UNDECIDED):  # nothing was decided yet: an entry like others
+            return self.verdict(replace(thing, path=path), by, limit, force)
         users = thing.users - {by} if thing else set()
         in_use = f"in use by pid {min(map(self.pid, users))} " if users else ""
         if in_use and not force:

@@ -179,7 +179,7 @@ def test_entry_of_somebody_else_fails_in_the_plan_and_the_rest_goes(project: Pat
     nobody._give = give_all_but_one  # type: ignore[method-assign]
     assert nobody(lambda: (reasons(plan(project).fail), reasons(clean(project).removed))) == (
         {"foreign": "it belongs to another user: Permission denied"},
-        {"mine": "of any age"},
+        {"mine": "not in use"},
     )
 
 
