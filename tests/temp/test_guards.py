@@ -192,3 +192,17 @@ def test_what_comes_back_has_the_mode_that_it_had(
     nobody(clean_interrupted)
     assert entry.stat().st_mode & 0o777 == mode
     assert trash_is_empty(project)
+
+
+def test_unnamed_folder_in_the_systems_is_ours_only_while_it_is_empty(project: Path, system_temp: Path) -> None:
+    unnamed = system_temp / ".trash-0123456789abcdef"
+    make_entry(unnamed)
+    assert take(project) == ()
+    shutil.rmtree(unnamed)
+    unnamed.mkdir()
+    decided = plan(project)
+    assert list(reasons(decided.remove)) == [unnamed.name]
+    (unnamed / "precious").touch()
+    removal.carry_out(decided)
+    assert (unnamed / "precious").exists()
+    assert take(project) == ()
