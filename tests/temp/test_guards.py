@@ -21,6 +21,7 @@ from ..helpers import (
     HOUR,
     OLD,
     clean,
+    git,
     make_entry,
     plan,
     python,
@@ -36,19 +37,65 @@ from .test_put_back import at, interrupt
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
-@ROOT
-def test_lock_alone_keeps_what_a_process_of_another_container_has_leased(project: Path) -> None:
+def clean_in_a_container(project: Path) -> int:
+    """Clean where no other process is seen, and return how many entries went."""
     code = "from common_tasks.temp import TempManager; print(TempManager.clean_persistent_temps())"
     script = 'mount -t proc proc /proc && exec "$0" -c "$1"'
     command = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, sys.executable, code]
+    cleaned = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    if cleaned.returncode:
+        pytest.skip("namespaces are not allowed here")
+    return int(cleaned.stdout)
+
+
+@ROOT
+def test_lock_alone_keeps_what_a_process_of_another_container_has_leased(project: Path) -> None:
     with running(HOLD_DEBUG, project) as holder:
         held = Path(said(holder))
         make_entry(project / ".tmp/idle")
-        cleaned = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-        if cleaned.returncode:
-            pytest.skip("namespaces are not allowed here")
-        assert cleaned.stdout == "1\n"
+        assert clean_in_a_container(project) == 1
         assert held.exists()
+
+
+@ROOT
+def test_lock_alone_keeps_the_hand_made_folder_around_what_a_process_of_another_container_has_leased(
+    project: Path,
+) -> None:
+    lent = make_entry(project / f".tmp/by hand/deep/er/x_{OLD}")
+    code = f"import fcntl, os; kept = os.open({str(lent)!r}, os.O_RDONLY); fcntl.flock(kept, fcntl.LOCK_SH)"
+    with running(f"{code}; print(flush=True); input()", project) as holder:
+        said(holder)
+        assert clean_in_a_container(project) == 0
+        assert lent.exists()
+    assert clean_in_a_container(project) == 1
+
+
+@ROOT
+def test_root_of_a_process_is_in_use(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    with running(f"import os; os.chroot({str(entry)!r}); print(flush=True); input()", project) as user:
+        said(user)
+        assert states(project) == {"x": "in-use"}
+
+
+def test_program_of_a_process_is_in_use_even_where_its_maps_cannot_be_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    shutil.copy("/bin/sleep", entry / "sub/server")
+    monkeypatch.setattr(processes._Scan, "_maps", lambda *_: iter(()))
+    with subprocess.Popen([entry / "sub/server", "600"]) as server:
+        assert states(project) == {"x": "in-use"}
+        server.kill()
+
+
+def test_database_whose_journal_alone_is_tracked_stays(project: Path) -> None:
+    (project / ".tmp").mkdir()
+    for name in ("data.db", "data.db-wal"):
+        (project / ".tmp" / name).touch()
+    git(project, "init")
+    git(project, "add", "--force", ".tmp/data.db-wal")
+    assert reasons(clean(project).kept) == {"data.db": "tracked by git"}
 
 
 def test_lock_taken_after_the_plan_keeps_an_entry_where_no_look_sees_it(
