@@ -1,6 +1,7 @@
 """Guards that stand behind others: each alone, with those before it out of the way."""
 
 import _ctypes
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,24 +15,87 @@ from common_tasks.tree import kernel, processes
 from common_tasks.tree.directory import Directory
 from common_tasks.tree.walk import Position, Visitor, walk
 
-from ..helpers import HOLD_DEBUG, clean, make_entry, plan, reasons, running, said, states, take
+from ..conftest import As
+from ..helpers import (
+    HOLD_DEBUG,
+    HOUR,
+    OLD,
+    clean,
+    git,
+    make_entry,
+    plan,
+    python,
+    reasons,
+    running,
+    said,
+    states,
+    take,
+    trash_is_empty,
+)
+from .test_put_back import at, interrupt
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
-@ROOT
-def test_lock_alone_keeps_what_a_process_of_another_container_has_leased(project: Path) -> None:
+def clean_in_a_container(project: Path) -> int:
+    """Clean where no other process is seen, and return how many entries went."""
     code = "from common_tasks.temp import TempManager; print(TempManager.clean_persistent_temps())"
     script = 'mount -t proc proc /proc && exec "$0" -c "$1"'
     command = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, sys.executable, code]
+    cleaned = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    if cleaned.returncode:
+        pytest.skip("namespaces are not allowed here")
+    return int(cleaned.stdout)
+
+
+@ROOT
+def test_lock_alone_keeps_what_a_process_of_another_container_has_leased(project: Path) -> None:
     with running(HOLD_DEBUG, project) as holder:
         held = Path(said(holder))
         make_entry(project / ".tmp/idle")
-        cleaned = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-        if cleaned.returncode:
-            pytest.skip("namespaces are not allowed here")
-        assert cleaned.stdout == "1\n"
+        assert clean_in_a_container(project) == 1
         assert held.exists()
+
+
+@ROOT
+def test_lock_alone_keeps_the_hand_made_folder_around_what_a_process_of_another_container_has_leased(
+    project: Path,
+) -> None:
+    lent = make_entry(project / f".tmp/by hand/deep/er/x_{OLD}")
+    code = f"import fcntl, os; kept = os.open({str(lent)!r}, os.O_RDONLY); fcntl.flock(kept, fcntl.LOCK_SH)"
+    with running(f"{code}; print(flush=True); input()", project) as holder:
+        said(holder)
+        assert clean_in_a_container(project) == 0
+        assert lent.exists()
+    assert clean_in_a_container(project) == 1
+
+
+@ROOT
+def test_root_of_a_process_is_in_use(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    with running(f"import os; os.chroot({str(entry)!r}); print(flush=True); input()", project) as user:
+        said(user)
+        assert states(project) == {"x": "in-use"}
+
+
+def test_program_of_a_process_is_in_use_even_where_its_maps_cannot_be_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    shutil.copy("/bin/sleep", entry / "sub/server")
+    monkeypatch.setattr(processes._Scan, "_maps", lambda *_: iter(()))
+    with subprocess.Popen([entry / "sub/server", "600"]) as server:
+        assert states(project) == {"x": "in-use"}
+        server.kill()
+
+
+def test_database_whose_journal_alone_is_tracked_stays(project: Path) -> None:
+    (project / ".tmp").mkdir()
+    for name in ("data.db", "data.db-wal"):
+        (project / ".tmp" / name).touch()
+    git(project, "init")
+    git(project, "add", "--force", ".tmp/data.db-wal")
+    assert reasons(clean(project).kept) == {"data.db": "tracked by git"}
 
 
 def test_lock_taken_after_the_plan_keeps_an_entry_where_no_look_sees_it(
@@ -120,3 +184,72 @@ def test_folder_below_that_is_pinned_after_the_plan_keeps_the_hand_made_one(proj
     (entry / "sub/.keep").touch()
     assert reasons(removal.carry_out(decided).kept) == {"by hand": "kept: .keep of what is in it"}
     assert entry.exists()
+
+
+def test_category_by_now_is_not_removed_as_the_hand_made_folder_that_it_was(project: Path) -> None:
+    folder = make_entry(project / f".tmp/runs/one_{OLD}").parent
+    (folder / "stray").touch()
+    decided = plan(project)
+    assert list(reasons(decided.remove)) == ["runs"]
+    before = folder.stat()
+    (folder / "stray").unlink()
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert reasons(removal.carry_out(decided).kept) == {"runs": "a category by now, with entries of its own"}
+    assert folder.exists()
+
+
+def test_folder_in_place_of_a_category_that_the_engine_made_is_hand_made(project: Path) -> None:
+    made = python("from common_tasks.temp import *; print(get_debug_temp_dir())", cwd=project).stdout.strip()
+    Path(made).parent.rename(project / "away")
+    make_entry(project / ".tmp/debug/models", hours=99)
+    make_entry(project / f".tmp/debug/run_{OLD}")
+    assert states(project) == {"debug": "idle"}
+    assert clean(project, max_age=24 * HOUR).removed == ()
+
+
+def test_what_comes_back_replaces_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = make_entry(project / ".tmp/x")
+    opened = []
+
+    def take_the_place_and_use() -> None:
+        entry.mkdir()  # a plain rename replaces an empty folder
+        [hidden] = project.glob(".tmp/.trash/*/sub/file-0")
+        opened.append(hidden.open())
+
+    at("_put_back_used", monkeypatch, take_the_place_and_use)
+    [row] = clean(project).kept
+    opened.pop().close()
+    assert row.reason.endswith("its place was taken, so it is now called x-2")
+    assert os.listdir(entry) == []
+    assert (project / ".tmp/x-2/sub/file-0").exists()
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o500, 0o555])
+def test_what_comes_back_has_the_mode_that_it_had(
+    project: Path, monkeypatch: pytest.MonkeyPatch, nobody: As, mode: int
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    entry.chmod(mode)
+    at("_put_back_used", monkeypatch, interrupt)
+
+    def clean_interrupted() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            clean(project)
+
+    nobody(clean_interrupted)
+    assert entry.stat().st_mode & 0o777 == mode
+    assert trash_is_empty(project)
+
+
+def test_unnamed_folder_in_the_systems_is_ours_only_while_it_is_empty(project: Path, system_temp: Path) -> None:
+    unnamed = system_temp / ".trash-0123456789abcdef"
+    make_entry(unnamed)
+    assert take(project) == ()
+    shutil.rmtree(unnamed)
+    unnamed.mkdir()
+    decided = plan(project)
+    assert list(reasons(decided.remove)) == [unnamed.name]
+    (unnamed / "precious").touch()
+    removal.carry_out(decided)
+    assert (unnamed / "precious").exists()
+    assert take(project) == ()
