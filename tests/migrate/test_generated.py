@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import os
 import re
 import tempfile
 from collections import Counter
@@ -21,8 +22,8 @@ from .helpers import is_settled, put, write
 
 
 @pytest.fixture(autouse=True)
-def without_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let directories end with their blocks, as for a program: the plugin lets them live as long as a test."""
+def as_a_program(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a project, where directories end with their blocks: the plugin lets them live as long as a test."""
     monkeypatch.setattr(common_tasks.pytest_plugin, "lender", None)
 
 
@@ -129,7 +130,8 @@ def behaviour(text: str) -> list[str]:
 
 
 def _without_paths(text: str) -> str:
-    return re.sub(re.escape(tempfile.gettempdir()) + r"(/pytest_[^/']*)?/[^/']+", "<d>", text)
+    text = re.sub(re.escape(os.getcwd()) + r"/\.tmp/test/[^/']+/[^/']+", "<d>", text)
+    return re.sub(re.escape(tempfile.gettempdir()) + r"/[^/']+", "<d>", text)
 
 
 PATHS = st.sampled_from(["tests/test_it.py", "scripts/it.py"])
