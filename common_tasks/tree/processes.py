@@ -133,7 +133,7 @@ class _Scan:
             self._note(pid, f"{folder}/exe", exe, foreign)
         for fd, target in _open_files(folder):
             concerns = foreign or target == _TOO_LONG or target.startswith(self._beginnings)
-            if concerns and not (pid == self._self and fd in self._own) and not _is_visit(folder, fd):
+            if concerns and not (pid == self._self and fd in self._own) and not _is_visit(folder, fd, target):
                 self._note(pid, f"{folder}/fd/{fd}", target, foreign)
         for target in self._maps(folder, foreign):
             self._note(pid, f"/proc/{pid}/root{target}", target, foreign)
@@ -219,16 +219,19 @@ def _open_files(folder: str) -> list[tuple[int, str]]:
     return found
 
 
-def _is_visit(folder: str, fd: int) -> bool:
-    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
+def _is_visit(folder: str, fd: int, target: str) -> bool:
+    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`).
+
+    So is one that is closed meanwhile, or has become another file's, whose flags say nothing of `target`.
+    """
     try:
         with open(f"{folder}/fdinfo/{fd}") as rows:
             flags = next(int(row.split()[1], 8) for row in rows if row.startswith("flags:"))
-    except (FileNotFoundError, ProcessLookupError):  # closed meanwhile: no use any more
+        return flags & _VISITING == _VISITING or _target(f"{folder}/fd/{fd}") != target
+    except (FileNotFoundError, ProcessLookupError):
         return True
     except (OSError, StopIteration):
         return False
-    return flags & _VISITING == _VISITING
 
 
 def _target(link: str, directory: int | None = None) -> str:
