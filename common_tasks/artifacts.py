@@ -13,8 +13,9 @@ from .patterns import Patterns
 from .temp import layout
 from .temp.base import is_tagged
 from .temp.entry import ARTIFACT, Entry, Identity, State
-from .temp.inventory import Located, with_states, with_usage
+from .temp.inventory import with_usage
 from .temp.seal import SEAL_ROOM, looks_sealed, unseal
+from .temp.states import Located, with_states
 from .temp.tracked import Tracked, ask_git, in_repository, run_git
 from .tree import workers as pool
 from .tree.directory import Directory

@@ -105,6 +105,8 @@ def _judge_uses(module: Module, block: Block) -> Verdict:
         if not _stands_alone(module, conversion):
             return Verdict("report", f"line {conversion.lineno} holds several statements")
         return Verdict("safe", edits=(Drop(module.place(conversion)),))
+    if _is_converted_late(module, block, name):
+        return Verdict("report", f"{name.id} is text in the with statement, and a path after it")
     return _judge_loads(module, block, name, scope)
 
 
@@ -145,6 +147,14 @@ def path_conversion(module: Module, block: Block) -> ast.Assign | None:
     same = isinstance(target, ast.Name) and target.id == name.id
     in_items = any(_is_within(module, node, block.statement.items) for node, _ in _loads(module, name))
     return first if same and not in_items and _converts(module, first, name.id) else None
+
+
+def _is_converted_late(module: Module, block: Block, name: ast.Name) -> bool:
+    """Tell whether a later item of the `with` statement uses a name that the block then makes a path."""
+    first = block.statement.body[0]
+    if not (isinstance(first, ast.Assign) and _converts(module, first, name.id)):
+        return False
+    return any(_is_within(module, node, block.statement.items) for node, _ in _loads(module, name))
 
 
 def _loads(module: Module, name: ast.Name) -> list[tuple[ast.Name, Scope]]:

@@ -13,34 +13,30 @@ All of it goes by descriptor (see `tree.directory`).
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..tree import processes
 from ..tree import workers as pool
 from ..tree.deletion import delete_together, delete_tree
-from ..tree.directory import GONE, SWAPPED, Directory, Parents, Place, accessible, allow_owner, enter_restricted
+from ..tree.directory import Directory, Parents, Place, allow_owner, enter_restricted
 from ..tree.syscalls import open_on_same_mount, rename_without_replacing  # now: later no descriptor may be free
 from ..tree.usage import measure
 from ..tree.values import Progress, complaint, no_progress
-from ..tree.walk import MountPoint, Position, Visitor, walk
+from ..tree.walk import walk
 from . import layout, lease
 from .entry import Decision, Entry, Identity, Outcome, Plan
 from .folders import Folders
-from .inventory import belongs_to_others, describe_held, files_beside, is_category, is_pinned, look_at_uses
+from .inventory import files_beside, is_category
 from .lent import is_unnamed
 from .seal import seal
+from .states import is_pinned, look_at_uses
+from .verification import CHANGED, Stays, WorkBelow, as_planned, is_pinned_folder
 
 _TRIES = 8
 _MOST_AT_ONCE = 4096  # entries that are locked at the same time, if there are descriptors for so many
 _LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
-_GONE = "gone before its turn"
-_CHANGED = "changed since it was looked at"
-
-
-class _Stays(Exception):
-    """An entry is not what was planned for: it stays, and this says why."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,7 +137,7 @@ def _take_out(
             for decision in decisions:
                 try:
                     moved.append(_move_out(folders, locks, decision, force))
-                except _Stays as stays:
+                except Stays as stays:
                     record.keep(decision, str(stays))
                 except OSError as error:
                     record.fail(decision, complaint("", error))
@@ -162,16 +158,16 @@ def _take_out(
 
 
 def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision, force: bool) -> _Moving:
-    """Bring one entry out of sight. Raises _Stays where it is not as planned, OSError where it cannot be moved."""
+    """Bring one entry out of sight. Raises Stays where it is not as planned, OSError where it cannot be moved."""
     moving = _begin(folders, decision)
     mounted = folders.mounts.inside(moving.folder, moving.entry.parts)
     if mounted:
         raise OSError(errno.EBUSY, "a mount point is inside", mounted)
     elsewhere = None if force else folders.mounts.elsewhere(moving.folder, moving.entry.parts)
     if elsewhere:
-        raise _Stays(f"in use: mounted at {elsewhere}")
+        raise Stays(f"in use: mounted at {elsewhere}")
     if moving.entry.identity.directory:
-        with _as_planned():
+        with as_planned():
             moving.directory, moving.mode = enter_restricted(moving.parent, moving.name)
         locks.enter_context(moving.directory)
     try:
@@ -188,27 +184,15 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
 
 def _begin(folders: Folders, decision: Decision) -> _Moving:
     entry = decision.entry
-    with _as_planned():
+    with as_planned():
         folder = folders.open(entry)
         parent = folders.parent(folder, entry.parts[:-1])
     places = {name: Place(folder, (*entry.parts[:-1], name)) for name in entry.names}
     return _Moving(decision=decision, folder=folder, parent=parent, target=parent, places=places)
 
 
-@contextlib.contextmanager
-def _as_planned() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise _Stays(_GONE) from None
-    except OSError as error:
-        if error.errno in SWAPPED:
-            raise _Stays(_CHANGED) from None
-        raise
-
-
 def _lock(locks: contextlib.ExitStack, moving: _Moving, force: bool) -> None:
-    """Take the exclusive lock until it is decided. Raises _Stays where somebody has a lock."""
+    """Take the exclusive lock until it is decided. Raises Stays where somebody has a lock."""
     file = moving.directory.fd if moving.directory else _open_file(locks, moving)
     if file is None:
         return
@@ -217,9 +201,9 @@ def _lock(locks: contextlib.ExitStack, moving: _Moving, force: bool) -> None:
         return
     uses = look_at_uses([moving.parent])
     if granted is False:
-        raise _Stays(processes.describe(uses.holders(moving.parent, (moving.name,), moving.entry.identity)))
+        raise Stays(processes.describe(uses.holders(moving.parent, (moving.name,), moving.entry.identity)))
     if uses.uses is None and not moving.decision.by_age:
-        raise _Stays("it cannot be told whether it is in use: there are no locks here, and no /proc")
+        raise Stays("it cannot be told whether it is in use: there are no locks here, and no /proc")
 
 
 def _open_file(locks: contextlib.ExitStack, moving: _Moving) -> int | None:
@@ -235,32 +219,32 @@ def _open_file(locks: contextlib.ExitStack, moving: _Moving) -> int | None:
 
 
 def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
-    """See, now that nobody else can take it, that an entry is what was planned for. Raises _Stays.
+    """See, now that nobody else can take it, that an entry is what was planned for. Raises Stays.
 
     More than its time is looked at: the clock of a file system may be coarser than a race.
     """
     entry = moving.entry
     if moving.directory and (is_pinned(moving.directory) or (entry.in_category and is_pinned(moving.parent))):
-        raise _Stays(f"kept: {layout.KEEP}")
-    with _as_planned():
+        raise Stays(f"kept: {layout.KEEP}")
+    with as_planned():
         found = moving.parent.look(moving.name)
     if Identity.of(found) != entry.identity:
-        raise _Stays(_CHANGED)
+        raise Stays(CHANGED)
     if moving.directory is None:
         _verify_companions(moving)
     elif entry.category == layout.LEGACY:
         _verify_hand_made(folders, moving, moving.directory)
     unread = entry.usage is not None and entry.usage.fault is not None
     if entry.guarded and not force and (unread or entry.category == layout.LEGACY):
-        with _WorkBelow(repair=unread) as visitor:
+        with WorkBelow(repair=unread) as visitor:
             walk(moving.parent, moving.name, visitor)
 
 
 def _verify_companions(moving: _Moving) -> None:
-    """See that no journal came to a database since: it holds what the database has not yet. Raises _Stays."""
+    """See that no journal came to a database since: it holds what the database has not yet. Raises Stays."""
     planned, there = set(moving.entry.companions), files_beside(moving.parent, moving.name)
     if there - planned or any(moving.parent.has(name) for name in planned - there):
-        raise _Stays(_CHANGED)
+        raise Stays(CHANGED)
 
 
 def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory) -> None:
@@ -269,75 +253,9 @@ def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory) -
     if entry.base and not entry.base.legacy and len(entry.parts) == 1:
         noted = folders.noted(moving.folder).get(moving.name) == entry.identity.inode
         if is_category(moving.name, directory.names(), made=noted):
-            raise _Stays("a category by now, with entries of its own")
-    if any(_is_pinned_folder(directory, name) for name in directory.subdirectories()):
-        raise _Stays(f"kept: {layout.KEEP} of what is in it")
-
-
-def _is_pinned_folder(directory: Directory, name: str) -> bool:
-    try:
-        return is_pinned(directory, (name,))
-    except PermissionError:
-        with accessible(directory, name) as opened:
-            return is_pinned(opened)
-
-
-class _WorkBelow(Visitor):
-    """Looks below a hand-made folder for somebody's work, and for entries that somebody has lent. Raises _Stays.
-
-    Processes of other containers are seen by their locks alone. With `repair` folders that may not be looked into
-    are opened by their owner's right; each has its mode back when the walk leaves it, at the latest after the block.
-    """
-
-    def __init__(self, *, repair: bool) -> None:
-        self._repair = repair and os.geteuid() != 0
-        self._repaired: list[tuple[int, Directory, int]] = []  # depth, the folder, its mode
-
-    def __enter__(self) -> "_WorkBelow":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while self._repaired:
-            self._restore()
-
-    def enter(self, position: Position, name: str) -> list[str] | None:
-        try:
-            self._go_down(position, name)
-        except OSError as error:
-            if error.errno in GONE or isinstance(error, MountPoint):  # the deletion stops at a mount
-                return None
-            raise
-        where = position.where.partition("/")[2]
-        below = position.directory.subdirectories()
-        held = belongs_to_others(position.directory, below)
-        if held:
-            raise _Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
-        if where and layout.parse_name(name):
-            with lease.claim(position.directory.fd) as granted:
-                if granted is False:
-                    raise _Stays(f"in use: {where}")
-        return below
-
-    def _go_down(self, position: Position, name: str) -> None:
-        if not self._repair:
-            position.enter(name)
-            return
-        folder, mode = enter_restricted(position.directory, name)
-        if mode is None:
-            folder.close()
-        else:
-            self._repaired.append((position.depth + 1, folder, mode))
-        position.enter(name)
-
-    def left(self, position: Position, name: str) -> bool:
-        while self._repaired and self._repaired[-1][0] > position.depth:
-            self._restore()
-        return True
-
-    def _restore(self) -> None:
-        _, folder, mode = self._repaired.pop()
-        with folder:
-            os.fchmod(folder.fd, mode)
+            raise Stays("a category by now, with entries of its own")
+    if any(is_pinned_folder(directory, name) for name in directory.subdirectories()):
+        raise Stays(f"kept: {layout.KEEP} of what is in it")
 
 
 def _move(folders: Folders, moving: _Moving) -> None:
@@ -365,7 +283,7 @@ def _rename(folders: Folders, moving: _Moving, name: str) -> None:
         except FileNotFoundError:
             if name != moving.name:  # what goes with it is gone already
                 return
-            with _as_planned():
+            with as_planned():
                 moving.parent.look(name)
             folders.forget_trash(moving.folder)  # another clean has tidied it away
             continue
@@ -398,13 +316,13 @@ def _decide(moving: _Moving) -> None:
 
 
 def _verify_moved(moving: _Moving) -> None:
-    """See that what was renamed is what was planned for, not what was swapped in. Raises _Stays."""
+    """See that what was renamed is what was planned for, not what was swapped in. Raises Stays."""
     found = Identity.of(moving.target.look(moving.place.name))
     planned = moving.entry.identity
     # An overlay file system may give a file another inode when it is renamed, but not another time.
     copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
     if found.key != planned.key and not copied:
-        raise _Stays(_put_back(moving, _CHANGED))
+        raise Stays(_put_back(moving, CHANGED))
 
 
 def _put_back_used(moved: list[_Moving], record: _Record) -> list[_Moving]:
@@ -434,7 +352,7 @@ def _put_back_changed(moved: list[_Moving], record: _Record, workers: int) -> li
         planned = item.entry.usage
         found = [usage for usage in [next(usages) for _ in item.places] if usage]
         if planned and any(usage.fault or usage.changed > planned.changed for usage in found):
-            _put_back_or_fail(item, _CHANGED, record)
+            _put_back_or_fail(item, CHANGED, record)
             changed.add(id(item))
     return [item for item in moved if id(item) not in changed]
 

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import os
 import re
 import tempfile
 from collections import Counter
@@ -13,10 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import common_tasks.pytest_plugin
 from common_tasks.migrate import source
 from common_tasks.temp import temp_working_dir
 
 from .helpers import is_settled, put, write
+
+
+@pytest.fixture(autouse=True)
+def as_a_program(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a project, where directories end with their blocks: the plugin lets them live as long as a test."""
+    monkeypatch.setattr(common_tasks.pytest_plugin, "lender", None)
+
 
 IMPORTS = {
     "import tempfile": "tempfile.TemporaryDirectory",
@@ -121,7 +130,8 @@ def behaviour(text: str) -> list[str]:
 
 
 def _without_paths(text: str) -> str:
-    return re.sub(re.escape(tempfile.gettempdir()) + r"(/pytest_[^/']*)?/[^/']+", "<d>", text)
+    text = re.sub(re.escape(os.getcwd()) + r"/\.tmp/test/[^/']+/[^/']+", "<d>", text)
+    return re.sub(re.escape(tempfile.gettempdir()) + r"/[^/']+", "<d>", text)
 
 
 PATHS = st.sampled_from(["tests/test_it.py", "scripts/it.py"])

@@ -20,9 +20,8 @@ import pytest
 PYTHON = os.environ.get("PLUGIN_PYTHON", sys.executable)
 SERIAL = pytest.param((), id="serial")
 NEEDS_XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
-XDIST = pytest.param(("-n", "2"), id="xdist", marks=NEEDS_XDIST)
-# Two workers take seconds to start: what a few tests show on every run, all show in CI.
-XDIST_IN_CI = pytest.param(("-n", "2"), id="xdist", marks=[NEEDS_XDIST, pytest.mark.slow])
+# Two workers take seconds to start.
+XDIST = pytest.param(("-n", "2"), id="xdist", marks=[NEEDS_XDIST, pytest.mark.slow])
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def both(request: pytest.FixtureRequest, make_suite: Callable[..., Suite]) -> Su
     return make_suite(*request.param)
 
 
-@pytest.fixture(params=[SERIAL, XDIST_IN_CI])
+@pytest.fixture(params=[SERIAL, XDIST])
 def suite(request: pytest.FixtureRequest, make_suite: Callable[..., Suite]) -> Suite:
     """Make a suite that is run as it is, and by two workers where there is time for it."""
     return make_suite(*request.param)

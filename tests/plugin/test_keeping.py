@@ -134,6 +134,7 @@ def test_a_failure_in_setup_or_teardown_keeps_as_one_in_the_call_does(suite: Sui
     assert all(str(path) in done.out.partition("temporary directories kept")[2] for path in suite.kept())
 
 
+@pytest.mark.slow
 def test_a_fixture_still_finds_its_files_after_its_yield(suite: Suite) -> None:
     suite.write("""
 from common.temp import pytest_temp_dirs
@@ -161,6 +162,7 @@ def test_in_body(looks):
     assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["test_fail"]
 
 
+@pytest.mark.slow
 def test_a_skip_inside_a_fixture_breaks_nothing_and_keeps_nothing(suite: Suite) -> None:
     suite.write("""
 from common.temp import pytest_temp_dirs
@@ -213,6 +215,7 @@ class TestAll:
 """
 
 
+@pytest.mark.slow
 def test_a_wider_fixture_keeps_for_the_tests_that_used_it(suite: Suite) -> None:
     suite.write(SCOPES.replace("FINE", "0"))
     done = suite.run(*(["--dist", "loadgroup"] if suite.workers else []))
@@ -225,6 +228,7 @@ def test_a_wider_fixture_keeps_for_the_tests_that_used_it(suite: Suite) -> None:
     assert all(str(path) in done.out.partition("temporary directories kept")[2] for path in made.values())
 
 
+@pytest.mark.slow
 def test_a_wider_fixture_of_passing_tests_leaves_nothing(suite: Suite) -> None:
     suite.write(SCOPES.replace("FINE", "1"))
     done = suite.run(*(["--dist", "loadgroup"] if suite.workers else []))
@@ -232,6 +236,7 @@ def test_a_wider_fixture_of_passing_tests_leaves_nothing(suite: Suite) -> None:
     assert suite.kept() == []
 
 
+@pytest.mark.slow
 def test_an_expected_failure_is_none(suite: Suite) -> None:
     suite.write("""
 @pytest.mark.xfail
@@ -251,6 +256,7 @@ HOSTILE = ["../../up", "a/b", "", "\\0nul", "new\\nline", ".hidden", "ünïcode"
 HOSTILE += ["[red]bold", "-rf *", "a::b"]
 
 
+@pytest.mark.slow
 def test_parameters_of_any_kind_and_number_name_a_directory(suite: Suite) -> None:
     suite.write(
         f"""
@@ -271,6 +277,7 @@ def test_passes(value, temp_dirs): temp_dirs(1)
     assert all(path.name.startswith("test_it") and path.name.isascii() for path in suite.kept())
 
 
+@pytest.mark.slow
 def test_with_x_the_rest_is_settled_at_the_end(suite: Suite) -> None:
     suite.write(SCOPES.replace("FINE", "0"))
     done = suite.run("-x", *(["--dist", "loadgroup"] if suite.workers else []))
@@ -292,6 +299,7 @@ def test_waits(temp_dirs):
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_the_interrupted_test_made(suite: Suite) -> None:
     suite.write(WAITS)
     done = suite.interrupt(SIGINT)
@@ -302,6 +310,7 @@ def test_ctrl_c_keeps_what_the_interrupted_test_made(suite: Suite) -> None:
         assert str(kept) in done.out
 
 
+@pytest.mark.slow
 def test_coroutines_are_tests_as_others_are(suite: Suite) -> None:
     pytest.importorskip("anyio")
     suite.write("""
@@ -326,6 +335,7 @@ async def test_passes(dirs):
     assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["test_body", "test_fixture"]
 
 
+@pytest.mark.slow
 def test_unittest_cases_are_tests_as_others_are(suite: Suite) -> None:
     suite.write("""
 import unittest
@@ -346,6 +356,7 @@ class TestFine(unittest.TestCase):
     assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["TestOld", "test_fails"]
 
 
+@pytest.mark.slow
 def test_the_newest_three_of_a_name_stay(suite: Suite) -> None:
     suite.write("def test_old(temp_dirs): temp_dirs(1); assert 0\ndef test_other(temp_dirs): temp_dirs(1); assert 0\n")
     for number in range(1, 6):
@@ -364,6 +375,7 @@ def test_the_newest_three_of_a_name_stay(suite: Suite) -> None:
     assert (suite.root / ".tmp/test/test_elder_1600000000").is_dir()
 
 
+@pytest.mark.slow
 def test_all_that_one_run_kept_stays_however_much(serial: Suite) -> None:
     serial.write("def test_it(temp_dirs): [temp_dirs(1) for _ in range(5)]; assert 0\n")
     serial.run()
@@ -372,6 +384,7 @@ def test_all_that_one_run_kept_stays_however_much(serial: Suite) -> None:
     assert len(serial.kept()) == 5
 
 
+@pytest.mark.slow
 def test_it_is_the_projects_base_wherever_a_test_changes_to(serial: Suite) -> None:
     serial.write("""
 def test_it(tmp_path, monkeypatch, temp_dirs):
@@ -384,6 +397,7 @@ def test_it(tmp_path, monkeypatch, temp_dirs):
     assert len(serial.kept()) == 1
 
 
+@pytest.mark.slow
 def test_a_forked_child_settles_nothing(serial: Suite) -> None:
     serial.write("""
 from common.temp import pytest_temp_dirs
@@ -404,6 +418,7 @@ def test_after(): pass
     assert serial.kept() == []
 
 
+@pytest.mark.slow
 def test_temp_dirs_says_what_it_takes(serial: Suite) -> None:
     serial.write("""
 def test_it(temp_dirs):
@@ -413,6 +428,7 @@ def test_it(temp_dirs):
     assert serial.run().outcomes == {"passed": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--temp-dirs-keep=some", "--temp-leaks=yes"])
 def test_a_bad_value_is_a_usage_error_that_names_the_option(serial: Suite, option: str) -> None:
     done = serial.run(option)
@@ -420,6 +436,7 @@ def test_a_bad_value_is_a_usage_error_that_names_the_option(serial: Suite, optio
     assert option.partition("=")[0] in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["temp_dirs_keep", "temp_leaks"])
 def test_a_bad_ini_value_is_one_too(serial: Suite, name: str) -> None:
     serial.write("def test_it(): pass")

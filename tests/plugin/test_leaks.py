@@ -110,6 +110,7 @@ def serial_last(done: object) -> str:
     return str(done.out.splitlines()[-1])  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_contain_says_one_line(suite: Suite) -> None:
     suite.write(LEAKS)
     done = suite.run("--temp-leaks=contain")
@@ -119,6 +120,7 @@ def test_contain_says_one_line(suite: Suite) -> None:
     assert suite.left() == []
 
 
+@pytest.mark.slow
 def test_fail_exits_with_1_and_keeps_what_was_left(both: Suite) -> None:
     both.write(
         "def test_it(): pathlib.Path(tempfile.mkdtemp(prefix='left'), 'x').touch()\n"
@@ -137,6 +139,7 @@ def test_fail_exits_with_1_and_keeps_what_was_left(both: Suite) -> None:
     assert both.kept() == [kept]
 
 
+@pytest.mark.slow
 def test_fail_passes_a_clean_suite_and_leaves_other_exit_statuses(serial: Suite) -> None:
     serial.write("def test_it(): pass")
     assert serial.run("--temp-leaks=fail").code == 0
@@ -147,6 +150,7 @@ def test_fail_passes_a_clean_suite_and_leaves_other_exit_statuses(serial: Suite)
     assert serial.left() == []
 
 
+@pytest.mark.slow
 def test_only_the_end_state_counts(suite: Suite) -> None:
     suite.write("""
 import atexit, gc
@@ -207,6 +211,7 @@ def test_it(): assert len(os.listdir(os.environ["TMPDIR"])) == 10
 """
 
 
+@pytest.mark.slow
 def test_what_will_still_be_removed_at_exit_is_no_leak(suite: Suite) -> None:
     suite.write(PENDING)
     done = suite.run("--temp-leaks=fail")
@@ -215,6 +220,7 @@ def test_what_will_still_be_removed_at_exit_is_no_leak(suite: Suite) -> None:
     assert suite.left() == []
 
 
+@pytest.mark.slow
 def test_a_callback_that_was_unregistered_removes_nothing(serial: Suite) -> None:
     serial.write("""
 import atexit
@@ -229,6 +235,7 @@ def test_it():
     assert serial.run("--temp-leaks=report").owners == {"import of test_it.py": 1, "test_it.py::test_it": 1}
 
 
+@pytest.mark.slow
 def test_joblib_tidies_up_at_exit(suite: Suite) -> None:
     pytest.importorskip("joblib")
     suite.write("""
@@ -242,6 +249,7 @@ def test_it():
     assert suite.left() == []
 
 
+@pytest.mark.slow
 def test_accepted_names_are_no_leaks(suite: Suite) -> None:
     suite.write("""
 @pytest.mark.temp_leaks("mine*", "also-?*")
@@ -261,6 +269,7 @@ def test_unmarked(): tempfile.mkdtemp(prefix="mine")
     assert suite.left() == []
 
 
+@pytest.mark.slow
 def test_the_run_has_a_directory_of_its_own_that_temp_status_shows_as_in_use(both: Suite) -> None:
     both.write("""
 import json, subprocess
@@ -288,6 +297,7 @@ def test_tmp_path_stays_where_it_is(tmp_path):
     assert both.left() == []
 
 
+@pytest.mark.slow
 def test_the_list_of_an_interrupted_run_is_incomplete(suite: Suite) -> None:
     suite.write("def test_a(): tempfile.mkdtemp(); assert 0\ndef test_b(): pass\n")
     assert "interrupted, so this list is incomplete" in suite.run("--temp-leaks=report", "-x").out
@@ -299,6 +309,7 @@ def test_the_list_of_an_interrupted_run_is_incomplete(suite: Suite) -> None:
     assert suite.left() == []
 
 
+@pytest.mark.slow
 def test_collecting_alone_shows_what_imports_leave(suite: Suite) -> None:
     suite.write(LEAKS)
     done = suite.run("--temp-leaks=report", "--collect-only")
@@ -306,6 +317,7 @@ def test_collecting_alone_shows_what_imports_leave(suite: Suite) -> None:
     assert suite.left() == []
 
 
+@pytest.mark.slow
 def test_ten_lines_at_most(serial: Suite) -> None:
     serial.write("".join(f"def test_{n}(): tempfile.mkdtemp()\n" for n in range(33)))
     done = serial.run("--temp-leaks=report")

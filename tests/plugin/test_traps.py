@@ -11,6 +11,8 @@ from .conftest import SIGINT, SIGKILL, Suite
 
 LEAVES = "\ndef test_after(): tempfile.mkdtemp()\n"
 
+pytestmark = pytest.mark.slow  # each runs several programs
+
 
 def test_a_session_fixture_may_choose_a_directory_of_its_own(suite: Suite) -> None:
     suite.write("""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import InvalidAge, TempManager, inventory, layout, removal, retention
+from common_tasks.temp import InvalidAge, TempManager, layout, removal, retention, states
 from common_tasks.tree import usage
 from common_tasks.tree.directory import Directory
 
@@ -193,7 +193,7 @@ def test_measuring_again_counts_no_ctime_of_the_top(project: Path) -> None:
     time.sleep(0.02)
     entry.chmod(0o700)
     with Directory.at(project / ".tmp") as base:
-        place = inventory.Located(base, take(project)[0]).place()
+        place = states.Located(base, take(project)[0]).place()
         [first], [second] = usage.measure([place]), usage.measure([place], moved=True)
     assert first
     assert second

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from common_tasks.temp import Unremovable, inventory, removal, retention, temp_working_dir
+from common_tasks.temp import Unremovable, removal, retention, states, temp_working_dir
 from common_tasks.tree import kernel
 
 from ..conftest import As
@@ -248,13 +248,13 @@ def test_folder_that_another_clean_tidies_away_while_this_one_looks_is_no_fault(
     project: Path, nobody: As, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     entry = make_entry(project / place)
-    real = inventory.look_at_uses
+    real = states.look_at_uses
 
     def look_at_uses(*arguments: Any, **options: Any) -> Any:
         if entry.exists():
             shutil.rmtree(entry.parent)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(inventory, "look_at_uses", look_at_uses)
+    monkeypatch.setattr(states, "look_at_uses", look_at_uses)
     outcome = nobody(lambda: clean(project))
     assert outcome.failed == ()

@@ -146,6 +146,7 @@ class Machine(RuleBasedStateMachine):
         os.chdir(self.root)
         self.things: dict[Path, Thing] = {}
         self.moved: dict[int, Thing] = {}  # what a killed clean took out of sight
+        self.makers: dict[int, set[str]] = {}  # who made entries in a category, and keeps it open, by its inode
         self.other: Other | None = None
 
     def teardown(self) -> None:
@@ -162,6 +163,10 @@ class Machine(RuleBasedStateMachine):
     def create(self, category: str, by: str) -> None:
         made = TempManager.create_persistent_dir("made", category) if by == ME else self.ask("persistent", category)
         self.add(Thing(Path(made), users={by}))
+        self.note_maker(Path(made).parent, by)
+
+    def note_maker(self, category: Path, by: str) -> None:
+        self.makers.setdefault(category.stat().st_ino, set()).add(by)
 
     @rule(name=st.sampled_from(CACHES), by=st.sampled_from((ME, HELPER)))
     def get_cache(self, name: str, by: str) -> None:
@@ -169,6 +174,7 @@ class Machine(RuleBasedStateMachine):
         newest = self.newest_cache(name)
         if newest is None:
             self.add(Thing(found, users={by}))
+            self.note_maker(found.parent, by)
             return
         assert found == newest.path
         newest.users.add(by)
@@ -195,6 +201,8 @@ class Machine(RuleBasedStateMachine):
         self.other = None
         for thing in (*self.things.values(), *self.moved.values()):
             thing.users.discard(HELPER)
+        for makers in self.makers.values():
+            makers.discard(HELPER)
 
     # What people and programs do to entries.
 
@@ -329,12 +337,15 @@ class Machine(RuleBasedStateMachine):
         # A category without entries looks like a hand-made folder, and is as young as its last change.
         for folder in self.root.glob(".tmp/*"):
             if self.is_category(folder) and not any(path.parent == folder for path in self.things):
-                empty = Thing(folder, contents(folder))
+                empty = Thing(folder, contents(folder), users=set(self.makers.get(folder.stat().st_ino, ())))
                 found[str(folder)] = self.verdict(empty, by, limit, force)
         return found | {str(path): self.verdict_of_trash(path, by, limit, force) for path in self.trash()}
 
     def verdict_of_trash(self, path: Path, by: str, limit: float | None, force: bool) -> Verdict:
-        thing = self.moved.get(path.stat().st_ino)
+        inode = path.stat().st_ino
+        thing = self.moved.get(inode)
+        if thing is None and inode in self.makers:  # a category that was emptied first
+            thing = Thing(path, users=set(self.makers[inode]))
         if thing and path.name.startswith(layout.UNDECIDED):  # nothing was decided yet: an entry like others
             return self.verdict(replace(thing, path=path), by, limit, force)
         users = thing.users - {by} if thing else set()

@@ -65,7 +65,7 @@ removed = rounds = 0
 while not os.path.exists(sys.argv[1]):
     rounds += 1
     entries = inventory.scan([layout.find_project()])
-    policy = retention.Policy(0.0 if rounds % 2 else None)
+    policy = retention.Policy(max_age=0.0 if rounds % 2 else None)
     outcome = removal.carry_out(retention.make_plan(entries, policy, time.time()))
     assert not outcome.failed, outcome.failed
     removed += len(outcome.removed)

@@ -1,0 +1,204 @@
+"""What bears on an entry's removal: who uses it, what keeps it, what is in the way."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..tree import processes
+from ..tree.directory import Directory, Place
+from ..tree.kernel import Mounts
+from . import layout, lease
+from .base import is_tagged
+from .entry import Entry, Identity
+
+
+class Located(NamedTuple):
+    """An entry, and its folder, open."""
+
+    folder: Directory
+    entry: Entry
+
+    def place(self, name: str | None = None) -> Place:
+        """Return where the entry stands, or what is called `name` beside it."""
+        parts = self.entry.parts if name is None else (*self.entry.parts[:-1], name)
+        return Place(self.folder, parts, guarded=self.entry.guarded)
+
+
+def belongs_to_others(directory: Directory, below: list[str]) -> str | None:
+    """Name what makes an open directory somebody's work: a git repository or work tree, or a base.
+
+    `below`: the names of the directories in it.
+    """
+    if ".git" in below or directory.has(".git"):
+        return ".git"
+    if "objects" in below and "refs" in below and directory.has("HEAD"):  # a bare one
+        return "HEAD"
+    return layout.TAG if directory.has(layout.TAG) and is_tagged(directory) else None
+
+
+def with_states(located: Sequence[Located]) -> list[Entry]:
+    """Return entries with what bears on their removal."""
+    uses, mounts, rights = look_at_uses([each.folder for each in located]), Mounts(), _Rights()
+    return [rights.check(each.folder, mark_mounts(mounts, each.folder, _with_state(uses, each))) for each in located]
+
+
+class FolderUses(NamedTuple):
+    """Who uses what in some open folders; `uses` is None where the system does not tell."""
+
+    uses: processes.Uses | None
+    paths: dict[int, str]  # by descriptor
+
+    def holders(self, folder: Directory, parts: tuple[str, ...], identity: Identity) -> tuple[int, ...]:
+        """Return the processes that use what stands at `parts` in `folder`."""
+        if self.uses is None:
+            return ()
+        return self.uses.of("/".join((self.paths[folder.fd], *parts)), identity.key)
+
+
+def look_at_uses(folders: Iterable[Directory], *, locks: bool = True) -> FolderUses:
+    """Look once at who uses what in some open folders; this process's leases are no use.
+
+    Without `locks` only at what processes have open: for what this process has locked itself.
+    """
+    try:
+        paths = {folder.fd: folder.real_path() for folder in folders}
+    except OSError:
+        return FolderUses(None, {})
+    if not paths:
+        return FolderUses(None, {})
+    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors(), locks), paths)
+
+
+def _with_state(uses: FolderUses, located: Located) -> Entry:
+    entry = located.entry
+    if entry.state == "tracked":
+        return entry
+    if entry.state == "kept":
+        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {entry.parts[0]}")
+    holder = _holder(uses, located)
+    if not entry.in_trash and seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
+        return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
+    if holder:
+        return replace(entry, state="in-use", reason=holder)
+    if entry.in_trash:
+        return replace(entry, reason="left by an interrupted clean")
+    if entry.usage and entry.usage.holds:
+        return replace(entry, state="kept", reason=f"kept: holds {describe_held(entry.usage.holds)}", forceable=True)
+    if entry.state == "orphaned":
+        return replace(entry, reason="left by a process that ended")
+    fault = entry.usage.fault if entry.usage else None
+    return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
+
+
+def describe_held(path: str) -> str:
+    """Say in words what `belongs_to_others` found at a path."""
+    folder, _, name = path.rpartition("/")
+    what = "the temporary directories of another project" if name == layout.TAG else "a git repository"
+    return f"{what} in {folder}" if folder else what
+
+
+def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
+    """Return an entry with the obstacle that a mount inside is, or in use if it is mounted elsewhere."""
+    mounted = mounts.inside(folder, entry.parts)
+    if mounted:
+        return replace(entry, obstacle=f"a mount point is inside: {mounted}")
+    where = None if entry.state in ("tracked", "kept") else mounts.elsewhere(folder, entry.parts)
+    return replace(entry, state="in-use", reason=f"in use: mounted at {where}") if where else entry
+
+
+class _Rights:
+    """Whether this user may take entries out of their folders, each folder asked once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[tuple[int, tuple[str, ...]], bool] = {}
+        self._root = os.geteuid() == 0
+
+    def check(self, folder: Directory, entry: Entry) -> Entry:
+        """Return an entry with the obstacle that missing rights are."""
+        if self._root or entry.obstacle:
+            return entry
+        for parts in {(), entry.parts[:-1]}:
+            if not self._may_change(folder, parts):
+                where = entry.folder.joinpath(*parts)
+                return replace(entry, obstacle=f"this user may not change {where}: Permission denied")
+        if entry.identity.directory and not entry.in_trash and not _may_move(folder, entry):
+            return replace(entry, obstacle="it belongs to another user: Permission denied")
+        return entry
+
+    def _may_change(self, folder: Directory, parts: tuple[str, ...]) -> bool:
+        key = folder.fd, parts
+        if key not in self._folders:
+            self._folders[key] = _may(folder, "/".join(parts) or ".", os.W_OK | os.X_OK)
+        return self._folders[key]
+
+
+def _may(folder: Directory, path: str, mode: int) -> bool:
+    allowed = os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
+    return allowed or _is_gone(folder, path)  # that is no obstacle: a clean will say so
+
+
+def _is_gone(folder: Directory, path: str) -> bool:
+    try:
+        folder.look(path)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return False
+
+
+def _may_move(folder: Directory, entry: Entry) -> bool:
+    """Tell whether a directory may be moved: who does not own it has to be allowed to write to it."""
+    path = "/".join(entry.parts)
+    with contextlib.suppress(OSError):
+        return folder.look(path).st_uid == os.geteuid() or _may(folder, path, os.W_OK)
+    return True
+
+
+def seems_pinned(folder: Directory, parts: tuple[str, ...]) -> bool:
+    """Tell whether a directory is seen to be pinned, as `is_pinned` does; what cannot be told counts as no."""
+    try:
+        return is_pinned(folder, parts)
+    except OSError:  # not to be looked into: a clean, which may, looks again
+        return False
+
+
+def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:
+    """Tell whether the directory at `parts` below the open `folder` holds a file named `.keep` at its top.
+
+    Raises OSError where that cannot be told.
+    """
+    try:
+        folder.look("/".join((*parts, layout.KEEP)))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _holder(uses: FolderUses, located: Located) -> str | None:
+    entry = located.entry
+    if uses.uses is None:
+        return _probe(located) if entry.identity.directory else None
+    pids: set[int] = set()
+    for name in entry.names:
+        identity = entry.identity if name == entry.parts[-1] else _identity(located.folder, entry, name)
+        if identity:
+            pids.update(uses.holders(located.folder, (*entry.parts[:-1], name), identity))
+    return processes.describe(sorted(pids)) if pids else None
+
+
+def _identity(folder: Directory, entry: Entry, name: str) -> Identity | None:
+    with contextlib.suppress(OSError):
+        return Identity.of(folder.look("/".join((*entry.parts[:-1], name))))
+    return None
+
+
+def _probe(located: Located) -> str | None:
+    """Try the lock of a directory for an instant, where the system does not tell who uses it."""
+    try:
+        directory = located.folder.descend(located.entry.parts)
+    except OSError:  # vanished, or not to be opened: a clean will say so
+        return None
+    with directory, lease.claim(directory.fd) as granted:
+        return processes.describe(()) if granted is False else None
