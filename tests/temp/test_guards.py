@@ -85,8 +85,9 @@ def test_program_of_a_process_is_in_use_even_where_its_maps_cannot_be_read(
     shutil.copy("/bin/sleep", entry / "sub/server")
     monkeypatch.setattr(processes._Scan, "_maps", lambda *_: iter(()))
     with subprocess.Popen([entry / "sub/server", "600"]) as server:
-        assert states(project) == {"x": "in-use"}
+        seen = states(project)
         server.kill()
+    assert seen == {"x": "in-use"}
 
 
 def test_database_whose_journal_alone_is_tracked_stays(project: Path) -> None:
@@ -253,3 +254,19 @@ def test_unnamed_folder_in_the_systems_is_ours_only_while_it_is_empty(project: P
     removal.carry_out(decided)
     assert (unnamed / "precious").exists()
     assert take(project) == ()
+
+
+def test_descriptor_that_is_another_files_by_the_time_its_flags_are_read_is_no_use(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / ".tmp/x")
+    real = processes._is_visit
+
+    def is_visit(folder: str, fd: int) -> bool:
+        if looked_into.fd == fd:
+            os.dup2(null.fileno(), fd)
+        return real(folder, fd)
+
+    monkeypatch.setattr(processes, "_is_visit", is_visit)
+    with Directory.at(entry) as looked_into, open("/dev/null") as null:
+        assert states(project) == {"x": "idle"}
