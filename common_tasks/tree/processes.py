@@ -132,11 +132,16 @@ class _Scan:
         if exe:
             self._note(pid, f"{folder}/exe", exe, foreign)
         for fd, target in _open_files(folder):
-            concerns = foreign or target == _TOO_LONG or target.startswith(self._beginnings)
-            if concerns and not (pid == self._self and fd in self._own) and not _is_visit(folder, fd, target):
+            if not self._concerns(target, foreign) or (pid == self._self and fd in self._own):
+                continue
+            # The number may be another file's by the time that its flags are read.
+            if not _is_visit(folder, fd) and self._concerns(_readlink(f"{folder}/fd/{fd}") or target, foreign):
                 self._note(pid, f"{folder}/fd/{fd}", target, foreign)
         for target in self._maps(folder, foreign):
             self._note(pid, f"/proc/{pid}/root{target}", target, foreign)
+
+    def _concerns(self, target: str, foreign: bool) -> bool:
+        return foreign or target == _TOO_LONG or target.startswith(self._beginnings)
 
     def _note(self, pid: int, link: str, target: str, foreign: bool) -> None:
         if target == _TOO_LONG:
@@ -219,19 +224,16 @@ def _open_files(folder: str) -> list[tuple[int, str]]:
     return found
 
 
-def _is_visit(folder: str, fd: int, target: str) -> bool:
-    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`).
-
-    So is one that is closed meanwhile, or has become another file's, whose flags say nothing of `target`.
-    """
+def _is_visit(folder: str, fd: int) -> bool:
+    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
     try:
         with open(f"{folder}/fdinfo/{fd}") as rows:
             flags = next(int(row.split()[1], 8) for row in rows if row.startswith("flags:"))
-        return flags & _VISITING == _VISITING or _target(f"{folder}/fd/{fd}") != target
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError):  # closed meanwhile: no use any more
         return True
     except (OSError, StopIteration):
         return False
+    return flags & _VISITING == _VISITING
 
 
 def _target(link: str, directory: int | None = None) -> str:
