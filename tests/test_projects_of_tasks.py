@@ -110,7 +110,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("sub", [".", "scripts"])
 def test_folder_of_the_tasks_is_the_project_below_a_home_under_git(tmp_path: Path, form: str, sub: str) -> None:
-    home, root = tmp_path / "home", tmp_path / "home/work/app"
+    home, root = tmp_path / "home", tmp_path / "home/code/app"
     (root / "scripts").mkdir(parents=True)
     git(home, "init", "-q")
     (home / ".gitignore").write_text("build/\n")

@@ -84,22 +84,15 @@ class Project(namedtuple("Project", "root bases reserved", defaults=("",))):
 
 
 def find_project(start: Path | None = None) -> Project:
-    """Return the project of a script that works in `start` (the working directory where it is None).
+    """Return the project of a script that works in the absolute path `start` (the working directory where it is None).
 
+    Its root is the nearest folder at or above with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` or `tasks/` of
+    invoke's, but never the home folder, the system's temporary folder or `/`; `start` itself where there is none.
     `COMMON_TASKS_TMP`, unless unset or empty, names a folder in which each project has one of its own in place
     of `<root>/.tmp`; `~` is the home folder, and a relative path is relative to the root. Raises BaseRefused
     where it begins with the home folder of a user that there is not.
     """
     return project_at(_find_root(os.getcwd() if start is None else os.fspath(start)))
-
-
-def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above the absolute path `start` that a project begins in.
-
-    That is one with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` or `tasks/` of invoke's, but never
-    the home folder, the system's temporary folder or `/`; `start` itself where there is none.
-    """
-    return Path(_find_root(os.fspath(start)))
 
 
 def find_root_of_tasks(tasks: str, working: str, *, named: bool) -> str:

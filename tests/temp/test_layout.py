@@ -20,9 +20,9 @@ def test_root_is_the_nearest_folder_with_a_marker(tmp_path: Path, marker: str) -
     below = tmp_path / "a" / "b" / "c"
     below.mkdir(parents=True)
     (tmp_path / marker).touch()
-    assert layout.find_root(below) == tmp_path
+    assert layout.find_project(below).root == tmp_path
     (tmp_path / "a" / marker).mkdir()
-    assert layout.find_root(below) == tmp_path / "a"
+    assert layout.find_project(below).root == tmp_path / "a"
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_tasks_are_a_marker_if_they_are_invokes(tmp_path: Path, name: str, text:
     below.mkdir(parents=True)
     (tmp_path / "project/tasks").mkdir()
     (tmp_path / "project" / name).write_text(text)
-    assert (layout.find_root(below) == tmp_path / "project") is counts
+    assert (layout.find_project(below).root == tmp_path / "project") is counts
 
 
 def test_without_a_marker_the_working_directory_is_the_root() -> None:
-    assert layout.find_root(Path("/nowhere/at/all")) == Path("/nowhere/at/all")
+    assert layout.find_project(Path("/nowhere/at/all")).root == Path("/nowhere/at/all")
 
 
 @pytest.mark.parametrize("variable", ["HOME", "TMPDIR"])
@@ -61,16 +61,16 @@ def test_home_and_the_systems_folder_are_never_found_by_going_upward(
     below = tmp_path / "project/reserved/below"
     below.mkdir(parents=True)
     (tmp_path / "project/reserved/.git").touch()
-    assert layout.find_root(below) == below.parent
+    assert layout.find_project(below).root == below.parent
     monkeypatch.setenv(variable, str(below.parent))
-    assert layout.find_root(below) == below
+    assert layout.find_project(below).root == below
     (tmp_path / "project/.git").touch()
-    assert layout.find_root(below) == tmp_path / "project"
+    assert layout.find_project(below).root == tmp_path / "project"
 
 
 def test_top_of_the_file_system_is_nobodys_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "_has_marker", lambda folder: folder == "/")
-    assert layout.find_root(Path("/nowhere/at/all")) == Path("/nowhere/at/all")
+    assert layout.find_project(Path("/nowhere/at/all")).root == Path("/nowhere/at/all")
     assert layout.find_project(Path("/")).reserved == "the top of the file system"
 
 
@@ -199,4 +199,4 @@ def test_ages_may_be_fractions_and_zero() -> None:
 def test_pipe_called_tasks_py_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tasks.py")
     (tmp_path / "below").mkdir()
-    assert layout.find_root(tmp_path / "below") != tmp_path
+    assert layout.find_project(tmp_path / "below").root != tmp_path

@@ -160,9 +160,9 @@ def test_marker_of_a_stranger_in_a_folder_open_to_everybody_marks_nothing(tmp_pa
     for name, text in (("pyproject.toml", ""), ("tasks.py", "import invoke\n")):
         marker = tmp_path / "open" / name
         marker.write_text(text)
-        assert layout.find_root(tmp_path / "open/inner") == tmp_path / "open"
+        assert layout.find_project(tmp_path / "open/inner").root == tmp_path / "open"
         os.chown(marker, 4321, 4321)
-        assert layout.find_root(tmp_path / "open/inner") == tmp_path / "open/inner"
+        assert layout.find_project(tmp_path / "open/inner").root == tmp_path / "open/inner"
         marker.unlink()
 
 
