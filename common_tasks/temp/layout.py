@@ -145,7 +145,7 @@ def _has_marker(folder: str) -> bool:
 
 
 def begins_project(folder: str) -> bool:
-    """Tell whether a folder holds a project's marker; see `find_root`."""
+    """Tell whether a folder holds a project's marker; see `find_project`."""
     return _has_marker(folder)
 
 
