@@ -4,10 +4,9 @@ import contextlib
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from .patterns import Patterns
 from .temp import layout
@@ -29,6 +28,7 @@ _NEVER_ENTERED = frozenset({".git", "node_modules", ".tmp", ".temp"})
 _FOREIGN = frozenset({"pyvenv.cfg", "conda-meta", ".git"})
 # People give these names to folders of sources, too.
 _DOUBTFUL = frozenset({"build", "dist"})
+_MOST_KNOWN = 10_000
 _NEW_TO_GIT = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
 
 
@@ -123,8 +123,14 @@ class Sweep(NamedTuple):
 
 _NOTHING = Sweep(Patterns(()))
 
-# Tells of a folder, by the names that lead to it and the names in it, what is swept there if it is a project's root.
-AskProject = Callable[[tuple[str, ...], Collection[str]], "tuple[Patterns, Patterns] | None"]
+
+class AskProject(Protocol):
+    """Tells what is swept in a folder, and what is kept, if it is a project's root. `marks`: names that may say so."""
+
+    marks: frozenset[str]
+
+    def __call__(self, parts: tuple[str, ...], names: Collection[str], /) -> tuple[Patterns, Patterns] | None:
+        """Tell by the names that lead to it and by the names in it; None where it is no project's root."""
 
 
 class _Found(NamedTuple):
@@ -192,13 +198,13 @@ class _Guard:
         if entry.state != "idle":
             return entry
         if os.fsencode("/".join(entry.parts)) in self._new_to_git and entry.name in _DOUBTFUL:
-            return replace(entry, state="kept", reason=_NEW_TO_GIT)
+            return entry._replace(state="kept", reason=_NEW_TO_GIT)
         inside = self._kept_inside(entry)
         if inside:
-            return replace(entry, state="kept", reason=f"kept: clean.keep names {inside} in it")
+            return entry._replace(state="kept", reason=f"kept: clean.keep names {inside} in it")
         if self._is_root and self._is_open(entry.parts[:-1]):
             reason = "kept: everybody may write to the folder it is in, and this is root"
-            return replace(entry, state="kept", reason=reason, forceable=True)
+            return entry._replace(state="kept", reason=reason, forceable=True)
         return entry
 
     def _kept_inside(self, entry: Entry) -> str:
@@ -241,6 +247,9 @@ class _Search:
         below = [base.relative_to(top).parts for base in map(Path.resolve, bases) if base.is_relative_to(top)]
         self._bases = frozenset(below)
         self._above_bases = frozenset(parts[:length] for parts in below for length in range(len(parts)))
+        # Names that tell of more than an artifact.
+        self._marks = _FOREIGN | {layout.TAG} | (ask.marks if ask else frozenset())
+        self._ordinary: dict[Patterns, set[str]] = {}
 
     def run(self, root: Directory, workers: int) -> _Found:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
@@ -272,35 +281,57 @@ class _Search:
                 return self.read(directory, path, around, found)
         return [], around
 
-    def read(
-        self, directory: Directory, path: tuple[str, ...], around: Sweep, found: _Found
-    ) -> tuple[list[str], Sweep]:
+    def read(self, directory: Directory, path: Sequence[str], around: Sweep, found: _Found) -> tuple[list[str], Sweep]:
         """Collect what is in one folder; return the folders in it that are to be entered, and what is swept there.
 
         `around`: what is swept in the folder that it lies in.
         """
+        ordinary = self._ordinary_files(path, around)
         with directory.scan() as rows:
-            inside = {row.name: row for row in rows}
-        if path and (not _FOREIGN.isdisjoint(inside) or (layout.TAG in inside and is_tagged(directory))):
+            inside = list(rows)
+        notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
+        if not notable:
             return [], around
-        sweep = self._sweep_in(path, inside, around, found)
-        enter, below, takes = [], path[sweep.depth :], sweep.patterns.match
-        for name, row in inside.items():
-            is_directory = row.is_dir(follow_symlinks=False)
+        sweep = around
+        if not path or any(row.name in self._marks for row in notable):
+            names = {row.name for row in inside}
+            if path and (not _FOREIGN.isdisjoint(names) or (layout.TAG in names and is_tagged(directory))):
+                return [], around
+            sweep = self._sweep_in(path, names, around, found)
+            notable = inside
+        return self._collect_from(directory, path, notable, sweep, found), sweep
+
+    def _ordinary_files(self, path: Sequence[str], sweep: Sweep) -> set[str]:
+        """Return names that are known to mean nothing here if they are no directories': most are met often."""
+        if len(path) - sweep.depth < sweep.patterns.deepest:
+            return set()
+        return self._ordinary.setdefault(sweep.patterns, set())
+
+    def _collect_from(
+        self, directory: Directory, path: Sequence[str], rows: Iterable["os.DirEntry[str]"], sweep: Sweep, found: _Found
+    ) -> list[str]:
+        """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
+        enter, below, ordinary = [], path[sweep.depth :], self._ordinary_files(path, sweep)
+        for row in rows:
+            name, is_directory = row.name, row.is_dir(follow_symlinks=False)
+            swept = sweep.patterns.match(below, name, directory=is_directory)
             if len(name) > SEAL_ROOM and looks_sealed(name):
                 self._collect_trash(directory, path, name, found.artifacts)
-            elif takes(below, name, directory=is_directory) and self._is_free(directory, path, row, sweep):
+            elif swept and self._is_free(directory, path, row, sweep):
                 _collect(directory, path, name, found.artifacts)
-            elif is_directory and name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
-                enter.append(name)
-        return enter, sweep
+            elif is_directory:
+                if name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
+                    enter.append(name)
+            elif not swept and name not in self._marks and len(ordinary) < _MOST_KNOWN:
+                ordinary.add(name)
+        return enter
 
-    def _sweep_in(self, path: tuple[str, ...], names: Collection[str], around: Sweep, found: _Found) -> Sweep:
-        said = self._ask(path, names) if self._ask else None
+    def _sweep_in(self, path: Sequence[str], names: Collection[str], around: Sweep, found: _Found) -> Sweep:
+        said = self._ask(tuple(path), names) if self._ask else None
         if said is None:
             return around
         sweep = around if self._everywhere else Sweep.of(*said, len(path), around)
-        found.projects.append((path, sweep))
+        found.projects.append((tuple(path), sweep))
         return sweep
 
     def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
@@ -374,9 +405,7 @@ class _Searching(Visitor):
         self._path.append(name)
         self._sweeps.append(self._sweeps[-1])
         try:
-            names, self._sweeps[-1] = self._search.read(
-                position.directory, tuple(self._path), self._sweeps[-1], self._found
-            )
+            names, self._sweeps[-1] = self._search.read(position.directory, self._path, self._sweeps[-1], self._found)
         except OSError:
             return []
         return names

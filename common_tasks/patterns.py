@@ -7,8 +7,9 @@ refused. In a list of patterns `...` stands for the built-in ones.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, NoReturn, Self
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
 
 ARTIFACTS = (
     "__pycache__/",
@@ -55,13 +56,14 @@ class Patterns:
         self._any_name = len(self._anchored) < len(parsed)
         self._names = _regex(pattern for pattern in parsed if not pattern.anchored)
         self._paths = _regex(self._anchored)
-        self._deepest = max(map(_depth, self._anchored), default=0)
+        # As deep in a tree as this, or deeper, names alone decide.
+        self.deepest = max(map(_depth, self._anchored), default=0)
 
     def __bool__(self) -> bool:
         return bool(self._texts)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[list[str]]]:
-        return type(self), (self._texts,)
+    def __reduce__(self) -> tuple[Callable[[tuple[str, ...]], "Patterns"], tuple[tuple[str, ...]]]:
+        return parse, (tuple(self._texts),)
 
     def match(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
         """Tell whether `name`, in the folder `path` relative to the root, is meant."""
@@ -69,7 +71,7 @@ class Patterns:
         known = self._known.get(text)
         if known is None:
             known = self._look_at(text)
-        return known or (len(path) < self._deepest and self._paths.fullmatch("/".join((*path, text))) is not None)
+        return known or (len(path) < self.deepest and self._paths.fullmatch("/".join((*path, text))) is not None)
 
     def _look_at(self, text: str) -> bool:
         if len(self._known) >= _MOST_KNOWN:
@@ -80,6 +82,12 @@ class Patterns:
     def may_match_below(self, path: Sequence[str]) -> bool:
         """Tell whether anything in the folder `path` may be meant."""
         return self._any_name or any(_leads_through(pattern, path) for pattern in self._anchored)
+
+
+@lru_cache
+def parse(patterns: tuple[str, ...]) -> Patterns:
+    """Return these patterns made ready, for the same ones the same object. Raises ValueError as `Patterns` does."""
+    return Patterns(patterns)
 
 
 def _parse(text: str) -> _Pattern:

@@ -8,7 +8,7 @@ from pathlib import Path
 from . import artifacts
 from .patterns import ARTIFACTS, Patterns
 from .settings import InvalidSetting, Settings
-from .temp import inventory, layout, removal
+from .temp import inventory, layout, lease, removal
 from .temp.entry import Decision, Entry, Outcome, Plan
 from .temp.layout import Base, Project
 from .tree.values import Progress, no_progress
@@ -17,7 +17,10 @@ _MARKERS = frozenset({"pyproject.toml", "setup.py", ".git"})
 _BASES = (".tmp", ".temp")
 _TASKS = frozenset({"tasks.py", "tasks"})
 _TELLING = _MARKERS | _TASKS | {*_BASES}
-MOST_AT_ONCE = 200  # projects: each keeps some folders open while its entries are measured or removed
+# How many folders a project keeps open at most: its bases while it is looked at, their trashes too while it is cleaned.
+_OPEN_TO_LOOK = 2
+_OPEN_TO_CLEAN = 4
+_RESERVE = 32  # descriptors for everything else
 
 SettingsOf = Callable[[Path], Settings]  # of a project, by its root; raises InvalidSetting
 
@@ -101,8 +104,9 @@ def with_entries(
     looked: list[Member] = []
     options = _Scanning(members[0].project.root, measured, progress, workers)
     sound = _with_bases_of_their_own(member for member in members if not member.error)
-    for start in range(0, len(sound), MOST_AT_ONCE):
-        looked += options.scan(sound[start : start + MOST_AT_ONCE], orphans=orphans and not start)
+    at_once = _most_at_once(_OPEN_TO_LOOK)
+    for start in range(0, len(sound), at_once):
+        looked += options.scan(sound[start : start + at_once], orphans=orphans and not start)
     by_root = {member.project.root: member for member in (*members, *looked)}
     return tuple(by_root[member.project.root] for member in members)
 
@@ -114,6 +118,8 @@ def below(root: Path, parts: Iterable[tuple[str, ...]]) -> tuple[Member, ...]:
 
 class Asking:
     """Tells of a folder what is swept there, if a project begins in it; what is built in, where nobody else says."""
+
+    marks = _TELLING
 
     def __init__(self, root: Path, settings_of: "SettingsOf | None" = None) -> None:
         self._root = root
@@ -168,11 +174,20 @@ class _Scanning:
 def carry_out(plans: Sequence[Plan], *, progress: Progress = no_progress, workers: int = 1) -> tuple[Outcome, ...]:
     """Carry out the plans of projects, many at once; return an outcome for each, in order. See `removal.carry_out`."""
     outcomes: list[Outcome] = []
-    for start in range(0, len(plans), MOST_AT_ONCE):
-        part = plans[start : start + MOST_AT_ONCE]
+    at_once = _most_at_once(_OPEN_TO_CLEAN)
+    for start in range(0, len(plans), at_once):
+        part = plans[start : start + at_once]
         together = removal.carry_out(sum(part[1:], part[0]), progress=progress, workers=workers)
         outcomes += _split(together, part)
     return tuple(outcomes)
+
+
+def _most_at_once(folders: int) -> int:
+    """Return how many projects may be dealt with at once, if each keeps so many folders open.
+
+    A removal takes as many descriptors again; see `removal.carry_out`.
+    """
+    return max(1, (lease.most_descriptors() - _RESERVE) // 2 // folders)
 
 
 def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:

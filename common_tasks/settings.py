@@ -14,14 +14,16 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .patterns import ARTIFACTS, Patterns
+from .patterns import ARTIFACTS, Patterns, parse
 from .temp import layout
 from .temp.retention import DEFAULT, Limit, Rule, hours
 
 _SECTIONS = {"clean": ("artifacts", "keep"), "temp": ("retention",)}
+_SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
 _LIMITS = ("max_age", "max_size", "keep_last")
 _AGE = re.compile(r"(\d+(?:\.\d+)?) ?([mhdw])")
 _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (604_800, "week")}
@@ -64,8 +66,8 @@ class Sources:
     def of(self, root: Path) -> Settings:
         """Return the settings of the project at `root`. Raises InvalidSetting."""
         if root not in self._read:
-            layers = [*self._own(root), *self._shared(), self._config._user, self._config._system]
-            self._read[root] = read(layers, _variables(), self._config._env_prefix)
+            layers = [*self._own(root), self._shared, self._config._user, self._config._system]
+            self._read[root] = read(layers, self._variables, self._config._env_prefix)
         return self._read[root]
 
     def _own(self, root: Path) -> list[Any]:
@@ -73,16 +75,17 @@ class Sources:
             return [self._config]
         return [read_file(self._config, root), *([self._config] if root == self._current else [])]
 
-    def _shared(self) -> list[Any]:
-        return [self._config if self._monorepo == self._loaded else read_file(self._config, self._monorepo)]
+    @cached_property
+    def _shared(self) -> Any:
+        return self._config if self._monorepo == self._loaded else read_file(self._config, self._monorepo)
 
-
-def _variables() -> dict[str, str]:
-    """Return the environment, and what `tasks` has put aside there, by the names that users give."""
-    return {
-        name.removeprefix("COMMON_TASKS_") if name.startswith("COMMON_TASKS_INVOKE_") else name: value
-        for name, value in os.environ.items()
-    }
+    @cached_property
+    def _variables(self) -> dict[str, str]:
+        """The environment, and what `tasks` has put aside there, by the names that users give."""
+        return {
+            name.removeprefix("COMMON_TASKS_") if name.startswith("COMMON_TASKS_INVOKE_") else name: value
+            for name, value in os.environ.items()
+        }
 
 
 def read_file(config: Any, folder: Path) -> Any:
@@ -91,7 +94,7 @@ def read_file(config: Any, folder: Path) -> Any:
     `config`: any configuration of invoke's; it tells how the file is called.
     """
     stem = config.file_prefix or config.prefix
-    paths = [path for suffix in ("yaml", "yml", "json", "py") if (path := folder / f"{stem}.{suffix}").is_file()]
+    paths = [folder / f"{stem}.{suffix}" for suffix in _SUFFIXES if os.path.isfile(f"{folder}/{stem}.{suffix}")]
     if not paths:
         return {}
     if paths[0].suffix == ".py":
@@ -170,7 +173,7 @@ def _patterns(name: str, patterns: Any) -> Patterns:
     if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
         raise InvalidSetting(f"the setting {name} takes a list of patterns, not {patterns!r}")
     try:
-        return Patterns(patterns)
+        return parse(tuple(patterns))
     except ValueError as error:
         raise InvalidSetting(f"the setting {name}: {error}") from None
 

@@ -10,6 +10,7 @@ import pytest
 
 from common_tasks import projects
 from common_tasks.report.picking import parse
+from common_tasks.temp import lease
 
 from .helpers import HOLD_DEBUG, INV, OLD, git, inv, inv_json, make_entry, make_project, python, running, said
 
@@ -166,7 +167,8 @@ def test_projects_that_share_a_base_show_it_once(mono: Path, tmp_path: Path) -> 
 
 
 def test_more_projects_than_are_looked_at_at_once(mono: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projects, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(lease, "most_descriptors", lambda: 40)
+    assert projects._most_at_once(folders=2) == 2
     members = projects.with_entries(projects.find_members(mono, projects._built_in, swept=True))
     assert [len(member.entries) for member in members] == [0, 1, 1, 0]
     assert [len(member.artifacts) for member in members] == [0, 1, 1, 0]

@@ -56,7 +56,7 @@ def _ask(most: int) -> frozenset[int]:
 
 
 def _narrowed(plan: Plan, picked: set[int]) -> Plan:
-    left = tuple(replace(row, reason=_NOT_PICKED) for row in plan.remove if id(row) not in picked)
+    left = tuple(row._replace(reason=_NOT_PICKED) for row in plan.remove if id(row) not in picked)
     return replace(plan, remove=tuple(row for row in plan.remove if id(row) in picked), keep=plan.keep + left)
 
 

@@ -4,7 +4,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from ..tree.values import Key
 from ..tree.values import Usage as Usage
@@ -16,8 +16,7 @@ ORPHANED = "orphaned"  # the category of what killed processes leave in the syst
 UNFINISHED = TRASH  # the category of what interrupted cleans leave
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """What tells whether a path still names what was looked at, unchanged at its top."""
 
     device: int
@@ -34,17 +33,11 @@ class Identity:
     @classmethod
     def of(cls, found: os.stat_result) -> Self:
         """Take what is needed out of a stat."""
-        return cls(
-            device=found.st_dev,
-            inode=found.st_ino,
-            mtime_ns=found.st_mtime_ns,
-            directory=stat.S_ISDIR(found.st_mode),
-            regular=stat.S_ISREG(found.st_mode),
-        )
+        mode = found.st_mode
+        return cls(found.st_dev, found.st_ino, found.st_mtime_ns, stat.S_ISDIR(mode), stat.S_ISREG(mode))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """What is shown, aged and removed, always whole.
 
     It stands at `folder` / `parts`; `companions` are the names beside it that go with it, a database's journal
@@ -56,14 +49,14 @@ class Entry:
 
     folder: Path
     parts: tuple[str, ...]
-    companions: tuple[str, ...] = ()
     base: Base | None
     category: str
     name: str
+    identity: Identity
+    companions: tuple[str, ...] = ()
     created: int | None = None
     made: bool = False
     in_trash: bool = False
-    identity: Identity
     usage: Usage | None = None
     state: State = "idle"
     reason: str | None = None
@@ -91,8 +84,7 @@ class Entry:
         return not self.made and self.identity.directory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """An entry, and why it goes or stays. `by_age`: its age decided, so it stays if it changes meanwhile."""
 
     entry: Entry

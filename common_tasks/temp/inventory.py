@@ -7,12 +7,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ..tree.directory import GONE, Directory
-from ..tree.usage import measure
+from ..tree.usage import Probe, measure
 from ..tree.values import Progress, Usage, no_progress
 from . import layout, lease
 from .base import noted_categories, open_base
@@ -20,7 +19,7 @@ from .entry import ORPHANED, UNFINISHED, Entry, Identity, State
 from .layout import Base, Project
 from .lent import is_unnamed, system_folder
 from .seal import looks_sealed, unseal
-from .states import Located, belongs_to_others, seems_pinned, with_states
+from .states import WORK_MARKS, Located, belongs_to_others, seems_pinned, with_states
 from .tracked import Tracked, ask_git
 
 SEALED_TRASH = layout.TRASH  # what a sealed name begins with, once the directory is to be removed
@@ -275,14 +274,14 @@ def _with_tracked(project: Project, located: list[Located]) -> list[Located]:
 def _tracked(project: Project, folders: set[Path]) -> dict[Path, "TrackedBelow"]:
     """Ask git once for the bases in the project, and once more for each that lies elsewhere."""
     root = project.root.resolve()
-    inside = {folder: folder.resolve() for folder in folders if folder.resolve().is_relative_to(root)}
-    below = {folder: real.relative_to(root).parts for folder, real in inside.items()}
+    real = {folder: folder.resolve() for folder in folders}
+    below = {folder: path.parts[len(root.parts) :] for folder, path in real.items() if path.is_relative_to(root)}
     answers: dict[Path, TrackedBelow] = {}
-    if inside:
+    if below:
         answer = ask_git(root, *("/".join(parts) for parts in below.values()))
         answers |= {folder: TrackedBelow(answer, parts) for folder, parts in below.items()}
-    for folder in folders - inside.keys():
-        answers[folder] = TrackedBelow(ask_git(folder.resolve()), ())
+    for folder in folders - below.keys():
+        answers[folder] = TrackedBelow(ask_git(real[folder]), ())
     return answers
 
 
@@ -296,9 +295,9 @@ class TrackedBelow(NamedTuple):
         """Return the entry, as tracked where git tracks something of it, as kept where that cannot be told."""
         above = (*self.prefix, *entry.parts[:-1])
         if any((*above, name) in self.tracked for name in entry.names):
-            return replace(entry, state="tracked", reason="tracked by git")
+            return entry._replace(state="tracked", reason="tracked by git")
         if self.tracked.unknown and not entry.made and not entry.in_trash:
-            return replace(entry, state="kept", reason=f"kept: {self.tracked.unknown}")
+            return entry._replace(state="kept", reason=f"kept: {self.tracked.unknown}")
         return entry
 
 
@@ -311,12 +310,13 @@ def with_usage(
     """
     wanted = [number for number, each in enumerate(located) if measured or each.entry.guarded]
     places = [located[number].place(name) for number in wanted for name in located[number].entry.names]
-    usages = iter(measure(places, progress, workers, probe=belongs_to_others, ctimes=layout.counts_ctimes()))
+    probe = Probe(WORK_MARKS, belongs_to_others)
+    usages = iter(measure(places, progress, workers, probe=probe, ctimes=layout.counts_ctimes()))
     gone = set()
     for number in wanted:
         folder, entry = located[number]
         usage = _sum_of([next(usages) for _ in entry.names])
-        located[number] = Located(folder, replace(entry, usage=usage))
+        located[number] = Located(folder, entry._replace(usage=usage))
         gone |= set() if usage else {number}
     return [each for number, each in enumerate(located) if number not in gone]
 

@@ -14,7 +14,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..tree import processes
@@ -90,11 +90,11 @@ class _Record(NamedTuple):
 
     def keep(self, decision: Decision, reason: str) -> None:
         """Note that an entry stays after all."""
-        self.kept.append(replace(decision, reason=reason))
+        self.kept.append(decision._replace(reason=reason))
 
     def fail(self, decision: Decision, reason: str) -> None:
         """Note that an entry could not be removed."""
-        self.failed.append(replace(decision, reason=reason))
+        self.failed.append(decision._replace(reason=reason))
 
 
 def carry_out(plan: Plan, progress: Progress = no_progress, workers: int = 1) -> Outcome:
@@ -413,7 +413,7 @@ def _measured(moved: list[_Moving], workers: int) -> list[_Moving]:
     blank = [item for item in moved if item.entry.usage is None]
     usages = measure([item.place for item in blank], workers=workers)
     for item, usage in zip(blank, usages, strict=True):
-        item.decision = replace(item.decision, entry=replace(item.entry, usage=usage))
+        item.decision = item.decision._replace(entry=item.entry._replace(usage=usage))
     return moved
 
 
@@ -425,7 +425,7 @@ def _measured_in_place(folders: Folders, decisions: list[Decision]) -> list[Deci
             # The reason why it stays is in the decision already.
             with contextlib.suppress(OSError):
                 [usage] = measure([Place(folders.open(decision.entry), decision.entry.parts)])
-                decision = replace(decision, entry=replace(decision.entry, usage=usage))
+                decision = decision._replace(entry=decision.entry._replace(usage=usage))
         measured.append(decision)
     return measured
 

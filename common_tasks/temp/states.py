@@ -3,8 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ..tree import processes
@@ -27,16 +26,21 @@ class Located(NamedTuple):
         return Place(self.folder, parts, guarded=self.entry.guarded)
 
 
-def belongs_to_others(directory: Directory, below: list[str]) -> str | None:
+# What is in a directory that may be somebody's work: see `belongs_to_others`.
+WORK_MARKS = frozenset({".git", "HEAD", layout.TAG})
+_BARE = frozenset({"objects", "refs"})
+
+
+def belongs_to_others(directory: Directory, names: Collection[str]) -> str | None:
     """Name what makes an open directory somebody's work: a git repository or work tree, or a base.
 
-    `below`: the names of the directories in it.
+    `names`: what is in it, or at least those of WORK_MARKS that are.
     """
-    if ".git" in below or directory.has(".git"):
+    if ".git" in names:
         return ".git"
-    if "objects" in below and "refs" in below and directory.has("HEAD"):  # a bare one
+    if "HEAD" in names and _BARE.issubset(directory.subdirectories()):
         return "HEAD"
-    return layout.TAG if directory.has(layout.TAG) and is_tagged(directory) else None
+    return layout.TAG if layout.TAG in names and is_tagged(directory) else None
 
 
 def with_states(located: Sequence[Located]) -> list[Entry]:
@@ -77,20 +81,20 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
-        return replace(entry, reason=entry.reason or f"kept: {layout.KEEP} of {entry.parts[0]}")
+        return entry._replace(reason=entry.reason or f"kept: {layout.KEEP} of {entry.parts[0]}")
     holder = _holder(uses, located)
     if not entry.in_trash and seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
-        return replace(entry, state="kept", reason=f"kept: {layout.KEEP}")
+        return entry._replace(state="kept", reason=f"kept: {layout.KEEP}")
     if holder:
-        return replace(entry, state="in-use", reason=holder)
+        return entry._replace(state="in-use", reason=holder)
     if entry.in_trash:
-        return replace(entry, reason="left by an interrupted clean")
+        return entry._replace(reason="left by an interrupted clean")
     if entry.usage and entry.usage.holds:
-        return replace(entry, state="kept", reason=f"kept: holds {describe_held(entry.usage.holds)}", forceable=True)
+        return entry._replace(state="kept", reason=f"kept: holds {describe_held(entry.usage.holds)}", forceable=True)
     if entry.state == "orphaned":
-        return replace(entry, reason="left by a process that ended")
+        return entry._replace(reason="left by a process that ended")
     fault = entry.usage.fault if entry.usage else None
-    return replace(entry, reason=f"cannot be read in full: {fault}") if fault else entry
+    return entry._replace(reason=f"cannot be read in full: {fault}") if fault else entry
 
 
 def describe_held(path: str) -> str:
@@ -104,9 +108,9 @@ def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
     """Return an entry with the obstacle that a mount inside is, or in use if it is mounted elsewhere."""
     mounted = mounts.inside(folder, entry.parts)
     if mounted:
-        return replace(entry, obstacle=f"a mount point is inside: {mounted}")
+        return entry._replace(obstacle=f"a mount point is inside: {mounted}")
     where = None if entry.state in ("tracked", "kept") else mounts.elsewhere(folder, entry.parts)
-    return replace(entry, state="in-use", reason=f"in use: mounted at {where}") if where else entry
+    return entry._replace(state="in-use", reason=f"in use: mounted at {where}") if where else entry
 
 
 class _Rights:
@@ -123,9 +127,9 @@ class _Rights:
         for parts in {(), entry.parts[:-1]}:
             if not self._may_change(folder, parts):
                 where = entry.folder.joinpath(*parts)
-                return replace(entry, obstacle=f"this user may not change {where}: Permission denied")
+                return entry._replace(obstacle=f"this user may not change {where}: Permission denied")
         if entry.identity.directory and not entry.in_trash and not _may_move(folder, entry):
-            return replace(entry, obstacle="it belongs to another user: Permission denied")
+            return entry._replace(obstacle="it belongs to another user: Permission denied")
         return entry
 
     def _may_change(self, folder: Directory, parts: tuple[str, ...]) -> bool:

@@ -3,6 +3,8 @@
 import os
 import stat
 import subprocess
+from bisect import bisect_left
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..tree.values import printable
@@ -21,39 +23,44 @@ _OPTIONS = ("--no-pager", "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/nu
 # Where a program reaps or ignores its children, a failed git looks successful: so success is written down.
 _WITH_PROOF = '"$@" && printf //'
 _PROOF = b"//"  # part of no path that git prints
+_MOST_FOLDERS = 32  # git compares every file with each folder that it is asked about: all files are told sooner
 
 
 class Tracked:
-    """The files that git tracks, and every folder on the way to one; paths as in `git ls-files -z`.
+    """The files that git tracks; paths as in `git ls-files -z`.
 
     `unknown`: why that cannot be told, where git is missing.
     """
 
-    def __init__(self, files: list[bytes] | None = None, unknown: str | None = None) -> None:
+    def __init__(self, files: Iterable[bytes] = (), unknown: str | None = None) -> None:
         self.unknown = unknown
-        self._paths: set[bytes] = set()
-        for file in files or ():
-            while file and file not in self._paths:
-                self._paths.add(file)
-                file = file.rpartition(b"/")[0]
+        self._files = sorted(files)
 
     def __contains__(self, parts: tuple[str, ...]) -> bool:
         """Tell whether the path made of `parts`, relative to the root, is tracked or holds what is."""
-        return bool(self._paths) and os.fsencode("/".join(parts)) in self._paths
+        path = os.fsencode("/".join(parts))
+        first, below = self._first_from(path), path + b"/"
+        # What begins with the path stands together, `path-2` before `path/file`.
+        return first.startswith(path) and (first == path or self._first_from(below).startswith(below))
+
+    def _first_from(self, path: bytes) -> bytes:
+        """Return the first of the files that comes at or after `path` in order; empty where none does."""
+        at = bisect_left(self._files, path)
+        return self._files[at] if at < len(self._files) else b""
 
 
 def ask_git(root: Path, *below: str) -> Tracked:
-    """Return what git tracks in `root`, or only in the folders `below` it: one `git ls-files` call.
+    """Return what git tracks in `root`, or at least in the folders `below` it: one `git ls-files` call.
 
     Nothing where there is no repository. Raises GuardFailed where there is one and git cannot read it
     (a broken index, somebody else's repository): guessing would risk tracked files.
     """
     if not in_repository(root):
         return Tracked()
-    answer = run_git(root, "ls-files", "-z", "--", *below)
+    answer = run_git(root, "ls-files", "-z", "--", *(below if len(below) <= _MOST_FOLDERS else ()))
     if answer is None:
         return Tracked(unknown="git is not installed, so what it tracks cannot be told")
-    return Tracked(answer.split(b"\0"))
+    return Tracked(filter(None, answer.split(b"\0")))
 
 
 def run_git(root: Path, *words: str) -> bytes | None:

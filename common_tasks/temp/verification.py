@@ -66,15 +66,16 @@ class WorkBelow(Visitor):
                 return None
             raise
         where = position.where.partition("/")[2]
-        below = position.directory.subdirectories()
-        held = belongs_to_others(position.directory, below)
+        with position.directory.scan() as rows:
+            inside = {row.name: row.is_dir(follow_symlinks=False) for row in rows}
+        held = belongs_to_others(position.directory, inside)
         if held:
             raise Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
         if where and layout.parse_name(name):
             with lease.claim(position.directory.fd) as granted:
                 if granted is False:
                     raise Stays(f"in use: {where}")
-        return below
+        return [name for name, is_directory in inside.items() if is_directory]
 
     def _go_down(self, position: Position, name: str) -> None:
         if not self._repair:

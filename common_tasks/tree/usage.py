@@ -20,8 +20,15 @@ BLOCK = 512
 _CHUNK = 1000
 _NEVER = float("-inf")
 
-# Names what is in an open directory that a caller wants to know of; it is also told the names of the directories there.
-Probe = Callable[[Directory, list[str]], str | None]
+
+class Probe(NamedTuple):
+    """What a caller wants to know of: `tell` names it in an open directory, told which of `marks` are in there."""
+
+    marks: frozenset[str]
+    tell: Callable[[Directory, set[str]], str | None]
+
+
+_NO_MARKS = frozenset[str]()
 
 
 class Tally:
@@ -59,9 +66,10 @@ class Tally:
         """Count a directory itself, with its ctime or without."""
         self.device = found.st_dev
         self.blocks += found.st_blocks
-        self.modified = max(self.modified, found.st_mtime)
-        if ctime:
-            self.changed = max(self.changed, found.st_ctime)
+        if found.st_mtime > self.modified:
+            self.modified = found.st_mtime
+        if ctime and found.st_ctime > self.changed:
+            self.changed = found.st_ctime
 
     def add_link(self, found: os.stat_result) -> None:
         """Count the blocks of a file with several links, once."""
@@ -74,16 +82,19 @@ class Tally:
         if self.fault is None:
             self.fault = complaint(where, error)
 
-    def read(self, directory: Directory, where: str, progress: Progress) -> list[str]:
-        """Count the files of one open directory, and return the names of its directories.
+    def read(self, position: Position, progress: Progress, marks: frozenset[str]) -> tuple[list[str], set[str]]:
+        """Count the files of the directory that a walk is in; return its directories, and which of `marks` are there.
 
         The only code that runs once for each file: hence the local names, and no calls but the system's.
         """
         below: list[str] = []
+        marked: set[str] = set()
         blocks, modified, changed = 0, self.modified, self.changed
         try:
-            with os.scandir(directory.fd) as rows:
+            with position.directory.scan() as rows:
                 while chunk := list(islice(rows, _CHUNK)):
+                    if marks:
+                        marked |= marks.intersection([row.name for row in chunk])
                     directories, vanished = len(below), 0
                     for row in chunk:
                         if row.is_dir(follow_symlinks=False):
@@ -106,10 +117,10 @@ class Tally:
                     self.files += files
                     progress(files)
         except OSError as error:
-            self.add_fault(where, error)
+            self.add_fault(position.where, error)
         self.blocks += blocks
         self.modified, self.changed = modified, changed
-        return below
+        return below, marked
 
     def add(self, part: "Tally") -> None:
         """Add what was counted of another part of the same tree."""
@@ -146,6 +157,7 @@ class _Measuring(Visitor):
         self._tally = tally
         self._branch = branch
         self._options = options
+        self._marks = options.probe.marks if options.probe and branch.place.guarded else _NO_MARKS
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         is_top = self._branch.top and position.depth == 0
@@ -156,9 +168,9 @@ class _Measuring(Visitor):
             self._cannot_enter(position, name, error, is_top, ctime)
             return None
         self._tally.add_directory(found, ctime=ctime)
-        below = self._tally.read(position.directory, position.where, self._options.progress)
-        if self._branch.place.guarded and self._options.probe and self._tally.holds is None:
-            held = self._options.probe(position.directory, below)
+        below, marked = self._tally.read(position, self._options.progress, self._marks)
+        if marked and self._options.probe and self._tally.holds is None:
+            held = self._options.probe.tell(position.directory, marked)
             self._tally.holds = self._path(position, held) if held else None
         return below
 
@@ -209,8 +221,8 @@ def measure(
 
     `progress` is called with the number of files found since the last call. A hard link that several
     trees share is counted in the first. What vanishes meanwhile is no fault; what cannot be read is
-    named in the usage's `fault`, and the rest is counted. `probe` is asked for each directory of the guarded
-    places. `moved`: the caller has renamed the trees, so the ctimes of their tops say nothing. Without
+    named in the usage's `fault`, and the rest is counted. `probe` is asked in the guarded places.
+    `moved`: the caller has renamed the trees, so the ctimes of their tops say nothing. Without
     `ctimes` only mtimes count as changes. Up to so many processes, `workers`, share the work if it is big
     enough to repay forking them; the answer is the same.
     """

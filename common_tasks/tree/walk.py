@@ -8,8 +8,7 @@ directory.
 
 import errno
 import os
-from collections import namedtuple  # see `temp.layout`
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .directory import VISITING, Directory
 
@@ -27,11 +26,7 @@ class MountPoint(OSError):
     """Another file system begins here."""
 
 
-class _Level(namedtuple("_Level", "name fd inode")):
-    __slots__ = ()
-    name: str
-    fd: int
-    inode: int
+_Level = tuple[str, Directory, int]  # a level's name, the directory itself, its inode
 
 
 class Position:
@@ -39,6 +34,8 @@ class Position:
 
     Use it in a `with` block, which closes what it opened; the top stays the caller's.
     """
+
+    __slots__ = ("_above", "_closed", "_device", "_inode", "_name", "_open", "directory")
 
     def __init__(self, top: Directory, opener: Opener = open_directory) -> None:
         found = top.status()
@@ -48,7 +45,7 @@ class Position:
         self._inode = found.st_ino
         self._above: list[_Level] = []
         self._name = ""
-        self._closed = 0  # so many levels from the top are closed
+        self._closed = 0  # so many levels from the top are closed, but for the top itself
 
     def __enter__(self) -> "Position":
         return self
@@ -56,8 +53,8 @@ class Position:
     def __exit__(self, *_: object) -> None:
         if self._above:
             self.directory.close()
-        for level in self._above[max(1, self._closed) :]:
-            os.close(level.fd)
+        for level in self._above[1:]:
+            level[1].close()
 
     @property
     def depth(self) -> int:
@@ -67,7 +64,7 @@ class Position:
     @property
     def where(self) -> str:
         """The path from the top, for messages only."""
-        names = [level.name for level in self._above] + [self._name]
+        names = [name for name, _, _ in self._above] + [self._name]
         return "/".join(names[1:])
 
     def enter(self, name: str) -> os.stat_result:
@@ -81,12 +78,13 @@ class Position:
         if found.st_dev != self._device:
             os.close(fd)
             raise MountPoint(errno.EXDEV, "another file system is mounted here", name)
-        self._above.append(_Level(self._name, self.directory.fd, self._inode))
+        above = self._above
+        above.append((self._name, self.directory, self._inode))
         self.directory, self._name, self._inode = Directory(fd), name, found.st_ino
-        if len(self._above) - self._closed > _MOST_OPEN:
+        if len(above) - self._closed > _MOST_OPEN:
             # The top is the caller's, and stays open.
             if self._closed:
-                os.close(self._above[self._closed].fd)
+                above[self._closed][1].close()
             self._closed += 1
         return found
 
@@ -95,32 +93,31 @@ class Position:
 
         Raises OSError (ESTALE) where the directory above is not the one that was entered from.
         """
-        level = self._above[-1]
-        still_open = len(self._above) > self._closed or len(self._above) == 1
-        fd = level.fd if still_open else self._reopen(level)
+        name, directory, inode = self._above[-1]
+        if directory.fd < 0:
+            directory = self._reopen(inode)
         self.directory.close()
         self._above.pop()
         self._closed = min(self._closed, len(self._above))
-        name = self._name
-        self.directory, self._name, self._inode = Directory(fd), level.name, level.inode
-        return name
+        left = self._name
+        self.directory, self._name, self._inode = directory, name, inode
+        return left
 
-    def _reopen(self, level: _Level) -> int:
-        fd = os.open("..", VISITING, dir_fd=self.directory.fd)
-        found = os.fstat(fd)
-        if (found.st_dev, found.st_ino) == (self._device, level.inode):
-            return fd
-        os.close(fd)
+    def _reopen(self, inode: int) -> Directory:
+        above = self.directory.enter("..")
+        if above.key() == (self._device, inode):
+            return above
+        above.close()
         raise OSError(errno.ESTALE, "moved while it was being walked")
 
 
 class Visitor:
     """What a walk does in each directory. A subclass says how; the walk says where."""
 
-    def enter(self, position: Position, name: str) -> Iterable[str] | None:
+    def enter(self, position: Position, name: str) -> list[str] | None:
         """Go down to `name` and deal with its files; return the directories to visit in it.
 
-        None where it was not entered. Every OSError is dealt with here.
+        None where it was not entered. The walk takes the list over. Every OSError is dealt with here.
         """
         raise NotImplementedError
 
@@ -137,14 +134,16 @@ def walk(parent: Directory, name: str, visitor: Visitor, opener: Opener = open_d
     """
     with Position(parent, opener) as position:
         pending = [[name]]
-        while pending:
-            if pending[-1]:
-                below = visitor.enter(position, pending[-1].pop())
+        while True:
+            level = pending[-1]
+            if level:
+                below = visitor.enter(position, level.pop())
                 if below is not None:
-                    pending.append(list(below))
+                    pending.append(below)
                 continue
             pending.pop()
-            if pending:
-                done = position.leave()
-                if not visitor.left(position, done):
-                    pending[-1].append(done)
+            if not pending:
+                return
+            done = position.leave()
+            if not visitor.left(position, done):
+                pending[-1].append(done)

@@ -89,13 +89,12 @@ def test_higher_age_never_removes_more(entries: list[Entry], one: float, two: fl
 
 def test_age_needs_a_usage() -> None:
     with pytest.raises(ValueError, match="no usage"):
-        make_plan([replace(entry(), usage=None)], Policy(max_age=60), NOW)
+        make_plan([entry()._replace(usage=None)], Policy(max_age=60), NOW)
 
 
 def ruled(category: str, name: str, hours: float, size: int = 1000, state: State = "idle", number: int = 0) -> Entry:
     stamp = 1_600_000_000 + number
-    return replace(
-        entry(state, age=hours * 3600),
+    return entry(state, age=hours * 3600)._replace(
         parts=(category, f"{name}_{stamp}"),
         category=category,
         name=name,
@@ -169,7 +168,7 @@ def test_what_age_or_its_order_decided_is_marked() -> None:
 
 
 def test_narrowed_to_a_category_nothing_else_is_in_the_plan_but_the_trash() -> None:
-    entries = [ruled("debug", "x", 1), ruled("cache", "x", 1), replace(entry("unfinished"), category=".trash")]
+    entries = [ruled("debug", "x", 1), ruled("cache", "x", 1), entry("unfinished")._replace(category=".trash")]
     plan = make_plan(entries, Policy(categories=frozenset({"cache"})), NOW)
     assert [row.entry.category for row in plan.remove] == ["cache", ".trash"]
     assert plan.keep == ()
