@@ -91,7 +91,10 @@ def survey(
         entries = [_entry(root, artifact, tracked) for artifact in artifacts]
         sweeps = dict([((), everywhere)] if everywhere else projects)
         guard = _Guard(top, sweeps, _new_to_git(root, entries))
-        located = [Located(top, guard.check(entry)) for entry in entries]
+        located = [
+            Located(top, guard.check(entry, artifact.exposed))
+            for artifact, entry in zip(artifacts, entries, strict=True)
+        ]
         found = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
     return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
 
@@ -141,10 +144,24 @@ class _Found(NamedTuple):
 
 
 class _Artifact(NamedTuple):
+    """An artifact. `exposed`: everybody may write to the folder it is in, or to one on the way there."""
+
     parts: tuple[str, ...]
     identity: Identity
     usage: Usage | None
     in_trash: bool
+    exposed: bool
+
+
+class _Here(NamedTuple):
+    """What holds in a folder: what is swept, and whether artifacts in it are `exposed`."""
+
+    sweep: Sweep
+    exposed: bool
+
+    def within(self, mode: int) -> "_Here":
+        """Return what holds in a folder inside it that has this mode."""
+        return self if self.exposed or not mode & stat.S_IWOTH else self._replace(exposed=True)
 
 
 def _entry(root: Path, artifact: _Artifact, tracked: Tracked) -> Entry:
@@ -191,10 +208,9 @@ class _Guard:
         self._sweeps = sweeps  # by the root that each holds below
         self._new_to_git = new_to_git
         self._is_root = os.geteuid() == 0
-        self._open: dict[tuple[str, ...], bool] = {}
 
-    def check(self, entry: Entry) -> Entry:
-        """Return an entry, as kept where there is a reason for that."""
+    def check(self, entry: Entry, exposed: bool) -> Entry:
+        """Return an entry, as kept where there is a reason for that; `exposed` as of the artifact."""
         if entry.state != "idle":
             return entry
         if os.fsencode("/".join(entry.parts)) in self._new_to_git and entry.name in _DOUBTFUL:
@@ -202,7 +218,7 @@ class _Guard:
         inside = self._kept_inside(entry)
         if inside:
             return entry._replace(state="kept", reason=f"kept: clean.keep names {inside} in it")
-        if self._is_root and self._is_open(entry.parts[:-1]):
+        if exposed and self._is_root:
             reason = "kept: everybody may write to the folder it is in, and this is root"
             return entry._replace(state="kept", reason=reason, forceable=True)
         return entry
@@ -222,17 +238,6 @@ class _Guard:
         with contextlib.suppress(OSError), self._top.descend(entry.parts[:-1]) as parent:
             walk(parent, entry.parts[-1], finding)
         return "/".join(finding.found[len(parts) :])
-
-    def _is_open(self, folder: tuple[str, ...]) -> bool:
-        """Tell whether everybody may write to a folder, or to one on the way to it."""
-        return any(self._may_all_write(folder[:depth]) for depth in range(len(folder) + 1))
-
-    def _may_all_write(self, folder: tuple[str, ...]) -> bool:
-        if folder not in self._open:
-            self._open[folder] = False
-            with contextlib.suppress(OSError), self._top.descend(folder) as directory:
-                self._open[folder] = bool(directory.status().st_mode & stat.S_IWOTH)
-        return self._open[folder]
 
 
 class _Search:
@@ -254,20 +259,23 @@ class _Search:
     def run(self, root: Directory, workers: int) -> _Found:
         """Search below the open root: the first levels here, then each branch, shared out if they are many."""
         found = _Found([], [])
-        branches: deque[tuple[tuple[str, ...], Sweep]] = deque([((), self._everywhere or _NOTHING)])
+        branches: deque[tuple[tuple[str, ...], _Here]] = deque(
+            [((), _Here(self._everywhere or _NOTHING, exposed=False))]
+        )
         while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
             path, around = branches.popleft()
-            names, sweep = self._read_at(root, path, around, found)
-            branches.extend(((*path, name), sweep) for name in names)
+            names, here = self._read_at(root, path, around, found)
+            branches.extend(((*path, name), here) for name in names)
         pieces = min(len(branches), pool.MOST_PIECES)
         rest = list(branches)
 
         def work(piece: int) -> _Found:
             part = _Found([], [])
-            for branch, sweep in rest[piece::pieces]:
+            for number in pool.part(piece, pieces, len(rest)):
+                branch, around = rest[number]
                 # What has vanished, was swapped or is mounted, or may not be read, is nothing of ours to sweep.
                 with contextlib.suppress(OSError), root.descend(branch[:-1]) as parent:
-                    walk(parent, branch[-1], _Searching(self, branch[:-1], sweep, part))
+                    walk(parent, branch[-1], _Searching(self, branch[:-1], around, part))
             return part
 
         for part in pool.divide(pieces, work, workers):
@@ -275,31 +283,32 @@ class _Search:
             found.projects.extend(part.projects)
         return found
 
-    def _read_at(self, root: Directory, path: tuple[str, ...], around: Sweep, found: _Found) -> tuple[list[str], Sweep]:
+    def _read_at(self, root: Directory, path: tuple[str, ...], around: _Here, found: _Found) -> tuple[list[str], _Here]:
         with contextlib.suppress(OSError), root.descend(path) as directory:
-            if directory.status().st_dev == root.status().st_dev:
-                return self.read(directory, path, around, found)
+            status = directory.status()
+            if status.st_dev == root.status().st_dev:
+                return self.read(directory, path, around.within(status.st_mode), found)
         return [], around
 
-    def read(self, directory: Directory, path: Sequence[str], around: Sweep, found: _Found) -> tuple[list[str], Sweep]:
-        """Collect what is in one folder; return the folders in it that are to be entered, and what is swept there.
+    def read(self, directory: Directory, path: Sequence[str], around: _Here, found: _Found) -> tuple[list[str], _Here]:
+        """Collect what is in one folder; return the folders in it that are to be entered, and what holds there.
 
-        `around`: what is swept in the folder that it lies in.
+        `around`: what holds there unless it is a project's root.
         """
-        ordinary = self._ordinary_files(path, around)
+        ordinary = self._ordinary_files(path, around.sweep)
         with directory.scan() as rows:
             inside = list(rows)
         notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
         if not notable:
             return [], around
-        sweep = around
+        here = around
         if not path or any(row.name in self._marks for row in notable):
             names = {row.name for row in inside}
             if path and (not _FOREIGN.isdisjoint(names) or (layout.TAG in names and is_tagged(directory))):
                 return [], around
-            sweep = self._sweep_in(path, names, around, found)
+            here = around._replace(sweep=self._sweep_in(path, names, around.sweep, found))
             notable = inside
-        return self._collect_from(directory, path, notable, sweep, found), sweep
+        return self._collect_from(directory, path, notable, here, found.artifacts), here
 
     def _ordinary_files(self, path: Sequence[str], sweep: Sweep) -> set[str]:
         """Return names that are known to mean nothing here if they are no directories': most are met often."""
@@ -308,17 +317,25 @@ class _Search:
         return self._ordinary.setdefault(sweep.patterns, set())
 
     def _collect_from(
-        self, directory: Directory, path: Sequence[str], rows: Iterable["os.DirEntry[str]"], sweep: Sweep, found: _Found
+        self,
+        directory: Directory,
+        path: Sequence[str],
+        rows: Iterable["os.DirEntry[str]"],
+        here: _Here,
+        found: list[_Artifact],
     ) -> list[str]:
         """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
+        sweep, exposed = here
         enter, below, ordinary = [], path[sweep.depth :], self._ordinary_files(path, sweep)
         for row in rows:
             name, is_directory = row.name, row.is_dir(follow_symlinks=False)
             swept = sweep.patterns.match(below, name, directory=is_directory)
             if len(name) > SEAL_ROOM and looks_sealed(name):
-                self._collect_trash(directory, path, name, found.artifacts)
+                # Any other sealed directory than one left by an interrupted sweep is somebody's working one.
+                if _is_trash(directory, name):
+                    _collect(directory, path, name, found, exposed, in_trash=True)
             elif swept and self._is_free(directory, path, row, sweep):
-                _collect(directory, path, name, found.artifacts)
+                _collect(directory, path, name, found, exposed)
             elif is_directory:
                 if name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
                     enter.append(name)
@@ -335,8 +352,9 @@ class _Search:
         return sweep
 
     def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
-        kept = bool(sweep.kept) and sweep.keeps(path, name, directory=True)
-        return kept or (bool(self._bases) and (*path, name) in self._bases)
+        if not sweep.kept and not self._bases:
+            return False
+        return sweep.keeps(path, name, directory=True) or (*path, name) in self._bases
 
     def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]", sweep: Sweep) -> bool:
         """Tell whether what has the name of an artifact is one: no link, nobody's work, no base in it."""
@@ -347,13 +365,6 @@ class _Search:
         if sweep.keeps(path, row.name, directory=is_directory):
             return False
         return not (is_directory and any(directory.has(f"{row.name}/{mark}") for mark in _FOREIGN))
-
-    @staticmethod
-    def _collect_trash(directory: Directory, path: Sequence[str], name: str, found: list[_Artifact]) -> None:
-        """Collect what an interrupted sweep left; any other sealed directory is somebody's working one."""
-        with contextlib.suppress(OSError):
-            if unseal(name, directory.look(name).st_ino) == layout.TRASH:
-                _collect(directory, path, name, found, in_trash=True)
 
 
 class _Finding(Visitor):
@@ -391,36 +402,50 @@ class _Finding(Visitor):
 class _Searching(Visitor):
     """Searches a branch."""
 
-    def __init__(self, search: _Search, above: tuple[str, ...], sweep: Sweep, found: _Found) -> None:
+    def __init__(self, search: _Search, above: tuple[str, ...], around: _Here, found: _Found) -> None:
         self._search = search
         self._path = list(above)
-        self._sweeps = [sweep]
+        self._holds = [around]  # in each folder on the way
         self._found = found
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
-            position.enter(name)
+            mode = position.enter(name).st_mode
         except OSError:  # see `_Search.run`
             return None
         self._path.append(name)
-        self._sweeps.append(self._sweeps[-1])
+        here = self._holds[-1].within(mode)
         try:
-            names, self._sweeps[-1] = self._search.read(position.directory, self._path, self._sweeps[-1], self._found)
+            names, here = self._search.read(position.directory, self._path, here, self._found)
         except OSError:
-            return []
+            names = []
+        self._holds.append(here)
         return names
 
     def left(self, position: Position, name: str) -> bool:
         self._path.pop()
-        self._sweeps.pop()
+        self._holds.pop()
         return True
 
 
+def _is_trash(directory: Directory, name: str) -> bool:
+    """Tell whether a sealed name is one that a sweep has given."""
+    with contextlib.suppress(OSError):
+        return unseal(name, directory.look(name).st_ino) == layout.TRASH
+    return False
+
+
 def _collect(
-    directory: Directory, path: Sequence[str], name: str, found: list[_Artifact], *, in_trash: bool = False
+    directory: Directory,
+    path: Sequence[str],
+    name: str,
+    found: list[_Artifact],
+    exposed: bool,
+    *,
+    in_trash: bool = False,
 ) -> None:
     with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
         seen = directory.look(name)
         identity = Identity.of(seen)
         usage = Usage(1, seen.st_blocks * BLOCK, seen.st_mtime, max(seen.st_mtime, seen.st_ctime))
-        found.append(_Artifact((*path, name), identity, None if identity.directory else usage, in_trash))
+        found.append(_Artifact((*path, name), identity, None if identity.directory else usage, in_trash, exposed))

@@ -1,7 +1,7 @@
 """The projects of a monorepo: where it begins, which folders in it are projects, and what lies in each."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,12 +78,10 @@ def find_members(
     ask = Asking(root, settings_of)
     found = artifacts.survey(root, ask, listed=swept, measured=measured, progress=progress, workers=workers)
     members = {parts: _member(root.joinpath(*parts), settings_of) for parts in found.projects}
-    above_bases = {
-        folder for member in members.values() for base in member.project.bases for folder in _at_and_above(base.path)
-    }
+    above_bases = _at_and_above(root, (base for member in members.values() for base in member.project.bases))
     owned: dict[tuple[str, ...], list[Entry]] = {parts: [] for parts in members}
     for artifact in found.artifacts:
-        if artifact.path not in above_bases:
+        if artifact.parts not in above_bases:
             owned[_owner(artifact.parts, members)].append(artifact)
     return tuple(replace(member, artifacts=tuple(owned[parts])) for parts, member in members.items())
 
@@ -236,9 +234,10 @@ def _owner(parts: tuple[str, ...], members: Collection[tuple[str, ...]]) -> tupl
     return next(above for length in range(len(parts) - 1, -1, -1) if (above := parts[:length]) in members)
 
 
-def _at_and_above(path: Path) -> Iterator[Path]:
-    yield path
-    yield from path.parents
+def _at_and_above(root: Path, bases: Iterable[Base]) -> set[tuple[str, ...]]:
+    """Return the bases below `root`, and the folders on the way to them, as names that lead there."""
+    below = [base.path.relative_to(root).parts for base in bases if base.path.is_relative_to(root)]
+    return {parts[:length] for parts in below for length in range(len(parts) + 1)}
 
 
 _NOTHING = Patterns(())

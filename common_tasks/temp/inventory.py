@@ -87,18 +87,18 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
 
 def _companions(names: dict[str, bool]) -> dict[str, str]:
     """Return which of the files beside a database belong to which; `names` tell whether each is a directory."""
-    files = [name for name, is_directory in names.items() if not is_directory]
-    there = set(files)
     found = {}
-    for name in files:
-        for ending in _BESIDE:
-            main = name.removesuffix(ending)
-            if main != name and main in there:
+    for name in names:
+        if name.endswith(_BESIDE) and not names[name]:
+            main = name.rpartition("-")[0]
+            if names.get(main) is False:
                 found[name] = main
     return found
 
 
 def _beside(companions: dict[str, str], name: str) -> tuple[str, ...]:
+    if not companions:
+        return ()
     return tuple(name + ending for ending in _BESIDE if companions.get(name + ending) == name)
 
 

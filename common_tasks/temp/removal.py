@@ -329,7 +329,7 @@ def _put_back_used(moved: list[_Moving], record: _Record) -> list[_Moving]:
     """Look at who uses what is out of sight, and put that back; return the rest."""
     if not moved:
         return []
-    uses = look_at_uses({item.folder.fd: item.folder for item in moved}.values(), locks=False)
+    uses = look_at_uses([item.folder for item in moved], locks=False)
     rest = []
     for item in moved:
         pids = {
@@ -431,14 +431,16 @@ def _measured_in_place(folders: Folders, decisions: list[Decision]) -> list[Deci
 
 
 def _delete_all(moved: list[_Moving], progress: Progress, workers: int, record: _Record) -> None:
-    places = [place for item in moved for place in item.places.values()]
     files = sum(item.entry.usage.files for item in moved if item.entry.usage)
+    gone: set[Place] = set()
     if workers > 1 and files >= pool.WORTH_FORKING:
-        # Every fault, and what was left, is met again below.
-        delete_together(places, progress, workers, open_on_same_mount)
+        # What is not gone then, and every fault, is met again below.
+        places = [place for item in moved for place in item.places.values() if not is_unnamed(place.name)]
+        gone = {places[number] for number in delete_together(places, progress, workers, open_on_same_mount)}
     with Parents() as parents:
         for item in moved:
-            faults = [fault for place in item.places.values() if (fault := _delete(parents, place, progress))]
+            left = [place for place in item.places.values() if place not in gone]
+            faults = [fault for place in left if (fault := _delete(parents, place, progress))]
             if faults:
                 where = (
                     "waits in the trash" if item.place.name != item.name or item.entry.in_trash else "is still there"

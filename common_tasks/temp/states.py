@@ -68,7 +68,7 @@ def look_at_uses(folders: Iterable[Directory], *, locks: bool = True) -> FolderU
     Without `locks` only at what processes have open: for what this process has locked itself.
     """
     try:
-        paths = {folder.fd: folder.real_path() for folder in folders}
+        paths = {fd: folder.real_path() for fd, folder in {folder.fd: folder for folder in folders}.items()}
     except OSError:
         return FolderUses(None, {})
     if not paths:

@@ -9,7 +9,7 @@ import errno
 import os
 from collections.abc import Sequence
 
-from .directory import SWAPPED, Directory, Place, allow_owner, enter_restricted, is_restricted
+from .directory import SWAPPED, Directory, Parents, Place, allow_owner, enter_restricted, is_restricted
 from .values import Progress, complaint
 from .walk import Opener, Position, Visitor, walk
 
@@ -114,27 +114,37 @@ class _Deleting(Visitor):
             self.fault = complaint(position.where.partition("/")[2], error)
 
 
-def delete_together(places: Sequence[Place], progress: Progress, workers: int, opener: Opener) -> None:
-    """Delete most of some trees with `workers` processes, this one included; faults are left alone.
+def delete_together(places: Sequence[Place], progress: Progress, workers: int, opener: Opener) -> set[int]:
+    """Delete most of some trees with `workers` processes, this one included; return the numbers of those that are gone.
 
-    `progress` is called with the numbers of files that this process deletes; for `opener` see `delete_tree`.
+    What is left of the others, and why, is for the caller to find out with `delete_tree`. `progress` is called with
+    the numbers of files that this process deletes; for `opener` see `delete_tree`.
     """
     from . import workers as pool  # who deletes one tree alone has no need of it
 
     branches = _divide(places, pool.ENOUGH_BRANCHES, pool.DEEP)
     pieces = min(len(branches), pool.MOST_PIECES)
 
-    def work(piece: int) -> None:
-        for branch in branches[piece::pieces]:
-            with contextlib.suppress(OSError), branch.folder.descend(branch.parts[:-1]) as parent:
-                delete_tree(parent, branch.name, progress, opener)
+    def work(piece: int) -> list[int]:
+        with Parents() as parents:
+            numbers = pool.part(piece, pieces, len(branches))
+            return [number for number in numbers if _delete_branch(parents, branches[number], progress, opener)]
 
-    pool.divide(pieces, work, workers)
+    gone = {number for part in pool.divide(pieces, work, workers) for number in part}
+    return gone if branches is places else set()
 
 
-def _divide(places: Sequence[Place], enough: int, deepest: int) -> list[Place]:
+def _delete_branch(parents: Parents, branch: Place, progress: Progress, opener: Opener) -> bool:
+    """Delete a branch; tell whether nothing stood in the way."""
+    try:
+        return delete_tree(parents.open(branch), branch.name, progress, opener) is None
+    except OSError:
+        return False
+
+
+def _divide(places: Sequence[Place], enough: int, deepest: int) -> Sequence[Place]:
     """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
-    branches, level = list(places), 0
+    branches, level = places, 0
     while len(branches) < enough and level < deepest:
         below = [branch.below(name) for branch in branches for name in _subdirectories(branch)]
         if not below:

@@ -6,8 +6,9 @@ changed. Not seen: other users' processes (an ordinary user may not look into th
 
 import contextlib
 import errno
+import fcntl
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 
 from .directory import VISITING
 from .kernel import lock_holders
@@ -97,7 +98,10 @@ class _Scan:
         self._self = os.getpid()
         self._tops = tops
         self._beginnings = tuple(f"{top}/" if top != "/" else top for top in tops)
-        self._mapped = [os.fsencode(beginning.replace("\n", "\\012")) for beginning in self._beginnings]
+        # What all of them begin with is looked for first: there may be hundreds.
+        self._common = os.path.commonpath(self._beginnings)
+        self._mapped = [_as_mapped(beginning) for beginning in self._beginnings]
+        self._mapped_common = _as_mapped(self._common)
         self._namespace = _readlink("/proc/self/ns/mnt")
         self._noted: set[tuple[int, str]] = set()  # paths of processes with mounts of their own
 
@@ -131,8 +135,9 @@ class _Scan:
             return  # a thread of the kernel's, or ended: it has neither files nor maps
         if exe:
             self._note(pid, f"{folder}/exe", exe, foreign)
-        for fd, target in _open_files(folder):
-            if not self._concerns(target, foreign) or (pid == self._self and fd in self._own):
+        own = self._own_that_is_no_use() if pid == self._self else ()
+        for fd, target in _open_files(folder, own):
+            if not self._concerns(target, foreign):
                 continue
             # The number may be another file's by the time that its flags are read.
             if not _is_visit(folder, fd) and self._concerns(_readlink(f"{folder}/fd/{fd}") or target, foreign):
@@ -140,8 +145,15 @@ class _Scan:
         for target in self._maps(folder, foreign):
             self._note(pid, f"/proc/{pid}/root{target}", target, foreign)
 
+    def _own_that_is_no_use(self) -> set[int]:
+        """Return those descriptors of this process that no removal has to wait for; it may have thousands."""
+        return {fd for fd in map(int, os.listdir("/proc/self/fd")) if fd in self._own or _is_own_visit(fd)}
+
     def _concerns(self, target: str, foreign: bool) -> bool:
-        return foreign or target == _TOO_LONG or target.startswith(self._beginnings)
+        return foreign or target == _TOO_LONG or self._is_below(target)
+
+    def _is_below(self, target: str) -> bool:
+        return target.startswith(self._common) and target.startswith(self._beginnings)
 
     def _note(self, pid: int, link: str, target: str, foreign: bool) -> None:
         if target == _TOO_LONG:
@@ -150,7 +162,7 @@ class _Scan:
             return  # a pipe, a socket, or out of reach from here
         elif foreign:
             self._note_foreign(pid, link, target)
-        elif target.startswith(self._beginnings):
+        elif self._is_below(target):
             for top, beginning in zip(self._tops, self._beginnings, strict=True):
                 if target.startswith(beginning):
                     self.uses.add_path(pid, target, top)
@@ -185,7 +197,7 @@ class _Scan:
         except OSError as error:
             _raise_if_short(error)
             return
-        if not foreign and not any(mapped in table for mapped in self._mapped):
+        if not foreign and not (self._mapped_common in table and any(mapped in table for mapped in self._mapped)):
             return
         for row in table.split(b"\n"):  # a path may hold any other end of a line
             words = row.split(None, 5)
@@ -196,6 +208,11 @@ class _Scan:
                     yield path.replace("\\012", "\n")
 
 
+def _as_mapped(path: str) -> bytes:
+    """Return a path as the table of what is mapped spells it."""
+    return os.fsencode(path.replace("\n", "\\012"))
+
+
 def _list_threads(folder: str) -> list[str]:
     try:
         return os.listdir(f"{folder}/task")
@@ -204,7 +221,7 @@ def _list_threads(folder: str) -> list[str]:
         return []
 
 
-def _open_files(folder: str) -> list[tuple[int, str]]:
+def _open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     try:
         directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -213,6 +230,8 @@ def _open_files(folder: str) -> list[tuple[int, str]]:
         return found
     try:
         for name in os.listdir(directory):
+            if int(name) in passed_over:
+                continue
             try:
                 found.append((int(name), _target(name, directory)))
             except OSError:
@@ -234,6 +253,14 @@ def _is_visit(folder: str, fd: int) -> bool:
     except (OSError, StopIteration):
         return False
     return flags & _VISITING == _VISITING
+
+
+def _is_own_visit(fd: int) -> bool:
+    """Tell the same of a descriptor of this process."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GETFL) & _VISITING == _VISITING
+    except OSError:  # closed meanwhile
+        return True
 
 
 def _target(link: str, directory: int | None = None) -> str:

@@ -254,9 +254,10 @@ def _walk_together(branches: list[_Branch], tallies: list[Tally | None], options
     def work(piece: int) -> list[tuple[int, Tally]]:
         parts = []
         with Parents() as parents:
-            for branch in branches[piece::pieces]:
-                parts.append((branch.tree, Tally()))
-                _walk(branch, parts[-1][1], options, parents, whole=True)
+            for number in pool.part(piece, pieces, len(branches)):
+                branch, tally = branches[number], Tally()
+                _walk(branch, tally, options, parents, whole=True)
+                parts.append((branch.tree, tally))
         return parts
 
     for parts in pool.divide(pieces, work, workers):

@@ -98,7 +98,8 @@ class Position:
             directory = self._reopen(inode)
         self.directory.close()
         self._above.pop()
-        self._closed = min(self._closed, len(self._above))
+        if self._closed > len(self._above):
+            self._closed -= 1
         left = self._name
         self.directory, self._name, self._inode = directory, name, inode
         return left

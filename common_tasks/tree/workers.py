@@ -26,6 +26,11 @@ def can_fork() -> bool:
         return False
 
 
+def part(piece: int, pieces: int, count: int) -> range:
+    """Return which of `count` things belong to a piece: neighbours stay together."""
+    return range(count * piece // pieces, count * (piece + 1) // pieces)
+
+
 def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Result]:
     """Return `[work(0), … work(pieces - 1)]`, done by this process and by `workers` - 1 forked ones.
 
