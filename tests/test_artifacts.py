@@ -42,6 +42,13 @@ def test_clean_sweeps_left_overs_and_nothing_else(project: Path) -> None:
     assert inv_json(project, "clean")["removed"] == []
 
 
+def test_name_that_means_nothing_in_one_folder_may_mean_something_in_another(project: Path) -> None:
+    fill(project, "a/b/c/d/out a/b/c/e/out e/b/c/d/out/x e/x.log e/b/c/x.log e/b/c/d/x.log")
+    assert find(project, "out/", "/e/b/c/x.log") == {"e/b/c/d/out", "e/b/c/x.log"}
+    assert find(project, "/*/x.log") == {"e/x.log"}
+    assert find(project, "/e/**/x.log") == {"e/x.log", "e/b/c/x.log", "e/b/c/d/x.log"}
+
+
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
     search = artifacts._Search(project, artifacts.Sweep(Patterns(["..."])), [])

@@ -14,6 +14,7 @@ from common_tasks.temp import removal, temp_working_dir
 from common_tasks.tree import kernel, processes
 from common_tasks.tree.directory import Directory
 from common_tasks.tree.walk import Position, Visitor, walk
+from common_tasks.tree.workers import WORTH_FORKING
 
 from ..conftest import As
 from ..helpers import (
@@ -254,6 +255,17 @@ def test_unnamed_folder_in_the_systems_is_ours_only_while_it_is_empty(project: P
     removal.carry_out(decided)
     assert (unnamed / "precious").exists()
     assert take(project) == ()
+
+
+def test_unnamed_folder_that_was_filled_is_not_given_to_the_workers(project: Path, system_temp: Path) -> None:
+    unnamed = system_temp / ".trash-0123456789abcdef"
+    unnamed.mkdir()
+    big = make_entry(project / ".tmp/big", files=WORTH_FORKING, content=b"")
+    decided = plan(project)
+    make_entry(unnamed / "precious")
+    outcome = removal.carry_out(decided, workers=2)
+    assert list(reasons(outcome.failed)) == [unnamed.name]
+    assert (big.exists(), (unnamed / "precious/sub/file-0").exists()) == (False, True)
 
 
 def test_descriptor_that_is_another_files_by_the_time_its_flags_are_read_is_no_use(

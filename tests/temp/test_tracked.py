@@ -1,8 +1,11 @@
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common_tasks.temp import GuardFailed, TempManager, tracked
 
@@ -89,6 +92,26 @@ def test_one_call_decides(project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(subprocess, "run", counted)
     assert set(states(project).values()) == {"tracked"}
     assert len(calls) == 1
+
+
+def test_many_folders_are_asked_about_all_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_entry(project / ".tmp/x")
+    make_entry(project / ".temp/y")
+    commit(project)
+    make_entry(project / ".tmp/loose")
+    expected = states(project)
+    monkeypatch.setattr(tracked, "_MOST_FOLDERS", 1)
+    assert states(project) == expected == {"loose": "idle", "x": "tracked", "y": "tracked"}
+
+
+NAMES = st.sampled_from(["a", "a-b", "a.b", "a0", "ab", "b", "é"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
+
+
+@given(files=st.lists(PATHS, max_size=12), asked=PATHS)
+def test_what_is_tracked_is_a_file_or_what_holds_one(files: list[tuple[str, ...]], asked: tuple[str, ...]) -> None:
+    known = tracked.Tracked([os.fsencode("/".join(file)) for file in files])
+    assert (asked in known) == any(file[: len(asked)] == asked for file in files)
 
 
 def test_tracked_entry_is_in_the_json_with_its_reason(project: Path) -> None:
