@@ -124,7 +124,7 @@ class _Status:
         every = [entry for project in listed for entry in project.entries]
         yield line(shown(self.root, self.screen.encoding), "bold")
         if listed:
-            table = Table(label="Project", columns=_STATUS, note="", rows=lambda: self._rows(listed, every))
+            table = Table(label="Project", columns=_STATUS, note="", rows=tuple(self._rows(listed, every)))
             yield from lines(table, lay_out(table, self.screen))
         yield from _closing(self.root, self.projects, len(listed), self.screen)
         yield from outlook([project.due for project in listed], clean, self.screen.width)
@@ -162,7 +162,7 @@ class _Outcomes:
         yield line(shown(self.root, self.screen.encoding), "bold")
         if listed:
             columns = (Column("Would remove" if self.dry_run else "Removed"), *_OUTCOME)
-            table = Table(label="Project", columns=columns, note="", rows=lambda: self._rows(listed))
+            table = Table(label="Project", columns=columns, note="", rows=tuple(self._rows(listed)))
             yield from lines(table, lay_out(table, self.screen))
         yield from _closing(self.root, self.projects, len(listed), self.screen)
         yield line(self._summary())

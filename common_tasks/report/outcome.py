@@ -10,7 +10,7 @@ from ..temp.entry import Decision, Entry, Outcome
 from . import cells, document
 from .console import Line, Screen, line, prose
 from .selection import Sum, choose
-from .table import Row, Table, lay_out, lines
+from .table import Row, Rows, Table, lay_out, lines
 from .text import entries as count_entries
 from .text import shown, size
 
@@ -54,7 +54,7 @@ class _Outcome:
     def lines(self) -> Iterator[Line]:
         """Draw all of it."""
         if self.outcome.removed or self.outcome.kept or self.outcome.failed:
-            table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=self._rows, whole_notes=True)
+            table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=Rows(self._rows), whole_notes=True)
             yield line(shown(self.root, self.screen.encoding), "bold")
             yield from lines(table, lay_out(table, self.screen))
             yield from [()] if self.screen.is_terminal else []

@@ -11,7 +11,7 @@ from . import cells, document
 from .console import Line, Screen, line, prose
 from .outlook import outlook
 from .selection import Sum, choose
-from .table import Row, Table, lay_out, lines
+from .table import Row, Rows, Table, lay_out, lines
 from .text import entries as count_entries
 from .text import shown, size
 
@@ -55,7 +55,7 @@ class _Status:
 
     def lines(self, due: Sequence[Due], clean: str | None) -> Iterator[Line]:
         """Draw all of it."""
-        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=self._rows)
+        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=Rows(self._rows))
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)

@@ -8,6 +8,7 @@ itself, or to a line below. Into a pipe all columns go, and nothing is cut short
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from .console import Line, Screen, Span, prose
@@ -17,6 +18,7 @@ _GAP = 2
 _SHAPE = 2  # columns of a row's shape
 _INDENT = 4  # of what stands below its label
 _LONGEST_NOTE = 48  # columns, on a terminal
+_MOST_KEPT = 1000  # rows
 _LONGEST_WORD = 16  # columns that a note asks for at least
 
 
@@ -48,9 +50,20 @@ class Row(NamedTuple):
     head: bool = False
 
 
+class Rows:
+    """Rows that are kept if they are few; very many are made anew each time that somebody goes over them."""
+
+    def __init__(self, make: Callable[[], Iterator[Row]]) -> None:
+        self._make = make
+        self._first = list(islice(make(), _MOST_KEPT))
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._first) if len(self._first) < _MOST_KEPT else self._make()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What is to be laid out. `rows` is called for each of two passes, so that very many need not be kept.
+    """What is to be laid out. `rows` are gone over twice.
 
     `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the shape.
     """
@@ -58,7 +71,7 @@ class Table:
     label: str
     columns: Sequence[Column]
     note: str
-    rows: Callable[[], Iterable[Row]]
+    rows: Iterable[Row]
     whole_notes: bool = False
 
 
@@ -102,7 +115,7 @@ class Layout(NamedTuple):
 def lay_out(table: Table, screen: Screen) -> Layout:
     """Find the widths for a screen."""
     widths = _Widths([width(column.heading) for column in table.columns], width(table.label))
-    for row in table.rows():
+    for row in table.rows:
         widths.add(row)
     if screen.width is None:
         return Layout(None, widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), widths.note)
@@ -115,7 +128,7 @@ def lines(table: Table, layout: Layout) -> Iterator[Line]:
         headings = tuple(column.heading for column in table.columns)
         notes = (table.note,) if layout.note else ()
         yield _in_one_line(layout, table, Row(table.label, headings, notes, style="bold", head=True))
-    for row in table.rows():
+    for row in table.rows:
         yield from _lines_of(layout, table, row)
 
 
