@@ -98,22 +98,22 @@ def compete(
 
     `kept`: the tree is the caller's, for further contests.
     """
-    trees = [] if fresh else [tree()]
-    if not fresh:
+    shared = None if fresh else tree()
+    if shared:
         for _, run in contestants:
-            run(trees[0])  # nobody pays for a cold cache
+            run(shared)  # nobody pays for a cold cache
     for _ in range(rounds):
-        turn = [tree() for _ in contestants] if fresh else trees * len(contestants)
-        for (who, run), where in zip(contestants, turn, strict=True):
+        for who, run in contestants:
+            where = shared or tree()
             contest.add(who, run(where))
-        for used in turn if fresh else ():
-            _remove(used)
-    for used in () if kept else trees:
-        _remove(used)
+            if not shared:
+                remove(where)
+    if shared and not kept:
+        remove(shared)
     return contest
 
 
-def _remove(tree: Path) -> None:
+def remove(tree: Path) -> None:
     subprocess.run(["rm", "-rf", tree], check=True)  # shutil.rmtree is no match for 3,000 levels
 
 
