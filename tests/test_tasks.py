@@ -217,6 +217,15 @@ def test_working_directory_that_is_gone_is_one_line(project: Path, tmp_path: Pat
     assert "FileNotFoundError" in done.stderr
 
 
+@pytest.mark.parametrize("before", [700, 0, 200_000])
+def test_python_looks_for_cycles_as_before_once_a_task_is_done(project: Path, before: int) -> None:
+    (project / "tasks.py").write_text(
+        "import gc\nfrom invoke import task\nfrom common_tasks import temp_status\n"
+        f"gc.set_threshold({before}, 9, 8)\n\n@task(pre=[temp_status])\ndef after(c):\n    print(gc.get_threshold())\n"
+    )
+    assert inv(project, "after").stdout.endswith(f"({before}, 9, 8)\n")
+
+
 def test_tasks_can_be_called_from_other_tasks(project: Path) -> None:
     (project / "tasks.py").write_text(
         "from invoke import task\nfrom common_tasks import clean, temp_clean\n\n"

@@ -1,6 +1,7 @@
 """Where a task runs: the project that is meant, and how what is refused ends it."""
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..temp.layout import Project
 
 _DESCRIPTORS = 16384
+_ALLOCATIONS = 50_000  # between two looks for cycles
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
@@ -115,6 +117,18 @@ def workers() -> int:
     """Return how many processes may share the work: one a core of ours, four at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return min(4, cores)
+
+
+@contextlib.contextmanager
+def few_collections() -> Iterator[None]:
+    """Have Python look for cycles seldom while the block lasts: there are none among entries, however many."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], _ALLOCATIONS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextlib.contextmanager

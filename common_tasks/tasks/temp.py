@@ -13,6 +13,7 @@ from .context import (
     allow_descriptors,
     command_for,
     exit_if,
+    few_collections,
     find_scope,
     is_dry,
     note_reserved,
@@ -34,7 +35,7 @@ def temp_status(c: Context, json: bool = False, full: bool = False, all_projects
     from .. import report
     from ..scope import Looking
 
-    with refusals():
+    with refusals(), few_collections():
         scope = find_scope(c, all_projects)
         note_reserved(scope.project)
         with report.watch("Looking") as progress:
@@ -70,7 +71,7 @@ def temp_clean(
 
     temp: {retention: {default: {max_age: 7d}, cache: {max_size: 2GB}, debug: {max_age: 7d, keep_last: 3}}}
     """
-    with refusals():
+    with refusals(), few_collections():
         limits = {"--max-age-hours": max_age_hours, "--keep-last": keep_last, "--max-size": max_size}
         how = _How(c, is_dry(c, dry_run), force, json, full, pick)
         _clean(how, limits, category, no_rules, all_projects, swept=False)
@@ -100,7 +101,7 @@ def clean(
 
     clean: {artifacts: ["...", "/out/"], keep: ["/dist/"]}
     """
-    with refusals():
+    with refusals(), few_collections():
         limits = {"--temp-age-hours": temp_age_hours, "--keep-last": keep_last, "--max-size": max_size}
         how = _How(c, is_dry(c, dry_run), force, json, full, pick=False)
         _clean(how, limits, category, no_rules, all_projects, swept=True)
