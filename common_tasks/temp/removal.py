@@ -32,7 +32,7 @@ from .inventory import files_beside, is_category
 from .lent import is_unnamed
 from .seal import seal
 from .states import is_pinned, look_at_uses
-from .verification import CHANGED, Stays, WorkBelow, as_planned, is_pinned_folder
+from .verification import CHANGED, AsPlanned, Stays, WorkBelow, is_pinned_folder
 
 _TRIES = 8
 _MOST_AT_ONCE = 4096  # entries that are locked at the same time, if there are descriptors for so many
@@ -167,7 +167,7 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
     if elsewhere:
         raise Stays(f"in use: mounted at {elsewhere}")
     if moving.entry.identity.directory:
-        with as_planned():
+        with AsPlanned():
             moving.directory, moving.mode = enter_restricted(moving.parent, moving.name)
         locks.enter_context(moving.directory)
     try:
@@ -184,7 +184,7 @@ def _move_out(folders: Folders, locks: contextlib.ExitStack, decision: Decision,
 
 def _begin(folders: Folders, decision: Decision) -> _Moving:
     entry = decision.entry
-    with as_planned():
+    with AsPlanned():
         folder = folders.open(entry)
         parent = folders.parent(folder, entry.parts[:-1])
     places = {name: Place(folder, (*entry.parts[:-1], name)) for name in entry.names}
@@ -226,7 +226,7 @@ def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
     entry = moving.entry
     if moving.directory and (is_pinned(moving.directory) or (entry.in_category and is_pinned(moving.parent))):
         raise Stays(f"kept: {layout.KEEP}")
-    with as_planned():
+    with AsPlanned():
         found = moving.parent.look(moving.name)
     if Identity.of(found) != entry.identity:
         raise Stays(CHANGED)
@@ -283,7 +283,7 @@ def _rename(folders: Folders, moving: _Moving, name: str) -> None:
         except FileNotFoundError:
             if name != moving.name:  # what goes with it is gone already
                 return
-            with as_planned():
+            with AsPlanned():
                 moving.parent.look(name)
             folders.forget_trash(moving.folder)  # another clean has tidied it away
             continue
@@ -309,8 +309,9 @@ def _decide(moving: _Moving) -> None:
         return
     for name, place in moving.places.items():
         if place.name.startswith(layout.UNDECIDED):
-            sealed = len(place.parts) == 1
-            new = seal(layout.TRASH, moving.entry.identity.inode) if sealed else os.urandom(8).hex()
+            in_trash = len(place.parts) > 1
+            decided = place.name.removeprefix(layout.UNDECIDED)
+            new = decided if in_trash else seal(layout.TRASH, moving.entry.identity.inode)
             moving.target.rename(place.name, moving.target, new)
             moving.places[name] = place._replace(parts=(*place.parts[:-1], new))
 

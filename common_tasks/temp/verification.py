@@ -1,8 +1,6 @@
 """What a removal sees to, once an entry is locked: that nothing below it is pinned, lent or somebody's work."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 from ..tree.directory import GONE, SWAPPED, Directory, accessible, enter_restricted
 from ..tree.walk import MountPoint, Position, Visitor
@@ -17,17 +15,17 @@ class Stays(Exception):
     """An entry is not what was planned for: it stays, and this says why."""
 
 
-@contextlib.contextmanager
-def as_planned() -> Iterator[None]:
-    """Turn what says that an entry is not there any more, or is another kind of file, into Stays."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise Stays(GONE_BEFORE) from None
-    except OSError as error:
-        if error.errno in SWAPPED:
+class AsPlanned:
+    """Turns what says in a block that an entry is not there any more, or is another kind of file, into Stays."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise Stays(GONE_BEFORE) from None
+        if isinstance(error, OSError) and error.errno in SWAPPED:
             raise Stays(CHANGED) from None
-        raise
 
 
 def is_pinned_folder(directory: Directory, name: str) -> bool:

@@ -30,7 +30,8 @@ class Uses:
 
     def of(self, path: str, key: Key) -> tuple[int, ...]:
         """Return the processes that use what stands at the real `path`, or what is in it, in ascending order."""
-        return tuple(sorted(self._by_path.get(path, set()) | self._by_key.get(key, set())))
+        by_path, by_key = self._by_path.get(path, ()), self._by_key.get(key, ())
+        return tuple(sorted({*by_path, *by_key})) if by_path or by_key else ()
 
     def add_path(self, pid: int, path: str, top: str) -> None:
         """Note a use of `path` and of the folders above it, down to below `top`."""
