@@ -1,11 +1,22 @@
 """The command `common-tasks`: the same tasks, where there is no `tasks.py` at all."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from . import tasks
+
+
+@contextlib.contextmanager
+def _bad_usage() -> Iterator[None]:
+    """End with exit code 2, as for a bad value, where invoke alone would say 1: something could not be removed."""
+    try:
+        yield
+    except ParseError as error:
+        raise Exit(str(error), code=2) from None
 
 
 class CommonTasks(Program):
@@ -13,6 +24,16 @@ class CommonTasks(Program):
 
     A configuration file that is Python is not run: whoever looks at a checkout need not trust it.
     """
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Read the options that stand before the first task."""
+        with _bad_usage():
+            super().parse_core(argv)
+
+    def parse_tasks(self) -> None:
+        """Read the tasks and their options."""
+        with _bad_usage():
+            super().parse_tasks()
 
     def parse_collection(self) -> None:
         """Take our tasks, and the configuration of the project that they are run in."""

@@ -50,6 +50,13 @@ def test_help_lists_the_tasks(command: list[str], tmp_path: Path) -> None:
     assert all(f"  {name} " in shown for name in ("clean", "temp-clean", "temp-status"))
 
 
+@pytest.mark.parametrize("words", ["--foo", "nosuch", "temp-status --dry-run", "temp-clean --max-age-hours"])
+def test_bad_usage_is_one_line_and_exit_code_2(command: list[str], checkout: Path, words: str) -> None:
+    done = run(command, checkout, *words.split(), code=2)
+    assert (done.stdout, len(done.stderr.splitlines())) == ("", 1)
+    assert (checkout / f".tmp/debug/demo_{OLD}").exists()
+
+
 def test_tasks_work_without_a_tasks_file(command: list[str], checkout: Path) -> None:
     document = json.loads(run(command, checkout / "src", "temp-status", "--json").stdout)
     assert document["root"] == str(checkout)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,33 @@ def test_bad_age_is_one_line_that_names_the_option_and_nothing_is_removed(
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert entry.exists()
     assert left.exists()
+
+
+def removed(document: Any) -> list[str]:
+    return [row["path"] for row in document["removed"]]
+
+
+def test_clean_is_narrowed_to_the_categories_that_are_named(project: Path) -> None:
+    paths = [f".tmp/{category}/x_{OLD}" for category in ("cache", "debug", "test")]
+    for path in paths:
+        make_entry(project / path)
+    (project / "build").mkdir()
+    for task in ("temp-clean", "clean"):
+        assert removed(inv_json(project, task, "--dry-run", "--category", "cache")) == paths[:1]
+        assert removed(inv_json(project, task, "--dry-run", "-c", "cache", "--category=debug")) == paths[:2]
+    assert removed(inv_json(project, "temp-clean", "--category", "cache", "--category", "debug")) == paths[:2]
+    assert removed(inv_json(project, "clean", "-c", "artifact")) == ["build"]
+    done = inv(project, "temp-clean", "-c", "tset")
+    assert done.stderr == "--category: nothing is of the category 'tset'; categories here: test\n"
+    assert (project / paths[2]).exists()
+
+
+@pytest.mark.parametrize("task", ["temp-clean", "clean"])
+def test_category_without_a_name_removes_nothing(project: Path, task: str) -> None:
+    entry = make_entry(project / f".tmp/debug/x_{OLD}")
+    for words in (["--category"], ["-c", "--force"], ["--category", "--full"]):
+        assert "needed value" in inv(project, task, *words, code=1).stderr
+    assert entry.exists()
 
 
 @pytest.mark.parametrize(("hours", "removed"), [("0", 3), ("0.5", 2), ("1e3", 0), ("6", 1)])

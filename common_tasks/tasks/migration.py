@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .context import exit_if, find_project, refusals, workers
-from .options import HELP
+from .options import HELP, TempTask
 
 if TYPE_CHECKING:
     from ..migrate import audit
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @task(
+    klass=TempTask,
     iterable=["paths"],
     help={
         "paths": "FILE or folder: look only there; repeatable.",

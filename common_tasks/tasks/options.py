@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 _AGE = "HOURS: remove only temporary directories without a change for so long; fractions and 0 are fine."
@@ -24,20 +25,31 @@ _UNTYPED = ("max_age_hours", "temp_age_hours", "keep_last", "max_size")
 
 
 class TempTask(Task[Any]):
-    """A task whose help names no type where an option takes hours, and with which `-f` is `--force` alone."""
+    """A task whose help names no type where an option takes hours, and with which `-f` is `--force` alone.
+
+    An option that is repeatable has to have a value: invoke takes it for not given where that is missing.
+    """
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Return what an option is made of."""
         options = super().arg_opts(name, default, taken_names)
         if name in _UNTYPED:
-            options["kind"] = _text
+            options["kind"] = as_text
         if name == "full":
             options["names"] = [name]
         return options
 
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the options, ready to be parsed."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        for argument in arguments:
+            if argument.kind is list:
+                argument.raw_value = None
+        return arguments
 
-def _text(text: str) -> str:
-    """Take an option's text as it is: the task checks it. invoke's help calls a str STRING."""
+
+def as_text(text: str) -> str:
+    """Take an option's text as it is: the task checks it. invoke's help would call a str STRING."""
     return text
 
 

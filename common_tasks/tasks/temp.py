@@ -60,7 +60,7 @@ def temp_clean(
     all_projects: bool = False,
     keep_last: str | int | None = None,
     max_size: str | None = None,
-    category: Iterable[str] = (),
+    category: Iterable[str] | None = None,
     no_rules: bool = False,
     pick: bool = False,
 ) -> None:
@@ -88,7 +88,7 @@ def clean(
     all_projects: bool = False,
     keep_last: str | int | None = None,
     max_size: str | None = None,
-    category: Iterable[str] = (),
+    category: Iterable[str] | None = None,
     no_rules: bool = False,
 ) -> None:
     """Remove build and test left-overs, and what temp-clean does.
@@ -119,14 +119,20 @@ class _How(NamedTuple):
 
 
 def _clean(
-    how: _How, limits: dict[str, Any], category: Iterable[str], no_rules: bool, all_projects: bool, *, swept: bool
+    how: _How,
+    limits: dict[str, Any],
+    category: Iterable[str] | None,
+    no_rules: bool,
+    all_projects: bool,
+    *,
+    swept: bool,
 ) -> None:
     from .. import report, settings
     from ..scope import Choice, Looking
 
     if how.pick:
         _refuse_to_ask(how.as_json)
-    categories = frozenset([category] if isinstance(category, str) else category)
+    categories = frozenset([category] if isinstance(category, str) else category or ())
     choice = Choice(settings.read_limits(limits), no_rules, categories, how.force)
     scope = find_scope(how.c, all_projects)
     if swept:
@@ -137,6 +143,7 @@ def _clean(
         # What goes whatever its age need not be measured first: that can wait until it is out of sight.
         measured = how.dry_run or how.pick
         look = scope.look(Looking(swept=swept, choice=choice, measured=measured, progress=progress, workers=workers()))
+    _note_unknown(categories, look.members)
     plans = choice.plans(look.members, time.time())
     if how.pick:
         plans = report.pick(scope.root, plans, time.time())
@@ -145,6 +152,14 @@ def _clean(
     if swept and not how.as_json:
         _tell_of_projects_below(how.c, look.below, clean)
     exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))
+
+
+def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> None:
+    """Say on standard error where nothing is of a category that was named: the name may be a wrong one."""
+    there = {entry.category for member in members for entry in (*member.entries, *member.artifacts)}
+    for name in sorted(categories - there):
+        others = ", ".join(sorted(there)) or "none"
+        print(f"--category: nothing is of the category {name!r}; categories here: {others}", file=sys.stderr)
 
 
 def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
