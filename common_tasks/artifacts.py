@@ -80,8 +80,8 @@ def survey(
     """Find the projects below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
 
     Both are sorted by path. What `ask` says of a project holds below that, to where the next one begins, and what is
-    kept stays kept in all projects below; but where `everywhere` is given, that holds in all of them.
-    Not entered, and raised: as for `find`.
+    kept stays kept in all projects below. Where `everywhere` is given, that is swept in all of them, but for those
+    that have nothing swept, and besides what each keeps. Not entered, and raised: as for `find`.
     """
     search = _Search(root, everywhere, bases, ask)
     with Directory.at(root, follow=True) as top:
@@ -89,7 +89,7 @@ def survey(
         artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
         tracked = ask_git(root) if artifacts else Tracked()
         entries = [_entry(root, artifact, tracked) for artifact in artifacts]
-        sweeps = dict([((), everywhere)] if everywhere else projects)
+        sweeps = dict([((), everywhere)] if everywhere else []) | dict(projects)
         guard = _Guard(top, sweeps, _new_to_git(root, entries))
         located = [
             Located(top, guard.check(entry, artifact.exposed))
@@ -118,6 +118,11 @@ class Sweep(NamedTuple):
         """Return what holds in a project; what is kept in the one `around` it is kept here, too."""
         own = (Kept(depth, keep),) if keep else ()
         return cls(patterns, own + (around.kept if around else ()), depth)
+
+    def within(self, patterns: Patterns, keep: Patterns, depth: int) -> Self:
+        """Return what holds in a project inside that has these patterns, if it is swept with the one around it."""
+        own = (Kept(depth, keep),) if keep else ()
+        return self._replace(patterns=self.patterns if patterns else patterns, kept=own + self.kept)
 
     def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
         """Tell whether something is left alone."""
@@ -299,7 +304,7 @@ class _Search:
         with directory.scan() as rows:
             inside = list(rows)
         notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
-        if not notable:
+        if path and not notable:  # the top is told of, however empty it is
             return [], around
         here = around
         if not path or any(row.name in self._marks for row in notable):
@@ -347,7 +352,10 @@ class _Search:
         said = self._ask(tuple(path), names) if self._ask else None
         if said is None:
             return around
-        sweep = around if self._everywhere else Sweep.of(*said, len(path), around)
+        if not self._everywhere:
+            sweep = Sweep.of(*said, len(path), around)
+        else:
+            sweep = around.within(*said, len(path)) if path else around
         found.projects.append((tuple(path), sweep))
         return sweep
 

@@ -109,9 +109,9 @@ def with_entries(
     return tuple(by_root[member.project.root] for member in members)
 
 
-def below(root: Path, parts: Iterable[tuple[str, ...]]) -> tuple[Member, ...]:
+def below(root: Path, parts: Iterable[tuple[str, ...]], settings_of: SettingsOf) -> tuple[Member, ...]:
     """Return the projects at `parts` below `root`, but not the one at `root` itself."""
-    return tuple(_member(root.joinpath(*names), _built_in) for names in parts if names)
+    return tuple(_member(root.joinpath(*names), settings_of) for names in parts if names)
 
 
 class Asking:

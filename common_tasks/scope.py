@@ -95,7 +95,7 @@ class Scope:
             return Look((member,))
         found = artifacts.survey(
             self.root,
-            projects.Asking(self.root),
+            projects.Asking(self.root, self.sources.of),
             everywhere=artifacts.Sweep.of(settings.artifacts, settings.keep),
             bases=[base.path for base in self.project.bases],
             listed=options.swept,
@@ -103,7 +103,9 @@ class Scope:
             progress=options.progress,
             workers=options.workers,
         )
-        return Look((replace(member, artifacts=found.artifacts),), projects.below(self.root, found.projects))
+        return Look(
+            (replace(member, artifacts=found.artifacts),), projects.below(self.root, found.projects, self.sources.of)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ Everything wrong is an InvalidSetting: one line that names the key, variable or 
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,7 +95,7 @@ def read_file(config: Any, folder: Path) -> Any:
     `config`: any configuration of invoke's; it tells how the file is called.
     """
     stem = config.file_prefix or config.prefix
-    paths = [folder / f"{stem}.{suffix}" for suffix in _SUFFIXES if os.path.isfile(f"{folder}/{stem}.{suffix}")]
+    paths = [folder / f"{stem}.{suffix}" for suffix in _SUFFIXES if _is_file(f"{folder}/{stem}.{suffix}")]
     if not paths:
         return {}
     if paths[0].suffix == ".py":
@@ -108,6 +109,16 @@ def read_file(config: Any, folder: Path) -> Any:
     if not isinstance(reader._project, dict | None):
         raise InvalidSetting(f"{str(paths[0])!r} takes settings by name, not {reader._project!r}")
     return reader._project
+
+
+def _is_file(path: str) -> bool:
+    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: nor can what it keeps."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
 
 
 def read(layers: Iterable[Any], variables: Mapping[str, str], prefix: str = "INVOKE_") -> Settings:

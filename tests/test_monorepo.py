@@ -125,6 +125,28 @@ def test_wrong_settings_of_the_monorepo_are_refused_for_all(mono: Path) -> None:
     assert (mono / "packages/aws/build").exists()
 
 
+def test_what_a_project_below_keeps_or_does_not_tell_stays_in_a_clean_around_it(mono: Path) -> None:
+    aws = mono / "packages/aws"
+    texts = {
+        "s3": "clean: {keep: [/src/__pycache__/]}",
+        "gcs": "clean: {keep: 1}",
+        "raw": "clean: {artifacts: []}",
+        "abs": "clean: {keep: [/other/]}",
+    }
+    for name, text in texts.items():
+        (aws / "plugins" / name / "src/__pycache__").mkdir(parents=True, exist_ok=True)
+        (aws / "plugins" / name / "setup.py").touch()
+        (aws / "plugins" / name / "invoke.yaml").write_text(text)
+    swept = "plugins/abs/src/__pycache__"
+    document = inv_json(aws, "clean", "--dry-run")
+    assert [row["path"] for row in document["removed"]] == [f".tmp/debug/demo_{OLD}", "build", swept]
+    done = inv(aws, "clean")
+    assert [line for line in done.stderr.splitlines() if "not swept" in line] == [
+        f"not swept: {aws}/plugins/gcs: the setting clean.keep takes a list of patterns, not 1"
+    ]
+    assert {name for name in texts if not (aws / "plugins" / name / "src/__pycache__").exists()} == {"abs"}
+
+
 def test_what_a_project_around_keeps_stays_in_the_projects_below(mono: Path) -> None:
     (mono / "packages/aws/invoke.yaml").write_text("clean: {keep: [/plugins/s3/src/__pycache__/]}")
     document = inv_json(mono / "packages/web", "clean", "-a")

@@ -50,6 +50,11 @@ def test_help_lists_the_tasks(command: list[str], tmp_path: Path) -> None:
     assert all(f"  {name} " in shown for name in ("clean", "temp-clean", "temp-status"))
 
 
+def test_empty_folder_is_a_monorepo_of_one_project(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run(command, tmp_path / "empty", "temp-status", "-a").stdout.endswith("Nothing in 1 project\n")
+
+
 @pytest.mark.parametrize("words", ["--foo", "nosuch", "temp-status --dry-run", "temp-clean --max-age-hours"])
 def test_bad_usage_is_one_line_and_exit_code_2(command: list[str], checkout: Path, words: str) -> None:
     done = run(command, checkout, *words.split(), code=2)

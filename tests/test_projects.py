@@ -20,6 +20,11 @@ def test_root_is_the_git_top_level(tmp_path: Path) -> None:
     assert monorepo_root(tmp_path / "repo/one/deep") == tmp_path / "repo"
 
 
+def test_root_is_a_project_however_empty_it_is(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert find_projects(tmp_path / "empty") == (tmp_path / "empty",)
+
+
 def test_without_git_root_is_the_outermost_project(tmp_path: Path) -> None:
     make(tmp_path, "all/pyproject.toml", "all/between/one/setup.py", "all/between/one/deep/x")
     assert monorepo_root(tmp_path / "all/between/one/deep") == tmp_path / "all"

@@ -20,6 +20,17 @@ def read(*layers: Any, **variables: str) -> settings.Settings:
     return settings.read(layers, variables)
 
 
+def test_file_that_cannot_be_looked_at_is_not_taken_for_none(project: Path) -> None:
+    (project / "dist").mkdir()
+    (project / "below").mkdir()
+    (project / "below/setup.py").touch()
+    (project / "below/dist").mkdir()
+    (project / "below/invoke.yaml").symlink_to("invoke.yaml")  # a link to itself
+    said = f"'{project}/below/invoke.yaml' cannot be read: Too many levels of symbolic links"
+    assert [row["error"] for row in inv_json(project, "clean", "-a", code=1)["projects"]] == [None, said]
+    assert ((project / "dist").exists(), (project / "below/dist").exists()) == (False, True)
+
+
 def rule(**limits: Any) -> Rule:
     rules = read({"temp": {"retention": {"debug": limits}}}).rules
     assert rules is not None

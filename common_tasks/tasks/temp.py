@@ -149,6 +149,9 @@ def _clean(
         plans = report.pick(scope.root, plans, time.time())
     outcomes = _carry_out(plans, how.dry_run)
     _show_outcomes(how, scope, look.members, outcomes)
+    for member in look.below if swept else ():
+        if member.error:
+            print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
     if swept and not how.as_json:
         _tell_of_projects_below(how.c, look.below, clean)
     exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))

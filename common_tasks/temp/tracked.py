@@ -41,7 +41,7 @@ class Tracked:
         path = os.fsencode("/".join(parts))
         first, below = self._first_from(path), path + b"/"
         # What begins with the path stands together, `path-2` before `path/file`.
-        return first.startswith(path) and (first == path or self._first_from(below).startswith(below))
+        return bool(path) and first.startswith(path) and (first == path or self._first_from(below).startswith(below))
 
     def _first_from(self, path: bytes) -> bytes:
         """Return the first of the files that comes at or after `path` in order; empty where none does."""

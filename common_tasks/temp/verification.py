@@ -5,7 +5,7 @@ import os
 from ..tree.directory import GONE, SWAPPED, Directory, accessible, enter_restricted
 from ..tree.walk import MountPoint, Position, Visitor
 from . import layout, lease
-from .states import belongs_to_others, describe_held, is_pinned
+from .states import WORK_MARKS, belongs_to_others, describe_held, is_pinned
 
 GONE_BEFORE = "gone before its turn"
 CHANGED = "changed since it was looked at"
@@ -65,15 +65,16 @@ class WorkBelow(Visitor):
             raise
         where = position.where.partition("/")[2]
         with position.directory.scan() as rows:
-            inside = {row.name: row.is_dir(follow_symlinks=False) for row in rows}
-        held = belongs_to_others(position.directory, inside)
+            # Of the files, which may be very many, only the marks are kept.
+            notable = [row for row in rows if row.is_dir(follow_symlinks=False) or row.name in WORK_MARKS]
+        held = belongs_to_others(position.directory, {row.name for row in notable})
         if held:
             raise Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
         if where and layout.parse_name(name):
             with lease.claim(position.directory.fd) as granted:
                 if granted is False:
                     raise Stays(f"in use: {where}")
-        return [name for name, is_directory in inside.items() if is_directory]
+        return [row.name for row in notable if row.is_dir(follow_symlinks=False)]
 
     def _go_down(self, position: Position, name: str) -> None:
         if not self._repair:

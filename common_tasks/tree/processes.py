@@ -96,7 +96,7 @@ class _Scan:
         self.refused = False  # some process may not be looked into
         self.readable: set[int] = set()
         self._own = own
-        self._self = os.getpid()
+        self._self = int(_readlink("/proc/self") or 0)  # as this /proc numbers it: it may be another namespace's
         self._tops = tops
         self._beginnings = tuple(f"{top}/" if top != "/" else top for top in tops)
         # What all of them begin with is looked for first: there may be hundreds.
@@ -260,8 +260,8 @@ def _is_own_visit(fd: int) -> bool:
     """Tell the same of a descriptor of this process."""
     try:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & _VISITING == _VISITING
-    except OSError:  # closed meanwhile
-        return True
+    except OSError:  # closed meanwhile, and its number may be another file's soon
+        return False
 
 
 def _target(link: str, directory: int | None = None) -> str:

@@ -112,6 +112,7 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
 def test_what_is_tracked_is_a_file_or_what_holds_one(files: list[tuple[str, ...]], asked: tuple[str, ...]) -> None:
     known = tracked.Tracked([os.fsencode("/".join(file)) for file in files])
     assert (asked in known) == any(file[: len(asked)] == asked for file in files)
+    assert () not in known
 
 
 def test_tracked_entry_is_in_the_json_with_its_reason(project: Path) -> None:

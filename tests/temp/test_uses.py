@@ -159,6 +159,26 @@ def test_entry_lent_in_another_pid_namespace_keeps_the_hand_made_folder_around_i
     assert lent.exists()
 
 
+HOLD_AND_CLEAN = """
+import subprocess, sys
+held = open(sys.argv[1])
+command = [sys.executable, "-m", "common_tasks", "temp-clean"]
+subprocess.run(["unshare", "--pid", "--fork", *command], check=True)
+"""
+
+
+@ROOT
+def test_process_that_has_this_ones_number_in_the_proc_that_is_read_is_seen(project: Path) -> None:
+    entry = make_entry(project / ".tmp/x")
+    words = [sys.executable, "-c", HOLD_AND_CLEAN, str(entry / "sub/file-0")]
+    command = ["unshare", "--pid", "--fork", "--mount-proc", *words]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip("namespaces are not allowed here")
+    assert "in use by pid 1 " in done.stdout, done.stderr
+    assert entry.exists()
+
+
 def during(monkeypatch: pytest.MonkeyPatch, look: int, act: Callable[[], None]) -> None:
     """Let `act` happen just before the `look`-th look at who uses what is out of sight."""
     real = removal._put_back_used
