@@ -44,6 +44,7 @@ class CommonTasks(Program):
         root = layout.find_project().root
         try:
             settings.read_file(self.config, root)
+            settings.refuse_untold(root)
         except settings.InvalidSetting as error:
             raise Exit(str(error), code=2) from None
         self.config.tasks.collection_name = tasks.__name__  # as if `inv` had found them there

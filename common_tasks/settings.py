@@ -25,6 +25,10 @@ from .temp.retention import DEFAULT, Limit, Rule, hours
 
 _SECTIONS = {"clean": ("artifacts", "keep"), "temp": ("retention",)}
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
+_TASKS = ("tasks.py", "tasks/__init__.py")
+_TASKS_READ = 2**20
+_CONFIGURES = re.compile(rb"\.configure\s*\(")
+_OURS = re.compile(rb"""["'](?:artifacts|keep|retention)["']|\b(?:artifacts|keep|retention)\s*=""")
 _LIMITS = ("max_age", "max_size", "keep_last")
 _AGE = re.compile(r"(\d+(?:\.\d+)?) ?([mhdw])")
 _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (604_800, "week")}
@@ -74,6 +78,7 @@ class Sources:
     def _own(self, root: Path) -> list[Any]:
         if root == self._loaded:
             return [self._config]
+        refuse_untold(root)
         return [read_file(self._config, root), *([self._config] if root == self._current else [])]
 
     @cached_property
@@ -109,6 +114,17 @@ def read_file(config: Any, folder: Path) -> Any:
     if not isinstance(reader._project, dict | None):
         raise InvalidSetting(f"{str(paths[0])!r} takes settings by name, not {reader._project!r}")
     return reader._project
+
+
+def refuse_untold(folder: Path) -> None:
+    """Raise InvalidSetting where the tasks in a folder seem to set what is ours: they are not run to be asked."""
+    for name in _TASKS:
+        path = f"{folder}/{name}"
+        if _is_file(path):
+            with open(path, "rb") as file:
+                text = file.read(_TASKS_READ)
+            if _CONFIGURES.search(text) and _OURS.search(text):
+                raise InvalidSetting(f"{path!r} is not run for what it configures: write that into invoke.yaml")
 
 
 def _is_file(path: str) -> bool:

@@ -106,6 +106,26 @@ def test_configuration_that_is_a_program_is_not_run(command: list[str], checkout
     assert (checkout / "build").exists()
 
 
+CONFIGURED = 'from common_tasks import ns\nns.configure({"clean": {"keep": ["/build/"]}})\n'
+
+
+def test_what_tasks_that_are_not_run_configure_is_not_taken_for_nothing(command: list[str], checkout: Path) -> None:
+    (checkout / "tasks.py").write_text(CONFIGURED)
+    assert (
+        "not run for what it configures: write that into invoke.yaml" in run(command, checkout, "clean", code=2).stderr
+    )
+    (checkout / ".git").mkdir()
+    (checkout / "below").mkdir()
+    (checkout / "tasks.py").rename(checkout / "below/tasks.py")
+    make_entry(checkout / "below/build")
+    assert "FAILED" in run(command, checkout, "clean", "-a", code=1).stdout
+    assert ((checkout / "build").exists(), (checkout / "below/build").exists()) == (False, True)
+    assert json.loads(inv(checkout / "below", "clean", "--json").stdout)["removed"] == []
+    (checkout / "below/tasks.py").write_text("from common_tasks import ns\nns.configure({'run': {'echo': True}})\n")
+    run(command, checkout, "clean", "-a")
+    assert not (checkout / "below/build").exists()
+
+
 def test_projects_own_tasks_are_not_run(command: list[str], checkout: Path) -> None:
     (checkout / "tasks.py").write_text("import invoke, pathlib\npathlib.Path('was-run').touch()\n")
     run(command, checkout, "temp-status", "-a")
