@@ -1,9 +1,13 @@
 """All projects of a monorepo at once, with the real inv."""
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -213,6 +217,14 @@ def test_home_under_git_is_no_monorepo(mono: Path, monkeypatch: pytest.MonkeyPat
     assert (mono / "packages/aws/build").exists()
 
 
+def test_nothing_below_the_home_folder_is_told_of(mono: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(mono))
+    (mono / "tasks.py").write_text("from common_tasks import ns\n")
+    assert "below hold" not in inv(mono, "temp-status").stdout
+    monkeypatch.setenv("HOME", str(mono.parent))
+    assert "2 projects below hold" in inv(mono, "temp-status").stdout
+
+
 def test_projects_are_found_by_markers_bases_and_tasks(mono: Path) -> None:
     (mono / "docs/tasks").mkdir(parents=True)
     (mono / "docs/tasks/__init__.py").write_text("from invoke import task\n")
@@ -239,8 +251,14 @@ def test_any_other_answer_is_refused(answer: str) -> None:
 
 def pick(root: Path, *answers: str) -> str:
     """Run `inv temp-clean --pick` on a terminal, and answer."""
+    return on_terminal(root, "temp-clean", "--pick", answers=answers)
+
+
+def on_terminal(root: Path, *words: str, answers: Sequence[str] = ()) -> str:
+    """Run `inv` on a terminal of 80 columns."""
     terminal, other = pty.openpty()
-    with subprocess.Popen([INV, "temp-clean", "--pick"], cwd=root, stdin=other, stdout=other, stderr=other) as process:
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with subprocess.Popen([INV, *words], cwd=root, stdin=other, stdout=other, stderr=other) as process:
         os.close(other)
         for answer in answers:
             os.write(terminal, f"{answer}\n".encode())
@@ -281,3 +299,20 @@ def test_picking_needs_a_terminal(project: Path, words: list[str]) -> None:
     done = inv(project, "temp-clean", "--pick", *words, code=2, stdin=subprocess.DEVNULL)
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert entry.exists()
+
+
+def test_reasons_of_what_may_not_be_picked_are_whole_in_80_columns(project: Path) -> None:
+    name = "a-name-that-leaves-little-room-for-a-column-of-reasons"
+    for stamp in (OLD, OLD + 1):
+        make_entry(project / f".tmp/debug/{name}_{stamp}", hours=100)
+    (project / "invoke.yaml").write_text("temp: {retention: {debug: {max_age: 7d, keep_last: 3}}}")
+    assert f"the newest 3 of {name} stay" in pick(project)
+
+
+def test_project_of_which_all_is_kept_has_no_list_on_a_terminal(mono: Path) -> None:
+    make_entry(mono / f"packages/web/.tmp/debug/demo_{OLD}", hours=1)
+    words = ("temp-clean", "-a", "--max-age-hours", "50", "--dry-run")
+    shown, full = on_terminal(mono / "packages/web", *words), on_terminal(mono / "packages/web", *words, "--full")
+    assert (shown.count("Would remove: debug"), shown.count("Kept: debug")) == (1, 0)
+    assert (full.count("Would remove: debug"), full.count("Kept: debug")) == (1, 2)
+    assert all(name in shown for name in ("packages/web", "packages/aws/plugins/s3"))

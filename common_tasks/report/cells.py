@@ -38,6 +38,12 @@ def files(entry: Entry) -> int:
     return entry.usage.files if entry.usage else 0
 
 
+def changed(entry: Entry) -> float | None:
+    """Return when an entry changed last, in seconds since 1970; None where nobody measured it or could look into it."""
+    usage = entry.usage
+    return None if usage is None or (usage.fault is not None and usage.changed <= 0) else usage.changed
+
+
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
     above, below = _between(root, entry.folder)
@@ -63,7 +69,8 @@ def facts(entry: Entry, now: float) -> tuple[str, str, str]:
     """Return size, files and age in words; nothing where nobody measured."""
     if entry.usage is None:
         return "", "", ""
-    return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", age(now - entry.usage.changed)
+    since = changed(entry)
+    return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", "?" if since is None else age(now - since)
 
 
 def bar(part: int, whole: int) -> str:

@@ -48,14 +48,14 @@ def _rows(root: Path, decisions: Iterable[Decision]) -> list[dict[str, Any]]:
 
 
 def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
-    usage = entry.usage
+    usage, changed = entry.usage, cells.changed(entry)
     return {
         "path": plain(cells.path(root, entry)),
         "category": plain(entry.category),
         "name": plain(entry.name),
         "created": entry.created,
-        "modified": usage.modified if usage else None,
-        "changed": usage.changed if usage else None,
+        "modified": None if usage is None or changed is None else usage.modified,
+        "changed": changed,
         "files": usage.files if usage else None,
         "disk_bytes": usage.disk_bytes if usage else None,
         "state": entry.state,

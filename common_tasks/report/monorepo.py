@@ -61,15 +61,19 @@ def show_projects(
 def show_outcomes(
     root: Path, projects: Sequence[ProjectOutcome], now: float, *, dry_run: bool, as_json: bool, full: bool = False
 ) -> None:
-    """Print what a clean did in the projects of a monorepo, or with `dry_run` would do: each, then all as a table."""
+    """Print what a clean did in the projects of a monorepo, or with `dry_run` would do: each, then all as a table.
+
+    On a terminal a project of which all is kept has a row in the table alone, unless `full`.
+    """
     if as_json:
         rows = [document.outcome(project.root, project.outcome, dry_run=dry_run) for project in projects]
         freed = sum(project.outcome.freed_bytes for project in projects)
         write_documents(root, rows, [project.error for project in projects], {"dry_run": dry_run, "freed_bytes": freed})
         return
     screen = Screen()
+    whole = full or not screen.is_terminal
     for project in projects:
-        if project.outcome.removed or project.outcome.kept or project.outcome.failed:
+        if project.outcome.removed or project.outcome.failed or (whole and project.outcome.kept):
             show_outcome(project.root, project.outcome, now, dry_run=dry_run, as_json=False, full=full)
             screen.show([()])
     screen.show(_Outcomes(root, projects, dry_run, screen).lines())
@@ -140,11 +144,11 @@ class _Status:
 
     def _cells(self, entries: Sequence[Entry], due: Sequence[Due], whole: int) -> tuple[str, ...]:
         taken = sum(map(cells.disk_bytes, entries))
-        oldest = max((self.now - entry.usage.changed for entry in entries if entry.usage), default=0.0)
+        oldest = min(filter(None, map(cells.changed, entries)), default=self.now)
         used = sum(entry.state == "in-use" for entry in entries)
         free = sum(cells.disk_bytes(row.entry) for each in due if each.when == "now" for row in each.rows)
         bar = cells.bar(taken, whole)
-        return f"{len(entries):,}", size(taken), bar, age(oldest), f"{used:,}" if used else "", size(free)
+        return f"{len(entries):,}", size(taken), bar, age(self.now - oldest), f"{used:,}" if used else "", size(free)
 
 
 @dataclass(frozen=True, slots=True)

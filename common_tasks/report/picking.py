@@ -76,7 +76,7 @@ class _Choices:
         if not self.rows and not self.staying:
             yield line("There is nothing to choose from")
             return
-        table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=tuple(self._rows()))
+        table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=tuple(self._rows()), whole_notes=True)
         yield from lines(table, lay_out(table, self.screen))
 
     def _rows(self) -> Iterator[Row]:

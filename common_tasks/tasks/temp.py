@@ -39,7 +39,8 @@ def temp_status(c: Context, json: bool = False, full: bool = False, all_projects
         scope = find_scope(c, all_projects)
         note_reserved(scope.project)
         with report.watch("Looking") as progress:
-            look = scope.look(Looking(searched=not json, progress=progress, workers=workers()))
+            searched = not json and not scope.project.reserved
+            look = scope.look(Looking(searched=searched, progress=progress, workers=workers()))
         _show_status(c, scope, look.members, json, full)
         _tell_of_projects_below(c, look.below, temp_status)
         exit_if(any(member.error for member in look.members))
@@ -152,7 +153,7 @@ def _clean(
     for member in look.below if swept else ():
         if member.error:
             print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
-    if swept and not how.as_json:
+    if swept and not how.as_json and not scope.project.reserved:
         _tell_of_projects_below(how.c, look.below, clean)
     exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))
 

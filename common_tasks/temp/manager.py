@@ -242,8 +242,9 @@ def _open_category(base: layout.Base, category: str, folder: str) -> _Category |
     if held is None:
         return None
     opened = _Category(held)
-    if len(_categories) < _MOST_CATEGORIES:
-        _categories[folder] = opened
+    _categories[folder] = opened
+    for oldest in list(_categories)[:-_MOST_CATEGORIES]:
+        _categories.pop(oldest, None)  # another thread may have done so
     return opened
 
 

@@ -227,7 +227,7 @@ class _Category:
         if ruling is None or number in self._rulings:
             return
         if ruling.goes and entry.state in ("in-use", "kept"):
-            ruling = ruling._replace(reason=f"forced, {entry.reason}")
+            ruling = ruling._replace(reason=f"forced, {(entry.reason or '').removeprefix('kept: ')}")
         self._rulings[number] = ruling
 
 

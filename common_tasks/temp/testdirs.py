@@ -83,6 +83,12 @@ class LentDir(NamedTuple):
             discard(self.path, self.key[1])
             lease.drop(self.key)
 
+    def discard_with_category(self) -> None:
+        """Remove it, and `.tmp/test` if nothing else is in there. Raises Unremovable."""
+        self.discard()
+        with contextlib.suppress(OSError):  # something else is in there
+            self.path.parent.rmdir()
+
 
 def create(name: str, root: Path | None = None) -> LentDir:
     """Make `.tmp/test/<name>_<unix>/` in the project of `root`, of the working directory where it is None.
@@ -146,7 +152,7 @@ def lend_until_passed(root: Path | None = None) -> Iterator[Path]:
         _settle_ended(made, error)
         raise
     if not keeps_all():
-        made.discard()
+        made.discard_with_category()
         return
     for line in keep_newest(made.project, {made.path}):
         warnings.warn(line, EngineWarning, 3)
@@ -159,7 +165,7 @@ def _settle_ended(made: LentDir, error: BaseException) -> None:
             error.add_note(line)
         return
     try:
-        made.discard()
+        made.discard_with_category()
     except Unremovable as left:
         error.add_note(str(left))
 

@@ -118,7 +118,8 @@ def test_clean_killed_at_any_time_leaves_each_entry_whole_or_gone(project: Path)
 
 
 SLOW = """
-import os, time
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs have it ignored
 for name in {names!r}:
     def slow(*args, real=getattr(os, name), **options):
         time.sleep(0.02)

@@ -23,7 +23,7 @@ from common_tasks.temp import (
 )
 from common_tasks.tree.directory import Directory
 
-from ..helpers import HOLD_DEBUG, OLD, make_entry, python, running, said, set_age
+from ..helpers import HOLD_DEBUG, OLD, inv_json, make_entry, python, running, said, set_age
 
 
 def test_persistent_dir_is_new_and_empty_below_its_category(project: Path) -> None:
@@ -101,6 +101,15 @@ print(held(first), held(last))
 """
     done = python(code, cwd=project)
     assert done.stdout == "False True\n", done.stderr
+
+
+def test_latest_categories_are_in_use_however_many_a_process_has_made(project: Path) -> None:
+    for number in range(40):
+        TempManager.create_persistent_dir("x", f"category-{number}").rmdir()
+    for key in list(lease._held):
+        lease.drop(key)
+    seen = {row["path"]: row["state"] for row in inv_json(project, "temp-status")["entries"]}
+    assert (seen[".tmp/category-39"], seen[".tmp/category-30"]) == ("in-use", "in-use")
 
 
 def test_cache_is_found_again_by_the_next_run(project: Path) -> None:
@@ -398,3 +407,12 @@ def test_what_can_be_no_category_is_refused_before_anything_goes(
     with pytest.raises(error, match="the category"):
         TempManager.clean_persistent_temps(category=category)
     assert entry.exists()
+
+
+def test_script_that_borrowed_test_directories_leaves_no_category(project: Path) -> None:
+    code = "from common_tasks.temp import *\nwith pytest_temp_dirs(2) as folders: assert folders[0].parent.exists()"
+    assert python(code, cwd=project).returncode == 0
+    assert not (project / ".tmp/test").exists()
+    make_entry(project / f".tmp/test/other_{OLD}")
+    assert python(code, cwd=project).returncode == 0
+    assert [path.name for path in (project / ".tmp/test").iterdir()] == [f"other_{OLD}"]

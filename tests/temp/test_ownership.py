@@ -41,7 +41,7 @@ def test_hand_made_entry_or_artifact_that_holds_a_repository_stays_but_for_force
         assert kept["reason"] == "kept: holds a git repository" + (f" in {where}" if where else "")
     assert entry.exists()
     [removed] = inv_json(project, "clean", "--force")["removed"]
-    assert removed["reason"].startswith("forced, kept: holds a git repository")
+    assert removed["reason"].startswith("forced, holds a git repository")
 
 
 def test_work_tree_whose_repository_is_elsewhere_counts_too(project: Path) -> None:
