@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common_tasks import report
-from common_tasks.report import progress
+from common_tasks.report import cells, document, progress
 from common_tasks.report.console import Screen
 from common_tasks.report.text import age, shorten, shown, size, width
 from common_tasks.temp import retention
@@ -698,3 +698,10 @@ def test_document_holds_the_same_facts(on: On) -> None:
         "build",
     ]
     assert document["kept"][0]["reason"] == ENTRIES[1].reason
+
+
+def test_age_of_what_cannot_be_looked_into_is_not_made_up() -> None:
+    unread = entry(".tmp/x", 4096, 1)._replace(usage=Usage(0, 0, 0.0, 0.0, fault="x: Permission denied"))
+    assert cells.facts(unread, NOW)[2] == "?"
+    [row] = document.status(ROOT, [unread])["entries"]
+    assert (row["modified"], row["changed"], row["disk_bytes"]) == (None, None, 0)
