@@ -25,8 +25,6 @@ from .temp.retention import DEFAULT, Limit, Rule, hours
 
 _SECTIONS = {"clean": ("artifacts", "keep"), "temp": ("retention",)}
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
-_TASKS = ("tasks.py", "tasks/__init__.py")
-_TASKS_READ = 2**20
 _CONFIGURES = re.compile(rb"\.configure\s*\(")
 _OURS = re.compile(rb"""["'](?:artifacts|keep|retention)["']|\b(?:artifacts|keep|retention)\s*=""")
 _LIMITS = ("max_age", "max_size", "keep_last")
@@ -118,13 +116,12 @@ def read_file(config: Any, folder: Path) -> Any:
 
 def refuse_untold(folder: Path) -> None:
     """Raise InvalidSetting where the tasks in a folder seem to set what is ours: they are not run to be asked."""
-    for name in _TASKS:
-        path = f"{folder}/{name}"
-        if _is_file(path):
-            with open(path, "rb") as file:
-                text = file.read(_TASKS_READ)
+    try:
+        for path, text in layout.read_tasks(os.fspath(folder)):
             if _CONFIGURES.search(text) and _OURS.search(text):
                 raise InvalidSetting(f"{path!r} is not run for what it configures: write that into invoke.yaml")
+    except OSError as error:
+        raise InvalidSetting(f"{str(error.filename or folder)!r} cannot be read: {error.strerror}") from error
 
 
 def _is_file(path: str) -> bool:

@@ -102,7 +102,7 @@ ENTRIES = (
     entry("cache/thumbnails_1795406659", 3 * 2**20, 50),
     entry("debug/demo_1795406659", 2**20, 5, "in-use", "in use by pid 4123 (inv test --slow -k everything)"),
     entry("debug/crash_report_1795406659", 4 * 2**20, 0.02),
-    entry(f"work/{'n' * 29}_1696348800", 300_000, 9000),
+    entry(f"wide/{'n' * 29}_1696348800", 300_000, 9000),
     entry("processing", 4096, 24 * 21, "kept", "kept: holds a git repository in sub", forceable=True),
 )
 
@@ -113,10 +113,10 @@ def show_status() -> None:
 
 
 def outcome() -> Outcome:
-    thumbs, demo, crash, work, processing = ENTRIES
+    thumbs, demo, crash, wide, processing = ENTRIES
     return Outcome(
         removed=(
-            *(Decision(entry=each, reason="older than 24 h") for each in (work, thumbs)),
+            *(Decision(entry=each, reason="older than 24 h") for each in (wide, thumbs)),
             Decision(entry=artifact("build", 2**21), reason="left by a build or a test"),
         ),
         kept=tuple(
@@ -144,8 +144,8 @@ debug  5.0 MiB
 ● .tmp/debug/demo_1795406659
     1.0 MiB  5 hours  in use by pid 4123
 
-work  293 KiB
-○ .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
+wide  293 KiB
+○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
     293 KiB   1 year  idle
 
 legacy  4.0 KiB
@@ -168,8 +168,8 @@ debug                                 5.0 MiB
 ○ .tmp/debug/crash_report_1795406659  4.0 MiB    1 min
 ● .tmp/debug/demo_1795406659          1.0 MiB  5 hours
 
-work                                  293 KiB
-○ .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
+wide                                  293 KiB
+○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
                                       293 KiB   1 year
 
 legacy                                4.0 KiB
@@ -191,8 +191,8 @@ debug                                                 5.0 MiB
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB    1 min  idle
 ● .tmp/debug/demo_1795406659                          1.0 MiB  5 hours  in use
 
-work                                                  293 KiB
-○ .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year  idle
+wide                                                  293 KiB
+○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year  idle
 
 legacy                                                4.0 KiB
 ■ .tmp/processing                                     4.0 KiB  21 days  kept
@@ -212,8 +212,8 @@ debug                                                 5.0 MiB
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB    1 min  idle
 ● .tmp/debug/demo_1795406659                          1.0 MiB  5 hours  in use by pid 4123 (inv test --slow -k ever…)
 
-work                                                  293 KiB
-○ .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year  idle
+wide                                                  293 KiB
+○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year  idle
 
 legacy                                                4.0 KiB
 ■ .tmp/processing                                     4.0 KiB  21 days  kept: holds a git repository in sub
@@ -233,8 +233,8 @@ debug                                                 5.0 MiB  ━━━━━�
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB  ━━━━━       3    1 min  idle
 ● .tmp/debug/demo_1795406659                          1.0 MiB  ━           3  5 hours  in use by pid 4123 (inv test --slow -k ever…)
 
-work                                                  293 KiB  ╸           3
-○ .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB  ╸           3   1 year  idle
+wide                                                  293 KiB  ╸           3
+○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB  ╸           3   1 year  idle
 
 legacy                                                4.0 KiB              3
 ■ .tmp/processing                                     4.0 KiB              3  21 days  kept: holds a git repository in sub
@@ -251,8 +251,8 @@ cache                                                 3.0 MiB  ━━━╸     
 debug                                                 5.0 MiB  ━━━━━━      6
   .tmp/debug/crash_report_1795406659                  4.0 MiB  ━━━━━       3    1 min  idle
   .tmp/debug/demo_1795406659                          1.0 MiB  ━           3  5 hours  in use by pid 4123 (inv test --slow -k everything)
-work                                                  293 KiB  ╸           3
-  .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB  ╸           3   1 year  idle
+wide                                                  293 KiB  ╸           3
+  .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB  ╸           3   1 year  idle
 legacy                                                4.0 KiB              3
   .tmp/processing                                     4.0 KiB              3  21 days  kept: holds a git repository in sub
 Total: 5 entries                                      8.3 MiB             15
@@ -270,9 +270,9 @@ Would remove: cache (older than 24 h)
 - .tmp/cache/thumbnails_1795406659
     3.0 MiB   2 days
 
-Would remove: work (older than 24 h)
+Would remove: wide (older than 24 h)
 293 KiB
-- .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
+- .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
     293 KiB   1 year
 
 Would remove: artifacts (left by a build
@@ -309,8 +309,8 @@ Entry                                          Size      Age
 Would remove: cache (older than 24 h)       3.0 MiB
 - .tmp/cache/thumbnails_1795406659          3.0 MiB   2 days
 
-Would remove: work (older than 24 h)        293 KiB
-- .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
+Would remove: wide (older than 24 h)        293 KiB
+- .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
                                             293 KiB   1 year
 
 Would remove: artifacts (left by a build or a test)  2.0 MiB
@@ -343,8 +343,8 @@ Entry                                                    Size      Age
 Would remove: cache (older than 24 h)                 3.0 MiB
 - .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days
 
-Would remove: work (older than 24 h)                  293 KiB
-- .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year
+Would remove: wide (older than 24 h)                  293 KiB
+- .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year
 
 Would remove: artifacts (left by a build or a test)   2.0 MiB
 - build                                               2.0 MiB   1 hour
@@ -374,8 +374,8 @@ Entry                                                    Size      Age  Why
 Would remove: cache (older than 24 h)                 3.0 MiB
 - .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days
 
-Would remove: work (older than 24 h)                  293 KiB
-- .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year
+Would remove: wide (older than 24 h)                  293 KiB
+- .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year
 
 Would remove: artifacts (left by a build or a test)   2.0 MiB
 - build                                               2.0 MiB   1 hour
@@ -402,8 +402,8 @@ Entry                                                    Size  Files      Age  W
 Would remove: cache (older than 24 h)                 3.0 MiB      3
 - .tmp/cache/thumbnails_1795406659                    3.0 MiB      3   2 days
 
-Would remove: work (older than 24 h)                  293 KiB      3
-- .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year
+Would remove: wide (older than 24 h)                  293 KiB      3
+- .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year
 
 Would remove: artifacts (left by a build or a test)   2.0 MiB      3
 - build                                               2.0 MiB      3   1 hour
@@ -427,7 +427,7 @@ Nothing was removed: this was a dry run
 /home/me/mono
 Entry                                                                Size  Files      Age  Why
 would remove  .tmp/cache/thumbnails_1795406659                    3.0 MiB      3   2 days  older than 24 h
-would remove  .tmp/work/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year  older than 24 h
+would remove  .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year  older than 24 h
 would remove  build                                               2.0 MiB      3   1 hour  left by a build or a test
 kept          .tmp/debug/crash_report_1795406659                  4.0 MiB      3    1 min  younger than 24 h
 kept          .tmp/debug/demo_1795406659                          1.0 MiB      3  5 hours  in use by pid 4123 (inv test --slow -k everything)
@@ -466,7 +466,7 @@ REASONS: dict[State, st.SearchStrategy[str | None]] = {
 ANY_ENTRY = st.sampled_from(sorted(REASONS)).flatmap(
     lambda state: st.builds(
         entry,
-        st.tuples(st.sampled_from(["cache/", "work/", ""]), st.text("a日\x1b\udcff ", min_size=1, max_size=60)).map(
+        st.tuples(st.sampled_from(["cache/", "wide/", ""]), st.text("a日\x1b\udcff ", min_size=1, max_size=60)).map(
             "".join
         ),
         st.integers(0, 2**45),
@@ -507,18 +507,18 @@ def test_path_outside_the_root_is_shown_whole(on: On) -> None:
     assert " /tmp/x_1 " in on(80, lambda: report.show_status(ROOT, [orphan], NOW, as_json=False))
 
 
-MANY = tuple(entry(f"work/w_{OLD + number}", 4096 * number, number) for number in range(1, 1501))
+MANY = tuple(entry(f"wide/w_{OLD + number}", 4096 * number, number) for number in range(1, 1501))
 
 
 def test_long_list_is_summed_up_on_a_terminal(on: On) -> None:
     shown = on(80, lambda: report.show_status(ROOT, MANY, NOW, as_json=False))
-    assert f"○ .tmp/work/w_{OLD + 1500}  5.9 MiB" in shown
+    assert f"○ .tmp/wide/w_{OLD + 1500}  5.9 MiB" in shown
     assert re.search(r"… 1,490 more +4.2 GiB", shown)
     assert len(shown.splitlines()) < 20
 
 
 def test_what_is_summed_up_tells_of_what_is_not_idle(on: On) -> None:
-    used = entry(f"work/w_{OLD}", 0, 1, "in-use", "in use by pid 7 (x)")
+    used = entry(f"wide/w_{OLD}", 0, 1, "in-use", "in use by pid 7 (x)")
     assert "1 in use" in on(80, lambda: report.show_status(ROOT, [*MANY, used], NOW, as_json=False))
 
 
@@ -693,7 +693,7 @@ def test_pipe_loads_nothing_of_rich(project: Path) -> None:
 def test_document_holds_the_same_facts(on: On) -> None:
     document = json.loads(on(80, lambda: report.show_outcome(ROOT, outcome(), NOW, dry_run=True, as_json=True)))
     assert [row["path"] for row in document["removed"]] == [
-        f".tmp/work/{'n' * 29}_1696348800",
+        f".tmp/wide/{'n' * 29}_1696348800",
         ".tmp/cache/thumbnails_1795406659",
         "build",
     ]

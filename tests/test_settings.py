@@ -223,3 +223,12 @@ def test_any_configuration_is_read_or_refused_in_one_line(value: Any) -> None:
         read({"clean": value}, {"temp": value}, {"temp": {"retention": value}})
     except InvalidSetting as error:
         assert "\n" not in str(error)
+
+
+def test_tasks_that_cannot_be_read_are_not_taken_for_none(project: Path) -> None:
+    (project / "below/dist").mkdir(parents=True)
+    (project / "below/setup.py").touch()
+    (project / "below/tasks.py").symlink_to("tasks.py")  # a link to itself
+    said = f"'{project}/below/tasks.py' cannot be read: Too many levels of symbolic links"
+    assert [row["error"] for row in inv_json(project, "clean", "-a", code=1)["projects"]] == [None, said]
+    assert (project / "below/dist").exists()

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -151,25 +152,35 @@ def begins_project(folder: str) -> bool:
 
 def has_tasks(folder: str) -> bool:
     """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
-    return any(_uses_invoke(folder, f"{folder}/{name}") for name in _TASKS)
+    with suppress(OSError):  # one that cannot be read is nobody's
+        return any(re.search(_USES_INVOKE, text) for _, text in read_tasks(folder))
+    return False
+
+
+def read_tasks(folder: str) -> Iterator[tuple[str, bytes]]:
+    """Yield path and text of each file of tasks in a folder, of anybody's; of very long ones the first mebibyte.
+
+    Passed over is what a stranger put into a folder that everybody may write to. Raises OSError where one cannot be
+    read.
+    """
+    for name in _TASKS:
+        path = f"{folder}/{name}"
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        try:
+            found = os.fstat(fd)
+            # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
+            if stat.S_ISREG(found.st_mode) and not _is_planted(folder, found):
+                yield path, os.read(fd, _TASKS_READ)
+        finally:
+            os.close(fd)
 
 
 def _is_planted(folder: str, found: os.stat_result) -> bool:
     """Tell whether a stranger put a file into a folder that everybody may write to: it marks no project."""
     return found.st_uid not in (os.geteuid(), 0) and bool(os.stat(folder).st_mode & stat.S_IWOTH)
-
-
-def _uses_invoke(folder: str, path: str) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:  # absent or unreadable: not a project's task file
-        return False
-    with open(fd, "rb") as file:
-        found = os.fstat(fd)
-        # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
-        if not stat.S_ISREG(found.st_mode) or _is_planted(folder, found):
-            return False
-        return re.search(_USES_INVOKE, file.read(_TASKS_READ)) is not None
 
 
 def _variable(name: str) -> str:
