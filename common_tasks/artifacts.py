@@ -2,33 +2,22 @@
 
 import contextlib
 import os
-import stat
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple
 
 from .patterns import Patterns
-from .temp import layout
-from .temp.base import is_tagged
-from .temp.entry import ARTIFACT, Entry, Identity, State
+from .search import Artifact, AskProject, Kept, Search, Sweep
+from .temp.entry import ARTIFACT, Entry, State
 from .temp.inventory import with_usage
-from .temp.seal import SEAL_ROOM, looks_sealed, unseal
 from .temp.states import Located, with_states
 from .temp.tracked import Tracked, ask_git, in_repository, run_git
-from .tree import workers as pool
 from .tree.directory import Directory
-from .tree.usage import BLOCK
-from .tree.values import Progress, Usage, no_progress
+from .tree.values import Progress, no_progress
 from .tree.walk import Position, Visitor, walk
 
-# Bases are cleaned as such, this project's and those of the projects below it.
-_NEVER_ENTERED = frozenset({".git", "node_modules", ".tmp", ".temp"})
-# A virtual environment of Python or conda, or another repository: somebody's work.
-_FOREIGN = frozenset({"pyvenv.cfg", "conda-meta", ".git"})
 # People give these names to folders of sources, too.
 _DOUBTFUL = frozenset({"build", "dist"})
-_MOST_KNOWN = 10_000
 _NEW_TO_GIT = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
 
 
@@ -68,9 +57,9 @@ class Survey(NamedTuple):
 
 def survey(
     root: Path,
-    ask: "AskProject | None",
+    ask: AskProject | None,
     *,
-    everywhere: "Sweep | None" = None,
+    everywhere: Sweep | None = None,
     bases: Iterable[Path] = (),
     listed: bool = True,
     measured: bool = True,
@@ -83,7 +72,7 @@ def survey(
     kept stays kept in all projects below. Where `everywhere` is given, that is swept in all of them, but for those
     that have nothing swept, and besides what each keeps. Not entered, and raised: as for `find`.
     """
-    search = _Search(root, everywhere, bases, ask)
+    search = Search(root, everywhere, bases, ask)
     with Directory.at(root, follow=True) as top:
         artifacts, projects = search.run(top, workers)
         artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
@@ -99,77 +88,7 @@ def survey(
     return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
 
 
-class Kept(NamedTuple):
-    """What is left alone below a root that is `depth` names below the top."""
-
-    depth: int
-    patterns: Patterns
-
-
-class Sweep(NamedTuple):
-    """What is swept in a project whose root is `depth` names below the top, and what is left alone there."""
-
-    patterns: Patterns
-    kept: tuple["Kept", ...] = ()
-    depth: int = 0
-
-    @classmethod
-    def of(cls, patterns: Patterns, keep: Patterns, depth: int = 0, around: "Sweep | None" = None) -> Self:
-        """Return what holds in a project; what is kept in the one `around` it is kept here, too."""
-        own = (Kept(depth, keep),) if keep else ()
-        return cls(patterns, own + (around.kept if around else ()), depth)
-
-    def within(self, patterns: Patterns, keep: Patterns, depth: int) -> Self:
-        """Return what holds in a project inside that has these patterns, if it is swept with the one around it."""
-        own = (Kept(depth, keep),) if keep else ()
-        return self._replace(patterns=self.patterns if patterns else patterns, kept=own + self.kept)
-
-    def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
-        """Tell whether something is left alone."""
-        return any(each.patterns.match(path[each.depth :], name, directory=directory) for each in self.kept)
-
-
-_NOTHING = Sweep(Patterns(()))
-
-
-class AskProject(Protocol):
-    """Tells what is swept in a folder, and what is kept, if it is a project's root. `marks`: names that may say so."""
-
-    marks: frozenset[str]
-
-    def __call__(self, parts: tuple[str, ...], names: Collection[str], /) -> tuple[Patterns, Patterns] | None:
-        """Tell by the names that lead to it and by the names in it; None where it is no project's root."""
-
-
-class _Found(NamedTuple):
-    """What a search found."""
-
-    artifacts: list["_Artifact"]
-    projects: list[tuple[tuple[str, ...], Sweep]]
-
-
-class _Artifact(NamedTuple):
-    """An artifact. `exposed`: everybody may write to the folder it is in, or to one on the way there."""
-
-    parts: tuple[str, ...]
-    identity: Identity
-    usage: Usage | None
-    in_trash: bool
-    exposed: bool
-
-
-class _Here(NamedTuple):
-    """What holds in a folder: what is swept, and whether artifacts in it are `exposed`."""
-
-    sweep: Sweep
-    exposed: bool
-
-    def within(self, mode: int) -> "_Here":
-        """Return what holds in a folder inside it that has this mode."""
-        return self if self.exposed or not mode & stat.S_IWOTH else self._replace(exposed=True)
-
-
-def _entry(root: Path, artifact: _Artifact, tracked: Tracked) -> Entry:
+def _entry(root: Path, artifact: Artifact, tracked: Tracked) -> Entry:
     state: State = "unfinished" if artifact.in_trash else "idle"
     reason = None
     if artifact.parts in tracked:
@@ -245,136 +164,6 @@ class _Guard:
         return "/".join(finding.found[len(parts) :])
 
 
-class _Search:
-    """A search through a tree for what matches, and for projects if there is an `ask`."""
-
-    def __init__(
-        self, root: Path, everywhere: Sweep | None, bases: Iterable[Path], ask: AskProject | None = None
-    ) -> None:
-        self._everywhere = everywhere
-        self._ask = ask
-        top = root.resolve()
-        below = [base.relative_to(top).parts for base in map(Path.resolve, bases) if base.is_relative_to(top)]
-        self._bases = frozenset(below)
-        self._above_bases = frozenset(parts[:length] for parts in below for length in range(len(parts)))
-        # Names that tell of more than an artifact.
-        self._marks = _FOREIGN | {layout.TAG} | (ask.marks if ask else frozenset())
-        self._ordinary: dict[Patterns, set[str]] = {}
-
-    def run(self, root: Directory, workers: int) -> _Found:
-        """Search below the open root: the first levels here, then each branch, shared out if they are many."""
-        found = _Found([], [])
-        branches: deque[tuple[tuple[str, ...], _Here]] = deque(
-            [((), _Here(self._everywhere or _NOTHING, exposed=False))]
-        )
-        while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
-            path, around = branches.popleft()
-            names, here = self._read_at(root, path, around, found)
-            branches.extend(((*path, name), here) for name in names)
-        pieces = min(len(branches), pool.MOST_PIECES)
-        rest = list(branches)
-
-        def work(piece: int) -> _Found:
-            part = _Found([], [])
-            for number in pool.part(piece, pieces, len(rest)):
-                branch, around = rest[number]
-                # What has vanished, was swapped or is mounted, or may not be read, is nothing of ours to sweep.
-                with contextlib.suppress(OSError), root.descend(branch[:-1]) as parent:
-                    walk(parent, branch[-1], _Searching(self, branch[:-1], around, part))
-            return part
-
-        for part in pool.divide(pieces, work, workers):
-            found.artifacts.extend(part.artifacts)
-            found.projects.extend(part.projects)
-        return found
-
-    def _read_at(self, root: Directory, path: tuple[str, ...], around: _Here, found: _Found) -> tuple[list[str], _Here]:
-        with contextlib.suppress(OSError), root.descend(path) as directory:
-            status = directory.status()
-            if status.st_dev == root.status().st_dev:
-                return self.read(directory, path, around.within(status.st_mode), found)
-        return [], around
-
-    def read(self, directory: Directory, path: Sequence[str], around: _Here, found: _Found) -> tuple[list[str], _Here]:
-        """Collect what is in one folder; return the folders in it that are to be entered, and what holds there.
-
-        `around`: what holds there unless it is a project's root.
-        """
-        ordinary = self._ordinary_files(path, around.sweep)
-        with directory.scan() as rows:
-            inside = list(rows)
-        notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
-        if path and not notable:  # the top is told of, however empty it is
-            return [], around
-        here = around
-        if not path or any(row.name in self._marks for row in notable):
-            names = {row.name for row in inside}
-            if path and (not _FOREIGN.isdisjoint(names) or (layout.TAG in names and is_tagged(directory))):
-                return [], around
-            here = around._replace(sweep=self._sweep_in(path, names, around.sweep, found))
-            notable = inside
-        return self._collect_from(directory, path, notable, here, found.artifacts), here
-
-    def _ordinary_files(self, path: Sequence[str], sweep: Sweep) -> set[str]:
-        """Return names that are known to mean nothing here if they are no directories': most are met often."""
-        if len(path) - sweep.depth < sweep.patterns.deepest:
-            return set()
-        return self._ordinary.setdefault(sweep.patterns, set())
-
-    def _collect_from(
-        self,
-        directory: Directory,
-        path: Sequence[str],
-        rows: Iterable["os.DirEntry[str]"],
-        here: _Here,
-        found: list[_Artifact],
-    ) -> list[str]:
-        """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
-        sweep, exposed = here
-        enter, below, ordinary = [], path[sweep.depth :], self._ordinary_files(path, sweep)
-        for row in rows:
-            name, is_directory = row.name, row.is_dir(follow_symlinks=False)
-            swept = sweep.patterns.match(below, name, directory=is_directory)
-            if len(name) > SEAL_ROOM and looks_sealed(name):
-                # Any other sealed directory than one left by an interrupted sweep is somebody's working one.
-                if _is_trash(directory, name):
-                    _collect(directory, path, name, found, exposed, in_trash=True)
-            elif swept and self._is_free(directory, path, row, sweep):
-                _collect(directory, path, name, found, exposed)
-            elif is_directory:
-                if name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
-                    enter.append(name)
-            elif not swept and name not in self._marks and len(ordinary) < _MOST_KNOWN:
-                ordinary.add(name)
-        return enter
-
-    def _sweep_in(self, path: Sequence[str], names: Collection[str], around: Sweep, found: _Found) -> Sweep:
-        said = self._ask(tuple(path), names) if self._ask else None
-        if said is None:
-            return around
-        if not self._everywhere:
-            sweep = Sweep.of(*said, len(path), around)
-        else:
-            sweep = around.within(*said, len(path)) if path else around
-        found.projects.append((tuple(path), sweep))
-        return sweep
-
-    def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
-        if not sweep.kept and not self._bases:
-            return False
-        return sweep.keeps(path, name, directory=True) or (*path, name) in self._bases
-
-    def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]", sweep: Sweep) -> bool:
-        """Tell whether what has the name of an artifact is one: no link, nobody's work, no base in it."""
-        parts = (*path, row.name)
-        is_directory = row.is_dir(follow_symlinks=False)
-        if row.is_symlink() or parts in self._bases or parts in self._above_bases:
-            return False
-        if sweep.keeps(path, row.name, directory=is_directory):
-            return False
-        return not (is_directory and any(directory.has(f"{row.name}/{mark}") for mark in _FOREIGN))
-
-
 class _Finding(Visitor):
     """Finds the first thing in a tree that patterns match."""
 
@@ -405,55 +194,3 @@ class _Finding(Visitor):
     def left(self, position: Position, name: str) -> bool:
         self._path.pop()
         return True
-
-
-class _Searching(Visitor):
-    """Searches a branch."""
-
-    def __init__(self, search: _Search, above: tuple[str, ...], around: _Here, found: _Found) -> None:
-        self._search = search
-        self._path = list(above)
-        self._holds = [around]  # in each folder on the way
-        self._found = found
-
-    def enter(self, position: Position, name: str) -> list[str] | None:
-        try:
-            mode = position.enter(name).st_mode
-        except OSError:  # see `_Search.run`
-            return None
-        self._path.append(name)
-        here = self._holds[-1].within(mode)
-        try:
-            names, here = self._search.read(position.directory, self._path, here, self._found)
-        except OSError:
-            names = []
-        self._holds.append(here)
-        return names
-
-    def left(self, position: Position, name: str) -> bool:
-        self._path.pop()
-        self._holds.pop()
-        return True
-
-
-def _is_trash(directory: Directory, name: str) -> bool:
-    """Tell whether a sealed name is one that a sweep has given."""
-    with contextlib.suppress(OSError):
-        return unseal(name, directory.look(name).st_ino) == layout.TRASH
-    return False
-
-
-def _collect(
-    directory: Directory,
-    path: Sequence[str],
-    name: str,
-    found: list[_Artifact],
-    exposed: bool,
-    *,
-    in_trash: bool = False,
-) -> None:
-    with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
-        seen = directory.look(name)
-        identity = Identity.of(seen)
-        usage = Usage(1, seen.st_blocks * BLOCK, seen.st_mtime, max(seen.st_mtime, seen.st_ctime))
-        found.append(_Artifact((*path, name), identity, None if identity.directory else usage, in_trash, exposed))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from . import artifacts, projects
+from . import artifacts, projects, search
 from .projects import Member
 from .settings import Rules, Settings, Sources
 from .temp import inventory, retention
@@ -96,7 +96,7 @@ class Scope:
         found = artifacts.survey(
             self.root,
             projects.Asking(self.root, self.sources.of),
-            everywhere=artifacts.Sweep.of(settings.artifacts, settings.keep),
+            everywhere=search.Sweep.of(settings.artifacts, settings.keep),
             bases=[base.path for base in self.project.bases],
             listed=options.swept,
             measured=options.measured,

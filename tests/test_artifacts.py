@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks import artifacts
+from common_tasks import artifacts, search
 from common_tasks.patterns import Patterns
 from common_tasks.temp import removal, retention, seal
 from common_tasks.tree.directory import Directory
@@ -51,9 +51,9 @@ def test_name_that_means_nothing_in_one_folder_may_mean_something_in_another(pro
 
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
-    search = artifacts._Search(project, artifacts.Sweep(Patterns(["..."])), [])
+    searching = search.Search(project, search.Sweep(Patterns(["..."])), [])
     with Directory.at(project) as directory:
-        found = search.run(directory, 1)
+        found = searching.run(directory, 1)
     assert [artifact.parts for artifact in found.artifacts] == [("pkg", "__pycache__")]
 
 
@@ -268,7 +268,7 @@ def test_killed_sweep_is_finished_by_the_next(project: Path) -> None:
     code = """
 import os, signal, time
 from pathlib import Path
-from common_tasks import artifacts
+from common_tasks import artifacts, search
 from common_tasks.patterns import Patterns
 from common_tasks.temp import removal, retention
 found = artifacts.find(Path.cwd(), Patterns(["..."]), Patterns([]), [])
