@@ -7,9 +7,9 @@ not for the engine. A star import leaves `ns` out: beside bare tasks it would hi
 TYPE_CHECKING = False  # type checkers take this name for true; loading `typing` for it would be felt by every script
 
 if TYPE_CHECKING:
-    from .patterns import ARTIFACTS
-    from .tasks import clean, temp_clean, temp_migrate, temp_status
-    from .tasks import ns as ns
+    from .cli import clean, temp_clean, temp_migrate, temp_status
+    from .cli import ns as ns
+    from .project.patterns import ARTIFACTS
     from .temp import (
         TempManager,
         get_cache_temp_dir,
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _TASKS = ("clean", "ns", "temp_clean", "temp_migrate", "temp_status")
-_MODULES = {"ARTIFACTS": "patterns", **dict.fromkeys(_TASKS, "tasks")}
+_MODULES = {"ARTIFACTS": "project.patterns", **dict.fromkeys(_TASKS, "cli")}
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one of ours

@@ -6,6 +6,6 @@ if not sys.flags.safe_path:
     # Python has put the working directory first, but what lies in a checkout is not to be run.
     del sys.path[0]
 
-from .program import main
+from .cli.program import main
 
 main()

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from .. import projects as monorepo
-from ..tree.values import Progress
+from ..fs.values import Progress
+from ..monorepo import projects as monorepo
 from . import context, folders, source, t0_shadow, t1_helper, t6_files
 from .finding import Finding
 from .look import look_at, unread

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..tree.values import Progress
+from ..fs.values import Progress
 from . import source, t0_shadow, t6_files
 from .audit import Audit, without_renaming
 from .finding import Change, Finding, Safety

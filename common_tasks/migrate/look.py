@@ -5,7 +5,16 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from . import context, source, t0_shadow, t1_helper, t2_tests, t3_tmp_path, t4_scripts, t5_leaks
+from . import (
+    context,
+    source,
+    t0_shadow,
+    t1_helper,
+    t2_tests,
+    t3_tmp_path,
+    t4_scripts,
+    t5_leaks,
+)
 from .context import Program
 from .finding import Finding
 from .names import Module

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ..tree.values import Progress
+from ..fs.values import Progress
 
 _CHUNK = 32  # files that a worker takes at a time
 _FEW = 64  # files for which no worker is worth starting

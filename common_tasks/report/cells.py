@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..temp.entry import ARTIFACT, ORPHANED, UNFINISHED, Entry
-from ..temp.layout import LEGACY
+from ..temp.names import LEGACY
 from .console import Screen
 from .table import Column
 from .text import age, shorten, shown, size

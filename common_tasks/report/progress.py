@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..tree.values import Progress as Report
-from ..tree.values import no_progress
+from ..fs.values import Progress as Report
+from ..fs.values import no_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress

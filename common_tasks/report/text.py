@@ -10,7 +10,7 @@ from pathlib import Path
 
 import humanize
 
-from ..tree.values import printable
+from ..fs.values import printable
 
 _NARROW = re.compile("[ -~━╸…]*")
 _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600))

@@ -8,7 +8,15 @@ import os
 if os.name != "posix":
     raise ImportError("common-tasks needs a POSIX system: Linux or macOS; on Windows, run it inside WSL")
 
-from .errors import BaseRefused, EngineWarning, GuardFailed, InvalidAge, InvalidName, TempError, Unremovable
+from ..errors import (
+    BaseRefused,
+    EngineWarning,
+    GuardFailed,
+    InvalidAge,
+    InvalidName,
+    TempError,
+    Unremovable,
+)
 from .manager import (
     TempEntry,
     TempManager,

@@ -11,9 +11,10 @@ import os
 import stat
 import time
 
-from ..tree.directory import Directory
-from .errors import BaseRefused
-from .layout import GITIGNORE, TAG, Base
+from ..errors import BaseRefused
+from ..fs.directory import Directory
+from .layout import Base
+from .names import GITIGNORE, TAG
 
 SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55\n# A base of common-tasks: "
 _MARKS = {

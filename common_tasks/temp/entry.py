@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
-from ..tree.values import Key
-from ..tree.values import Usage as Usage
-from .layout import TRASH, Base
+from ..fs.values import Key
+from ..fs.values import Usage as Usage
+from .layout import Base
+from .names import TRASH
 
 State = Literal["idle", "in-use", "kept", "tracked", "orphaned", "unfinished"]
 ARTIFACT = "artifact"  # the category of what builds and tests leave in a project

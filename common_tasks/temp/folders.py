@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..tree.directory import Directory
-from ..tree.kernel import Mounts
-from . import layout
+from ..fs.directory import Directory
+from ..fs.kernel import Mounts
+from . import names
 from .base import noted_categories, open_base
 from .entry import Decision, Entry
 
@@ -20,10 +20,10 @@ def _make_trash(base: Directory) -> Directory:
     """Open the trash of a base, made if need be; another clean may be tidying it away at this moment."""
     for _ in range(_TRIES):
         with contextlib.suppress(FileExistsError):
-            base.make(layout.TRASH, 0o700)
+            base.make(names.TRASH, 0o700)
         with contextlib.suppress(FileNotFoundError):
-            return base.enter(layout.TRASH)
-    raise OSError(errno.ENOENT, "vanishes as fast as it is made", layout.TRASH)
+            return base.enter(names.TRASH)
+    raise OSError(errno.ENOENT, "vanishes as fast as it is made", names.TRASH)
 
 
 class Folders:
@@ -98,4 +98,4 @@ class Folders:
                 self._open[folder].remove(name)
         for base in self._bases:
             with contextlib.suppress(OSError):
-                base.remove(layout.TRASH)
+                base.remove(names.TRASH)

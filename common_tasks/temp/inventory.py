@@ -10,19 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..tree.directory import GONE, Directory
-from ..tree.usage import Probe, measure
-from ..tree.values import Progress, Usage, no_progress
+from ..fs.directory import GONE, Directory
+from ..fs.usage import Probe, measure
+from ..fs.values import Progress, Usage, no_progress
+from ..project.git import Tracked, ask_git
 from . import layout, lease
 from .base import noted_categories, open_base
 from .entry import ORPHANED, UNFINISHED, Entry, Identity, State
 from .layout import Base, Project
 from .lent import is_unnamed, system_folder
-from .seal import looks_sealed, unseal
+from .names import KEEP, LEGACY, TRASH, UNDECIDED, looks_sealed, parse_name, unseal
 from .states import WORK_MARKS, Located, belongs_to_others, seems_pinned, with_states
-from .tracked import Tracked, ask_git
 
-SEALED_TRASH = layout.TRASH  # what a sealed name begins with, once the directory is to be removed
+SEALED_TRASH = TRASH  # what a sealed name begins with, once the directory is to be removed
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 
 
@@ -75,11 +75,11 @@ def _list_base(base: Base, directory: Directory) -> Iterator[Entry]:
     noted = {} if base.legacy else noted_categories(directory)
     companions = _companions(names)
     for name in names:
-        if name == layout.TRASH:
+        if name == TRASH:
             for left in _children(directory, name):
-                yield from _left_behind(base, directory, (name, left), undecided=left.startswith(layout.UNDECIDED))
+                yield from _left_behind(base, directory, (name, left), undecided=left.startswith(UNDECIDED))
         elif sealed := _sealed_by_a_clean(directory, name):
-            yield from _left_behind(base, directory, (name,), undecided=sealed == layout.UNDECIDED)
+            yield from _left_behind(base, directory, (name,), undecided=sealed == UNDECIDED)
         elif not base.reserves(name) and name not in companions:
             noted_here = name in noted and noted[name] == _inode(directory, name)
             yield from _list_top(base, directory, name, noted_here, _beside(companions, name))
@@ -119,14 +119,14 @@ def _sealed_by_a_clean(directory: Directory, name: str) -> str | None:
         return None
     with contextlib.suppress(OSError):
         sealed = unseal(name, directory.look(name).st_ino)
-        return sealed if sealed in (SEALED_TRASH, layout.UNDECIDED) else None
+        return sealed if sealed in (SEALED_TRASH, UNDECIDED) else None
     return None
 
 
 def _left_behind(base: Base, directory: Directory, parts: tuple[str, ...], *, undecided: bool) -> Iterator[Entry]:
     """List what an interrupted clean took out of sight; until that was decided, it is an entry like others."""
     if undecided:
-        yield from _entry(base, directory, parts, layout.LEGACY, "unfinished")
+        yield from _entry(base, directory, parts, LEGACY, "unfinished")
     else:
         yield from _entry(base, directory, parts, UNFINISHED, in_trash=True)
 
@@ -135,12 +135,12 @@ def _list_top(base: Base, directory: Directory, name: str, noted: bool, beside: 
     """List a category's entries; what is no category is an entry itself."""
     below = {} if base.legacy else _children(directory, name)
     if not is_category(name, below, made=noted):
-        yield from _entry(base, directory, (name,), layout.LEGACY, companions=beside)
+        yield from _entry(base, directory, (name,), LEGACY, companions=beside)
         return
-    state: State = "kept" if layout.KEEP in below else "idle"
+    state: State = "kept" if KEEP in below else "idle"
     companions = _companions(below)
     for child in below:
-        if child != layout.KEEP and child not in companions:
+        if child != KEEP and child not in companions:
             beside = _beside(companions, child)
             yield from _entry(base, directory, (name, child), name, state, companions=beside, made=noted)
 
@@ -151,10 +151,10 @@ def is_category(name: str, children: Iterable[str], *, made: bool) -> bool:
     It is one if it was `made` as one, or if it holds nothing but time-stamped children (and perhaps `.keep`);
     but for an empty folder, and one whose own name ends in a time: these are entries.
     """
-    entries = [child for child in children if child != layout.KEEP]
-    if not entries or layout.parse_name(name):
+    entries = [child for child in children if child != KEEP]
+    if not entries or parse_name(name):
         return False
-    return made or all(layout.parse_name(child) for child in entries)
+    return made or all(parse_name(child) for child in entries)
 
 
 def _inode(directory: Directory, name: str) -> int | None:
@@ -193,12 +193,12 @@ def _entry(
         found = directory.look("/".join(parts))
     except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
         return
-    stamped = layout.parse_name(parts[-1])
+    stamped = parse_name(parts[-1])
     if not stamped and category != UNFINISHED:  # a stray in a category is no entry that the engine made
-        category, made = layout.LEGACY, False
+        category, made = LEGACY, False
     reason = "set aside by an interrupted clean" if state == "unfinished" else None
-    if category == layout.LEGACY and state != "kept" and _is_pinned_below(directory, parts):
-        state, reason = "kept", f"kept: {layout.KEEP} of what is in it"
+    if category == LEGACY and state != "kept" and _is_pinned_below(directory, parts):
+        state, reason = "kept", f"kept: {KEEP} of what is in it"
     yield Entry(
         folder=base.path,
         parts=parts,

@@ -17,9 +17,9 @@ from _thread import allocate_lock  # `threading` itself takes longer to load tha
 from collections import OrderedDict, namedtuple  # see `layout`
 from collections.abc import Iterator
 
-from ..tree.directory import Directory
-from ..tree.values import Key
-from .errors import EngineWarning
+from ..errors import EngineWarning
+from ..fs.directory import Directory
+from ..fs.values import Key
 
 _NO_LOCKS = frozenset(
     {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}  # EBADF: NFS asks for a file to write to

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from ..tree.directory import DIRECTORY, NOFOLLOW, Directory
-from ..tree.values import Key, complaint, no_progress
-from ..tree.walk import Opener
-from . import layout, lease, seal
-from .errors import Unremovable
+from ..errors import Unremovable
+from ..fs.directory import DIRECTORY, NOFOLLOW, Directory
+from ..fs.values import Key, complaint, no_progress
+from ..fs.walk import Opener
+from . import lease, names
 
 _UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
@@ -54,7 +54,7 @@ class LentDirectory:
         if self._folder is not None:
             raise RuntimeError("this directory was lent before: ask for another one")
         system = system_folder()
-        layout.check_name(self._name, "the name", system)
+        names.check_name(self._name, "the name", system)
         self._folder, held = _make(system, self._name)
         self._key, self._maker = held.key, os.getpid()
         _lent[held.key] = self
@@ -96,7 +96,7 @@ def _end_all() -> None:
 def _make(system: Path, name: str) -> tuple[Path, lease.Lease]:
     """Make a directory under a sealed name; it bears that name only once it is in use."""
     while True:
-        unnamed = system / f"{layout.TRASH}-{os.urandom(8).hex()}"
+        unnamed = system / f"{names.TRASH}-{os.urandom(8).hex()}"
         unnamed.mkdir(0o700)
         try:
             held = lease.share(Directory(os.open(unnamed, DIRECTORY | NOFOLLOW)))
@@ -108,7 +108,7 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Lease]:
         if held is None:
             continue
         lease.hold_for_block(held)
-        folder = system / seal.seal(name, held.key[1])
+        folder = system / names.seal(name, held.key[1])
         try:
             unnamed.rename(folder)
         except FileNotFoundError:
@@ -134,13 +134,13 @@ def discard(folder: Path, inode: int) -> None:
 
 
 def _delete(parent: Directory, name: str, inode: int) -> None:
-    from ..tree.deletion import delete_tree
-    from ..tree.kernel import Mounts
+    from ..fs.deletion import delete_tree
+    from ..fs.kernel import Mounts
 
     mounted = Mounts().inside(parent, (name,))
     if mounted:
         raise OSError(f"a mount point is inside: {mounted}")
-    trash = seal.seal(layout.TRASH, inode)
+    trash = names.seal(names.TRASH, inode)
     parent.rename(name, parent, trash)
     fault = delete_tree(parent, trash, no_progress, _opener())
     if fault:
@@ -149,10 +149,10 @@ def _delete(parent: Directory, name: str, inode: int) -> None:
 
 def _opener() -> Opener:
     """Return what opens directories on one mount alone: without `/proc` that takes a module that is slow to load."""
-    from ..tree import kernel
+    from ..fs import kernel
 
     if kernel.can_compare_mounts():
         return kernel.open_and_compare_mounts
-    from ..tree import syscalls
+    from ..fs import syscalls
 
     return syscalls.open_on_same_mount

@@ -8,11 +8,11 @@ from collections import namedtuple  # see `layout`
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..tree.directory import GONE, Directory
-from ..tree.values import Key, printable
-from . import layout, lease
+from ..errors import BaseRefused, EngineWarning
+from ..fs.directory import GONE, Directory
+from ..fs.values import Key, printable
+from . import layout, lease, names
 from .base import make_base, note_category, unsafe_to_make_in
-from .errors import BaseRefused, EngineWarning
 from .lent import LentDirectory, system_folder
 
 TYPE_CHECKING = False  # type checkers take this name for true; see `common_tasks`
@@ -66,7 +66,7 @@ class TempManager:
         Always a new, empty directory that no other thread or process got. It stays until a clean
         removes it, which none does while this process runs (see `lease.hold` for the bound).
         """
-        label = layout.UNCATEGORIZED if category is None else category
+        label = names.UNCATEGORIZED if category is None else category
         return create_entry(layout.find_project(), name_prefix, label)
 
     @staticmethod
@@ -93,7 +93,7 @@ class TempManager:
         """Lend an empty file `<name>_…<suffix>` for the block, in a directory as `auto_cleanup_dir` lends it."""
         _check_suffix(name_prefix, suffix, system_folder())
         with TempManager.auto_cleanup_dir(name_prefix) as folder:
-            yield _touch(folder / (layout.entry_name(name_prefix, int(time.time())) + suffix))
+            yield _touch(folder / (names.entry_name(name_prefix, int(time.time())) + suffix))
 
     @staticmethod
     def list_persistent_temps() -> list[Path]:
@@ -128,7 +128,7 @@ class TempManager:
         from . import inventory, removal, retention
 
         if category is not None:
-            layout.check_part(category, "the category")
+            names.check_part(category, "the category")
         policy = retention.Policy(max_age=None if max_age_hours is None else layout.seconds(max_age_hours))
         found = inventory.scan([layout.find_project()], orphans=False, measured=policy.max_age is not None)
         entries = [entry for entry in found if category in (None, entry.category)]
@@ -174,11 +174,11 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
     again, and in use until this process ends. Raises as `TempManager.create_persistent_dir`.
     """
     project = layout.find_project()
-    layout.check_name(name_prefix, "the name", project.root)
+    names.check_name(name_prefix, "the name", project.root)
     base = project.bases[0]
     with make_base(base) as directory:
         # Not the base itself: somebody may hold a lock on that for good reasons of their own.
-        tag = directory.open(layout.TAG, os.O_RDONLY)
+        tag = directory.open(names.TAG, os.O_RDONLY)
     try:
         with lease.alone(tag):
             return _find_cache(base, name_prefix) or _create(base, "cache", name_prefix)
@@ -193,8 +193,8 @@ def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextMan
 
 def create_entry(project: layout.Project, name: str, category: str) -> Path:
     """Make `<base>/<category>/<name>_<unix>/` in `project`; see `TempManager.create_persistent_dir`."""
-    layout.check_name(name, "the name", project.root)
-    layout.check_category(category, project.root)
+    names.check_name(name, "the name", project.root)
+    names.check_category(category, project.root)
     return _create(project.bases[0], category, name)
 
 
@@ -277,14 +277,14 @@ def _make_category(base: Directory, category: str) -> bool:
 
 def _make_numbered(parent: Directory, folder: str, name: str, unix: int) -> str | None:
     """Make the first free `<name>_<unix>`, `…-2`, … ; None where the category itself is gone."""
-    stem = layout.entry_name(name, unix)
+    stem = names.entry_name(name, unix)
     label = f"{folder}/{stem}"
     if label not in _last_number:
         _last_number.clear()  # another second, or another name: both begin anew at little cost
     number = _last_number.get(label, 0)
     while True:
         number += 1
-        made = layout.entry_name(name, unix, number)
+        made = names.entry_name(name, unix, number)
         try:
             parent.make(made)
         except FileExistsError:
@@ -332,9 +332,9 @@ def _find_cache(base: layout.Base, name: str) -> Path | None:
     except (FileNotFoundError, NotADirectoryError):  # the latter is told when one is made
         return None
     with parent:
-        stamps = [stamped for child in parent.names() if (stamped := layout.parse_name(child))]
+        stamps = [stamped for child in parent.names() if (stamped := names.parse_name(child))]
         for _, created, number in sorted((s for s in stamps if s.name == name), reverse=True):
-            found = layout.entry_name(name, created, number)
+            found = names.entry_name(name, created, number)
             if _put_to_use(parent, found, folder):
                 # A cache that another user made is used as it is.
                 with contextlib.suppress(PermissionError):
@@ -344,8 +344,8 @@ def _find_cache(base: layout.Base, name: str) -> Path | None:
 
 
 def _check_suffix(name: str, suffix: str, folder: Path) -> None:
-    layout.check_part(suffix, "the suffix")
-    layout.check_name(name + suffix, "the name with its suffix", folder)
+    names.check_part(suffix, "the suffix")
+    names.check_name(name + suffix, "the name with its suffix", folder)
 
 
 def _touch(path: Path) -> Path:

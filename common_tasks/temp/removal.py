@@ -17,20 +17,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..tree import processes
-from ..tree import workers as pool
-from ..tree.deletion import delete_together, delete_tree
-from ..tree.directory import Directory, Parents, Place, allow_owner, enter_restricted
-from ..tree.syscalls import open_on_same_mount, rename_without_replacing  # now: later no descriptor may be free
-from ..tree.usage import measure
-from ..tree.values import Progress, complaint, no_progress
-from ..tree.walk import walk
-from . import layout, lease
+from ..fs import processes
+from ..fs import workers as pool
+from ..fs.deletion import delete_together, delete_tree
+from ..fs.directory import Directory, Parents, Place, allow_owner, enter_restricted
+from ..fs.syscalls import open_on_same_mount, rename_without_replacing  # now: later no descriptor may be free
+from ..fs.usage import measure
+from ..fs.values import Progress, complaint, no_progress
+from ..fs.walk import walk
+from . import layout, lease, names
 from .entry import Decision, Entry, Identity, Outcome, Plan
 from .folders import Folders
 from .inventory import files_beside, is_category
 from .lent import is_unnamed
-from .seal import seal
+from .names import seal
 from .states import is_pinned, look_at_uses
 from .verification import CHANGED, AsPlanned, Stays, WorkBelow, is_pinned_folder
 
@@ -225,17 +225,17 @@ def _verify(folders: Folders, moving: _Moving, force: bool) -> None:
     """
     entry = moving.entry
     if moving.directory and (is_pinned(moving.directory) or (entry.in_category and is_pinned(moving.parent))):
-        raise Stays(f"kept: {layout.KEEP}")
+        raise Stays(f"kept: {names.KEEP}")
     with AsPlanned():
         found = moving.parent.look(moving.name)
     if Identity.of(found) != entry.identity:
         raise Stays(CHANGED)
     if moving.directory is None:
         _verify_companions(moving)
-    elif entry.category == layout.LEGACY:
+    elif entry.category == names.LEGACY:
         _verify_hand_made(folders, moving, moving.directory)
     unread = entry.usage is not None and entry.usage.fault is not None
-    if entry.guarded and not force and (unread or entry.category == layout.LEGACY):
+    if entry.guarded and not force and (unread or entry.category == names.LEGACY):
         with WorkBelow(repair=unread) as visitor:
             walk(moving.parent, moving.name, visitor)
 
@@ -255,7 +255,7 @@ def _verify_hand_made(folders: Folders, moving: _Moving, directory: Directory) -
         if is_category(moving.name, directory.names(), made=noted):
             raise Stays("a category by now, with entries of its own")
     if any(is_pinned_folder(directory, name) for name in directory.subdirectories()):
-        raise Stays(f"kept: {layout.KEEP} of what is in it")
+        raise Stays(f"kept: {names.KEEP} of what is in it")
 
 
 def _move(folders: Folders, moving: _Moving) -> None:
@@ -290,17 +290,17 @@ def _rename(folders: Folders, moving: _Moving, name: str) -> None:
         moving.target = target
         moving.places[name] = Place(moving.folder, parts)
         return
-    raise OSError(errno.ENOENT, "the trash vanishes again and again", layout.TRASH)
+    raise OSError(errno.ENOENT, "the trash vanishes again and again", names.TRASH)
 
 
 def _out_of_sight(folders: Folders, moving: _Moving) -> tuple[Directory, tuple[str, ...]]:
     """Return where an entry is to go: the open directory, and the names that lead there from its folder."""
     trash = folders.trash(moving.folder) if moving.entry.base else None
     if trash:
-        return trash, (layout.TRASH, f"{layout.UNDECIDED}{os.urandom(8).hex()}")
+        return trash, (names.TRASH, f"{names.UNDECIDED}{os.urandom(8).hex()}")
     if moving.entry.base:  # its disk is full
-        return moving.folder, (seal(layout.UNDECIDED, moving.entry.identity.inode),)
-    return moving.parent, (*moving.entry.parts[:-1], seal(layout.TRASH, moving.entry.identity.inode))
+        return moving.folder, (seal(names.UNDECIDED, moving.entry.identity.inode),)
+    return moving.parent, (*moving.entry.parts[:-1], seal(names.TRASH, moving.entry.identity.inode))
 
 
 def _decide(moving: _Moving) -> None:
@@ -308,10 +308,10 @@ def _decide(moving: _Moving) -> None:
     if moving.stands or moving.entry.in_trash or not moving.entry.base:
         return
     for name, place in moving.places.items():
-        if place.name.startswith(layout.UNDECIDED):
+        if place.name.startswith(names.UNDECIDED):
             in_trash = len(place.parts) > 1
-            decided = place.name.removeprefix(layout.UNDECIDED)
-            new = decided if in_trash else seal(layout.TRASH, moving.entry.identity.inode)
+            decided = place.name.removeprefix(names.UNDECIDED)
+            new = decided if in_trash else seal(names.TRASH, moving.entry.identity.inode)
             moving.target.rename(place.name, moving.target, new)
             moving.places[name] = place._replace(parts=(*place.parts[:-1], new))
 

@@ -6,12 +6,13 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from ..tree import processes
-from ..tree.directory import Directory, Place
-from ..tree.kernel import Mounts
-from . import layout, lease
+from ..fs import processes
+from ..fs.directory import Directory, Place
+from ..fs.kernel import Mounts
+from . import lease, names
 from .base import is_tagged
 from .entry import Entry, Identity
+from .names import TAG
 
 
 class Located(NamedTuple):
@@ -27,7 +28,7 @@ class Located(NamedTuple):
 
 
 # What is in a directory that may be somebody's work: see `belongs_to_others`.
-WORK_MARKS = frozenset({".git", "HEAD", layout.TAG})
+WORK_MARKS = frozenset({".git", "HEAD", TAG})
 _BARE = frozenset({"objects", "refs"})
 
 
@@ -40,7 +41,7 @@ def belongs_to_others(directory: Directory, names: Collection[str]) -> str | Non
         return ".git"
     if "HEAD" in names and _BARE.issubset(directory.subdirectories()):
         return "HEAD"
-    return layout.TAG if layout.TAG in names and is_tagged(directory) else None
+    return TAG if TAG in names and is_tagged(directory) else None
 
 
 def with_states(located: Sequence[Located]) -> list[Entry]:
@@ -81,10 +82,10 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
-        return entry._replace(reason=entry.reason or f"kept: {layout.KEEP} of {entry.parts[0]}")
+        return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.parts[0]}")
     holder = _holder(uses, located)
     if not entry.in_trash and seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
-        return entry._replace(state="kept", reason=f"kept: {layout.KEEP}")
+        return entry._replace(state="kept", reason=f"kept: {names.KEEP}")
     if holder:
         return entry._replace(state="in-use", reason=holder)
     if entry.in_trash:
@@ -100,7 +101,7 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
 def describe_held(path: str) -> str:
     """Say in words what `belongs_to_others` found at a path."""
     folder, _, name = path.rpartition("/")
-    what = "the temporary directories of another project" if name == layout.TAG else "a git repository"
+    what = "the temporary directories of another project" if name == TAG else "a git repository"
     return f"{what} in {folder}" if folder else what
 
 
@@ -174,7 +175,7 @@ def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:
     Raises OSError where that cannot be told.
     """
     try:
-        folder.look("/".join((*parts, layout.KEEP)))
+        folder.look("/".join((*parts, names.KEEP)))
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True

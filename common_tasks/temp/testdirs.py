@@ -14,11 +14,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..tree.values import Key
+from ..errors import EngineWarning, GuardFailed, Unremovable
+from ..fs.values import Key
 from . import layout, lease
-from .errors import EngineWarning, GuardFailed, Unremovable
 from .lent import discard
 from .manager import TempManager, create_entry
+from .names import check_name, parse_name
 
 if TYPE_CHECKING:
     from .entry import Entry
@@ -30,7 +31,7 @@ NEWEST = 3  # so many directories of one test's name stay
 Lender = Callable[[], contextlib.AbstractContextManager[Path]]
 
 _DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
-_PLUGIN = "common_tasks.pytest_plugin"
+_PLUGIN = "common_tasks.testing"
 _NO_NAME = "pytest"
 _LONGEST = 100
 _NOT_PLAIN = re.compile(r"[^\w.-]+", re.ASCII)
@@ -61,7 +62,7 @@ def pytest_temp_dirs(num_dirs: int | None = None, names: Sequence[str] | None = 
     if len(set(labels)) < num_dirs:
         raise ValueError(f"names holds a name twice: {labels}")
     for label in labels:
-        layout.check_name(label, "the name", Path("/"))
+        check_name(label, "the name", Path("/"))
     with lend() as parent:
         folders = tuple(parent / label for label in labels)
         for folder in folders:
@@ -193,7 +194,7 @@ def keep_newest(project: layout.Project, kept: Collection[Path]) -> list[str]:
     `kept` themselves stay, however many they are of one name, and so does what a clean would leave
     alone. Returns what stood in the way, in words: a test's own failure matters more.
     """
-    names = {stamped.name for path in kept if (stamped := layout.parse_name(path.name))}
+    names = {stamped.name for path in kept if (stamped := parse_name(path.name))}
     try:
         if not _too_many(project.bases[0].path / CATEGORY, names):
             return []
@@ -218,14 +219,14 @@ def _remove_older(project: layout.Project, kept: Collection[Path], names: set[st
 
 def _too_many(folder: Path, names: set[str]) -> bool:
     """Tell whether there is anything to remove, at the price of one listing."""
-    found = Counter(stamped.name for child in os.listdir(folder) if (stamped := layout.parse_name(child)))
+    found = Counter(stamped.name for child in os.listdir(folder) if (stamped := parse_name(child)))
     return any(found[name] > NEWEST for name in names)
 
 
 def _beyond_newest(entries: Iterable["Entry"]) -> Iterator["Entry"]:
     """Yield the entries that have `NEWEST` or more of their own name that are newer."""
     seen: dict[str, int] = {}
-    for entry in sorted(entries, key=lambda entry: layout.parse_name(entry.parts[-1]) or (), reverse=True):
+    for entry in sorted(entries, key=lambda entry: parse_name(entry.parts[-1]) or (), reverse=True):
         seen[entry.name] = seen.get(entry.name, 0) + 1
         if seen[entry.name] > NEWEST:
             yield entry

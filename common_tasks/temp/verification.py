@@ -2,9 +2,9 @@
 
 import os
 
-from ..tree.directory import GONE, SWAPPED, Directory, accessible, enter_restricted
-from ..tree.walk import MountPoint, Position, Visitor
-from . import layout, lease
+from ..fs.directory import GONE, SWAPPED, Directory, accessible, enter_restricted
+from ..fs.walk import MountPoint, Position, Visitor
+from . import lease, names
 from .states import WORK_MARKS, belongs_to_others, describe_held, is_pinned
 
 GONE_BEFORE = "gone before its turn"
@@ -70,7 +70,7 @@ class WorkBelow(Visitor):
         held = belongs_to_others(position.directory, {row.name for row in notable})
         if held:
             raise Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
-        if where and layout.parse_name(name):
+        if where and names.parse_name(name):
             with lease.claim(position.directory.fd) as granted:
                 if granted is False:
                     raise Stays(f"in use: {where}")

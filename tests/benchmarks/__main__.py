@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from common_tasks.patterns import ARTIFACTS
+from common_tasks.project.patterns import ARTIFACTS
 from common_tasks.temp import TempManager
 
 from . import monorepo, trees

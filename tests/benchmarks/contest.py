@@ -64,7 +64,8 @@ def engine_call(code: str) -> Contestant:
     program = f"""
 import os, sys, time
 from pathlib import Path
-from common_tasks import artifacts, patterns
+from common_tasks.monorepo import artifacts
+from common_tasks.project import patterns
 from common_tasks.temp import TempManager, inventory, layout, removal, retention
 project = layout.find_project()
 def entries(**options): return inventory.scan([project], orphans=False, **options)

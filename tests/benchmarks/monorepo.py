@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from common_tasks.patterns import ARTIFACTS
+from common_tasks.project.patterns import ARTIFACTS
 
 from . import trees
 from .contest import BIN, Contest, Contestant, command, compete, engine_call, remove, timed
@@ -11,7 +11,7 @@ from .contest import BIN, Contest, Contestant, command, compete, engine_call, re
 _SHAPE = {"projects": 300, "entries": 5000, "files": 500_000, "folders": 50_000}
 _MOST = 80.0  # MiB
 _SETUP = """
-from common_tasks import projects, settings
+from common_tasks.monorepo import projects, settings
 nothing = patterns.Patterns([])
 built_in = settings.Settings(artifacts=patterns.Patterns(["..."]), keep=nothing)
 def members(**options): return projects.find_members(Path.cwd(), lambda root: built_in, **options)

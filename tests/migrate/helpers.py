@@ -3,9 +3,9 @@
 from pathlib import Path
 from textwrap import dedent
 
+from common_tasks.fs.values import no_progress
 from common_tasks.migrate import audit, change
 from common_tasks.migrate.finding import Finding
-from common_tasks.tree.values import no_progress
 
 TEST = "tests/test_it.py"
 SCRIPT = "scripts/build.py"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import common_tasks.pytest_plugin
+import common_tasks.testing
 from common_tasks.migrate import source
 from common_tasks.temp import temp_working_dir
 
@@ -24,7 +24,7 @@ from .helpers import is_settled, put, write
 @pytest.fixture(autouse=True)
 def as_a_program(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in a project, where directories end with their blocks: the plugin lets them live as long as a test."""
-    monkeypatch.setattr(common_tasks.pytest_plugin, "lender", None)
+    monkeypatch.setattr(common_tasks.testing, "lender", None)
 
 
 IMPORTS = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from common_tasks.fs import usage
+from common_tasks.fs.directory import Directory
 from common_tasks.temp import InvalidAge, TempManager, layout, removal, retention, states
-from common_tasks.tree import usage
-from common_tasks.tree.directory import Directory
 
 from ..helpers import HOUR, OLD, clean, inv, inv_json, make_entry, plan, reasons, set_age, take, trash_is_empty
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from common_tasks.fs import kernel
 from common_tasks.temp import Unremovable, removal, retention, states, temp_working_dir
-from common_tasks.tree import kernel
 
 from ..conftest import As
 from ..helpers import OLD, clean, inv, inv_json, make_entry, plan, reasons, take, trash_is_empty

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from common_tasks.fs import deletion, kernel, syscalls
+from common_tasks.fs.directory import Directory
+from common_tasks.fs.values import no_progress
 from common_tasks.temp import get_debug_temp_dir, removal, temp_working_dir
-from common_tasks.tree import deletion, kernel, syscalls
-from common_tasks.tree.directory import Directory
-from common_tasks.tree.values import no_progress
 
 from ..helpers import OLD, clean, make_entry, make_project, plan, reasons, states, take
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from common_tasks.fs import kernel, processes
+from common_tasks.fs.directory import Directory
+from common_tasks.fs.walk import Position, Visitor, walk
+from common_tasks.fs.workers import WORTH_FORKING
 from common_tasks.temp import removal, temp_working_dir
-from common_tasks.tree import kernel, processes
-from common_tasks.tree.directory import Directory
-from common_tasks.tree.walk import Position, Visitor, walk
-from common_tasks.tree.workers import WORTH_FORKING
 
 from ..conftest import As
 from ..helpers import (

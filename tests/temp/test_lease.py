@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import EngineWarning, get_cache_temp_dir, get_debug_temp_dir, layout, lease
-from common_tasks.tree import processes
+from common_tasks.fs import processes
+from common_tasks.temp import EngineWarning, get_cache_temp_dir, get_debug_temp_dir, lease, names
 
 from ..helpers import HOLD_DEBUG, clean, inv, inv_json, python, reasons, running, said, states, take
 
@@ -155,7 +155,7 @@ def test_own_lease_outlives_a_look_and_a_refused_claim(project: Path) -> None:
     with lease.claim(fd) as granted:
         assert granted
     os.close(fd)
-    look = "import sys; from common_tasks.tree import processes\nroot, made = sys.argv[1:]\n"
+    look = "import sys; from common_tasks.fs import processes\nroot, made = sys.argv[1:]\n"
     seen = python(look + "print(processes.look([root]).of(made, (0, 0)))", str(project), str(made))
     assert seen.stdout == f"({os.getpid()},)\n"
     claim = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
@@ -184,7 +184,7 @@ def test_oldest_lease_is_dropped_past_the_bound(project: Path, monkeypatch: pyte
     made = [get_debug_temp_dir() for _ in range(5)]
     keys = [(path.stat().st_dev, path.stat().st_ino) for path in made]
     assert [lease.held_here(key) for key in keys] == [False, False, True, True, True]
-    assert layout.parse_name(made[0].name)
+    assert names.parse_name(made[0].name)
 
 
 def test_descriptors_that_a_daemon_closed_are_not_closed_again(project: Path) -> None:

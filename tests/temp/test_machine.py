@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from common_tasks.temp import TempManager, get_cache_temp_dir, layout, lease, removal
+from common_tasks.temp import TempManager, get_cache_temp_dir, lease, names, removal
 
 from ..helpers import OLD, make_entry, make_project, plan, said, set_age
 from .test_crashes import killed_at
@@ -236,11 +236,11 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 7))
     def pin_or_unpin(self, pick: int) -> None:
         if thing := self.picked(pick):
-            (self.unpin if layout.KEEP in thing.files else self.pin)(thing)
+            (self.unpin if names.KEEP in thing.files else self.pin)(thing)
 
     @rule(category=st.sampled_from((*CATEGORIES, "cache")))
     def pin_or_unpin_category(self, category: str) -> None:
-        keep = self.root / ".tmp" / category / layout.KEEP
+        keep = self.root / ".tmp" / category / names.KEEP
         if keep.exists():
             keep.unlink()
         elif keep.parent.exists():
@@ -325,7 +325,7 @@ class Machine(RuleBasedStateMachine):
         on_disk |= set(self.root.glob(".temp/*"))
         for folder in self.root.glob(".tmp/*"):
             on_disk |= set(folder.iterdir()) if self.is_category(folder) else {folder}
-        assert {path for path in on_disk - set(self.trash()) if path.name not in layout.RESERVED} == set(self.things)
+        assert {path for path in on_disk - set(self.trash()) if path.name not in names.RESERVED} == set(self.things)
         for thing in self.things.values():
             assert thing.whole(), thing
 
@@ -346,7 +346,7 @@ class Machine(RuleBasedStateMachine):
         thing = self.moved.get(inode)
         if thing is None and inode in self.makers:  # a category that was emptied first
             thing = Thing(path, users=set(self.makers[inode]))
-        if thing and path.name.startswith(layout.UNDECIDED):  # nothing was decided yet: an entry like others
+        if thing and path.name.startswith(names.UNDECIDED):  # nothing was decided yet: an entry like others
             return self.verdict(replace(thing, path=path), by, limit, force)
         users = thing.users - {by} if thing else set()
         in_use = f"in use by pid {min(map(self.pid, users))} " if users else ""
@@ -356,9 +356,9 @@ class Machine(RuleBasedStateMachine):
 
     def verdict(self, thing: Thing, by: str, limit: float | None, force: bool) -> Verdict:
         category = thing.path.parent
-        if self.is_category(category) and (category / layout.KEEP).exists():
+        if self.is_category(category) and (category / names.KEEP).exists():
             return Verdict(False, f"kept: .keep of {category.name}")
-        if layout.KEEP in thing.files:
+        if names.KEEP in thing.files:
             return Verdict(False, "kept: .keep")
         users = thing.users - {by}
         in_use = f"in use by pid {min(map(self.pid, users))} " if users else ""
@@ -375,18 +375,18 @@ class Machine(RuleBasedStateMachine):
         return [thing for thing in self.things.values() if not (thing.orphan and thing.users)]
 
     def newest_cache(self, name: str) -> Thing | None:
-        stamps = {path: layout.parse_name(path.name) for path in self.things if path.parent.name == "cache"}
+        stamps = {path: names.parse_name(path.name) for path in self.things if path.parent.name == "cache"}
         found = {stamp: self.things[path] for path, stamp in stamps.items() if stamp and stamp.name == name}
         return found[max(found)] if found else None
 
     def pin(self, thing: Thing) -> None:
-        (thing.path / layout.KEEP).touch()
-        thing.files.add(layout.KEEP)
+        (thing.path / names.KEEP).touch()
+        thing.files.add(names.KEEP)
         thing.hours = 0
 
     def unpin(self, thing: Thing) -> None:
-        (thing.path / layout.KEEP).unlink()
-        thing.files.remove(layout.KEEP)
+        (thing.path / names.KEEP).unlink()
+        thing.files.remove(names.KEEP)
         thing.hours = 0
 
     def is_category(self, folder: Path) -> bool:

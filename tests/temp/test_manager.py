@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common_tasks.fs.directory import Directory
 from common_tasks.temp import (
     EngineWarning,
     TempManager,
@@ -16,12 +17,11 @@ from common_tasks.temp import (
     get_cache_temp_dir,
     get_debug_temp_dir,
     get_temp_dir,
-    layout,
     lease,
+    names,
     pytest_temp_dirs,
     temp_working_dir,
 )
-from common_tasks.tree.directory import Directory
 
 from ..helpers import HOLD_DEBUG, OLD, inv_json, make_entry, python, running, said, set_age
 
@@ -29,7 +29,7 @@ from ..helpers import HOLD_DEBUG, OLD, inv_json, make_entry, python, running, sa
 def test_persistent_dir_is_new_and_empty_below_its_category(project: Path) -> None:
     before = int(time.time())
     made = TempManager.create_persistent_dir("demo", "debug")
-    stamped = layout.parse_name(made.name)
+    stamped = names.parse_name(made.name)
     assert made.parent == project / ".tmp/debug"
     assert not list(made.iterdir())
     assert stamped
@@ -324,7 +324,7 @@ def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], None]) -> None
 
     def share(directory: Directory) -> lease.Lease | None:
         path = directory.real_path()
-        if layout.parse_name(os.path.basename(path)) and not done:
+        if names.parse_name(os.path.basename(path)) and not done:
             done.append(path)
             act(path)
         return real(directory)

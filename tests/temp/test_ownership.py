@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import BaseRefused, GuardFailed, TempManager, get_debug_temp_dir, layout, tracked
+from common_tasks.project.git import in_repository
+from common_tasks.temp import BaseRefused, GuardFailed, TempManager, get_debug_temp_dir, layout
 
 from ..conftest import As
 from ..helpers import OLD, clean, git, inv, inv_json, make_entry, plan, python, reasons, states, take
@@ -228,7 +229,7 @@ def test_repository_that_a_stranger_put_above_is_not_asked(project: Path) -> Non
     for path in [project.parent / ".git", *(project.parent / ".git").rglob("*")]:
         os.chown(path, 4321, 4321)
     project.parent.chmod(0o1777)
-    assert not tracked.in_repository(project)
+    assert not in_repository(project)
     make_entry(project / ".tmp/x")
     assert len(clean(project).removed) == 1
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common_tasks.fs.values import Usage
 from common_tasks.temp.entry import Entry, Identity, State
 from common_tasks.temp.retention import Limit, Policy, Rule, forecast, make_plan
-from common_tasks.tree.values import Usage
 
 NOW = 1_700_000_000.0
 REASONS = {"in-use": "in use by pid 1", "kept": "kept: .keep", "tracked": "tracked by git", "unfinished": "left"}

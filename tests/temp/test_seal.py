@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common_tasks.temp import seal, temp_working_dir
+from common_tasks.temp import names, temp_working_dir
 
 from ..helpers import inv, inv_json, make_entry, running, said, set_age, states, take
 
 
 @given(st.binary(min_size=1, max_size=60).map(os.fsdecode), st.integers(0, 2**64), st.integers(0, 2**64))
 def test_sealed_name_belongs_to_one_inode(name: str, inode: int, other: int) -> None:
-    sealed = seal.seal(name, inode)
-    assert seal.looks_sealed(sealed)
-    assert len(os.fsencode(sealed)) == len(os.fsencode(name)) + seal.SEAL_ROOM
-    assert seal.unseal(sealed, inode) == name
-    assert other == inode or seal.unseal(sealed, other) is None
-    assert seal.unseal("x" + sealed, inode) is None
+    sealed = names.seal(name, inode)
+    assert names.looks_sealed(sealed)
+    assert len(os.fsencode(sealed)) == len(os.fsencode(name)) + names.SEAL_ROOM
+    assert names.unseal(sealed, inode) == name
+    assert other == inode or names.unseal(sealed, other) is None
+    assert names.unseal("x" + sealed, inode) is None
 
 
 HELD = {
@@ -70,7 +70,7 @@ def test_look_alikes_are_never_touched(project: Path, system_temp: Path) -> None
     shutil.copytree(orphan, copy)
     orphan.rename(system_temp / "renamed_by_its_owner")
     (system_temp / orphan.name).symlink_to(project)
-    (system_temp / seal.seal("file", 1)).touch()
+    (system_temp / names.seal("file", 1)).touch()
     before = sorted(os.listdir(system_temp))
     assert take(project) == ()
     inv(project, "temp-clean")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from common_tasks.fs import kernel, processes
 from common_tasks.temp import removal
-from common_tasks.tree import kernel, processes
 
 from ..helpers import OLD, clean, make_entry, plan, running, said, trash_is_empty
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from common_tasks.fs import kernel, processes
 from common_tasks.temp import TempManager, inventory, removal
-from common_tasks.tree import kernel, processes
 
 from ..conftest import As
 from ..helpers import OLD, clean, inv, inv_json, make_entry, plan, reasons, running, said, states, take, trash_is_empty
@@ -207,8 +207,8 @@ def test_use_that_begins_while_it_is_taken_out_of_sight_puts_it_back(
 
     during(monkeypatch, look, open_what_is_hidden)
     if place == "build":
-        from common_tasks import artifacts
-        from common_tasks.patterns import Patterns
+        from common_tasks.monorepo import artifacts
+        from common_tasks.project.patterns import Patterns
         from common_tasks.temp import retention
 
         found = artifacts.find(project, Patterns(["..."]), Patterns([]), [])
@@ -238,7 +238,7 @@ def test_file_at_the_top_of_a_base_that_is_open_stays(project: Path) -> None:
 def test_looking_opens_nothing_that_others_take_for_a_use(project: Path) -> None:
     entry = make_entry(project / ".tmp/x")
     code = f"""
-from common_tasks.tree.directory import Directory
+from common_tasks.fs.directory import Directory
 kept = Directory.at({str(entry)!r}); deeper = kept.enter("sub"); print(flush=True); input()
 """
     with running(code, project) as other:

@@ -54,8 +54,8 @@ def test_repository_below_a_folder_that_may_not_be_read_is_found_and_modes_are_a
 
 
 def clean_artifacts(root: Path) -> Outcome:
-    from common_tasks import artifacts
-    from common_tasks.patterns import Patterns
+    from common_tasks.monorepo import artifacts
+    from common_tasks.project.patterns import Patterns
     from common_tasks.temp import retention
 
     found = artifacts.find(root, Patterns(["..."]), Patterns([]), [])

@@ -1,0 +1,149 @@
+"""Where a task runs: the project that is meant, and how what is refused ends it."""
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from ..project import marks
+
+if TYPE_CHECKING:
+    from ..monorepo.scope import Scope
+    from ..temp.layout import Project
+
+_DESCRIPTORS = 16384
+_ALLOCATIONS = 50_000  # between two looks for cycles
+
+# Engine and drawing are imported where they are needed: `inv --list` pays for neither.
+
+
+def exit_if(failed: bool) -> None:
+    """End with exit code 1 where something failed."""
+    if failed:
+        raise Exit(code=1)
+
+
+def is_dry(c: Context, dry_run: bool) -> bool:
+    """Tell whether nothing is to be changed: by our own option, or by invoke's."""
+    return dry_run or bool(c.config.run.dry)
+
+
+def find_scope(c: Context, all_projects: bool) -> "Scope":
+    """Return the projects to act on: one, or all of its monorepo."""
+    from ..monorepo import projects
+    from ..monorepo.scope import Scope
+    from ..monorepo.settings import Sources
+
+    project = find_project(c)
+    monorepo = projects.monorepo_root(project.root)
+    tasks = _tasks_folder(c)
+    sources = Sources(c.config, None if tasks is None else Path(tasks), project.root, monorepo)
+    if all_projects and project.reserved:
+        folder = os.fspath(project.root)
+        raise Exit(f"{folder!r} is {project.reserved}, no monorepo: --all-projects needs a project's folder", code=2)
+    return Scope(root=monorepo if all_projects else project.root, project=project, sources=sources, whole=all_projects)
+
+
+def find_project(c: Context) -> "Project":
+    """Return the project that the context was sent to, or whose tasks invoke loaded; else a script's."""
+    from ..temp import layout
+
+    tasks, working = _tasks_folder(c), os.getcwd()
+    if c.command_cwds:
+        sent = os.path.realpath(os.path.join(working, *map(os.path.expanduser, c.command_cwds)), strict=True)
+        return layout.project_at(marks.find_root_below(sent, tasks or working))
+    if tasks is None:
+        return layout.find_project()
+    return layout.project_at(marks.find_root_of_tasks(tasks, working, named=_is_named(c, tasks)))
+
+
+def _tasks_folder(c: Context) -> str | None:
+    prefix = c.config._project_prefix  # invoke keeps there, and only there, where it found the tasks
+    return None if prefix is None else os.path.realpath(prefix, strict=True)
+
+
+def _is_named(c: Context, tasks: str) -> bool:
+    """Tell whether `inv -r` or `inv -c` named the tasks: they are not those that a plain `inv` looks for."""
+    name = c.config.tasks.collection_name
+    file = getattr(sys.modules.get(name), "__file__", None)
+    plain = file is not None and os.path.dirname(file) in (tasks, os.path.join(tasks, name))
+    return not plain or not os.path.isabs(c.config._project_prefix)
+
+
+def note_reserved(project: "Project") -> None:
+    """Say on standard error where a folder is no project's alone."""
+    if project.reserved:
+        folder = os.fspath(project.root)
+        print(f"{folder!r} is {project.reserved}: only a .tmp that common-tasks made counts there", file=sys.stderr)
+
+
+def refuse_reserved(project: "Project", force: bool) -> None:
+    """End with exit code 2 where a folder is no project's alone."""
+    if project.reserved and not force:
+        folder = os.fspath(project.root)
+        raise Exit(f"{folder!r} is {project.reserved}, no project: clean sweeps it only with --force", code=2)
+
+
+def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
+    """Return the words that run the task `wanted` on the project that `current` acts on, if there are any."""
+    from .commands import command
+
+    module = sys.modules.get(c.config.tasks.collection_name)
+    if c.command_cwds or module is None:
+        return None
+    tasks = Collection.from_module(module, auto_dash_names=c.config.tasks.auto_dash_names)
+    names = {name: tasks[name] for name in tasks.task_names}
+    return command(names, wanted, current)
+
+
+def allow_descriptors() -> None:
+    """Let this process have as many files open as the system allows it: the more, the fewer looks a clean takes."""
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    if 0 <= now < wanted:
+        with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not keep
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def workers() -> int:
+    """Return how many processes may share the work: one a core of ours, four at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return min(4, cores)
+
+
+@contextlib.contextmanager
+def few_collections() -> Iterator[None]:
+    """Have Python look for cycles seldom while the block lasts: there are none among entries, however many."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], _ALLOCATIONS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what is refused into one line on standard error and exit code 2."""
+    from ..monorepo.settings import InvalidSetting
+    from ..temp import TempError
+
+    try:
+        yield
+    except (TempError, InvalidSetting) as error:
+        raise Exit(str(error), code=2) from None
+    except OSError as error:
+        raise Exit(f"the system refused: {error}", code=1) from None
+    except KeyboardInterrupt:
+        raise Exit(code=130) from None

@@ -1,0 +1,128 @@
+"""The task that moves legacy temporary directories over."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from .context import exit_if, find_project, refusals, workers
+from .options import HELP, TempTask
+
+if TYPE_CHECKING:
+    from ..migrate import audit
+    from ..migrate.finding import Change
+
+
+@task(
+    klass=TempTask,
+    iterable=["paths"],
+    help={
+        "paths": "FILE or folder: look only there; repeatable.",
+        "all-projects": "Look at every project of the monorepo.",
+        "diff": "Show what would change, as a patch; nothing is written.",
+        "write": "Change the files: what is safe, with --unsafe the doubtful too.",
+        "unsafe": "With --diff or --write: include what may change how the program behaves.",
+        "force": "With --write: also write files with uncommitted changes.",
+        "check": "End with exit code 1 while anything is open.",
+        "json": HELP["json"],
+    },
+)
+def temp_migrate(
+    c: Context,
+    paths: list[str] | None = None,
+    all_projects: bool = False,
+    diff: bool = False,
+    write: bool = False,
+    unsafe: bool = False,
+    force: bool = False,
+    check: bool = False,
+    json: bool = False,
+) -> None:
+    """Find legacy temporary directories, and rewrite what is safe."""
+    with refusals():
+        _check_migration(diff, write)
+        scope = _migration_scope(_existing(paths or []), all_projects, _helpers(c), c)
+        from .. import report
+        from ..migrate import audit
+        from ..report import migration as report_migration
+
+        with report.watch("Looking") as progress:
+            found = audit.audit(scope, progress, workers())
+        changes: tuple[Change, ...] = ()
+        failed: tuple[str, ...] = ()
+        if diff or write:
+            found, changes = _plan_migration(found, unsafe)
+        if write:
+            found, failed = _write_migration(found, changes, force)
+        if diff and not json:
+            report_migration.show_patch(changes, scope.root)
+        else:
+            report_migration.show_audit(found, failed, as_json=json)
+    exit_if(bool(failed) or (check and not all(item.done for item in found.checklist)))
+
+
+def _plan_migration(found: "audit.Audit", unsafe: bool) -> "tuple[audit.Audit, tuple[Change, ...]]":
+    from .. import report
+    from ..migrate import change
+
+    with report.watch("Rewriting") as progress:
+        return change.plan(found, unsafe=unsafe, progress=progress, workers=workers())
+
+
+def _write_migration(
+    found: "audit.Audit", changes: "tuple[Change, ...]", force: bool
+) -> "tuple[audit.Audit, tuple[str, ...]]":
+    from ..migrate import change
+
+    root = found.scope.root
+    try:
+        files = () if force else change.find_uncommitted(changes, root)
+    except change.Refused as error:
+        raise Exit(f"{error}; --force writes all the same", code=2) from None
+    if files:
+        named = str(files[0].relative_to(root)) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+        raise Exit(f"uncommitted changes in {named}: commit them first, or give --force", code=2)
+    return change.write(found, changes)
+
+
+def _check_migration(diff: bool, write: bool) -> None:
+    if diff and write:
+        raise Exit("--diff only shows and --write changes: give one of them", code=2)
+    if not _is_there("libcst"):
+        raise Exit("temp-migrate needs LibCST: pip install 'common-tasks[migrate]'", code=2)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # switched off in sys.modules
+        return False
+
+
+def _helpers(c: Context) -> frozenset[str]:
+    section: Any = c.config.get("migrate", {})
+    names = section.get("helpers", ()) if hasattr(section, "get") else section
+    dotted = isinstance(names, list | tuple) and all(isinstance(name, str) and "." in name for name in names)
+    if not dotted:
+        raise Exit(f"the setting migrate.helpers takes a list of dotted names, not {names!r}", code=2)
+    return frozenset(names)
+
+
+def _existing(paths: list[str]) -> tuple[Path, ...]:
+    found = tuple(Path(path).absolute() for path in paths)
+    for given, path in zip(paths, found, strict=True):
+        if not path.exists():
+            raise Exit(f"--paths takes files and folders that exist, not {given!r}", code=2)
+    return found
+
+
+def _migration_scope(paths: tuple[Path, ...], all_projects: bool, helpers: frozenset[str], c: Context) -> "audit.Scope":
+    from ..migrate import audit
+    from ..monorepo import projects
+
+    here = find_project(c).root
+    root = projects.monorepo_root(here)
+    return audit.Scope(root, audit.choose_projects(root, here, every=all_projects), paths, helpers)

@@ -1,0 +1,230 @@
+"""The tasks that look at temporary directories, and remove them."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from .context import (
+    allow_descriptors,
+    command_for,
+    exit_if,
+    few_collections,
+    find_scope,
+    is_dry,
+    note_reserved,
+    refusals,
+    refuse_reserved,
+    workers,
+)
+from .options import temp_task
+
+if TYPE_CHECKING:
+    from ..monorepo.projects import Member
+    from ..monorepo.scope import Scope
+    from ..temp.entry import Outcome, Plan
+
+
+@temp_task("json", "full", "all_projects")
+def temp_status(c: Context, json: bool = False, full: bool = False, all_projects: bool = False) -> None:
+    """Show temporary directories: size, files, age, use."""
+    from .. import report
+    from ..monorepo.scope import Looking
+
+    with refusals(), few_collections():
+        scope = find_scope(c, all_projects)
+        note_reserved(scope.project)
+        with report.watch("Looking") as progress:
+            searched = not json and not scope.project.reserved
+            look = scope.look(Looking(searched=searched, progress=progress, workers=workers()))
+        _show_status(c, scope, look.members, json, full)
+        _tell_of_projects_below(c, look.below, temp_status)
+        exit_if(any(member.error for member in look.members))
+
+
+_LIMITS = "keep_last", "max_size", "category", "no_rules", "all_projects"
+_HOW = "dry_run", "force", "json", "full"
+
+
+@temp_task("max_age_hours", *_HOW, *_LIMITS, "pick", iterable=["category"])
+def temp_clean(
+    c: Context,
+    max_age_hours: str | float | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    json: bool = False,
+    full: bool = False,
+    all_projects: bool = False,
+    keep_last: str | int | None = None,
+    max_size: str | None = None,
+    category: Iterable[str] | None = None,
+    no_rules: bool = False,
+    pick: bool = False,
+) -> None:
+    """Remove temporary directories: all, by age, or by rules.
+
+    Rules are the setting temp.retention, one for each category, and "default" for those without one. Entries older than
+    max_age go; then, while the category holds more than max_size, the oldest go; the newest keep_last of a name stay:
+
+    temp: {retention: {default: {max_age: 7d}, cache: {max_size: 2GB}, debug: {max_age: 7d, keep_last: 3}}}
+    """
+    with refusals(), few_collections():
+        limits = {"--max-age-hours": max_age_hours, "--keep-last": keep_last, "--max-size": max_size}
+        how = _How(c, is_dry(c, dry_run), force, json, full, pick)
+        _clean(how, limits, category, no_rules, all_projects, swept=False)
+
+
+@temp_task("temp_age_hours", *_HOW, *_LIMITS, iterable=["category"])
+def clean(
+    c: Context,
+    temp_age_hours: str | float | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    json: bool = False,
+    full: bool = False,
+    all_projects: bool = False,
+    keep_last: str | int | None = None,
+    max_size: str | None = None,
+    category: Iterable[str] | None = None,
+    no_rules: bool = False,
+) -> None:
+    """Remove build and test left-overs, and what temp-clean does.
+
+    Left-overs ("artifacts") are __pycache__, *.pyc and the folders of pytest, mypy, ruff, hypothesis, tox and nox;
+    and at the project's root build/, dist/, *.egg-info/, htmlcov/ and coverage data. They go at any age.
+
+    The settings clean.artifacts and clean.keep change that. Both are lists of patterns as in a .gitignore, in
+    invoke.yaml or ns.configure; "..." stands for the built-in ones:
+
+    clean: {artifacts: ["...", "/out/"], keep: ["/dist/"]}
+    """
+    with refusals(), few_collections():
+        limits = {"--temp-age-hours": temp_age_hours, "--keep-last": keep_last, "--max-size": max_size}
+        how = _How(c, is_dry(c, dry_run), force, json, full, pick=False)
+        _clean(how, limits, category, no_rules, all_projects, swept=True)
+
+
+class _How(NamedTuple):
+    """How a clean is done and shown."""
+
+    c: Context
+    dry_run: bool
+    force: bool
+    as_json: bool
+    full: bool
+    pick: bool
+
+
+def _clean(
+    how: _How,
+    limits: dict[str, Any],
+    category: Iterable[str] | None,
+    no_rules: bool,
+    all_projects: bool,
+    *,
+    swept: bool,
+) -> None:
+    from .. import report
+    from ..monorepo import settings
+    from ..monorepo.scope import Choice, Looking
+
+    if how.pick:
+        _refuse_to_ask(how.as_json)
+    categories = frozenset([category] if isinstance(category, str) else category or ())
+    choice = Choice(settings.read_limits(limits), no_rules, categories, how.force)
+    scope = find_scope(how.c, all_projects)
+    if swept:
+        refuse_reserved(scope.project, how.force)
+    else:
+        note_reserved(scope.project)
+    with report.watch("Looking") as progress:
+        # What goes whatever its age need not be measured first: that can wait until it is out of sight.
+        measured = how.dry_run or how.pick
+        look = scope.look(Looking(swept=swept, choice=choice, measured=measured, progress=progress, workers=workers()))
+    _note_unknown(categories, look.members)
+    plans = choice.plans(look.members, time.time())
+    if how.pick:
+        plans = report.pick(scope.root, plans, time.time())
+    outcomes = _carry_out(plans, how.dry_run)
+    _show_outcomes(how, scope, look.members, outcomes)
+    for member in look.below if swept else ():
+        if member.error:
+            print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
+    if swept and not how.as_json and not scope.project.reserved:
+        _tell_of_projects_below(how.c, look.below, clean)
+    exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))
+
+
+def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> None:
+    """Say on standard error where nothing is of a category that was named: the name may be a wrong one."""
+    there = {entry.category for member in members for entry in (*member.entries, *member.artifacts)}
+    for name in sorted(categories - there):
+        others = ", ".join(sorted(there)) or "none"
+        print(f"--category: nothing is of the category {name!r}; categories here: {others}", file=sys.stderr)
+
+
+def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
+    from .. import report
+    from ..monorepo import projects
+    from ..temp.entry import Outcome
+
+    if dry_run:
+        return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
+    allow_descriptors()
+    with report.watch("Removing") as progress:
+        return projects.carry_out(plans, progress=progress, workers=workers())
+
+
+def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], as_json: bool, full: bool) -> None:
+    from .. import report
+    from ..monorepo.scope import BARE
+
+    now = time.time()
+    command = command_for(c, temp_clean, temp_status)
+    due = [BARE.due(member, now) for member in members]
+    if not scope.whole:
+        report.show_status(scope.root, members[0].entries, now, as_json=as_json, full=full, due=due[0], clean=command)
+        return
+    rows = [
+        report.ProjectStatus(member.project.root, member.entries, when, member.error)
+        for member, when in zip(members, due, strict=True)
+    ]
+    report.show_projects(scope.root, rows, now, as_json=as_json, clean=command and f"{command} --all-projects")
+
+
+def _show_outcomes(how: _How, scope: "Scope", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> None:
+    from .. import report
+
+    now, shown = time.time(), {"dry_run": how.dry_run, "as_json": how.as_json, "full": how.full}
+    if not scope.whole:
+        report.show_outcome(scope.root, outcomes[0], now, **shown)
+        return
+    rows = [
+        report.ProjectOutcome(member.project.root, outcome, member.error)
+        for member, outcome in zip(members, outcomes, strict=True)
+    ]
+    report.show_outcomes(scope.root, rows, now, **shown)
+
+
+def _tell_of_projects_below(c: Context, members: Sequence["Member"], current: Task[Any]) -> None:
+    """Say in one line what the projects below a single one hold."""
+    from .. import report
+    from ..monorepo import projects
+
+    if not members:
+        return
+    with report.watch("Looking") as progress:
+        looked = projects.with_entries(members, orphans=False, progress=progress, workers=workers())
+    entries = [member.entries for member in looked if member.entries]
+    report.show_hint(entries, command_for(c, temp_status, current))
+
+
+def _refuse_to_ask(as_json: bool) -> None:
+    if as_json:
+        raise Exit("--pick shows a list to choose from, so it takes no --json", code=2)
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise Exit("--pick asks what is to be removed, so it needs a terminal", code=2)

@@ -1,0 +1,45 @@
+"""What the engine raises: every error is a TempError, and the built-in error that fits."""
+
+import os
+
+from .fs.values import printable
+
+
+class TempError(Exception):
+    """What the engine refuses or cannot do. Its text is one printable line."""
+
+
+class InvalidName(TempError, ValueError):
+    """A name, category or suffix that no directory may have."""
+
+
+class InvalidAge(TempError, ValueError):
+    """A number of hours that is negative, not finite or no number."""
+
+
+class PathError(TempError, OSError):
+    """Something about one path: `path` says which, and `reason` what."""
+
+    def __init__(self, path: "str | os.PathLike[str]", reason: str) -> None:
+        self.path = os.fspath(path)
+        self.reason = printable(reason)
+        super().__init__(f"'{printable(self.path)}' {self.reason}")
+
+    def __reduce__(self) -> tuple["type[PathError]", tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class BaseRefused(PathError):
+    """A folder that is not ours to look into, to write to or to clean."""
+
+
+class Unremovable(PathError):
+    """A directory that was to be cleaned up, and what stood in the way."""
+
+
+class GuardFailed(TempError, RuntimeError):
+    """There is a git repository, but git would not say what it tracks."""
+
+
+class EngineWarning(RuntimeWarning):
+    """A fault on one directory that a library call lived with."""

@@ -1,0 +1,167 @@
+"""Deleting trees: files on the way down and directories on the way up.
+
+By descriptor throughout: no link is followed and no mount point crossed, whoever swaps what meanwhile. Several
+processes may delete the same tree: what is gone already is no fault.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Sequence
+
+from .directory import (
+    SWAPPED,
+    Directory,
+    Parents,
+    Place,
+    allow_owner,
+    enter_restricted,
+    is_restricted,
+)
+from .values import Progress, complaint
+from .walk import Opener, Position, Visitor, walk
+
+_TRIES = 8
+
+
+def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener) -> str | None:
+    """Delete `name` in the open `parent`; return what stood in the way first, or None.
+
+    The rest is deleted all the same. `progress` is called with the numbers of files deleted. `opener` opens a
+    directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is quicker, or
+    `kernel.open_and_compare_mounts`, which is quicker to load.
+    """
+    deleting = _Deleting(progress)
+    for _ in range(_TRIES):
+        try:
+            walk(parent, name, deleting, opener)
+        except OSError as error:  # the way up was lost: begin again from the top
+            lost = complaint("", error)
+            continue
+        return deleting.fault
+    return deleting.fault or lost
+
+
+class _Deleting(Visitor):
+    """Deletes what it visits."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.fault: str | None = None
+        self._progress = progress
+        self._again = _TRIES
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        try:
+            self._go_down(position, name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in SWAPPED:
+                self._unlink(position, name)
+            else:
+                self._note(position, error)
+            return None
+        return self._unlink_files(position)
+
+    @staticmethod
+    def _go_down(position: Position, name: str) -> None:
+        try:
+            found = position.enter(name)
+        except PermissionError:
+            enter_restricted(position.directory, name)[0].close()
+            found = position.enter(name)
+        if is_restricted(found.st_mode):
+            allow_owner(position.directory)
+
+    def _unlink_files(self, position: Position) -> list[str]:
+        """Delete the files of the directory that the walk is in, and return its directories."""
+        below: list[str] = []
+        gone = 0
+        try:
+            with os.scandir(position.directory.fd) as rows:
+                for row in rows:
+                    if row.is_dir(follow_symlinks=False):
+                        below.append(row.name)
+                    else:
+                        gone += self._unlink(position, row.name)
+        except OSError as error:
+            self._note(position, error)
+        self._progress(gone)
+        return below
+
+    def left(self, position: Position, name: str) -> bool:
+        """Remove an emptied directory; False where it has filled again and is worth another pass."""
+        try:
+            position.directory.remove(name)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and not self.fault and self._again:
+                self._again -= 1
+                return False
+            if error.errno in SWAPPED:
+                self._unlink(position, name)
+            else:
+                self._note(position, error)
+        return True
+
+    def _unlink(self, position: Position, name: str) -> bool:
+        """Remove what is no directory; tell whether that was done."""
+        try:
+            os.unlink(name, dir_fd=position.directory.fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self._note(position, error)
+            return False
+        return True
+
+    def _note(self, position: Position, error: OSError) -> None:
+        if self.fault is None:
+            # The first name is the trash's, and means nothing to a reader.
+            self.fault = complaint(position.where.partition("/")[2], error)
+
+
+def delete_together(places: Sequence[Place], progress: Progress, workers: int, opener: Opener) -> set[int]:
+    """Delete most of some trees with `workers` processes, this one included; return the numbers of those that are gone.
+
+    What is left of the others, and why, is for the caller to find out with `delete_tree`. `progress` is called with
+    the numbers of files that this process deletes; for `opener` see `delete_tree`.
+    """
+    from . import workers as pool  # who deletes one tree alone has no need of it
+
+    branches = _divide(places, pool.ENOUGH_BRANCHES, pool.DEEP)
+    pieces = min(len(branches), pool.MOST_PIECES)
+
+    def work(piece: int) -> list[int]:
+        with Parents() as parents:
+            numbers = pool.part(piece, pieces, len(branches))
+            return [number for number in numbers if _delete_branch(parents, branches[number], progress, opener)]
+
+    gone = {number for part in pool.divide(pieces, work, workers) for number in part}
+    return gone if branches is places else set()
+
+
+def _delete_branch(parents: Parents, branch: Place, progress: Progress, opener: Opener) -> bool:
+    """Delete a branch; tell whether nothing stood in the way."""
+    try:
+        return delete_tree(parents.open(branch), branch.name, progress, opener) is None
+    except OSError:
+        return False
+
+
+def _divide(places: Sequence[Place], enough: int, deepest: int) -> Sequence[Place]:
+    """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
+    branches, level = places, 0
+    while len(branches) < enough and level < deepest:
+        below = [branch.below(name) for branch in branches for name in _subdirectories(branch)]
+        if not below:
+            break
+        branches, level = below, level + 1
+    return branches
+
+
+def _subdirectories(place: Place) -> list[str]:
+    with contextlib.suppress(OSError), place.folder.descend(place.parts) as directory:
+        return directory.subdirectories()
+    return []

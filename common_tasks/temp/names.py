@@ -1,0 +1,130 @@
+"""Names on disk: of entries and categories, and the signed names of what stands outside a base or out of sight.
+
+A sealed name ends in a random number and a digest of that number, of the name before it and of the directory's own
+inode number. So a directory that we made is known again without a list kept anywhere, a copy or a look-alike is not
+taken for one, and renaming a directory takes it out of our hands.
+"""
+
+import os
+import re
+from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import InvalidName
+
+UNCATEGORIZED = "uncategorized"
+LEGACY = "legacy"
+KEEP = ".keep"
+TRASH = ".trash"
+UNDECIDED = ".aside"  # what is out of sight, and may yet be put back, has a name that begins so
+TAG = "CACHEDIR.TAG"
+GITIGNORE = ".gitignore"
+# What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.
+RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP})
+# Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
+_ENTRY = r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?"
+_STAMP_ROOM = len("_169634880000-999999999")
+_NONCE = 4
+_DIGEST = 6
+_SEALED = rf"(?s)(.+)_([0-9a-f]{{{2 * _NONCE}}})([0-9a-f]{{{2 * _DIGEST}}})"
+SEAL_ROOM = 1 + 2 * (_NONCE + _DIGEST)
+
+
+def check_name(name: str, what: str, folder: Path) -> None:
+    """Raise InvalidName unless `name` can begin an entry's name (or be a category) in `folder`.
+
+    Refused: nothing at all, a leading dot, a path separator, NUL, text that is no file name, and
+    more bytes than the file system of the existing `folder` takes once the time is appended.
+    """
+    _check_name(name, what, _name_limit(folder) - _STAMP_ROOM)
+
+
+@lru_cache(maxsize=256)
+def _check_name(name: str, what: str, room: int) -> None:
+    check_part(name, what)
+    if not name:
+        raise InvalidName(f"{what} is empty: give it at least one character")
+    if name.startswith("."):
+        raise InvalidName(f"{what} {name!r} starts with a dot: hidden names are not for entries")
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        raise InvalidName(f"{what} {name!r} cannot be written as a file name") from None
+    if size > room:
+        raise InvalidName(f"{what} {name[:20]!r}… is {size} bytes long: at most {room} fit here")
+
+
+@lru_cache(maxsize=64)
+def _name_limit(folder: Path) -> int:
+    return os.pathconf(folder, "PC_NAME_MAX")
+
+
+def check_category(category: str, folder: Path) -> None:
+    """Raise InvalidName unless `category` can be one in a base below `folder`.
+
+    As for names, and it must not look like an entry: a legacy `.tmp/demo_1696348800/` is one, whole.
+    """
+    check_name(category, "the category", folder)
+    if parse_name(category):
+        raise InvalidName(f"the category {category!r} ends like an entry, in a time: give a plain name")
+
+
+def check_part(text: str, what: str) -> None:
+    """Raise InvalidName where `text` would leave the folder it is used in, or be no text to the system."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} takes text, not {type(text).__name__}")
+    if "/" in text:
+        raise InvalidName(f"{what} {text!r} holds a path separator: give a plain name")
+    if "\0" in text:
+        raise InvalidName(f"{what} {text!r} holds a NUL character: give a plain name")
+
+
+def entry_name(name: str, unix: int, number: int = 1) -> str:
+    """Return the name of the `number`-th entry called `name` made in the second `unix`."""
+    stamp = f"{name}_{max(unix, 0):09d}"  # the digits that parse_name asks for, however wrong the clock
+    return stamp if number == 1 else f"{stamp}-{number}"
+
+
+class Stamped(namedtuple("Stamped", "name created number")):
+    """An entry's name, taken apart; sorts by time of creation among entries of one name."""
+
+    __slots__ = ()
+    name: str
+    created: int
+    number: int
+
+
+def parse_name(text: str) -> Stamped | None:
+    """Take an entry's name apart; None where it does not end in a time of creation."""
+    match = re.fullmatch(_ENTRY, text)
+    return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
+
+
+def seal(name: str, inode: int) -> str:
+    """Return a new name that begins with `name` and belongs to the directory with this inode number alone."""
+    nonce = os.urandom(_NONCE).hex()
+    return f"{name}_{nonce}{_digest(name, nonce, inode)}"
+
+
+def looks_sealed(name: str) -> bool:
+    """Tell whether `name` has the form of a sealed one: worth asking for the inode."""
+    return re.fullmatch(_SEALED, name) is not None
+
+
+def unseal(sealed: str, inode: int) -> str | None:
+    """Return the name that was sealed; None where `sealed` was not made for this inode."""
+    match = re.fullmatch(_SEALED, sealed)
+    if match and match[3] == _digest(match[1], match[2], inode):
+        return match[1]
+    return None
+
+
+def _digest(name: str, nonce: str, inode: int) -> str:
+    try:
+        from _blake2 import blake2s  # `hashlib` would load OpenSSL, many times the rest of this
+    except ImportError:  # another Python than CPython
+        from hashlib import blake2s
+
+    text = os.fsencode(f"{nonce}/{inode}/{name}")
+    return blake2s(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()

@@ -1,0 +1,83 @@
+"""One temporary directory for a whole run: lent by the engine, gone when the run ends.
+
+    <system's temporary folder>/t_<seal>/    the run's, in use while it lives
+        m/                                   TMPDIR of pytest itself
+        0/  0.log                            TMPDIR of the xdist worker gw0, and what it saw
+
+Names are short: each byte is missing from the 104 of a unix socket's path.
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..fs.directory import Directory
+from ..temp import TempManager, lease
+
+# How a run tells its xdist workers where they belong; each takes it out of its environment at once.
+HANDOVER = "COMMON_TASKS_TEST_RUN"
+MAIN = "m"
+
+_TMPDIR = "TMPDIR"
+_PYTEST_ROOT = "PYTEST_DEBUG_TEMPROOT"
+
+
+class Containment:
+    """`TMPDIR` and `tempfile.tempdir`, pointed at a folder of the run's own until `restore`."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self.pid = os.getpid()
+        self.worker = ""
+        handed = os.environ.pop(HANDOVER, "")
+        if os.path.isdir(handed):
+            self.run = Path(handed)
+            self.worker = os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")
+            _hold(handed)  # in use, even where only this worker is left of the run
+        else:
+            self.run = self._stack.enter_context(TempManager.auto_cleanup_dir("t"))
+        self.system = os.path.dirname(self.run)
+        self.folder = f"{self.run}/{self.worker or MAIN}"
+        os.mkdir(self.folder, 0o700)
+        self._tempdir = tempfile.tempdir
+        self._variables = {name: os.environ.get(name) for name in (_TMPDIR, _PYTEST_ROOT)}
+        self._redirect()
+
+    def _redirect(self) -> None:
+        # Others may have asked for the directory already, so setting the variable alone is not enough.
+        tempfile.tempdir = os.environ[_TMPDIR] = self.folder
+        # tmp_path and pytest-of-<user> stay where they are.
+        os.environ.setdefault(_PYTEST_ROOT, self.system)
+
+    def is_in_force(self) -> bool:
+        """Tell whether tests are still sent here, or where they chose: not back to the system's folder."""
+        return os.environ.get(_TMPDIR, "") not in ("", self.system) and tempfile.tempdir != self.system
+
+    def restore(self) -> None:
+        """Put back what was there before the run, but for what a test has set for itself."""
+        if tempfile.tempdir == self.folder:
+            tempfile.tempdir = self._tempdir
+        for name, ours in ((_TMPDIR, self.folder), (_PYTEST_ROOT, self.system)):
+            before = self._variables[name]
+            if os.environ.get(name) != ours:
+                continue
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
+
+    def hand_over(self, spec: Any) -> None:
+        """Tell the xdist worker that `spec` describes where it belongs."""
+        spec.env[HANDOVER] = str(self.run)
+
+    def remove(self) -> None:
+        """Remove the run's directory, in the process that made it alone. Raises Unremovable."""
+        self._stack.close()
+
+
+def _hold(folder: str) -> None:
+    held = lease.share(Directory(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)))
+    if held:
+        lease.hold(held)

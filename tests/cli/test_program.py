@@ -1,0 +1,132 @@
+"""The command `common-tasks`, where there is no tasks.py at all."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..helpers import OLD, inv, make_entry
+
+COMMANDS = {
+    "common-tasks": [str(Path(sys.executable).parent / "common-tasks")],
+    "python -m common_tasks": [sys.executable, "-m", "common_tasks"],
+}
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> list[str]:
+    return COMMANDS[request.param]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a folder that nobody has prepared for us."""
+    root = tmp_path / "checkout"
+    (root / "src").mkdir(parents=True)
+    (root / "setup.py").touch()
+    make_entry(root / f".tmp/debug/demo_{OLD}", hours=100)
+    make_entry(root / "build")
+    return root
+
+
+def run(command: list[str], root: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*command, *words], cwd=root, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def test_version_is_the_installed_one(command: list[str], tmp_path: Path) -> None:
+    assert run(command, tmp_path, "--version").stdout == f"common-tasks {version('common-tasks')}\n"
+
+
+def test_help_lists_the_tasks(command: list[str], tmp_path: Path) -> None:
+    shown = run(command, tmp_path, "--help").stdout
+    assert shown.startswith("Usage: common-tasks ")
+    assert all(f"  {name} " in shown for name in ("clean", "temp-clean", "temp-status"))
+
+
+def test_empty_folder_is_a_monorepo_of_one_project(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run(command, tmp_path / "empty", "temp-status", "-a").stdout.endswith("Nothing in 1 project\n")
+
+
+@pytest.mark.parametrize("words", ["--foo", "nosuch", "temp-status --dry-run", "temp-clean --max-age-hours"])
+def test_bad_usage_is_one_line_and_exit_code_2(command: list[str], checkout: Path, words: str) -> None:
+    done = run(command, checkout, *words.split(), code=2)
+    assert (done.stdout, len(done.stderr.splitlines())) == ("", 1)
+    assert (checkout / f".tmp/debug/demo_{OLD}").exists()
+
+
+def test_tasks_work_without_a_tasks_file(command: list[str], checkout: Path) -> None:
+    document = json.loads(run(command, checkout / "src", "temp-status", "--json").stdout)
+    assert document["root"] == str(checkout)
+    assert len(document["entries"]) == 1
+    run(command, checkout / "src", "clean", "--temp-age-hours", "1000")
+    assert not (checkout / "build").exists()
+    run(command, checkout, "temp-clean")
+    assert not (checkout / ".tmp/debug").exists()
+
+
+def test_hints_name_the_command(checkout: Path) -> None:
+    shown = run(COMMANDS["common-tasks"], checkout, "temp-status").stdout
+    assert "common-tasks temp-clean would free" in shown
+    shown = run(COMMANDS["python -m common_tasks"], checkout, "temp-status").stdout
+    assert re.search(r"python[0-9.]* -m common_tasks temp-clean would free", shown)
+
+
+def said_by(command: list[str], root: Path, *words: str) -> Any:
+    return json.loads(run(command, root, *words, "--json").stdout)
+
+
+@pytest.mark.parametrize("name", ["invoke.yaml", "invoke.yml", "invoke.json"])
+def test_it_reads_the_configuration_that_inv_would(command: list[str], checkout: Path, name: str) -> None:
+    settings = {
+        "temp": {"retention": {"debug": {"max_age": "7d"}}},
+        "clean": {"keep": ["/build/"]},
+        "run": {"dry": True},
+    }
+    (checkout / name).write_text(json.dumps(settings))
+    ours = said_by(command, checkout, "clean")
+    assert (ours["dry_run"], ours["removed"]) == (True, [])
+    assert [row["reason"] for row in ours["kept"]] == ["younger than 7 days"]
+    (checkout / "tasks.py").write_text("from common_tasks import ns\n")
+    assert json.loads(inv(checkout, "clean", "--json").stdout) == ours
+
+
+def test_configuration_that_is_a_program_is_not_run(command: list[str], checkout: Path) -> None:
+    (checkout / "invoke.py").write_text("import pathlib\npathlib.Path('was-run').touch()\n")
+    done = run(command, checkout, "clean", code=2)
+    assert "is not run for its settings" in done.stderr
+    assert not (checkout / "was-run").exists()
+    assert (checkout / "build").exists()
+
+
+CONFIGURED = 'from common_tasks import ns\nns.configure({"clean": {"keep": ["/build/"]}})\n'
+
+
+def test_what_tasks_that_are_not_run_configure_is_not_taken_for_nothing(command: list[str], checkout: Path) -> None:
+    (checkout / "tasks.py").write_text(CONFIGURED)
+    assert (
+        "not run for what it configures: write that into invoke.yaml" in run(command, checkout, "clean", code=2).stderr
+    )
+    (checkout / ".git").mkdir()
+    (checkout / "below").mkdir()
+    (checkout / "tasks.py").rename(checkout / "below/tasks.py")
+    make_entry(checkout / "below/build")
+    assert "FAILED" in run(command, checkout, "clean", "-a", code=1).stdout
+    assert ((checkout / "build").exists(), (checkout / "below/build").exists()) == (False, True)
+    assert json.loads(inv(checkout / "below", "clean", "--json").stdout)["removed"] == []
+    (checkout / "below/tasks.py").write_text("from common_tasks import ns\nns.configure({'run': {'echo': True}})\n")
+    run(command, checkout, "clean", "-a")
+    assert not (checkout / "below/build").exists()
+
+
+def test_projects_own_tasks_are_not_run(command: list[str], checkout: Path) -> None:
+    (checkout / "tasks.py").write_text("import invoke, pathlib\npathlib.Path('was-run').touch()\n")
+    run(command, checkout, "temp-status", "-a")
+    assert not (checkout / "was-run").exists()

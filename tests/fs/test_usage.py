@@ -1,0 +1,154 @@
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common_tasks.fs import usage
+from common_tasks.fs.directory import Directory, Place
+from common_tasks.fs.values import Usage
+
+from ..helpers import OLD, make_entry, python, take
+
+
+def measure(path: Path) -> Usage | None:
+    with Directory.at(path.parent) as parent:
+        return usage.measure([Place(parent, (path.name,))])[0]
+
+
+def du(path: Path) -> int:
+    """Return what du counts: the peer that users would ask."""
+    done = subprocess.run(["du", "-s", "--block-size=1", path], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[0])
+
+
+def test_bytes_are_those_of_du_and_files_are_counted(tmp_path: Path) -> None:
+    entry = make_entry(tmp_path / "entry", files=7)
+    (entry / "sparse").touch()
+    os.truncate(entry / "sparse", 10**9)
+    (entry / "link").symlink_to("/")
+    os.mkfifo(entry / "fifo")
+    found = measure(entry)
+    assert found
+    assert (found.disk_bytes, found.files) == (du(entry), 10)
+
+
+def test_hard_link_counts_once_within_and_across_entries(project: Path) -> None:
+    one, two = (make_entry(project / ".tmp" / name, files=1, content=b"x" * 100_000) for name in "ab")
+    os.link(one / "sub/file-0", one / "sub/again")
+    os.link(one / "sub/file-0", two / "sub/other")
+    total = sum(entry.usage.disk_bytes for entry in take(project) if entry.usage)
+    both = subprocess.run(["du", "-s", "--block-size=1", one, two], capture_output=True, text=True, check=True)
+    assert total == sum(int(line.split()[0]) for line in both.stdout.splitlines())
+
+
+def test_newest_change_is_that_of_anything_inside(tmp_path: Path) -> None:
+    entry = make_entry(tmp_path / "entry", hours=100)
+    (entry / "link").symlink_to("nowhere")
+    for path in (entry / "link", entry / "sub", entry):
+        os.utime(path, (OLD, OLD), follow_symlinks=False)
+    for number, path in enumerate((entry / "sub/file-1", entry / "link", entry / "sub", entry)):
+        changed = 3_000_000_000 + number
+        os.utime(path, (changed, changed), follow_symlinks=False)
+        found = measure(entry)
+        assert found
+        assert found.modified == changed
+
+
+def test_time_before_1970_is_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    os.utime(file, (-86_400, -86_400))
+    found = measure(file)
+    assert found
+    assert found.modified == -86_400
+
+
+def test_what_is_not_there_has_no_usage(tmp_path: Path) -> None:
+    assert measure(tmp_path / "nothing") is None
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/")
+    found = measure(tmp_path / "link")
+    assert found
+    assert found.files == 1
+
+
+@pytest.mark.parametrize("when", ["scandir", "open"])
+def test_what_vanishes_while_it_is_walked_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    entry = make_entry(tmp_path / "entry", files=3)
+    (entry / "other").mkdir()
+    real = getattr(os, when)
+
+    def vanish(*args: object, **options: object) -> object:
+        result = real(*args, **options)
+        if when == "scandir":
+            (entry / "sub/file-1").unlink(missing_ok=True)
+        elif (entry / "other").exists():
+            (entry / "other").rmdir()
+        return result
+
+    monkeypatch.setattr(os, when, vanish)
+    found = measure(entry)
+    assert found
+    assert found.fault is None
+    assert found.files in (2, 3)
+
+
+DEEP = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+fd = os.open(".", os.O_RDONLY)
+os.makedirs(".tmp/deep")
+top = fd = os.open(".tmp/deep", os.O_RDONLY)
+for _ in range(3000):
+    os.mkdir("d", dir_fd=fd)
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    below = os.open("d", os.O_RDONLY, dir_fd=fd)
+    os.close(fd)
+    fd = below
+os.close(fd)
+import time
+from common_tasks.temp import TempManager, inventory, layout
+[entry] = inventory.scan([layout.find_project()])
+print(entry.usage.files, entry.usage.fault)
+print(TempManager.clean_persistent_temps(), os.listdir(".tmp"))
+"""
+
+
+def test_tree_3000_levels_deep_is_measured_and_removed_with_200_descriptors(project: Path) -> None:
+    done = python(DEEP, cwd=project)
+    assert done.stdout == "3000 None\n1 []\n", done.stderr
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+TREES = st.recursive(st.integers(0, 20_000), lambda below: st.dictionaries(NAMES, below, max_size=3), max_leaves=12)
+
+
+def build(path: Path, tree: object) -> None:
+    if isinstance(tree, dict):
+        path.mkdir()
+        for name, below in tree.items():
+            build(path / name, below)
+    else:
+        path.write_bytes(b"x" * int(str(tree)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(TREES)
+def test_any_tree_is_what_du_and_find_say(tree: object) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder, "top")
+        build(top, tree)
+        found = measure(top)
+        assert found
+        every = [top, *top.rglob("*")]
+        assert found.disk_bytes == du(top)
+        assert found.files == sum(not path.is_dir() for path in every)
+        assert found.modified == max(path.stat().st_mtime for path in every)
