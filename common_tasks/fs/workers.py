@@ -8,7 +8,9 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+from .values import Progress, no_progress
 
 MOST_PIECES = 256  # a piece is a byte in a pipe, and all of them fit into its buffer
 WORTH_FORKING = 2000  # files: some 20 ms of looking, several times what a fork takes
@@ -16,6 +18,19 @@ ENOUGH_BRANCHES = 48  # to be shared out evenly
 DEEP = 8  # levels: below that, a branch is walked as one
 
 Result = TypeVar("Result")
+
+
+class Workers(NamedTuple):
+    """How many processes may share work that is big enough, this one included, and whom to tell how far it is.
+
+    `progress` is called with the number of files dealt with since the last call.
+    """
+
+    count: int = 1
+    progress: Progress = no_progress
+
+
+ALONE = Workers()
 
 
 def can_fork() -> bool:
