@@ -70,6 +70,11 @@ class Entry(NamedTuple):
         return self.folder.joinpath(*self.parts)
 
     @property
+    def key(self) -> tuple[Path, tuple[str, ...]]:
+        """What identifies it among all that was listed."""
+        return self.folder, self.parts
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names that go together, its own first."""
         return self.parts[-1], *self.companions
@@ -93,17 +98,30 @@ class Decision(NamedTuple):
     by_age: bool = False
 
 
+class Shortfall(NamedTuple):
+    """A bound of a budget that cannot be met: `missing` bytes more would have to go.
+
+    `bound`: the key of the setting. `words`: its value. `held`: what stays, in words, with the bytes that it takes up.
+    """
+
+    bound: str
+    words: str
+    missing: int
+    held: tuple[tuple[str, int], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a clean removes and keeps, and what it cannot remove though it should, in the inventory's order.
 
-    `force`: even what is in use is removed.
+    `force`: even what is in use is removed. `shortfalls`: the budgets that are not met by this.
     """
 
     remove: tuple[Decision, ...] = ()
     keep: tuple[Decision, ...] = ()
     fail: tuple[Decision, ...] = ()
     force: bool = False
+    shortfalls: tuple[Shortfall, ...] = ()
 
     def __add__(self, other: "Plan") -> "Plan":
         """Put two plans of the same `force` together."""
@@ -112,6 +130,7 @@ class Plan:
             keep=self.keep + other.keep,
             fail=self.fail + other.fail,
             force=self.force,
+            shortfalls=self.shortfalls + other.shortfalls,
         )
 
 

@@ -1,79 +1,36 @@
-"""What may go, and why the rest stays. Pure: entries, a policy and the time in, a plan out.
+"""What may go, and why the rest stays. Pure: entries, policies and the time in, plans out.
 
-One rule, for a category: the newest `keep_last` of each name stay. Of the others, what is older than `max_age` goes;
-then, while the category holds more than `max_size`, the oldest go. What is kept, tracked or in use is part of what
-the category holds, and stays.
+In each category the newest `keep_last` of each name stay. Of the others, what is older than `max_age` goes; then,
+while the category holds more than `max_size`, the oldest go. Then budgets: while all entries together hold more than
+`max_total`, or less than `keep_free` is free on a disk, the oldest of all go. What is kept, tracked or in use counts
+as held, and stays.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from typing import NamedTuple
 
-from .entry import Decision, Entry, Plan, Usage
+from .budgets import Free, meet, shortfalls
+from .cases import Case, Ruling, is_undecided, let_oldest_go, newest_first, usage_of
+from .entry import Decision, Entry, Plan, Shortfall
+from .policy import DEFAULT as DEFAULT
+from .policy import NO_BUDGET, Budget
+from .policy import Limit as Limit
+from .policy import Policy as Policy
+from .policy import Rule as Rule
+from .policy import hours as hours
 
-DEFAULT = "default"  # the key of the rule for the categories that have none
 DAY = 86_400.0
 _TERMS = (("now", 0.0), ("within a day", DAY), ("within a week", 7 * DAY))
 
-
-class Limit(NamedTuple):
-    """A bound: `value` in seconds or bytes, and the same in `words`."""
-
-    value: float
-    words: str
+_UNKNOWN: Free = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What of a category may go; all of it but for the newest `keep_last` of each name, where there is no bound."""
+class Portion(NamedTuple):
+    """The entries of a project, and its policy."""
 
-    max_age: Limit | None = None
-    max_size: Limit | None = None
-    keep_last: int = 0
-
-    @property
-    def by_age(self) -> bool:
-        """Whether ages, or the order of ages, decide."""
-        return bool((self.max_age and self.max_age.value) or self.max_size or self.keep_last)
-
-    @property
-    def needs_usage(self) -> bool:
-        """Whether entries have to be measured."""
-        return self.max_age is not None or self.by_age
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Which entries may go: those without a change for `max_age` seconds, all where it is None.
-
-    Where there are `rules`, by category, they take the place of `max_age`; a category without one, and without
-    the rule DEFAULT, stays. `categories` narrows a clean to these, where there are any. `force` takes what is in
-    use too; what is tracked or kept stays in any case. `because`: the reason in words where there is no bound to name.
-    """
-
-    max_age: float | None = None
-    rules: Mapping[str, Rule] | None = None
-    categories: Collection[str] = field(default_factory=frozenset)
-    force: bool = False
-    because: str = "not in use"
-
-    @property
-    def needs_usage(self) -> bool:
-        """Whether entries have to be measured."""
-        if self.rules is None:
-            return self.max_age is not None
-        return any(rule.needs_usage for rule in self.rules.values())
-
-    def rule_for(self, category: str) -> Rule | None:
-        """Return the rule for a category; None where it has none."""
-        if self.rules is None:
-            return Rule(max_age=None if self.max_age is None else hours(self.max_age))
-        return self.rules.get(category, self.rules.get(DEFAULT))
-
-    def covers(self, entry: Entry) -> bool:
-        """Tell whether an entry is among those that the clean was narrowed to; what is in the trash always is."""
-        return not self.categories or entry.in_trash or entry.category in self.categories
+    entries: Sequence[Entry]
+    policy: Policy
 
 
 class Due(NamedTuple):
@@ -83,172 +40,177 @@ class Due(NamedTuple):
     rows: tuple[Decision, ...]
 
 
-class _Ruling(NamedTuple):
-    """What a rule says of one entry."""
-
-    goes: bool
-    reason: str
-    by_age: bool = False
+def make_plan(entries: Iterable[Entry], policy: Policy, now: float, free: Free = _UNKNOWN) -> Plan:
+    """Decide on each entry of one project; see `make_plans`."""
+    [plan] = make_plans([Portion(tuple(entries), policy)], now, free)
+    return plan
 
 
-def make_plan(entries: Iterable[Entry], policy: Policy, now: float) -> Plan:
-    """Decide on each entry. `now`: seconds since 1970.
+def make_plans(
+    portions: Sequence[Portion], now: float, free: Free = _UNKNOWN, shared: Budget = NO_BUDGET
+) -> tuple[Plan, ...]:
+    """Decide on each entry of several projects; return a plan for each, in order. `now`: seconds since 1970.
 
-    An entry's age is `now` less its newest change, and 0 where that lies in the future. The caller
-    measures the entries if the policy needs it; one that could not be looked into in full has no
-    age, and stays then.
+    Each project's own rules and budget come first, then the `shared` budget for all of them together; where that
+    cannot be met, the first plan says so. `free`: what is free on the disks, which `keep_free` is measured by.
+
+    An entry's age is `now` less its newest change, and 0 where that lies in the future. The caller measures the
+    entries if a policy or the shared budget needs it; one that could not be looked into in full has no age, and
+    stays then. A plan that is narrowed to some categories is the part of the full plan that concerns them.
     """
-    listed = [entry for entry in entries if policy.covers(entry)]
-    rulings = _rule_on(listed, policy, now)
-    rows = [(rulings[number], entry) for number, entry in enumerate(listed)]
-    return Plan(
-        remove=tuple(_decision(ruling, entry) for ruling, entry in rows if ruling.goes and not entry.obstacle),
-        keep=tuple(_decision(ruling, entry) for ruling, entry in rows if not ruling.goes),
-        fail=tuple(Decision(entry=e, reason=e.obstacle) for ruling, e in rows if ruling.goes and e.obstacle),
-        force=policy.force,
+    tables = [[Case(entry) for entry in portion.entries] for portion in portions]
+    every = list(chain.from_iterable(tables))
+    for cases, (_, policy) in zip(tables, portions, strict=True):
+        _apply_rules(cases, policy, now)
+        meet(cases, policy.budget, free)
+    meet(every, shared, free)
+    for cases, (_, policy) in zip(tables, portions, strict=True):
+        _narrow(cases, policy)
+    unmet = [shortfalls(cases, policy.budget, free) for cases, (_, policy) in zip(tables, portions, strict=True)]
+    unmet[:1] = [first + shortfalls(every, shared, free) for first in unmet[:1]]
+    return tuple(
+        _plan(cases, policy, shortfalls) for cases, (_, policy), shortfalls in zip(tables, portions, unmet, strict=True)
     )
 
 
-def forecast(entries: Sequence[Entry], policy: Policy, now: float) -> tuple[Due, ...]:
-    """Return what a clean lets go now, and what falls due within a day and within a week if nothing changes.
+def forecast(entries: Sequence[Entry], policy: Policy, now: float, free: Free = _UNKNOWN) -> tuple[Due, ...]:
+    """Return what a clean lets go now, and what falls due within a day and within a week; see `forecasts`."""
+    [due] = forecasts([Portion(entries, policy)], now, free)
+    return due
+
+
+def forecasts(
+    portions: Sequence[Portion], now: float, free: Free = _UNKNOWN, shared: Budget = NO_BUDGET
+) -> tuple[tuple[Due, ...], ...]:
+    """Return, for each project, what a clean lets go now, within a day and within a week if nothing changes.
 
     Each comes from the very plan that a clean would make then. The caller measures the entries.
     """
-    due: list[Due] = []
-    told: set[int] = set()
+    due: list[list[Due]] = [[] for _ in portions]
     for when, later in _TERMS:
-        rows = [row for row in make_plan(entries, policy, now + later).remove if id(row.entry) not in told]
-        told.update(id(row.entry) for row in rows)
-        due.append(Due(when, tuple(rows)))
-    return tuple(due)
+        for terms, plan in zip(due, make_plans(portions, now + later, free, shared), strict=True):
+            told = {row.entry.key for term in terms for row in term.rows}
+            terms.append(Due(when, tuple(row for row in plan.remove if row.entry.key not in told)))
+    return tuple(map(tuple, due))
 
 
-def hours(seconds: float) -> Limit:
-    """Return an age as a bound that is said in hours."""
-    return Limit(seconds, f"{seconds / 3600:.10g} h")
+def _apply_rules(cases: Sequence[Case], policy: Policy, now: float) -> None:
+    def category(case: Case) -> str:
+        return case.entry.category
 
-
-def _decision(ruling: _Ruling, entry: Entry) -> Decision:
-    return Decision(entry=entry, reason=ruling.reason, by_age=ruling.by_age)
-
-
-def _rule_on(entries: Sequence[Entry], policy: Policy, now: float) -> dict[int, _Ruling]:
-    """Return a ruling for each entry, by its number in the list."""
-    order = sorted(range(len(entries)), key=lambda number: entries[number].category)
-    rulings: dict[int, _Ruling] = {}
-    for category, numbers in groupby(order, key=lambda number: entries[number].category):
-        group = {number: entries[number] for number in numbers}
-        rulings |= _Category(group, policy.rule_for(category), policy, now).rule()
-    return rulings
+    for name, group in groupby(sorted(cases, key=category), key=category):
+        _Category(list(group), policy, now).rule(policy.rule_for(name))
 
 
 class _Category:
-    """The entries of one category, by their numbers in the list, and the rule for it."""
+    """The entries of one category."""
 
-    def __init__(self, entries: Mapping[int, Entry], rule: Rule | None, policy: Policy, now: float) -> None:
-        self._entries = entries
-        self._rule = rule
+    def __init__(self, cases: Sequence[Case], policy: Policy, now: float) -> None:
+        self._cases = cases
         self._policy = policy
         self._now = now
-        self._rulings: dict[int, _Ruling] = {}
 
-    def rule(self) -> dict[int, _Ruling]:
-        """Return a ruling for each."""
-        for number, entry in self._entries.items():
-            self._settle(number, _whatever_the_rule(entry, self._policy.force))
-        if self._rule is None:
-            self._settle_rest(_Ruling(False, f"no rule for {next(iter(self._entries.values())).category}"))
+    def rule(self, rule: Rule | None) -> None:
+        """Decide on each by what holds whatever the rule says, then by the rule."""
+        for case in self._cases:
+            _apply_state(case, force=self._policy.force)
+        self._keep_last(max(rule.keep_last if rule else 0, self._policy.keep_last))
+        if self._policy.min_age or self._policy.keep_last or (rule.needs_usage if rule else self._policy.budget):
+            self._keep_unknown()
+            self._keep_young()
+        if rule is None:
+            self._stay(f"no rule for {self._cases[0].entry.category}" if self._policy.rules else "within the budget")
         else:
-            self._apply(self._rule)
-        return self._rulings
+            self._apply(rule)
 
     def _apply(self, rule: Rule) -> None:
-        if rule.needs_usage:
-            self._keep_last(rule.keep_last)
-            self._keep_unknown()
         if rule.max_age:
             self._let_go_by_age(rule.max_age)
         if rule.max_size:
-            self._let_go_by_size(rule.max_size)
+            excess = sum(case.held for case in self._cases) - rule.max_size.value
+            let_oldest_go(self._cases, excess, f"over {rule.max_size.words}")
         if rule.max_age:
-            self._settle_rest(_Ruling(False, f"younger than {rule.max_age.words}"))
+            self._stay(f"younger than {rule.max_age.words}")
         elif rule.max_size:
-            self._settle_rest(_Ruling(False, f"within {rule.max_size.words}"))
-        elif rule.keep_last:
-            self._settle_rest(_Ruling(True, f"not among {_newest(rule.keep_last)}", by_age=True))
-        else:
-            self._settle_rest(_Ruling(True, self._policy.because))
+            self._stay(f"within {rule.max_size.words}")
+        for case in self._open():
+            by_order = rule.keep_last > 0
+            reason = f"not among {_newest(rule.keep_last)}" if by_order else self._policy.because
+            case.let_go(reason, by_age=by_order or self._policy.min_age > 0)
 
     def _keep_last(self, most: int) -> None:
         """Keep the newest of each name, whatever else is said of them."""
-        there = [number for number, entry in self._entries.items() if not entry.in_trash]
-        there.sort(key=lambda number: (self._entries[number].name, _newest_first(self._entries[number])))
-        for name, numbers in groupby(there, key=lambda number: self._entries[number].name):
+        there = [case for case in self._cases if not case.entry.in_trash] if most else []
+        there.sort(key=lambda case: (case.entry.name, newest_first(case.entry)))
+        for name, same in groupby(there, key=lambda case: case.entry.name):
             stay = "stays" if most == 1 else "stay"
-            for number in list(numbers)[:most]:
-                self._settle(number, _Ruling(False, f"{_newest(most)} of {name} {stay}"))
+            for case in filter(is_undecided, list(same)[:most]):
+                case.stay(f"{_newest(most)} of {name} {stay}", "among the newest")
 
     def _keep_unknown(self) -> None:
         """Keep what could not be looked into: it has no age."""
-        for number, entry in self._open():
-            fault = _usage_of(entry).fault
+        for case in self._open():
+            fault = usage_of(case.entry).fault
             if fault:
-                self._settle(number, _Ruling(False, f"of unknown age, {entry.reason or fault}"))
+                case.stay(f"of unknown age, {case.entry.reason or fault}", "of unknown age")
+
+    def _keep_young(self) -> None:
+        """Keep what is too young for any rule."""
+        least = hours(self._policy.min_age)
+        for case in self._open():
+            if self._age(case) < least.value:
+                case.stay(f"younger than {least.words}", f"younger than {least.words}")
 
     def _let_go_by_age(self, limit: Limit) -> None:
         because = f"older than {limit.words}" if limit.value else "not in use"
-        for number, entry in self._open():
-            if max(0.0, self._now - _usage_of(entry).changed) >= limit.value:
-                self._settle(number, _Ruling(True, because, by_age=limit.value > 0))
+        for case in self._open():
+            if self._age(case) >= limit.value:
+                case.let_go(because, by_age=limit.value > 0 or self._policy.min_age > 0)
 
-    def _let_go_by_size(self, limit: Limit) -> None:
-        """Let the oldest go while the category holds too much."""
-        held = sum(entry.usage.disk_bytes for entry in self._staying() if entry.usage)
-        for number, entry in sorted(self._open(), key=lambda row: _newest_first(row[1]), reverse=True):
-            if held <= limit.value:
-                return
-            held -= _usage_of(entry).disk_bytes
-            self._settle(number, _Ruling(True, f"over {limit.words}", by_age=True))
+    def _age(self, case: Case) -> float:
+        return max(0.0, self._now - usage_of(case.entry).changed)
 
-    def _staying(self) -> Iterator[Entry]:
-        gone = {number for number, ruling in self._rulings.items() if ruling.goes}
-        return (entry for number, entry in self._entries.items() if number not in gone)
+    def _open(self) -> Iterator[Case]:
+        return filter(is_undecided, self._cases)
 
-    def _open(self) -> list[tuple[int, Entry]]:
-        return [(number, entry) for number, entry in self._entries.items() if number not in self._rulings]
-
-    def _settle_rest(self, ruling: _Ruling) -> None:
-        for number, _ in self._open():
-            self._settle(number, ruling)
-
-    def _settle(self, number: int, ruling: _Ruling | None) -> None:
-        """Settle an entry, if that was not done before."""
-        entry = self._entries[number]
-        if ruling is None or number in self._rulings:
-            return
-        if ruling.goes and entry.state in ("in-use", "kept"):
-            ruling = ruling._replace(reason=f"forced, {(entry.reason or '').removeprefix('kept: ')}")
-        self._rulings[number] = ruling
+    def _stay(self, reason: str) -> None:
+        for case in self._open():
+            case.stay(reason)
 
 
-def _whatever_the_rule(entry: Entry, force: bool) -> _Ruling | None:
-    """Rule on what no rule has a say in: what is tracked, kept or in use, and what is in the trash."""
+def _apply_state(case: Case, *, force: bool) -> None:
+    """Decide on what no rule has a say in: what is tracked, kept or in use, and what is in the trash."""
+    entry = case.entry
     obstinate = entry.state in ("tracked", "kept") and not (entry.forceable and force)
     if obstinate or (entry.state == "in-use" and not force):
-        return _Ruling(False, entry.reason or entry.state)
-    return _Ruling(True, entry.reason or entry.state) if entry.in_trash else None
+        case.stay(entry.reason or entry.state, _IN_WORDS[entry.state])
+    elif entry.in_trash:
+        case.let_go(entry.reason or entry.state, by_age=False)
+
+
+_IN_WORDS = {"tracked": "tracked by git", "kept": "kept", "in-use": "in use"}
+
+
+def _narrow(cases: Iterable[Case], policy: Policy) -> None:
+    for case in cases:
+        if not policy.covers(case.entry):
+            case.stay("of another category", "of other categories")
+
+
+def _plan(cases: Sequence[Case], policy: Policy, unmet: tuple[Shortfall, ...]) -> Plan:
+    rows = [(case.entry, case.ruling) for case in cases if case.ruling and policy.covers(case.entry)]
+    return Plan(
+        remove=tuple(_decision(entry, ruling) for entry, ruling in rows if ruling.goes and not entry.obstacle),
+        keep=tuple(_decision(entry, ruling) for entry, ruling in rows if not ruling.goes),
+        fail=tuple(Decision(entry=e, reason=e.obstacle) for e, ruling in rows if ruling.goes and e.obstacle),
+        force=policy.force,
+        shortfalls=unmet,
+    )
+
+
+def _decision(entry: Entry, ruling: Ruling) -> Decision:
+    return Decision(entry=entry, reason=ruling.reason, by_age=ruling.by_age)
 
 
 def _newest(number: int) -> str:
     return "the newest" if number == 1 else f"the newest {number}"
-
-
-def _usage_of(entry: Entry) -> Usage:
-    if entry.usage is None:
-        raise ValueError(f"{entry.path}: has no usage to take its age from")
-    return entry.usage
-
-
-def _newest_first(entry: Entry) -> tuple[float, int, str, tuple[str, ...]]:
-    """Return what sorts the newest first, in one order however the entries are listed."""
-    return -_usage_of(entry).changed, -(entry.created or 0), str(entry.folder), entry.parts

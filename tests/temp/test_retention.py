@@ -83,8 +83,8 @@ def test_every_entry_is_decided_once_in_order_with_a_reason(
 @given(ENTRIES, st.floats(0, 1e6), st.floats(0, 1e6))
 def test_higher_age_never_removes_more(entries: list[Entry], one: float, two: float) -> None:
     low, high = sorted((one, two))
-    fewer = {id(row.entry) for row in make_plan(entries, Policy(max_age=high), NOW).remove}
-    assert fewer <= {id(row.entry) for row in make_plan(entries, Policy(max_age=low), NOW).remove}
+    fewer = {row.entry.key for row in make_plan(entries, Policy(max_age=high), NOW).remove}
+    assert fewer <= {row.entry.key for row in make_plan(entries, Policy(max_age=low), NOW).remove}
 
 
 def test_age_needs_a_usage() -> None:
@@ -146,8 +146,8 @@ RULED = [
 @pytest.mark.parametrize(("rules", "entries", "reasons"), RULED)
 def test_rules_and_their_reasons(rules: dict[str, Rule], entries: list[Entry], reasons: list[str]) -> None:
     plan = make_plan(entries, Policy(rules=rules), NOW)
-    said = {id(row.entry): row.reason for row in (*plan.remove, *plan.keep)}
-    assert [said[id(each)] for each in entries] == reasons
+    said = {row.entry.key: row.reason for row in (*plan.remove, *plan.keep)}
+    assert [said[each.key] for each in entries] == reasons
 
 
 def test_what_age_or_its_order_decided_is_marked() -> None:

@@ -1,0 +1,85 @@
+"""An entry while it is decided on: what retention works with, from the first rule to the last."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .entry import Entry, Usage
+
+
+class Ruling(NamedTuple):
+    """What is decided on an entry. `firm`: what keeps it from going by a budget, in a word or two."""
+
+    goes: bool
+    reason: str
+    by_age: bool = False
+    firm: str = ""
+
+
+@dataclass(slots=True)
+class Case:
+    """An entry, and what was decided on it so far."""
+
+    entry: Entry
+    ruling: Ruling | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still be let go."""
+        return self.ruling is None or not (self.ruling.goes or self.ruling.firm)
+
+    @property
+    def freed(self) -> int:
+        """What the disk will get back."""
+        goes = self.ruling is not None and self.ruling.goes and not self.entry.obstacle
+        return self.entry.usage.disk_bytes if goes and self.entry.usage else 0
+
+    @property
+    def held(self) -> int:
+        """What it will go on taking up."""
+        return (self.entry.usage.disk_bytes if self.entry.usage else 0) - self.freed
+
+    @property
+    def why_held(self) -> str:
+        """Why it stays, in a word or two."""
+        if self.ruling and self.ruling.goes:
+            return "cannot be removed"
+        return (self.ruling.firm if self.ruling else "") or "of unknown age"
+
+    def let_go(self, reason: str, *, by_age: bool) -> None:
+        """Let it go; where it is forced, say so."""
+        if self.entry.state in ("in-use", "kept"):
+            reason = f"forced, {(self.entry.reason or '').removeprefix('kept: ')}"
+        self.ruling = Ruling(goes=True, reason=reason, by_age=by_age)
+
+    def stay(self, reason: str, firm: str = "") -> None:
+        """Let it stay."""
+        self.ruling = Ruling(goes=False, reason=reason, firm=firm)
+
+
+def is_undecided(case: Case) -> bool:
+    """Tell whether nothing was decided on an entry yet."""
+    return case.ruling is None
+
+
+def let_oldest_go(cases: Iterable[Case], excess: float, reason: str) -> None:
+    """Let the oldest go until so much is freed. What takes up nothing would not help; nor would what cannot go."""
+    aged = [case for case in cases if case.open and not usage_of(case.entry).fault]
+    for case in sorted(aged, key=lambda case: newest_first(case.entry), reverse=True):
+        if excess <= 0:
+            return
+        if usage_of(case.entry).disk_bytes:
+            case.let_go(reason, by_age=True)
+            excess -= case.freed
+
+
+def usage_of(entry: Entry) -> Usage:
+    """Return what an entry takes up. Raises ValueError where the caller did not have it measured."""
+    if entry.usage is None:
+        raise ValueError(f"{entry.path}: has no usage to take its age from")
+    return entry.usage
+
+
+def newest_first(entry: Entry) -> tuple[float, int, str, tuple[str, ...]]:
+    """Return what sorts the newest first, in one order however the entries are listed."""
+    return -usage_of(entry).changed, -(entry.created or 0), str(entry.folder), entry.parts

@@ -1,0 +1,99 @@
+"""What a user may ask of a clean: ages, sizes, numbers and budgets, as values."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from .entry import Entry
+
+DEFAULT = "default"  # the key of the rule for the categories that have none
+
+
+class Limit(NamedTuple):
+    """A bound: `value` in seconds or bytes, and the same in `words`."""
+
+    value: float
+    words: str
+
+
+def hours(seconds: float) -> Limit:
+    """Return an age as a bound that is said in hours."""
+    return Limit(seconds, f"{seconds / 3600:.10g} h")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What of a category may go: all of it except the newest `keep_last` of each name, where there is no bound."""
+
+    max_age: Limit | None = None
+    max_size: Limit | None = None
+    keep_last: int = 0
+
+    @property
+    def needs_usage(self) -> bool:
+        """Whether entries have to be measured."""
+        return self.max_age is not None or self.max_size is not None or self.keep_last > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What all entries together may take up (`max_total`), and what is to stay free on their disks (`keep_free`).
+
+    `margin`: once a bound is broken, so large a share of it is freed in addition, so that it is not broken again
+    at once.
+    """
+
+    max_total: Limit | None = None
+    keep_free: Limit | None = None
+    margin: float = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether there is a bound at all."""
+        return self.max_total is not None or self.keep_free is not None
+
+    def with_margin(self, margin: float) -> "Budget":
+        """Return the same bounds with another margin."""
+        return replace(self, margin=margin)
+
+
+NO_BUDGET = Budget()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Which entries may go: those without a change for `max_age` seconds, all where it is None.
+
+    Where there are `rules`, by category, they take the place of `max_age`; a category without one, and without
+    the rule DEFAULT, stays unless the `budget` lets it go. The newest `keep_last` of each name stay, and what changed
+    within the last `min_age` seconds, whatever the rules say. `categories` narrows a clean to these, where there are
+    any. `force` takes what is in use too; what is tracked or kept stays in any case. `because`: the reason in words
+    where there is no bound to name.
+    """
+
+    max_age: float | None = None
+    rules: Mapping[str, Rule] | None = None
+    budget: Budget = NO_BUDGET
+    keep_last: int = 0
+    min_age: float = 0.0
+    categories: Collection[str] = field(default_factory=frozenset)
+    force: bool = False
+    because: str = "not in use"
+
+    @property
+    def needs_usage(self) -> bool:
+        """Whether entries have to be measured."""
+        if self.budget or self.keep_last or self.min_age:
+            return True
+        if self.rules is None:
+            return self.max_age is not None
+        return any(rule.needs_usage for rule in self.rules.values())
+
+    def rule_for(self, category: str) -> Rule | None:
+        """Return the rule for a category; None where it has none."""
+        if self.rules is None:
+            return Rule(max_age=None if self.max_age is None else hours(self.max_age))
+        return self.rules.get(category, self.rules.get(DEFAULT))
+
+    def covers(self, entry: Entry) -> bool:
+        """Tell whether an entry is among those that the clean was narrowed to; what is in the trash always is."""
+        return not self.categories or entry.in_trash or entry.category in self.categories
