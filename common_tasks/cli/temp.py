@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from invoke.context import Context
@@ -25,7 +26,8 @@ from .options import temp_task
 
 if TYPE_CHECKING:
     from ..monorepo.projects import Member
-    from ..monorepo.scope import Scope
+    from ..monorepo.scope import Choice, Scope
+    from ..report import View
     from ..temp.entry import Outcome, Plan
 
 
@@ -118,6 +120,12 @@ class _How(NamedTuple):
     full: bool
     pick: bool
 
+    def view(self, scope: "Scope") -> "View":
+        """Return how the results are shown."""
+        from ..report import View
+
+        return View(as_json=self.as_json, full=self.full, whole=scope.whole)
+
 
 def _clean(
     how: _How,
@@ -130,6 +138,7 @@ def _clean(
 ) -> None:
     from .. import report
     from ..monorepo import settings
+    from ..monorepo.picked import narrow
     from ..monorepo.scope import Choice, Looking
 
     if how.pick:
@@ -148,9 +157,16 @@ def _clean(
     _note_unknown(categories, look.members)
     plans = choice.plans(look.members, time.time())
     if how.pick:
-        plans = report.pick(scope.root, plans, time.time())
+        picked = report.pick(scope.root, plans, time.time(), how.view(scope))
+        look = scope.look(Looking(choice=choice, workers=workers()))  # much may have happened while the prompt waited
+        plans = [narrow(plan, picked) for plan in choice.plans(look.members, time.time())]
     outcomes = _carry_out(plans, how.dry_run)
-    _show_outcomes(how, scope, look.members, outcomes)
+    forceable = _count_forceable(choice, look.members, outcomes)
+    rows = [
+        report.ProjectOutcome(member.project.root, outcome, member.error)
+        for member, outcome in zip(look.members, outcomes, strict=True)
+    ]
+    report.show_outcome(scope.root, rows, time.time(), how.view(scope), dry_run=how.dry_run, forceable=forceable)
     for member in look.below if swept else ():
         if member.error:
             print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
@@ -185,29 +201,23 @@ def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], as_jso
 
     now = time.time()
     command = command_for(c, temp_clean, temp_status)
-    due = [BARE.due(member, now) for member in members]
-    if not scope.whole:
-        report.show_status(scope.root, members[0].entries, now, as_json=as_json, full=full, due=due[0], clean=command)
-        return
     rows = [
-        report.ProjectStatus(member.project.root, member.entries, when, member.error)
-        for member, when in zip(members, due, strict=True)
+        report.ProjectStatus(member.project.root, member.entries, BARE.due(member, now), member.error)
+        for member in members
     ]
-    report.show_projects(scope.root, rows, now, as_json=as_json, clean=command and f"{command} --all-projects")
+    whole = " --all-projects" if scope.whole else ""
+    view = report.View(as_json=as_json, full=full, whole=scope.whole)
+    report.show_status(scope.root, rows, now, view, clean=command and f"{command}{whole}")
 
 
-def _show_outcomes(how: _How, scope: "Scope", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> None:
-    from .. import report
-
-    now, shown = time.time(), {"dry_run": how.dry_run, "as_json": how.as_json, "full": how.full}
-    if not scope.whole:
-        report.show_outcome(scope.root, outcomes[0], now, **shown)
-        return
-    rows = [
-        report.ProjectOutcome(member.project.root, outcome, member.error)
-        for member, outcome in zip(members, outcomes, strict=True)
-    ]
-    report.show_outcomes(scope.root, rows, now, **shown)
+def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> int:
+    """Return how many of the kept entries the same clean would remove with `--force`."""
+    kept = [row.entry for outcome in outcomes for row in outcome.kept]
+    held = {(entry.folder, entry.parts) for entry in kept if entry.state == "in-use" or entry.forceable}
+    if choice.force or not held:
+        return 0
+    plans = replace(choice, force=True).plans(members, time.time())
+    return sum((row.entry.folder, row.entry.parts) in held for plan in plans for row in plan.remove)
 
 
 def _tell_of_projects_below(c: Context, members: Sequence["Member"], current: Task[Any]) -> None:

@@ -3,12 +3,11 @@
 The only package that imports rich and humanize.
 """
 
-from .monorepo import ProjectOutcome as ProjectOutcome
-from .monorepo import ProjectStatus as ProjectStatus
-from .monorepo import show_hint as show_hint
-from .monorepo import show_outcomes as show_outcomes
-from .monorepo import show_projects as show_projects
+from .hint import show_hint as show_hint
 from .outcome import show_outcome as show_outcome
 from .picking import pick as pick
 from .progress import watch as watch
 from .status import show_status as show_status
+from .view import ProjectOutcome as ProjectOutcome
+from .view import ProjectStatus as ProjectStatus
+from .view import View as View

@@ -4,7 +4,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..temp.entry import ARTIFACT, ORPHANED, UNFINISHED, Entry
-from ..temp.names import LEGACY
 from .console import Screen
 from .table import Column
 from .text import age, shorten, shown, size
@@ -17,15 +16,8 @@ HEADINGS = {
     UNFINISHED: "unfinished, in the trash",
     ARTIFACT: "artifacts",
 }
-_LAST = (LEGACY, ORPHANED, UNFINISHED, ARTIFACT)
 _HOLDER = 24  # columns of the command of who uses something
 _BAR = 10  # columns
-
-
-def order(entry: Entry) -> tuple[int, str, int, tuple[str, ...]]:
-    """Sort by category, the largest first in each."""
-    rank = _LAST.index(entry.category) + 1 if entry.category in _LAST else 0
-    return rank, entry.category, -disk_bytes(entry), entry.parts
 
 
 def disk_bytes(entry: Entry) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _AT_ONCE = 1000  # lines
+_NARROWEST, _USUAL = 20, 80  # columns
 # What stands in for a shape where the encoding has none.
 _PLAIN = {"○": "o", "●": "*", "■": "=", "◆": "#", "△": "^", "◐": "~", "✗": "x", "━": "=", "╸": "-", "…": "~"}
 
@@ -31,11 +32,12 @@ Line = tuple[Span, ...]
 class Screen:
     """Standard output, as far as those who lay text out have to know it.
 
-    `width`: the columns of a terminal; None where it is none, so that nothing is cut or wrapped.
+    `width`: the columns of a terminal; None where it is none, so that nothing is cut or wrapped. A terminal that says
+    it has none at all, as with `COLUMNS=0`, has as many as most.
     """
 
     def __init__(self) -> None:
-        self._console = _console() if sys.stdout and sys.stdout.isatty() else None
+        self._console = terminal() if sys.stdout and sys.stdout.isatty() else None
         self.width = self._console.width if self._console else None
         self.encoding: str = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._plain = None if _can_show("".join(_PLAIN), self.encoding) else str.maketrans(_PLAIN)
@@ -85,10 +87,13 @@ def _say_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _console() -> "Console":
+def terminal(*, stderr: bool = False) -> "Console":
+    """Return what draws on a terminal: standard output, or standard error."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    console.width = max(_NARROWEST, console.width or _USUAL)
+    return console
 
 
 def _can_show(text: str, encoding: str) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..temp.entry import Decision, Entry, Outcome
+from ..temp.entry import Decision, Entry
 from . import cells, console
+from .view import ProjectOutcome, ProjectStatus
 
 SCHEMA = 1
 
@@ -17,25 +18,57 @@ def write(document: dict[str, Any]) -> None:
     console.write(json.dumps(document) + "\n")
 
 
-def status(root: Path, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return the document of what there is."""
+def statuses(root: Path, rows: Sequence[ProjectStatus], *, whole: bool) -> dict[str, Any]:
+    """Return the document of what there is: that of one project, or of a `whole` monorepo."""
+    documents = [_status(row) for row in rows]
+    return _of_monorepo(root, documents, rows, {}) if whole else documents[0]
+
+
+def outcomes(root: Path, rows: Sequence[ProjectOutcome], *, dry_run: bool, whole: bool) -> dict[str, Any]:
+    """Return the document of what a clean did: that of one project, or of a `whole` monorepo."""
+    documents = [_outcome(row, dry_run=dry_run) for row in rows]
+    freed = sum(row.outcome.freed_bytes for row in rows)
+    return _of_monorepo(root, documents, rows, {"dry_run": dry_run, "freed_bytes": freed}) if whole else documents[0]
+
+
+def _of_monorepo(
+    root: Path,
+    documents: Sequence[dict[str, Any]],
+    rows: Iterable[ProjectStatus | ProjectOutcome],
+    more: dict[str, Any],
+) -> dict[str, Any]:
+    every = [entry for each in documents for entry in each.get("entries", each.get("removed", ()))]
+    projects = [
+        {**each, "error": None if row.error is None else plain(row.error)}
+        for each, row in zip(documents, rows, strict=True)
+    ]
     total = {
-        "entries": len(entries),
-        "files": sum(map(cells.files, entries)),
-        "disk_bytes": sum(map(cells.disk_bytes, entries)),
+        "projects": len(projects),
+        "entries": len(every),
+        "files": sum(entry["files"] or 0 for entry in every),
+        "disk_bytes": sum(entry["disk_bytes"] or 0 for entry in every),
     }
-    return {**_start(root), "entries": [_row(root, entry, entry.reason) for entry in entries], "total": total}
+    return {**_start(root), **more, "projects": projects, "total": total}
 
 
-def outcome(root: Path, outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
-    """Return the document of what a clean did."""
+def _status(row: ProjectStatus) -> dict[str, Any]:
+    total = {
+        "entries": len(row.entries),
+        "files": sum(map(cells.files, row.entries)),
+        "disk_bytes": sum(map(cells.disk_bytes, row.entries)),
+    }
+    entries = [_row(row.root, entry, entry.reason) for entry in row.entries]
+    return {**_start(row.root), "entries": entries, "total": total}
+
+
+def _outcome(row: ProjectOutcome, *, dry_run: bool) -> dict[str, Any]:
     return {
-        **_start(root),
+        **_start(row.root),
         "dry_run": dry_run,
-        "removed": _rows(root, outcome.removed),
-        "kept": _rows(root, outcome.kept),
-        "failed": _rows(root, outcome.failed),
-        "freed_bytes": outcome.freed_bytes,
+        "removed": _rows(row.root, row.outcome.removed),
+        "kept": _rows(row.root, row.outcome.kept),
+        "failed": _rows(row.root, row.outcome.failed),
+        "freed_bytes": row.outcome.freed_bytes,
     }
 
 

@@ -21,9 +21,9 @@ def outlook(projects: Sequence[Sequence[Due]], clean: str | None, room: int | No
     now = amounts.pop("now", (0, 0))
     if now[0]:
         yield from prose(f"{clean or 'A clean'} would free {_said(now)}.", room)
-    later = [f"{when} {_said(amount)}" for when, amount in amounts.items() if amount[0]]
+    later = [f"{when}: {_said(amount)}" for when, amount in amounts.items() if amount[0]]
     if later:
-        yield from prose(f"Falls due {', then '.join(later)}.", room)
+        yield from prose(f"Due {'; '.join(later)}.", room)
     if now[0] and clean:
         yield line(f"To see which: {clean} --dry-run")
 

@@ -2,31 +2,36 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from ..temp.entry import Decision, Plan
 from . import cells
-from .console import Line, Screen, line
+from .console import Line, Screen, line, prose
 from .table import Column, Row, Table, lay_out, lines
-from .text import shown
+from .text import entries as count_entries
+from .text import shown, size
+from .view import View
 
-_COLUMNS = (Column("Number"), cells.SIZE, cells.FILES, cells.AGE)
-_TAKES = "Numbers and ranges such as 1,3-5, * for all, nothing to leave all"
-_NOT_PICKED = "not picked"
+_COLUMNS = (Column("Number"), cells.SIZE, Column("Total", 1), cells.FILES, cells.AGE)
+_TAKES = "Type numbers and ranges such as 1,3-5, or * for all. Enter keeps everything."
 
 
-def pick(root: Path, plans: Sequence[Plan], now: float) -> list[Plan]:
-    """Let the user choose, on the terminal, of what the plans remove; return plans that keep the rest.
+def pick(root: Path, plans: Sequence[Plan], now: float, view: View) -> tuple[Decision, ...]:
+    """Let the user choose, on the terminal, from what the plans remove; return what was chosen.
 
-    What stays in any case is shown, too, with its reason. The end of input leaves all.
+    The largest comes first unless the view says otherwise, each with the total so far. What stays in any case is
+    shown, too, with its reason. The end of input chooses nothing.
     """
-    rows = [row for plan in plans for row in sorted(plan.remove, key=lambda row: cells.order(row.entry))]
+    rows = sorted((row for plan in plans for row in plan.remove), key=lambda row: view.key(row.entry))
+    staying = sorted((row for plan in plans for row in (*plan.keep, *plan.fail)), key=lambda row: view.key(row.entry))
     screen = Screen()
-    screen.show(_Choices(root, rows, [row for plan in plans for row in (*plan.keep, *plan.fail)], now, screen).lines())
-    numbers = _ask(len(rows)) if rows else frozenset[int]()
-    picked = {id(row) for number, row in enumerate(rows, start=1) if number in numbers}
-    return [_narrowed(plan, picked) for plan in plans]
+    screen.show(_Choices(root, rows, staying, now, screen).lines())
+    numbers = _ask(len(rows), screen) if rows else frozenset[int]()
+    picked = tuple(row for number, row in enumerate(rows, start=1) if number in numbers)
+    screen.show(prose(_said(picked), screen.width))
+    return picked
 
 
 def parse(answer: str, most: int) -> frozenset[int]:
@@ -43,21 +48,23 @@ def parse(answer: str, most: int) -> frozenset[int]:
     return frozenset(numbers)
 
 
-def _ask(most: int) -> frozenset[int]:
-    print(f"{_TAKES}.")
+def _ask(most: int, screen: Screen) -> frozenset[int]:
+    screen.show(prose(_TAKES, screen.width))
     while True:
         try:
             return parse(input("Remove: "), most)
         except ValueError as error:
-            print(f"{error}. {_TAKES}.")
+            screen.show(prose(f"{error}. {_TAKES}", screen.width))
         except EOFError:
             print()
             return frozenset()
 
 
-def _narrowed(plan: Plan, picked: set[int]) -> Plan:
-    left = tuple(row._replace(reason=_NOT_PICKED) for row in plan.remove if id(row) not in picked)
-    return replace(plan, remove=tuple(row for row in plan.remove if id(row) in picked), keep=plan.keep + left)
+def _said(picked: Sequence[Decision]) -> str:
+    if not picked:
+        return "Nothing was picked: everything stays."
+    taken = sum(cells.disk_bytes(row.entry) for row in picked)
+    return f"Picked: {count_entries(len(picked))}, {size(taken)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +85,20 @@ class _Choices:
             return
         table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=tuple(self._rows()), whole_notes=True)
         yield from lines(table, lay_out(table, self.screen))
+        yield ()
 
     def _rows(self) -> Iterator[Row]:
-        for number, row in enumerate(self.rows, start=1):
-            yield self._row(row, str(number))
-        for row in self.staying:
-            yield self._row(row, "")
+        totals = accumulate(cells.disk_bytes(row.entry) for row in self.rows)
+        for number, (row, total) in enumerate(zip(self.rows, totals, strict=True), start=1):
+            yield self._row(row, str(number), size(total))
+        for number, row in enumerate(self.staying):
+            yield self._row(row, "", "")._replace(apart=not number and bool(self.rows))
 
-    def _row(self, row: Decision, number: str) -> Row:
+    def _row(self, row: Decision, number: str, total: str) -> Row:
+        taken, files, age = cells.facts(row.entry, self.now)
         return Row(
             label=shown(cells.path(self.root, row.entry), self.screen.encoding),
-            cells=(number, *cells.facts(row.entry, self.now)),
+            cells=(number, taken, total, files, age),
             notes=cells.reason_notes(row.entry, row.reason, self.screen),
             shape=cells.SHAPES[row.entry.state],
             style="" if number else cells.STYLES[row.entry.state],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..fs.values import Progress as Report
 from ..fs.values import no_progress
+from .console import terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -56,11 +57,10 @@ class _Watcher:
         self._bar.refresh()
 
     def _make(self) -> "Progress":
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[files]} files")
-        bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), auto_refresh=False, transient=True)
+        bar = Progress(*columns, TimeElapsedColumn(), console=terminal(stderr=True), auto_refresh=False, transient=True)
         bar.add_task(self._what, total=None, files="")
         return bar
 

@@ -2,21 +2,40 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
-from typing import NamedTuple
+from typing import TypeVar
 
 from ..temp.entry import ARTIFACT, Entry
 from . import cells
 from .text import count
+from .view import View
 
-_MOST = 10  # entries of a group that are shown one by one
+MOST = 10  # rows of a list that are shown one by one
+T = TypeVar("T")
 
 
-class Sum(NamedTuple):
-    """Entries shown as one row, under a label."""
+class Group:
+    """Entries under one label, and what they take up together, which is summed up once."""
 
-    label: str
-    entries: Sequence[Entry]
+    def __init__(self, label: str, entries: Sequence[Entry]) -> None:
+        self.label = label
+        self.entries = entries
+
+    @cached_property
+    def disk_bytes(self) -> int:
+        """What the disk would give back."""
+        return sum(map(cells.disk_bytes, self.entries))
+
+    @cached_property
+    def files(self) -> int:
+        """How many files there are."""
+        return sum(map(cells.files, self.entries))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anything is known of sizes."""
+        return any(entry.usage for entry in self.entries)
 
     @property
     def states(self) -> str:
@@ -25,33 +44,52 @@ class Sum(NamedTuple):
         return ", ".join(f"{number:,} {cells.word(state)}" for state, number in numbers.most_common())
 
 
-def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Sum]:
-    """Return what to show of the entries of one group, which are sorted: the largest, and a sum of the rest.
+def by_category(entries: Iterable[Entry], view: View) -> list[Group]:
+    """Return the entries by category; categories and entries in the order of the view."""
+    members: dict[str, list[Entry]] = {}
+    for entry in entries:
+        members.setdefault(entry.category, []).append(entry)
+    groups = [Group(category, sorted(found, key=view.key)) for category, found in members.items()]
+    if view.sort == "size":
+        return sorted(groups, key=lambda group: (-group.disk_bytes, group.label))
+    return sorted(groups, key=lambda group: view.key(group.entries[0]))
+
+
+def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
+    """Return what to show of the entries of one group, which are sorted: the first, and a sum of the rest.
 
     Artifacts are summed up by kind. All of them where the list is to be `full`, or is short.
     """
-    if full or len(entries) <= _MOST + 1:
+    if full or len(entries) <= MOST + 1:
         yield from entries
-    elif entries[0].category == ARTIFACT:
-        yield from _by_kind(entries)
-    else:
-        yield from entries[:_MOST]
-        yield Sum(f"{len(entries) - _MOST:,} more", entries[_MOST:])
+        return
+    rows = _by_kind(entries) if all(entry.category == ARTIFACT for entry in entries) else list[Entry | Group](entries)
+    shown, rest = split(rows, full=full)
+    yield from shown
+    if rest:
+        hidden = [entry for row in rest for entry in (row.entries if isinstance(row, Group) else [row])]
+        yield Group(f"{len(hidden):,} more", hidden)
 
 
-def _by_kind(artifacts: Sequence[Entry]) -> Iterator[Entry | Sum]:
-    kinds = [list(members) for _, members in groupby(sorted(artifacts, key=_kind), key=_kind)]
-    for members in sorted(kinds, key=_total, reverse=True):
-        what = count(len(members), "folder" if members[0].identity.directory else "file")
-        yield Sum(f"{_kind(members[0])}: {what}", members) if len(members) > 1 else members[0]
+def split(rows: Sequence[T], *, full: bool) -> tuple[Sequence[T], Sequence[T]]:
+    """Return the rows to be shown one by one, and those to be summed up: none where only one would be left."""
+    return (rows, ()) if full or len(rows) <= MOST + 1 else (rows[:MOST], rows[MOST:])
+
+
+def _by_kind(artifacts: Sequence[Entry]) -> list[Entry | Group]:
+    kinds = [Group(kind, list(members)) for kind, members in groupby(sorted(artifacts, key=_kind), key=_kind)]
+    return [_sum_of_kind(kind) for kind in sorted(kinds, key=lambda kind: -kind.disk_bytes)]
+
+
+def _sum_of_kind(kind: Group) -> Entry | Group:
+    if len(kind.entries) == 1:
+        return kind.entries[0]
+    what = count(len(kind.entries), "folder" if kind.entries[0].identity.directory else "file")
+    return Group(f"{kind.label}: {what}", kind.entries)
 
 
 def _kind(artifact: Entry) -> str:
-    """Return what an artifact is called, or where it is a file, the pattern of its ending."""
+    """Return what an artifact is called, or for a file, the pattern of its ending."""
     name = artifact.parts[-1]
     stem, dot, ending = name.rpartition(".")
     return name if artifact.identity.directory or not stem else f"*{dot}{ending}"
-
-
-def _total(entries: Iterable[Entry]) -> int:
-    return sum(map(cells.disk_bytes, entries))

@@ -1,88 +1,89 @@
-"""What there is, by category."""
+"""What there is: the entries of one project by category, or the projects of a monorepo."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from ..temp.entry import Entry
-from ..temp.retention import Due
-from . import cells, document
+from . import cells, document, projects
 from .console import Line, Screen, line, prose
 from .outlook import outlook
-from .selection import Sum, choose
+from .selection import Group, by_category, choose
 from .table import Row, Rows, Table, lay_out, lines
+from .text import count, shown, size
 from .text import entries as count_entries
-from .text import shown, size
+from .view import ProjectStatus, View
 
 _COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE)
 
 
-def show_status(
-    root: Path,
-    entries: Sequence[Entry],
-    now: float,
-    *,
-    as_json: bool,
-    full: bool = False,
-    due: Sequence[Due] = (),
-    clean: str | None = None,
-) -> None:
-    """Print what there is, on standard output. `now`: seconds since 1970.
+def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: View, *, clean: str | None = None) -> None:
+    """Print what there is in projects, on standard output. `now`: seconds since 1970.
 
-    On a terminal long lists are summed up, unless `full`. `due`: what a clean lets go when; `clean`: the command that
-    cleans, to be proposed.
+    `root`: what paths are relative to. `clean`: the command that cleans what is shown, to be proposed.
     """
-    if as_json:
-        document.write(document.status(root, entries))
+    if view.as_json:
+        document.write(document.statuses(root, rows, whole=view.whole))
         return
     screen = Screen()
-    if entries:
-        screen.show(_Status(root, sorted(entries, key=cells.order), now, full, screen).lines(due, clean))
+    screen.show(_lines(root, rows, now, view, screen, clean))
+
+
+def _lines(
+    root: Path, rows: Sequence[ProjectStatus], now: float, view: View, screen: Screen, clean: str | None
+) -> Iterator[Line]:
+    entries = [entry for row in rows for entry in row.entries]
+    if not entries:
+        where = f" ({count(len(rows), 'project')})" if view.whole else ""
+        yield line(f"No temporary directories in {shown(root, screen.encoding)}{where}")
+    elif view.whole:
+        yield from projects.status_lines(root, rows, now, view, screen)
     else:
-        screen.show([line(f"No temporary directories in {shown(root, screen.encoding)}")])
+        yield from _Entries(root, entries, now, view, screen).lines()
+    yield from projects.error_lines(root, rows, screen)
+    yield from outlook([row.due for row in rows], clean, screen.width)
 
 
 @dataclass(frozen=True, slots=True)
-class _Status:
-    """Entries, sorted, and what it takes to draw them."""
+class _Entries:
+    """Entries, and what it takes to draw them."""
 
     root: Path
     entries: Sequence[Entry]
     now: float
-    full: bool
+    view: View
     screen: Screen
 
-    def lines(self, due: Sequence[Due], clean: str | None) -> Iterator[Line]:
+    def lines(self) -> Iterator[Line]:
         """Draw all of it."""
-        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=Rows(self._rows))
+        groups = by_category(self.entries, self.view)
+        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=Rows(lambda: self._rows(groups)))
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)
         if not layout.note:
             yield from prose(self._legend(), self.screen.width)
-        yield from outlook([due], clean, self.screen.width)
 
-    def _rows(self) -> Iterator[Row]:
-        whole = sum(map(cells.disk_bytes, self.entries))
-        for category, group in groupby(self.entries, key=lambda entry: entry.category):
-            members = list(group)
-            yield self._head(shown(cells.HEADINGS.get(category, category), self.screen.encoding), members, whole)
-            for each in choose(members, full=self.full or not self.screen.is_terminal):
-                yield self._sum(each, whole) if isinstance(each, Sum) else self._row(each, whole)
-        yield self._head(f"Total: {count_entries(len(self.entries))}", self.entries, whole)._replace(
-            cells=(size(whole), "", f"{sum(map(cells.files, self.entries)):,}", "")
-        )
+    def _rows(self, groups: Sequence[Group]) -> Iterator[Row]:
+        whole = sum(group.disk_bytes for group in groups)
+        headed = False
+        for group in groups:
+            alone = self.screen.is_terminal and len(group.entries) == 1
+            if not alone:
+                heading = shown(cells.HEADINGS.get(group.label, group.label), self.screen.encoding)
+                yield Row(heading, self._sums(group, whole), style="bold", head=True)
+            for each in choose(group.entries, full=self.view.full or not self.screen.is_terminal):
+                row = self._sum(each, whole) if isinstance(each, Group) else self._row(each, whole)
+                yield row._replace(apart=True) if alone and headed else row
+            headed = not alone
+        total = size(whole), "", f"{sum(group.files for group in groups):,}", ""
+        yield Row(f"Total: {count_entries(len(self.entries))}", total, style="bold", head=True)
 
-    def _head(self, label: str, members: Sequence[Entry], whole: int) -> Row:
-        return Row(label, self._sums(members, whole), style="bold", head=True)
+    def _sum(self, rest: Group, whole: int) -> Row:
+        return Row(rest.label, self._sums(rest, whole), (rest.states,) if rest.states else (), "…")
 
-    def _sum(self, rest: Sum, whole: int) -> Row:
-        return Row(rest.label, self._sums(rest.entries, whole), (rest.states,) if rest.states else (), "…")
-
-    def _sums(self, members: Sequence[Entry], whole: int) -> tuple[str, ...]:
-        taken = sum(map(cells.disk_bytes, members))
-        return size(taken), cells.bar(taken, whole), f"{sum(map(cells.files, members)):,}", ""
+    def _sums(self, group: Group, whole: int) -> tuple[str, ...]:
+        return size(group.disk_bytes), cells.bar(group.disk_bytes, whole), f"{group.files:,}", ""
 
     def _row(self, entry: Entry, whole: int) -> Row:
         taken, files, age = cells.facts(entry, self.now)

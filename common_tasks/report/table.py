@@ -36,7 +36,8 @@ class Row(NamedTuple):
 
     `notes`: the text of the last column, in full and in shorter forms. `shape` and `verb` say what the row is about,
     in one column: the shape on a terminal, the verb in a pipe. `link`: where a click on the label leads. `below`: what
-    has to be said in full, whatever the width, so in a line of its own.
+    has to be said in full, whatever the width, so in a line of its own. `apart`: on a terminal an empty line comes
+    before it.
     """
 
     label: str
@@ -48,6 +49,7 @@ class Row(NamedTuple):
     link: str = ""
     below: str = ""
     head: bool = False
+    apart: bool = False
 
 
 class Rows:
@@ -117,6 +119,8 @@ def lay_out(table: Table, screen: Screen) -> Layout:
     widths = _Widths([width(column.heading) for column in table.columns], width(table.label))
     for row in table.rows:
         widths.add(row)
+    if widths.note:
+        widths.note = max(widths.note, width(table.note))
     if screen.width is None:
         return Layout(None, widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), widths.note)
     return _fit(table, widths, screen.width)
@@ -157,7 +161,7 @@ def _sum(cells: Iterable[int]) -> int:
 
 
 def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
-    if row.head and layout.room is not None:
+    if (row.head or row.apart) and layout.room is not None:
         yield ()
     if layout.label is not None and width(row.label) <= layout.label + (layout.mark if row.head else 0):
         yield _in_one_line(layout, table, row)

@@ -52,7 +52,7 @@ def test_help_lists_the_tasks(command: list[str], tmp_path: Path) -> None:
 
 def test_empty_folder_is_a_monorepo_of_one_project(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert run(command, tmp_path / "empty", "temp-status", "-a").stdout.endswith("Nothing in 1 project\n")
+    assert run(command, tmp_path / "empty", "temp-status", "-a").stdout.endswith("empty (1 project)\n")
 
 
 @pytest.mark.parametrize("words", ["--foo", "nosuch", "temp-status --dry-run", "temp-clean --max-age-hours"])

@@ -289,7 +289,7 @@ def test_what_is_picked_goes_and_nothing_else(project: Path) -> None:
 
 def test_empty_answer_leaves_all(project: Path) -> None:
     entry = make_entry(project / ".tmp/x")
-    assert "not picked" in pick(project, "")
+    assert "Nothing was picked: everything stays." in pick(project, "")
     assert entry.exists()
 
 
@@ -309,10 +309,17 @@ def test_reasons_of_what_may_not_be_picked_are_whole_in_80_columns(project: Path
     assert f"the newest 3 of {name} stay" in pick(project)
 
 
-def test_project_of_which_all_is_kept_has_no_list_on_a_terminal(mono: Path) -> None:
-    make_entry(mono / f"packages/web/.tmp/debug/demo_{OLD}", hours=1)
+def test_long_lists_are_summed_up_over_all_projects_together(mono: Path) -> None:
+    for name in ("packages/web", "packages/aws"):
+        for number in range(20):
+            make_entry(mono / name / f".tmp/debug/x_{OLD + number}", files=1, hours=60)
     words = ("temp-clean", "-a", "--max-age-hours", "50", "--dry-run")
     shown, full = on_terminal(mono / "packages/web", *words), on_terminal(mono / "packages/web", *words, "--full")
-    assert (shown.count("Would remove: debug"), shown.count("Kept: debug")) == (1, 0)
-    assert (full.count("Would remove: debug"), full.count("Kept: debug")) == (1, 2)
+    assert [text.count("Would remove: older than 50 h") for text in (shown, full)] == [1, 1]
+    assert [text.count("\r\n- ") for text in map(plain, (shown, full))] == [10, 41]
+    assert "31 more" in shown
     assert all(name in shown for name in ("packages/web", "packages/aws/plugins/s3"))
+
+
+def plain(shown: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\", "", shown)

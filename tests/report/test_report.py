@@ -8,8 +8,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,12 +18,13 @@ from hypothesis import strategies as st
 
 from common_tasks import report
 from common_tasks.fs.values import Usage
-from common_tasks.report import cells, document, progress
+from common_tasks.report import ProjectOutcome, ProjectStatus, View, cells, document, progress
 from common_tasks.report.console import Screen
 from common_tasks.report.text import age, shorten, shown, size, width
 from common_tasks.temp import retention
 from common_tasks.temp.entry import ARTIFACT, Decision, Entry, Identity, Outcome, State
 from common_tasks.temp.layout import Base
+from common_tasks.temp.retention import Due
 
 from ..helpers import INV, OLD, make_entry, python
 
@@ -107,9 +109,17 @@ ENTRIES = (
 )
 
 
+def status_of(entries: Sequence[Entry], clean: str | None = None, due: Sequence[Due] = (), **view: Any) -> None:
+    report.show_status(ROOT, [ProjectStatus(ROOT, entries, due)], NOW, View(**view), clean=clean)
+
+
+def outcome_of(outcome: Outcome, *, dry_run: bool = False, forceable: int = 0, **view: Any) -> None:
+    rows = [ProjectOutcome(ROOT, outcome)]
+    report.show_outcome(ROOT, rows, NOW, View(**view), dry_run=dry_run, forceable=forceable)
+
+
 def show_status() -> None:
-    due = retention.forecast(ENTRIES, retention.Policy(), NOW)
-    report.show_status(ROOT, ENTRIES, NOW, as_json=False, due=due, clean="inv temp-clean")
+    status_of(ENTRIES, "inv temp-clean", retention.forecast(ENTRIES, retention.Policy(), NOW))
 
 
 def outcome() -> Outcome:
@@ -127,16 +137,12 @@ def outcome() -> Outcome:
 
 
 def show_outcome() -> None:
-    report.show_outcome(ROOT, outcome(), NOW, dry_run=True, as_json=False)
+    outcome_of(outcome(), dry_run=True, forceable=2)
 
 
 STATUS = {
     40: """\
 /home/me/mono
-
-cache  3.0 MiB
-○ .tmp/cache/thumbnails_1795406659
-    3.0 MiB   2 days  idle
 
 debug  5.0 MiB
 ○ .tmp/debug/crash_report_1795406659
@@ -144,11 +150,10 @@ debug  5.0 MiB
 ● .tmp/debug/demo_1795406659
     1.0 MiB  5 hours  in use by pid 4123
 
-wide  293 KiB
+○ .tmp/cache/thumbnails_1795406659
+    3.0 MiB   2 days  idle
 ○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
     293 KiB   1 year  idle
-
-legacy  4.0 KiB
 ■ .tmp/processing
     4.0 KiB  21 days  kept: holds a git…
 
@@ -161,18 +166,13 @@ To see which: inv temp-clean --dry-run
 /home/me/mono
 Entry                                    Size      Age
 
-cache                                 3.0 MiB
-○ .tmp/cache/thumbnails_1795406659    3.0 MiB   2 days
-
 debug                                 5.0 MiB
 ○ .tmp/debug/crash_report_1795406659  4.0 MiB    1 min
 ● .tmp/debug/demo_1795406659          1.0 MiB  5 hours
 
-wide                                  293 KiB
+○ .tmp/cache/thumbnails_1795406659    3.0 MiB   2 days
 ○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
                                       293 KiB   1 year
-
-legacy                                4.0 KiB
 ■ .tmp/processing                     4.0 KiB  21 days
 
 Total: 5 entries                      8.3 MiB
@@ -184,17 +184,12 @@ To see which: inv temp-clean --dry-run
 /home/me/mono
 Entry                                                    Size      Age  State
 
-cache                                                 3.0 MiB
-○ .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days  idle
-
 debug                                                 5.0 MiB
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB    1 min  idle
 ● .tmp/debug/demo_1795406659                          1.0 MiB  5 hours  in use
 
-wide                                                  293 KiB
+○ .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days  idle
 ○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year  idle
-
-legacy                                                4.0 KiB
 ■ .tmp/processing                                     4.0 KiB  21 days  kept
 
 Total: 5 entries                                      8.3 MiB
@@ -205,17 +200,12 @@ To see which: inv temp-clean --dry-run
 /home/me/mono
 Entry                                                    Size      Age  State
 
-cache                                                 3.0 MiB
-○ .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days  idle
-
 debug                                                 5.0 MiB
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB    1 min  idle
 ● .tmp/debug/demo_1795406659                          1.0 MiB  5 hours  in use by pid 4123 (inv test --slow -k ever…)
 
-wide                                                  293 KiB
+○ .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days  idle
 ○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year  idle
-
-legacy                                                4.0 KiB
 ■ .tmp/processing                                     4.0 KiB  21 days  kept: holds a git repository in sub
 
 Total: 5 entries                                      8.3 MiB
@@ -226,17 +216,12 @@ To see which: inv temp-clean --dry-run
 /home/me/mono
 Entry                                                    Size  Share   Files      Age  State
 
-cache                                                 3.0 MiB  ━━━╸        3
-○ .tmp/cache/thumbnails_1795406659                    3.0 MiB  ━━━╸        3   2 days  idle
-
 debug                                                 5.0 MiB  ━━━━━━      6
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB  ━━━━━       3    1 min  idle
 ● .tmp/debug/demo_1795406659                          1.0 MiB  ━           3  5 hours  in use by pid 4123 (inv test --slow -k ever…)
 
-wide                                                  293 KiB  ╸           3
+○ .tmp/cache/thumbnails_1795406659                    3.0 MiB  ━━━╸        3   2 days  idle
 ○ .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB  ╸           3   1 year  idle
-
-legacy                                                4.0 KiB              3
 ■ .tmp/processing                                     4.0 KiB              3  21 days  kept: holds a git repository in sub
 
 Total: 5 entries                                      8.3 MiB             15
@@ -246,11 +231,11 @@ To see which: inv temp-clean --dry-run
     None: """\
 /home/me/mono
 Entry                                                    Size  Share   Files      Age  State
-cache                                                 3.0 MiB  ━━━╸        3
-  .tmp/cache/thumbnails_1795406659                    3.0 MiB  ━━━╸        3   2 days  idle
 debug                                                 5.0 MiB  ━━━━━━      6
   .tmp/debug/crash_report_1795406659                  4.0 MiB  ━━━━━       3    1 min  idle
   .tmp/debug/demo_1795406659                          1.0 MiB  ━           3  5 hours  in use by pid 4123 (inv test --slow -k everything)
+cache                                                 3.0 MiB  ━━━╸        3
+  .tmp/cache/thumbnails_1795406659                    3.0 MiB  ━━━╸        3   2 days  idle
 wide                                                  293 KiB  ╸           3
   .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB  ╸           3   1 year  idle
 legacy                                                4.0 KiB              3
@@ -265,176 +250,150 @@ OUTCOME = {
     40: """\
 /home/me/mono
 
-Would remove: cache (older than 24 h)
-3.0 MiB
+Would remove: older than 24 h  3.3 MiB
 - .tmp/cache/thumbnails_1795406659
     3.0 MiB   2 days
-
-Would remove: wide (older than 24 h)
-293 KiB
 - .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
     293 KiB   1 year
 
-Would remove: artifacts (left by a build
-or a test)  2.0 MiB
 - build
     2.0 MiB   1 hour
+    left by a build or a test
 
-Kept: debug  5.0 MiB
+Kept  5.0 MiB
 ○ .tmp/debug/crash_report_1795406659
     4.0 MiB    1 min  younger than 24 h
 ● .tmp/debug/demo_1795406659
     1.0 MiB  5 hours  in use by pid 4123
-
-Kept: legacy  4.0 KiB
 ■ .tmp/processing
     4.0 KiB  21 days
     kept: holds a git repository in sub
 
-Could not remove: cache  8.0 KiB
 ✗ .tmp/cache/old_1
     8.0 KiB   4 days
-    sub/deep: Operation not permitted
+    could not be removed: sub/deep:
+    Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3;
-1 could not be removed
-Add --force to remove what is in use or
-holds a repository, too
+Would remove 3 entries, 5.3 MiB, the
+youngest 2 days old; kept 3; 1 could not
+be removed
+--force would remove 2 more entries,
+which are in use or hold a git
+repository
 Nothing was removed: this was a dry run
 """,
     60: """\
 /home/me/mono
-Entry                                          Size      Age
+Entry                                    Size      Age
 
-Would remove: cache (older than 24 h)       3.0 MiB
-- .tmp/cache/thumbnails_1795406659          3.0 MiB   2 days
-
-Would remove: wide (older than 24 h)        293 KiB
+Would remove: older than 24 h         3.3 MiB
+- .tmp/cache/thumbnails_1795406659    3.0 MiB   2 days
 - .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800
-                                            293 KiB   1 year
+                                      293 KiB   1 year
 
-Would remove: artifacts (left by a build or a test)  2.0 MiB
-- build                                     2.0 MiB   1 hour
+- build                               2.0 MiB   1 hour
+    left by a build or a test
 
-Kept: debug                                 5.0 MiB
-○ .tmp/debug/crash_report_1795406659        4.0 MiB    1 min
+Kept                                  5.0 MiB
+○ .tmp/debug/crash_report_1795406659  4.0 MiB    1 min
     younger than 24 h
-● .tmp/debug/demo_1795406659                1.0 MiB  5 hours
+● .tmp/debug/demo_1795406659          1.0 MiB  5 hours
     in use by pid 4123 (inv test --slow -k ever…)
-
-Kept: legacy                                4.0 KiB
-■ .tmp/processing                           4.0 KiB  21 days
+■ .tmp/processing                     4.0 KiB  21 days
     kept: holds a git repository in sub
 
-Could not remove: cache                     8.0 KiB
-✗ .tmp/cache/old_1                          8.0 KiB   4 days
-    sub/deep: Operation not permitted
+✗ .tmp/cache/old_1                    8.0 KiB   4 days
+    could not be removed: sub/deep: Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be
-removed
-Add --force to remove what is in use or holds a repository,
-too
+Would remove 3 entries, 5.3 MiB, the youngest 2 days old;
+kept 3; 1 could not be removed
+--force would remove 2 more entries, which are in use or
+hold a git repository
 Nothing was removed: this was a dry run
 """,
     80: """\
 /home/me/mono
 Entry                                                    Size      Age
 
-Would remove: cache (older than 24 h)                 3.0 MiB
+Would remove: older than 24 h                         3.3 MiB
 - .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days
-
-Would remove: wide (older than 24 h)                  293 KiB
 - .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year
 
-Would remove: artifacts (left by a build or a test)   2.0 MiB
 - build                                               2.0 MiB   1 hour
+    left by a build or a test
 
-Kept: debug                                           5.0 MiB
+Kept                                                  5.0 MiB
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB    1 min
     younger than 24 h
 ● .tmp/debug/demo_1795406659                          1.0 MiB  5 hours
     in use by pid 4123 (inv test --slow -k ever…)
-
-Kept: legacy                                          4.0 KiB
 ■ .tmp/processing                                     4.0 KiB  21 days
     kept: holds a git repository in sub
 
-Could not remove: cache                               8.0 KiB
 ✗ .tmp/cache/old_1                                    8.0 KiB   4 days
-    sub/deep: Operation not permitted
+    could not be removed: sub/deep: Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be removed
-Add --force to remove what is in use or holds a repository, too
+Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be
+removed
+--force would remove 2 more entries, which are in use or hold a git repository
 Nothing was removed: this was a dry run
 """,
     120: """\
 /home/me/mono
 Entry                                                    Size      Age  Why
 
-Would remove: cache (older than 24 h)                 3.0 MiB
+Would remove: older than 24 h                         3.3 MiB
 - .tmp/cache/thumbnails_1795406659                    3.0 MiB   2 days
-
-Would remove: wide (older than 24 h)                  293 KiB
 - .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB   1 year
 
-Would remove: artifacts (left by a build or a test)   2.0 MiB
-- build                                               2.0 MiB   1 hour
+- build                                               2.0 MiB   1 hour  left by a build or a test
 
-Kept: debug                                           5.0 MiB
+Kept                                                  5.0 MiB
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB    1 min  younger than 24 h
 ● .tmp/debug/demo_1795406659                          1.0 MiB  5 hours  in use by pid 4123 (inv test --slow -k ever…)
-
-Kept: legacy                                          4.0 KiB
 ■ .tmp/processing                                     4.0 KiB  21 days  kept: holds a git repository in sub
 
-Could not remove: cache                               8.0 KiB
 ✗ .tmp/cache/old_1                                    8.0 KiB   4 days
-    sub/deep: Operation not permitted
+    could not be removed: sub/deep: Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be removed
-Add --force to remove what is in use or holds a repository, too
+Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be removed
+--force would remove 2 more entries, which are in use or hold a git repository
 Nothing was removed: this was a dry run
 """,
     200: """\
 /home/me/mono
 Entry                                                    Size  Files      Age  Why
 
-Would remove: cache (older than 24 h)                 3.0 MiB      3
+Would remove: older than 24 h                         3.3 MiB      6
 - .tmp/cache/thumbnails_1795406659                    3.0 MiB      3   2 days
-
-Would remove: wide (older than 24 h)                  293 KiB      3
 - .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year
 
-Would remove: artifacts (left by a build or a test)   2.0 MiB      3
-- build                                               2.0 MiB      3   1 hour
+- build                                               2.0 MiB      3   1 hour  left by a build or a test
 
-Kept: debug                                           5.0 MiB      6
+Kept                                                  5.0 MiB      9
 ○ .tmp/debug/crash_report_1795406659                  4.0 MiB      3    1 min  younger than 24 h
 ● .tmp/debug/demo_1795406659                          1.0 MiB      3  5 hours  in use by pid 4123 (inv test --slow -k ever…)
-
-Kept: legacy                                          4.0 KiB      3
 ■ .tmp/processing                                     4.0 KiB      3  21 days  kept: holds a git repository in sub
 
-Could not remove: cache                               8.0 KiB      3
 ✗ .tmp/cache/old_1                                    8.0 KiB      3   4 days
-    sub/deep: Operation not permitted
+    could not be removed: sub/deep: Operation not permitted
 
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be removed
-Add --force to remove what is in use or holds a repository, too
+Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be removed
+--force would remove 2 more entries, which are in use or hold a git repository
 Nothing was removed: this was a dry run
 """,
     None: """\
 /home/me/mono
 Entry                                                                Size  Files      Age  Why
 would remove  .tmp/cache/thumbnails_1795406659                    3.0 MiB      3   2 days  older than 24 h
-would remove  .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year  older than 24 h
 would remove  build                                               2.0 MiB      3   1 hour  left by a build or a test
+would remove  .tmp/wide/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  293 KiB      3   1 year  older than 24 h
 kept          .tmp/debug/crash_report_1795406659                  4.0 MiB      3    1 min  younger than 24 h
 kept          .tmp/debug/demo_1795406659                          1.0 MiB      3  5 hours  in use by pid 4123 (inv test --slow -k everything)
 kept          .tmp/processing                                     4.0 KiB      3  21 days  kept: holds a git repository in sub
 FAILED        .tmp/cache/old_1                                    8.0 KiB      3   4 days  sub/deep: Operation not permitted
-Would remove 3 entries, 5.3 MiB; kept 3; 1 could not be removed
-Add --force to remove what is in use or holds a repository, too
+Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be removed
+--force would remove 2 more entries, which are in use or hold a git repository
 Nothing was removed: this was a dry run
 """,
 }
@@ -483,8 +442,8 @@ def test_nothing_but_a_path_is_wider_than_the_terminal(on: On, entries: list[Ent
     kept = tuple(Decision(entry=each, reason=each.reason or "younger than 24 h") for each in entries)
     plan = Outcome(removed=(), kept=kept, failed=kept[:1])
     for text in (
-        on(columns, lambda: report.show_status(ROOT, entries, NOW, as_json=False)),
-        on(columns, lambda: report.show_outcome(ROOT, plan, NOW, dry_run=True, as_json=False)),
+        on(columns, lambda: status_of(entries)),
+        on(columns, lambda: outcome_of(plan, dry_run=True)),
     ):
         wide = [line for line in text.splitlines() if width(line) > max(columns, 40)]
         assert [line for line in wide if not re.fullmatch(r". \.tmp/\S*( \S*)*", line)] == []
@@ -493,7 +452,7 @@ def test_nothing_but_a_path_is_wider_than_the_terminal(on: On, entries: list[Ent
 
 def test_entry_with_a_name_of_40_characters_is_one_line_at_80_columns(on: On) -> None:
     long = entry(f"uncategorized/{'n' * 29}_1696348800", 120_000, 500)
-    shown = on(80, lambda: report.show_status(ROOT, [long], NOW, as_json=False))
+    shown = on(80, lambda: status_of([long]))
     assert "○ .tmp/uncategorized/nnnnnnnnnnnnnnnnnnnnnnnnnnnnn_1696348800  117 KiB  20 days\n" in shown
 
 
@@ -504,14 +463,14 @@ def test_path_on_a_terminal_can_be_clicked(on: On) -> None:
 
 def test_path_outside_the_root_is_shown_whole(on: On) -> None:
     orphan = entry("x_1", 4096, 1, "orphaned", folder=Path("/tmp"), category="orphaned")
-    assert " /tmp/x_1 " in on(80, lambda: report.show_status(ROOT, [orphan], NOW, as_json=False))
+    assert " /tmp/x_1 " in on(80, lambda: status_of([orphan]))
 
 
 MANY = tuple(entry(f"wide/w_{OLD + number}", 4096 * number, number) for number in range(1, 1501))
 
 
 def test_long_list_is_summed_up_on_a_terminal(on: On) -> None:
-    shown = on(80, lambda: report.show_status(ROOT, MANY, NOW, as_json=False))
+    shown = on(80, lambda: status_of(MANY))
     assert f"○ .tmp/wide/w_{OLD + 1500}  5.9 MiB" in shown
     assert re.search(r"… 1,490 more +4.2 GiB", shown)
     assert len(shown.splitlines()) < 20
@@ -519,12 +478,12 @@ def test_long_list_is_summed_up_on_a_terminal(on: On) -> None:
 
 def test_what_is_summed_up_tells_of_what_is_not_idle(on: On) -> None:
     used = entry(f"wide/w_{OLD}", 0, 1, "in-use", "in use by pid 7 (x)")
-    assert "1 in use" in on(80, lambda: report.show_status(ROOT, [*MANY, used], NOW, as_json=False))
+    assert "1 in use" in on(80, lambda: status_of([*MANY, used]))
 
 
 def test_long_list_is_shown_in_full_where_asked_for_and_in_a_pipe(on: On) -> None:
     for columns, full in ((80, True), (None, False)):
-        shown = on(columns, functools.partial(report.show_status, ROOT, MANY, NOW, as_json=False, full=full))
+        shown = on(columns, functools.partial(status_of, MANY, full=full))
         assert shown.count("\n") > 1500
         assert "more" not in shown
 
@@ -534,7 +493,7 @@ def test_artifacts_are_summed_up_by_kind(on: On) -> None:
     files = [artifact(f"p{number}/x.pyc", 4096, directory=False) for number in range(20)]
     found = [artifact("build", 2**22), *folders, *files]
     swept = Outcome(removed=tuple(Decision(entry=each, reason="left by a build") for each in found), kept=(), failed=())
-    shown = on(80, lambda: report.show_outcome(ROOT, swept, NOW, dry_run=True, as_json=False))
+    shown = on(80, lambda: outcome_of(swept, dry_run=True))
     assert re.search(
         r"\n… __pycache__: 412 folders +412 MiB.*\n- build +4.0 MiB.*\n… \*.pyc: 20 files +80.0 KiB", shown
     )
@@ -544,19 +503,15 @@ def test_each_fault_is_told_however_many(on: On) -> None:
     failed = tuple(Decision(entry=each, reason=f"{each.name}: busy") for each in MANY)
     shown = on(
         40,
-        lambda: report.show_outcome(
-            ROOT, Outcome(removed=(), kept=(), failed=failed), NOW, dry_run=False, as_json=False
-        ),
+        lambda: outcome_of(Outcome(removed=(), kept=(), failed=failed)),
     )
-    assert [each.name for each in MANY if f"{each.name}: busy" not in shown] == []
+    assert [each.name for each in MANY if f"{each.name}: busy" not in " ".join(shown.split())] == []
 
 
 def test_nothing_is_proposed_that_would_free_nothing(on: On) -> None:
     pinned = [each for each in ENTRIES if each.state in ("in-use", "kept")]
-    assert "temp-clean" not in on(
-        80, lambda: report.show_status(ROOT, pinned, NOW, as_json=False, clean="inv temp-clean")
-    )
-    empty = on(80, lambda: report.show_status(ROOT, [], NOW, as_json=False, clean="inv temp-clean"))
+    assert "temp-clean" not in on(80, lambda: status_of(pinned, clean="inv temp-clean"))
+    empty = on(80, lambda: status_of([], clean="inv temp-clean"))
     assert empty == "No temporary directories in /home/me/mono\n"
 
 
@@ -565,7 +520,7 @@ def test_reason_that_has_no_room_in_a_plan_is_said_below(on: On) -> None:
 
 
 @pytest.mark.parametrize("no_color", [False, True])
-def test_terminal_is_coloured_unless_asked_not_to(on: On, monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:
+def test_terminal_is_coloured_unless_asked_not_to(on: On, monkeypatch: pytest.MonkeyPatch, *, no_color: bool) -> None:
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     assert ("\x1b[36m" in on.raw(80, show_status)) is not no_color
@@ -674,7 +629,7 @@ def test_wide_characters_count_twice(on: On) -> None:
     wide = entry("debug/日本_1", 4096, 1)
     narrow = entry("debug/abcd_1", 4096, 1)
     assert (width("日本"), shorten("日本語", 4)) == (4, "日…")
-    lines = on(80, lambda: report.show_status(ROOT, [wide, narrow], NOW, as_json=False)).splitlines()
+    lines = on(80, lambda: status_of([wide, narrow])).splitlines()
     assert len({width(line.partition("4.0 KiB")[0]) for line in lines if "4.0 KiB" in line and "○" in line}) == 1
 
 
@@ -685,13 +640,14 @@ def test_screen_without_a_terminal_has_no_width(monkeypatch: pytest.MonkeyPatch)
 
 def test_pipe_loads_nothing_of_rich(project: Path) -> None:
     make_entry(project / ".tmp/x")
-    code = "import sys\nfrom pathlib import Path\nfrom common_tasks import report\nfrom common_tasks.temp import inventory, layout\n"
-    code += "report.show_status(Path('/'), inventory.scan([layout.find_project()]), 0, as_json=False)\n"
+    code = "import sys\nfrom pathlib import Path\nfrom common_tasks.report import *\nfrom common_tasks.temp import inventory, layout\n"
+    code += "entries = inventory.scan([layout.find_project()])\n"
+    code += "show_status(Path('/'), [ProjectStatus(Path('/'), entries)], 0, View())\n"
     assert python(code + "print('rich' in sys.modules)", cwd=project).stdout.splitlines()[-1] == "False"
 
 
 def test_document_holds_the_same_facts(on: On) -> None:
-    document = json.loads(on(80, lambda: report.show_outcome(ROOT, outcome(), NOW, dry_run=True, as_json=True)))
+    document = json.loads(on(80, lambda: outcome_of(outcome(), dry_run=True, as_json=True)))
     assert [row["path"] for row in document["removed"]] == [
         f".tmp/wide/{'n' * 29}_1696348800",
         ".tmp/cache/thumbnails_1795406659",
@@ -703,5 +659,5 @@ def test_document_holds_the_same_facts(on: On) -> None:
 def test_age_of_what_cannot_be_looked_into_is_not_made_up() -> None:
     unread = entry(".tmp/x", 4096, 1)._replace(usage=Usage(0, 0, 0.0, 0.0, fault="x: Permission denied"))
     assert cells.facts(unread, NOW)[2] == "?"
-    [row] = document.status(ROOT, [unread])["entries"]
+    [row] = document.statuses(ROOT, [ProjectStatus(ROOT, [unread])], whole=False)["entries"]
     assert (row["modified"], row["changed"], row["disk_bytes"]) == (None, None, 0)

@@ -1,0 +1,64 @@
+"""What is shown, a row for each project, and how."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from ..temp.entry import Entry, Outcome
+from ..temp.retention import Due
+from . import cells
+
+Sort = Literal["size", "age", "name"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+
+
+class ProjectStatus(NamedTuple):
+    """What there is in one project, and what a clean removes when. `error`: why it could not be looked at."""
+
+    root: Path
+    entries: Sequence[Entry] = ()
+    due: Sequence[Due] = ()
+    error: str | None = None
+
+
+class ProjectOutcome(NamedTuple):
+    """What a clean did in one project. `error`: why it was left alone."""
+
+    root: Path
+    outcome: Outcome
+    error: str | None = None
+
+
+class View(NamedTuple):
+    """How results are shown.
+
+    `as_json`: one document in place of tables. `full`: long lists are not summed up on a terminal. `whole`: the
+    results are those of a whole monorepo. `sort`: what decides the order: the largest, the oldest or the first name
+    comes first.
+    """
+
+    as_json: bool = False
+    full: bool = False
+    whole: bool = False
+    sort: Sort = "size"
+
+    @property
+    def key(self) -> Callable[[Entry], Any]:
+        """What entries are sorted by."""
+        return _KEYS[self.sort]
+
+
+def _by_size(entry: Entry) -> tuple[int, tuple[str, ...]]:
+    return -cells.disk_bytes(entry), entry.parts
+
+
+def _by_age(entry: Entry) -> tuple[float, tuple[str, ...]]:
+    changed = cells.changed(entry)
+    return float("inf") if changed is None else changed, entry.parts
+
+
+def _by_name(entry: Entry) -> tuple[str, ...]:
+    return entry.parts
+
+
+_KEYS: dict[Sort, Callable[[Entry], Any]] = {"size": _by_size, "age": _by_age, "name": _by_name}
