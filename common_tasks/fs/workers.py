@@ -26,7 +26,7 @@ class Workers(NamedTuple):
     `progress` is called with the number of files dealt with since the last call.
     """
 
-    count: int = 1
+    processes: int = 1
     progress: Progress = no_progress
 
 
