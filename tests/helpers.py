@@ -16,6 +16,7 @@ from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 INV = str(Path(sys.executable).parent / "inv")
 HOUR = 3600.0
 OLD = 1_696_348_800
+SETUP = "from setuptools import setup\n\nsetup(name='x')\n"
 
 
 def make_project(root: Path) -> Path:

@@ -38,12 +38,11 @@ def is_dry(c: Context, dry_run: bool) -> bool:
 
 def find_scope(c: Context, all_projects: bool) -> "Scope":
     """Return the projects to act on: one, or all of its monorepo."""
-    from ..monorepo import projects
     from ..monorepo.scope import Scope
     from ..monorepo.settings import Sources
 
     project = find_project(c)
-    monorepo = projects.monorepo_root(project.root)
+    monorepo = marks.monorepo_root(project.root)
     tasks = _tasks_folder(c)
     sources = Sources(c.config, None if tasks is None else Path(tasks), project.root, monorepo)
     if all_projects and project.reserved:

@@ -8,6 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from ..project import marks
 from .context import exit_if, find_project, refusals, workers
 from .options import HELP, TempTask
 
@@ -121,8 +122,7 @@ def _existing(paths: list[str]) -> tuple[Path, ...]:
 
 def _migration_scope(paths: tuple[Path, ...], all_projects: bool, helpers: frozenset[str], c: Context) -> "audit.Scope":
     from ..migrate import audit
-    from ..monorepo import projects
 
     here = find_project(c).root
-    root = projects.monorepo_root(here)
+    root = marks.monorepo_root(here)
     return audit.Scope(root, audit.choose_projects(root, here, every=all_projects), paths, helpers)

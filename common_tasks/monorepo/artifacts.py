@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..fs.directory import Directory
 from ..fs.values import Progress, no_progress
 from ..fs.walk import Position, Visitor, walk
-from ..project.git import Tracked, ask_git, in_repository, run_git
+from ..project.git import Tracked, ask_git, find_new
 from ..project.patterns import Patterns
 from ..temp.entry import ARTIFACT, Entry, State
 from ..temp.inventory import with_usage
@@ -109,15 +109,9 @@ def _entry(root: Path, artifact: Artifact, tracked: Tracked) -> Entry:
     )
 
 
-def _new_to_git(root: Path, entries: Iterable[Entry]) -> frozenset[bytes]:
-    """Return the paths, among those of doubtful entries, that git would list as untracked."""
-    doubtful = ["/".join(entry.parts) for entry in entries if entry.state == "idle" and entry.name in _DOUBTFUL]
-    if not doubtful or not in_repository(root):
-        return frozenset()
-    words = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
-    listed = run_git(root, *words, "--", *doubtful) or b""
-    paths = [path.split(b"/") for path in listed.split(b"\0") if path]
-    return frozenset(b"/".join(parts[:length]) for parts in paths for length in range(1, len(parts) + 1))
+def _new_to_git(root: Path, entries: Iterable[Entry]) -> Tracked:
+    """Return what git would list as untracked among doubtful entries."""
+    return find_new(root, ["/".join(e.parts) for e in entries if e.state == "idle" and e.name in _DOUBTFUL])
 
 
 def _at_and_above(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -127,7 +121,7 @@ def _at_and_above(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 class _Guard:
     """Tells which artifacts are to be kept though nothing tracks or pins them."""
 
-    def __init__(self, top: Directory, sweeps: Mapping[tuple[str, ...], Sweep], new_to_git: frozenset[bytes]) -> None:
+    def __init__(self, top: Directory, sweeps: Mapping[tuple[str, ...], Sweep], new_to_git: Tracked) -> None:
         self._top = top
         self._sweeps = sweeps  # by the root that each holds below
         self._new_to_git = new_to_git
@@ -137,7 +131,7 @@ class _Guard:
         """Return an entry, as kept where there is a reason for that; `exposed` as of the artifact."""
         if entry.state != "idle":
             return entry
-        if os.fsencode("/".join(entry.parts)) in self._new_to_git and entry.name in _DOUBTFUL:
+        if entry.name in _DOUBTFUL and entry.parts in self._new_to_git:
             return entry._replace(state="kept", reason=_NEW_TO_GIT)
         inside = self._kept_inside(entry)
         if inside:

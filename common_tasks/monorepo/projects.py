@@ -14,10 +14,8 @@ from ..temp.layout import Base, Project
 from . import artifacts
 from .settings import InvalidSetting, Settings
 
-_MARKERS = frozenset({"pyproject.toml", "setup.py", ".git"})
 _BASES = (".tmp", ".temp")
-_TASKS = frozenset({"tasks.py", "tasks"})
-_TELLING = _MARKERS | _TASKS | {*_BASES}
+_TELLING = marks.NAMES | {*_BASES}
 # How many folders a project keeps open at most: its bases while it is looked at, their trashes too while it is cleaned.
 _OPEN_TO_LOOK = 2
 _OPEN_TO_CLEAN = 4
@@ -35,22 +33,6 @@ class Member:
     entries: tuple[Entry, ...] = ()
     artifacts: tuple[Entry, ...] = ()
     error: str | None = None
-
-
-def monorepo_root(start: Path) -> Path:
-    """Return the git top level at or above the absolute path `start`, else the outermost project root there.
-
-    `start` itself where there is neither. The home folder, the system's temporary folder and `/` are none, and
-    nothing above them is looked at.
-    """
-    folders = [start]
-    for folder in start.parents:
-        if layout.project_at(os.fspath(folder)).reserved:
-            break
-        folders.append(folder)
-    top_levels = (folder for folder in folders if (folder / ".git").exists())
-    roots = (folder for folder in reversed(folders) if marks.begins_project(os.fspath(folder)))
-    return next(top_levels, next(roots, start))
 
 
 def find_projects(root: Path) -> tuple[Path, ...]:
@@ -137,12 +119,10 @@ class Asking:
     def _is_project(self, parts: tuple[str, ...], names: Collection[str]) -> bool:
         if _TELLING.isdisjoint(names):
             return False
-        if not _MARKERS.isdisjoint(names):
-            return True
         folder = os.path.join(self._root, *parts)
         if any(name in names and os.path.isdir(os.path.join(folder, name)) for name in _BASES):
             return True
-        return not _TASKS.isdisjoint(names) and marks.has_tasks(folder)
+        return not marks.NAMES.isdisjoint(names) and marks.begins_project(folder)
 
 
 @dataclass(frozen=True, slots=True)

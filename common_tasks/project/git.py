@@ -1,27 +1,42 @@
-"""What git tracks below a project's root: nothing of it is ever removed."""
+"""The one door to git: what is tracked, ignored, saved. Nothing that a repository names is run.
+
+What lies in a repository may be anybody's: its configuration names programs (hooks, fsmonitor, filters, textconv,
+pagers, transports). Only commands that read the index, trees and patterns are used, with all of these switched off.
+Variables that send git elsewhere (GIT_DIR and its like, set in hooks) are taken away.
+"""
 
 import os
 import stat
 import subprocess
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import GuardFailed
 from ..fs.values import printable
+from . import marks
 
-# Set for hooks; they would point git at another repository than the one the root lies in.
-_LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
-# What lies in a repository may be anybody's: nothing that its configuration names is run, nothing is fetched.
+# The user's own configuration files; every other variable of git's could send it to another repository, make it
+# write, or run something.
+_ALLOWED = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 _HARMLESS = {
+    "GIT_ALLOW_PROTOCOL": "none",  # nothing is fetched: a transport is a program
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM": "1",  # a project may be mounted below its work tree
     "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
 }
-_OPTIONS = ("--no-pager", "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null")
+_OPTIONS = (
+    "--no-pager",
+    *("-c", "core.fsmonitor="),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "safe.bareRepository=explicit"),  # a folder that only looks like a repository must not pass for one
+)
 # Where a program reaps or ignores its children, a failed git looks successful: so success is written down.
-_WITH_PROOF = '"$@" && printf //'
+_WITH_PROOF = 'most=$1; shift; "$@"; [ $? -le "$most" ] && printf //'
 _PROOF = b"//"  # part of no path that git prints
 _MOST_FOLDERS = 32  # git compares every file with each folder that it is asked about: all files are told sooner
 
@@ -57,27 +72,146 @@ def ask_git(root: Path, *below: str) -> Tracked:
     """
     if not in_repository(root):
         return Tracked()
-    answer = run_git(root, "ls-files", "-z", "--", *(below if len(below) <= _MOST_FOLDERS else ()))
+    folders = below if len(below) <= _MOST_FOLDERS else ()
+    answer = _run(root, "ls-files", "-z", "--", *folders)
     if answer is None:
         return Tracked(unknown="git is not installed, so what it tracks cannot be told")
-    return Tracked(filter(None, answer.split(b"\0")))
+    return Tracked(_split(answer))
 
 
-def run_git(root: Path, *words: str) -> bytes | None:
-    """Return what a git command prints; None where git is not installed. Raises GuardFailed where it fails."""
-    environment = {name: value for name, value in os.environ.items() if name not in _LOCAL} | _HARMLESS
+def find_new(root: Path, paths: Iterable[str]) -> Tracked:
+    """Return the files below `paths`, relative to `root`, that git neither tracks nor ignores.
+
+    Nothing where there is no repository, or no git. Raises GuardFailed where git cannot tell.
+    """
+    asked = list(paths)
+    if not asked or not in_repository(root):
+        return Tracked()
+    _refuse_pipes(root, asked)
+    words = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
+    listed = _split(_run(root, *words, "--", *asked) or b"")
+    return Tracked(path.rstrip(b"/") for path in listed)
+
+
+def find_ignored(root: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Return those of `paths`, relative to `root`, that git ignores; what it tracks is not ignored.
+
+    None where there is no repository, or no git. Raises GuardFailed where git cannot tell.
+    """
+    asked = list(paths)
+    if not asked or not in_repository(root):
+        return frozenset()
+    _refuse_pipes(root, asked)
+    # With "./" in front no name is taken for a pattern; this command refuses GIT_LITERAL_PATHSPECS.
+    answer = _run(root, "check-ignore", "-z", "--stdin", given=_join(f"./{path}" for path in asked), most=1)
+    return frozenset(os.fsdecode(path[2:]) for path in _split(answer or b""))
+
+
+def find_unsaved(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return those of `paths`, files relative to `root`, that the newest commit does not hold as they stand, with why.
+
+    The content itself is compared, so neither a flag in the index (assume-unchanged, skip-worktree) nor a time counts,
+    and no filter is run: a file that goes through one counts as unsaved. Line endings may differ where all of them
+    are CRLF. Outside a repository, without git and before the first commit nothing is saved. Raises GuardFailed where
+    git cannot tell.
+    """
+    asked = list(paths)
+    if not asked:
+        return {}
+    if not in_repository(root):
+        return dict.fromkeys(asked, "not in a git repository")
+    _refuse_pipes(root, asked)
+    committed, filtered = _read_commit(root), _find_filtered(root, asked)
+    reasons = {path: "changed by a filter" if path in filtered else _compare(root, path, committed) for path in asked}
+    return {path: reason for path, reason in reasons.items() if reason}
+
+
+def _refuse_pipes(root: Path, paths: Iterable[str]) -> None:
+    """Raise GuardFailed where git would wait for ever: it opens files of these names whatever they are."""
+    folders = {folder for path in paths for folder in (root / path, *(root / path).parents)}
+    for file in (folder / name for folder in folders for name in (".gitignore", ".gitattributes")):
+        with suppress(OSError):
+            if stat.S_ISFIFO(file.stat().st_mode):
+                raise GuardFailed(f"git cannot answer in '{printable(str(root))}': '{printable(str(file))}' is a pipe")
+
+
+def _read_commit(root: Path) -> Mapping[bytes, bytes]:
+    """Return the hash of each file below `root` in the newest commit; none where git is not installed."""
+    if not _run(root, "rev-parse", "--revs-only", "HEAD"):
+        return {}
+    rows = (row.split(b"\t", 1) for row in _split(_run(root, "ls-tree", "-r", "-z", "HEAD") or b""))
+    return {path: facts.split()[2] for facts, path in rows if facts.startswith(b"100")}  # regular files
+
+
+def _find_filtered(root: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Return the paths whose content git changes by a filter, an encoding or a keyword."""
+    words = ("check-attr", "-z", "--stdin", "filter", "working-tree-encoding", "ident")
+    fields = _split(_run(root, *words, given=_join(paths)) or b"")
+    rows = zip(fields[::3], fields[2::3], strict=True)
+    return frozenset(os.fsdecode(path) for path, value in rows if value not in (b"unspecified", b"unset"))
+
+
+def _compare(root: Path, path: str, committed: Mapping[bytes, bytes]) -> str:
+    """Say why a file is not saved; empty where it is. Raises OSError where it cannot be read."""
+    known = committed.get(os.fsencode(path))
+    if known is None:
+        return "not committed"
+    file = root / path
+    if not stat.S_ISREG(file.lstat().st_mode):
+        return "not a regular file"
+    data = file.read_bytes()
+    plain = data.replace(b"\r\n", b"\n")
+    is_crlf = len(data) - len(plain) == plain.count(b"\n")
+    same = known in (_hash(data, known), _hash(plain, known) if is_crlf else b"")
+    return "" if same else "uncommitted changes"
+
+
+def _hash(data: bytes, like: bytes) -> bytes:
+    """Return the name that git gives to a file's content, by the same algorithm as the name `like`."""
+    import hashlib  # loads OpenSSL: most who come through this door have no need of it
+
+    algorithm = "sha1" if len(like) == 40 else "sha256"
+    return hashlib.new(algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest().encode()
+
+
+def _split(answer: bytes) -> list[bytes]:
+    return answer.split(b"\0")[:-1]
+
+
+def _join(paths: Iterable[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
+def _run(root: Path, *words: str, given: bytes = b"", most: int = 0) -> bytes | None:
+    """Return what a git command prints; None where git is not installed.
+
+    `given`: its standard input; `most`: the highest exit code that is an answer. Raises GuardFailed where it fails.
+    """
+    environment = {name: value for name, value in os.environ.items() if _may_stay(name)} | _HARMLESS
     if not _is_installed("git", environment.get("PATH", os.defpath)):
         return None
-    command = ["/bin/sh", "-c", _WITH_PROOF, "sh", "git", *_OPTIONS, *words]
+    if words[0] == "check-ignore":
+        del environment["GIT_LITERAL_PATHSPECS"]
+    command = ["/bin/sh", "-c", _WITH_PROOF, "sh", str(most), "git", *_OPTIONS, *words]
     try:
-        answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False)
+        answer = subprocess.run(command, cwd=root, env=environment, input=given, capture_output=True, check=False)
     except OSError as error:
         raise GuardFailed(f"git cannot be started: {error}") from error
     if not answer.stdout.endswith(_PROOF):
-        lines = answer.stderr.decode(errors="backslashreplace").strip().splitlines() or ["no answer"]
-        where, said = printable(os.fspath(root)), printable(lines[0])
+        where, said = printable(os.fspath(root)), printable(_summary(answer.stderr))
         raise GuardFailed(f"git cannot answer in '{where}': {said}; nothing was touched")
     return answer.stdout.removesuffix(_PROOF)
+
+
+def _may_stay(variable: str) -> bool:
+    return not variable.startswith("GIT_") or variable in _ALLOWED
+
+
+def _summary(said: bytes) -> str:
+    """Return the first line of what git says, and the command that it advises, in one line."""
+    lines = said.decode(errors="backslashreplace").strip().splitlines() or ["no answer"]
+    advice = next((line.strip() for line in lines[1:] if line.strip().startswith("git config ")), "")
+    return f"{lines[0]}; if you trust it: {advice}" if advice else lines[0]
 
 
 def _is_installed(program: str, path: str) -> bool:
@@ -85,25 +219,12 @@ def _is_installed(program: str, path: str) -> bool:
 
 
 def in_repository(root: Path) -> bool:
-    """Tell whether `root` lies in a git repository, as git itself would find it going upward.
-
-    An empty `.git` is none, nor is one that a stranger put into a folder that everybody may write to.
-    """
-    return any(_is_repository(folder) for folder in (root, *root.parents))
+    """Tell whether `root` lies in a git work tree, as git itself would find it going upward; see `marks`."""
+    return any(_holds_repository(folder) for folder in (root, *root.parents))
 
 
-def _is_repository(folder: Path) -> bool:
-    mark = folder / ".git"
+def _holds_repository(folder: Path) -> bool:
     try:
-        found = mark.lstat()
-        if stat.S_ISDIR(found.st_mode):
-            (mark / "HEAD").lstat()
-        return not _is_planted(folder, found)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        return marks.holds_repository(os.fspath(folder))
     except OSError:  # not to be looked into: git will say so
         return True
-
-
-def _is_planted(folder: Path, found: os.stat_result) -> bool:
-    return found.st_uid not in (os.geteuid(), 0) and bool(folder.stat().st_mode & stat.S_IWOTH)

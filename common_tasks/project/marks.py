@@ -1,4 +1,8 @@
-"""Which folder is a project's root: the one rule, asked upward by scripts and tasks and downward in a monorepo."""
+"""Which folder is a project's root: the one rule, asked upward by scripts and tasks and downward in a monorepo.
+
+A root holds `pyproject.toml`, a `setup.py` that calls `setup`, a git repository, or a `tasks.py` or `tasks/` that
+invoke can load. A marker that a stranger could have put there marks nothing.
+"""
 
 import os
 import re
@@ -6,24 +10,33 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 
-_MARKERS = ("pyproject.toml", "setup.py", ".git")
 # A file of tasks is invoke's if it imports invoke or this package, or brings a collection under a name that invoke
 # looks for. Others, celery among them, call their files `tasks.py`, too.
 _USES_INVOKE = rb"""(?mx)
          ^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
        | ^from[ \t]+[\w.]+[ \t]+import\b(?:[^\n(]*|[ \t]*\([^)]*)\b(?:ns|namespace)\b
        | ^(?:ns|namespace)[ \t]*=[ \t]*\w"""
-_TASKS = ("tasks.py", "tasks/__init__.py")
-_TASKS_READ = 2**20
+# A module may be called `setup` and have nothing to do with packaging: a setup script imports `setup` and calls it.
+_IMPORTS_SETUP = rb"""(?mx)
+         ^[ \t]*(?:from|import)[ \t]+[\w., \t]*\b(?:setuptools|distutils)\b
+       | ^[ \t]*from[ \t]+[\w.]+[ \t]+import\b(?:[^\n(]*|[ \t]*\([^)]*)\bsetup\b"""
+_CALLS_SETUP = rb"(?m)^(?![ \t]*(?:#|(?:async[ \t]+)?def\b)).*\bsetup[ \t]*\("
+SETUP = "setup.py"
+TASKS = ("tasks.py", "tasks/__init__.py")
+# The names in a folder that may mark it: worth a call of `begins_project`.
+NAMES = frozenset({"pyproject.toml", SETUP, ".git", "tasks.py", "tasks"})
+_MOST_READ = 2**20
+_SYSTEM_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (where `tempfile` looks)
 
 
 def find_root(start: "str | os.PathLike[str] | None" = None) -> str:
     """Return the root of a script that works in the absolute path `start` (the working directory where it is None).
 
-    It is the nearest folder at or above with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` or `tasks/` of
-    invoke's, but never the home folder, the system's temporary folder or `/`; `start` itself where there is none.
+    It is the nearest folder at or above that begins a project, but never a home folder, the system's temporary folder
+    or `/`; `start` itself where there is none.
     """
     folder = os.getcwd() if start is None else os.fspath(start)
     return _nearest(folder, _TOP) or folder
@@ -32,8 +45,8 @@ def find_root(start: "str | os.PathLike[str] | None" = None) -> str:
 def find_root_of_tasks(tasks: str, working: str, *, named: bool) -> str:
     """Return the root that tasks act on: the folder they were loaded from, or one between that and `working`.
 
-    All are absolute paths without links. `named`: `tasks` is what somebody asked for, and was not found by
-    going upward from the working directory; then it is the root.
+    All are absolute paths without links. `named`: the user asked for `tasks`, so it was not found by going upward
+    from the working directory; then it is the root.
     """
     if named or tasks not in _ancestors(working):
         return tasks
@@ -45,6 +58,18 @@ def find_root_below(sent: str, above: str) -> str:
     return _nearest(sent, _ancestors(above)) or sent
 
 
+def monorepo_root(start: Path) -> Path:
+    """Return the git top level at or above the absolute path `start`, else the outermost project's root there.
+
+    `start` itself where there is neither. Home folders, the system's temporary folder and `/` are none, and nothing
+    above them is looked at.
+    """
+    folders = [start, *takewhile(lambda folder: not what_is_reserved(str(folder)), start.parents)]
+    top_levels = (folder for folder in folders if _has_repository(str(folder)))
+    roots = (folder for folder in reversed(folders) if begins_project(str(folder)))
+    return next(top_levels, next(roots, start))
+
+
 def _ancestors(folder: str) -> frozenset[str]:
     return frozenset({folder, *map(str, Path(folder).parents)})
 
@@ -53,68 +78,112 @@ _TOP = frozenset({"/"})
 
 
 def _nearest(start: str, stops: frozenset[str]) -> str | None:
-    """Return the nearest folder at or above `start` with a marker, but for the `stops` and all above the first."""
+    """Return the nearest project's root at or above `start`; search no further than the first of the `stops`."""
     folder = start
     while folder not in stops:
-        if _has_marker(folder) and (folder is start or not _is_reserved(folder)):
+        if begins_project(folder) and (folder is start or not what_is_reserved(folder)):
             return folder
         folder = os.path.dirname(folder)
     return None
 
 
-def _is_reserved(folder: str) -> bool:
-    return bool(what_is_reserved(folder))
+def begins_project(folder: str, *, exposed: bool = False) -> bool:
+    """Tell whether a folder is a project's root.
+
+    `exposed`: a folder on the way there is open to strangers, so any marker of another user's may have been moved in.
+    """
+    return (
+        _has_pyproject(folder, exposed=exposed)
+        or _has_repository(folder, exposed=exposed)
+        or _has_setup(folder, exposed=exposed)
+        or has_tasks(folder, exposed=exposed)
+    )
 
 
-def what_is_reserved(folder: str) -> str:
-    """Say what a folder is that holds everybody's and everything's files; empty for any other."""
-    return _reserved(variable("HOME"), variable("TMPDIR")).get(folder, "")
-
-
-def _has_marker(folder: str) -> bool:
-    for marker in _MARKERS:
-        with suppress(OSError):
-            if not is_planted(folder, os.lstat(f"{folder}/{marker}")):
-                return True
-    return has_tasks(folder)
-
-
-def begins_project(folder: str) -> bool:
-    """Tell whether a folder holds a project's marker; see `find_project`."""
-    return _has_marker(folder)
-
-
-def has_tasks(folder: str) -> bool:
-    """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
-    with suppress(OSError):  # one that cannot be read is nobody's
-        return any(re.search(_USES_INVOKE, text) for _, text in read_tasks(folder))
+def _has_pyproject(folder: str, *, exposed: bool) -> bool:
+    with suppress(OSError):
+        found = os.lstat(f"{folder}/pyproject.toml")
+        return not stat.S_ISDIR(found.st_mode) and not is_planted(folder, found, exposed=exposed)
     return False
 
 
-def read_tasks(folder: str) -> Iterator[tuple[str, bytes]]:
-    """Yield path and text of each file of tasks in a folder, of anybody's; of very long ones the first mebibyte.
+def _has_repository(folder: str, *, exposed: bool = False) -> bool:
+    with suppress(OSError):
+        return holds_repository(folder, exposed=exposed)
+    return False
 
-    Passed over is what a stranger put into a folder that everybody may write to. Raises OSError where one cannot be
+
+def holds_repository(folder: str, *, exposed: bool = False) -> bool:
+    """Tell whether a folder is the top of a git work tree. An empty `.git` makes it none.
+
+    Raises OSError where the folder may not be looked into.
+    """
+    mark = f"{folder}/.git"
+    try:
+        found = os.lstat(mark)
+        if stat.S_ISDIR(found.st_mode):
+            os.lstat(f"{mark}/HEAD")
+        return not is_planted(folder, found, exposed=exposed)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _has_setup(folder: str, *, exposed: bool) -> bool:
+    with suppress(OSError):
+        text = read(folder, SETUP, exposed=exposed)
+        return text is not None and bool(re.search(_IMPORTS_SETUP, text) and re.search(_CALLS_SETUP, text))
+    return False
+
+
+def has_tasks(folder: str, *, exposed: bool = False) -> bool:
+    """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
+    with suppress(OSError):  # one that cannot be read is nobody's
+        return any(re.search(_USES_INVOKE, text) for _, text in read_tasks(folder, exposed=exposed))
+    return False
+
+
+def read_tasks(folder: str, *, exposed: bool = False) -> Iterator[tuple[str, bytes]]:
+    """Yield path and text of each file of tasks in a folder, invoke's or not. Raises OSError as `read` does."""
+    for name in TASKS:
+        text = read(folder, name, exposed=exposed)
+        if text is not None:
+            yield f"{folder}/{name}", text
+
+
+def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:
+    """Return the text of a file in a folder; of files over 1 MiB the first mebibyte.
+
+    None where there is no such file, or where a stranger could have put it there. Raises OSError where it cannot be
     read.
     """
-    for name in _TASKS:
-        path = f"{folder}/{name}"
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        try:
-            found = os.fstat(fd)
-            # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
-            if stat.S_ISREG(found.st_mode) and not is_planted(folder, found):
-                yield path, os.read(fd, _TASKS_READ)
-        finally:
-            os.close(fd)
+    try:
+        # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
+        fd = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or is_planted(folder, found, exposed=exposed):
+            return None
+        return os.read(fd, _MOST_READ)
+    finally:
+        os.close(fd)
 
 
-def is_planted(folder: str, found: os.stat_result) -> bool:
-    """Tell whether a stranger put a file into a folder that everybody may write to: it marks no project."""
-    return found.st_uid not in (os.geteuid(), 0) and bool(os.stat(folder).st_mode & stat.S_IWOTH)
+def is_planted(folder: str, found: os.stat_result, *, exposed: bool = False) -> bool:
+    """Tell whether a stranger could have put a file into a folder. `found`: what the file is; `exposed`: see above."""
+    if found.st_uid in (os.geteuid(), 0):
+        return False
+    return exposed or is_open_to_strangers(os.stat(folder).st_mode)
+
+
+def is_open_to_strangers(mode: int) -> bool:
+    """Tell whether users who do not trust each other may put files into a directory of this mode.
+
+    That is one that everybody may write to, or a group with the sticky bit set. Without that bit, whoever may write
+    to it may remove everything in it, too: that is how a team shares a folder.
+    """
+    return bool(mode & stat.S_IWOTH or (mode & stat.S_ISVTX and mode & stat.S_IWGRP))
 
 
 def variable(name: str) -> str:
@@ -122,12 +191,47 @@ def variable(name: str) -> str:
     return os.environ[name] if name in os.environ else ""  # noqa: SIM401  (`get` takes longer where it is unset)
 
 
-@lru_cache(maxsize=16)
-def _reserved(home: str, temporary: str) -> dict[str, str]:
-    """Return the folders that hold everybody's and everything's files, each with what it is."""
-    system = (temporary, variable("TEMP"), variable("TMP"), "/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile)
-    return {
-        **{os.path.realpath(folder): "the system's temporary folder" for folder in system if folder},
-        os.path.realpath(home or os.path.expanduser("~")): "the home folder",
-        "/": "the top of the file system",
-    }
+def what_is_reserved(folder: str) -> str:
+    """Say what a folder is that holds everybody's and everything's files; empty for any other.
+
+    Folders are compared by device and inode, so the path that led there does not matter.
+    """
+    try:
+        found = os.stat(folder)
+    except OSError:  # a folder that is not there yet
+        return ""
+    return next((what for path, what in _reserved(folder, found.st_uid) if _is_same(path, found)), "")
+
+
+def _is_same(path: str, found: os.stat_result) -> bool:
+    with suppress(OSError):
+        other = os.stat(path)
+        return (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino)
+    return False
+
+
+def _reserved(folder: str, owner: int) -> Iterator[tuple[str, str]]:
+    """Yield the paths of what is reserved, and what each is. `owner`: of the folder that is compared with them."""
+    yield "/", "the top of the file system"
+    for path in (variable("TMPDIR"), variable("TEMP"), variable("TMP"), *_SYSTEM_FOLDERS):
+        yield path, "the system's temporary folder"
+    yield variable("HOME"), "the home folder"
+    yield _home(os.geteuid()), "the home folder"
+    yield _home(owner), "the home folder of its owner"
+    caller = variable("SUDO_UID")
+    if caller.isdecimal():
+        home = _home(int(caller))
+        # Where the list of users names no home that exists, any folder of this user's may be the home.
+        is_known = int(caller) != owner or os.path.isdir(home)
+        yield home if is_known else folder, "the home folder of the user who called sudo"
+
+
+@lru_cache(maxsize=256)
+def _home(user: int) -> str:
+    """Return the home folder of a user from the system's list of users; empty where the user is not in it."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_dir
+    except (KeyError, OverflowError):
+        return ""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ..helpers import OLD, inv, make_entry
+from ..helpers import OLD, SETUP, inv, make_entry
 
 COMMANDS = {
     "common-tasks": [str(Path(sys.executable).parent / "common-tasks")],
@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
     """Return a folder that nobody has prepared for us."""
     root = tmp_path / "checkout"
     (root / "src").mkdir(parents=True)
-    (root / "setup.py").touch()
+    (root / "setup.py").write_text(SETUP)
     make_entry(root / f".tmp/debug/demo_{OLD}", hours=100)
     make_entry(root / "build")
     return root

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from common_tasks.monorepo import projects
+from common_tasks.project.marks import monorepo_root
 from common_tasks.report.picking import parse
 from common_tasks.temp import lease
 
-from ..helpers import HOLD_DEBUG, INV, OLD, git, inv, inv_json, make_entry, make_project, python, running, said
+from ..helpers import HOLD_DEBUG, INV, OLD, SETUP, git, inv, inv_json, make_entry, make_project, python, running, said
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_what_a_project_below_keeps_or_does_not_tell_stays_in_a_clean_around_it(
     }
     for name, text in texts.items():
         (aws / "plugins" / name / "src/__pycache__").mkdir(parents=True, exist_ok=True)
-        (aws / "plugins" / name / "setup.py").touch()
+        (aws / "plugins" / name / "setup.py").write_text(SETUP)
         (aws / "plugins" / name / "invoke.yaml").write_text(text)
     swept = "plugins/abs/src/__pycache__"
     document = inv_json(aws, "clean", "--dry-run")
@@ -162,7 +163,7 @@ def test_other_repositories_environments_and_modules_of_node_are_not_entered(mon
         make_entry(mono / folder / ".tmp/x")
         (mono / folder / mark).parent.mkdir(exist_ok=True)
         (mono / folder / mark).touch()
-        (mono / folder / "setup.py").touch()
+        (mono / folder / "setup.py").write_text(SETUP)
     assert inv_json(mono / "packages/web", "temp-status", "-a")["total"]["projects"] == 4
 
 
@@ -201,16 +202,16 @@ def test_more_projects_than_are_looked_at_at_once(mono: Path, monkeypatch: pytes
 
 
 def test_root_is_the_git_top_level_else_the_outermost_project(mono: Path, tmp_path: Path) -> None:
-    assert projects.monorepo_root(mono / "packages/aws/plugins/s3") == mono
+    assert monorepo_root(mono / "packages/aws/plugins/s3") == mono
     loose = make_project(tmp_path / "loose")
     inner = make_project(loose / "a/b")
-    assert projects.monorepo_root(inner) == loose
-    assert projects.monorepo_root(tmp_path / "loose/a") == loose
+    assert monorepo_root(inner) == loose
+    assert monorepo_root(tmp_path / "loose/a") == loose
 
 
 def test_home_under_git_is_no_monorepo(mono: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(mono))
-    assert projects.monorepo_root(mono / "packages/aws/plugins/s3") == mono / "packages/aws"
+    assert monorepo_root(mono / "packages/aws/plugins/s3") == mono / "packages/aws"
     (mono / "tasks.py").write_text("from common_tasks import ns\n")
     done = inv(mono, "clean", "-a", code=2)
     assert "is the home folder" in done.stderr

@@ -2,16 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.monorepo.projects import find_projects, monorepo_root
+from common_tasks.monorepo.projects import find_projects
+from common_tasks.project.marks import monorepo_root
 
-from ..helpers import git
+from ..helpers import SETUP, git
 
 
 def make(root: Path, *files: str) -> None:
     for name in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_text(SETUP if path.name == "setup.py" else "")
 
 
 def test_root_is_the_git_top_level(tmp_path: Path) -> None:

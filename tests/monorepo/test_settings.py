@@ -13,7 +13,7 @@ from common_tasks.monorepo.settings import InvalidSetting
 from common_tasks.temp.retention import Limit, Rule
 
 from ..cli.test_tasks import FORMS
-from ..helpers import OLD, inv, inv_json, make_entry
+from ..helpers import OLD, SETUP, inv, inv_json, make_entry
 
 
 def read(*layers: Any, **variables: str) -> settings.Settings:
@@ -23,7 +23,7 @@ def read(*layers: Any, **variables: str) -> settings.Settings:
 def test_file_that_cannot_be_looked_at_is_not_taken_for_none(project: Path) -> None:
     (project / "dist").mkdir()
     (project / "below").mkdir()
-    (project / "below/setup.py").touch()
+    (project / "below/setup.py").write_text(SETUP)
     (project / "below/dist").mkdir()
     (project / "below/invoke.yaml").symlink_to("invoke.yaml")  # a link to itself
     said = f"'{project}/below/invoke.yaml' cannot be read: Too many levels of symbolic links"
@@ -227,7 +227,7 @@ def test_any_configuration_is_read_or_refused_in_one_line(value: Any) -> None:
 
 def test_tasks_that_cannot_be_read_are_not_taken_for_none(project: Path) -> None:
     (project / "below/dist").mkdir(parents=True)
-    (project / "below/setup.py").touch()
+    (project / "below/setup.py").write_text(SETUP)
     (project / "below/tasks.py").symlink_to("tasks.py")  # a link to itself
     said = f"'{project}/below/tasks.py' cannot be read: Too many levels of symbolic links"
     assert [row["error"] for row in inv_json(project, "clean", "-a", code=1)["projects"]] == [None, said]

@@ -121,3 +121,150 @@ def test_tracked_entry_is_in_the_json_with_its_reason(project: Path) -> None:
     commit(project)
     [row] = inv_json(project, "temp-clean")["kept"]
     assert (row["state"], row["reason"]) == ("tracked", "tracked by git")
+
+
+@pytest.fixture
+def hostile(project: Path, tmp_path: Path) -> Path:
+    """Return a repository whose configuration names programs; each says in the file returned that it ran."""
+    ran = tmp_path / "ran"
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\necho $0 >> {ran}\ncat\n")
+    script.chmod(0o755)
+    (project / ".gitignore").write_text("ignored/\n")
+    (project / "a.py").write_text("1\n")
+    commit(project)
+    (project / ".gitattributes").write_text("*.py filter=evil diff=evil\n")
+    (project / ".git/hooks").mkdir(exist_ok=True)
+    for hook in ("post-index-change", "fsmonitor-watchman", "reference-transaction"):
+        (project / ".git/hooks" / hook).symlink_to(script)
+    named = ("core.fsmonitor", "core.pager", "filter.evil.clean", "filter.evil.smudge", "filter.evil.process")
+    for key in (*named, "diff.evil.textconv", "diff.external", "credential.helper", "core.sshCommand"):
+        git(project, "config", key, str(script))
+    git(project, "config", "alias.ls-files", f"!{script}")
+    os.utime(project / "a.py")
+    return ran
+
+
+def test_nothing_that_a_repository_names_is_run(project: Path, hostile: Path) -> None:
+    hostile.unlink(missing_ok=True)
+    engine_git.ask_git(project)
+    engine_git.find_new(project, ["a.py", "x"])
+    engine_git.find_ignored(project, ["a.py", "ignored/x"])
+    assert engine_git.find_unsaved(project, ["a.py"]) == {"a.py": "changed by a filter"}
+    assert not hostile.exists()
+
+
+def test_what_the_newest_commit_does_not_hold_is_unsaved(project: Path) -> None:
+    names = ("same", "changed", "hidden", "skipped", "staged", "a b\n", ":!x", "*.py")
+    for name in names:
+        (project / name).write_text(f"{name} 1\n")
+    git(project, "init", "-q")
+    everything = [*names, "untracked", "link"]
+    (project / "untracked").touch()
+    (project / "link").symlink_to("same")
+    assert set(engine_git.find_unsaved(project, everything)) == set(everything)
+    git(project, "add", "--", *(f":(literal){name}" for name in (*names, "link")))
+    git(project, "commit", "-qm", "x")
+    git(project, "update-index", "--assume-unchanged", "hidden")
+    git(project, "update-index", "--skip-worktree", "skipped")
+    for name in ("changed", "hidden", "skipped", "staged"):
+        (project / name).write_text("2\n")
+    git(project, "add", "staged")
+    assert engine_git.find_unsaved(project, everything) == {
+        **dict.fromkeys(["changed", "hidden", "skipped", "staged"], "uncommitted changes"),
+        **dict.fromkeys(["untracked", "link"], "not committed"),
+    }
+    assert engine_git.find_unsaved(project, ["same"]) == engine_git.find_unsaved(project, []) == {}
+
+
+def test_line_endings_that_a_checkout_makes_are_saved(project: Path) -> None:
+    for name in ("all", "mixed"):
+        (project / name).write_bytes(b"a\nb\n")
+    commit(project)
+    (project / "all").write_bytes(b"a\r\nb\r\n")
+    (project / "mixed").write_bytes(b"a\r\nb\n")
+    assert engine_git.find_unsaved(project, ["all", "mixed"]) == {"mixed": "uncommitted changes"}
+
+
+def test_project_below_the_top_level_asks_by_its_own_paths(tmp_path: Path) -> None:
+    root = tmp_path / "mono/project"
+    root.mkdir(parents=True)
+    for name in ("a", "ignored"):
+        (root / name).touch()
+    (tmp_path / "mono/.gitignore").write_text("/project/ignored\n")
+    git(tmp_path / "mono", "init", "-q")
+    git(tmp_path / "mono", "add", ".")
+    git(tmp_path / "mono", "commit", "-qm", "x")
+    (root / "new").touch()
+    assert engine_git.find_unsaved(root, ["a", "new"]) == {"new": "not committed"}
+    assert engine_git.find_ignored(root, ["a", "new", "ignored"]) == {"ignored"}
+    new = engine_git.find_new(root, ["a", "new", "ignored"])
+    assert [name for name in ("a", "new", "ignored") if (name,) in new] == ["new"]
+
+
+def test_names_that_look_like_patterns_are_names(project: Path) -> None:
+    commit(project)
+    (project / ".gitignore").write_text("gen/\n")
+    names = [":!x.py", "*.py", ":(top)x", "gen/a", "gen/:!b", "-x"]
+    (project / "gen").mkdir()
+    for name in names:
+        (project / name).touch()
+    assert engine_git.find_ignored(project, names) == {"gen/a", "gen/:!b"}
+    assert {name for name in names if (name,) in engine_git.find_new(project, names[:3])} == {*names[:3]}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GIT_DIR": "{other}/.git"},
+        {"GIT_DIR": "{other}/.git", "GIT_WORK_TREE": "{here}"},
+        {"GIT_INDEX_FILE": "{other}/.git/index"},
+        {"GIT_OBJECT_DIRECTORY": "{other}/.git/objects"},
+        {"GIT_CEILING_DIRECTORIES": "{here}/.."},
+        {"GIT_NAMESPACE": "x"},
+        {"GIT_GLOB_PATHSPECS": "1"},
+        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.worktree", "GIT_CONFIG_VALUE_0": "{other}"},
+    ],
+)
+def test_no_variable_sends_git_elsewhere(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    make_entry(project / ".tmp/x")
+    (project / ".gitignore").write_text("gen\n")
+    commit(project)
+    (tmp_path / "other").mkdir()
+    git(tmp_path / "other", "init", "-q")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(other=tmp_path / "other", here=project))
+    assert states(project) == {"x": "tracked"}
+    assert engine_git.find_ignored(project, ["gen", "x"]) == {"gen"}
+    assert engine_git.find_unsaved(project, ["tasks.py", "gen"]) == {"gen": "not committed"}
+
+
+def test_folder_that_looks_like_a_repository_is_not_taken_for_one(project: Path) -> None:
+    make_entry(project / ".tmp/x")
+    commit(project)
+    for name in ("objects", "refs"):
+        (project / name).mkdir()
+    (project / "HEAD").write_text("ref: refs/heads/main\n")
+    (project / "config").write_text("[core]\n\tbare = true\n")
+    assert states(project) == {"x": "tracked"}
+
+
+def test_pipe_that_git_would_wait_for_is_refused(project: Path) -> None:
+    commit(project)
+    (project / "below").mkdir()
+    os.mkfifo(project / "below/.gitignore")
+    with pytest.raises(GuardFailed, match="is a pipe"):
+        engine_git.find_ignored(project, ["below/x"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user")
+def test_what_git_advises_is_in_the_message(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(project)
+    for path in (project, project / ".git"):
+        os.chown(path, 4321, 4321)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(GuardFailed, match=r"git config --global --add safe\.directory") as raised:
+        engine_git.ask_git(project)
+    assert "\n" not in str(raised.value)

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,20 +11,108 @@ from hypothesis import strategies as st
 from common_tasks.project import marks
 from common_tasks.temp import BaseRefused, InvalidAge, InvalidName, TempManager, layout, names
 
-from ..helpers import make_project, python
+from ..helpers import SETUP, make_project, python
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
 GOOD = PLAIN.filter(lambda name: not name.startswith("."))
 
 
-@pytest.mark.parametrize("marker", ["pyproject.toml", "setup.py", ".git"])
-def test_root_is_the_nearest_folder_with_a_marker(tmp_path: Path, marker: str) -> None:
+@pytest.mark.parametrize(("marker", "text"), [("pyproject.toml", ""), ("setup.py", SETUP), (".git/HEAD", "ref: x\n")])
+def test_root_is_the_nearest_folder_with_a_marker(tmp_path: Path, marker: str, text: str) -> None:
     below = tmp_path / "a" / "b" / "c"
     below.mkdir(parents=True)
-    (tmp_path / marker).touch()
-    assert layout.find_project(below).root == tmp_path
-    (tmp_path / "a" / marker).mkdir()
-    assert layout.find_project(below).root == tmp_path / "a"
+    for root in (tmp_path, tmp_path / "a"):
+        (root / marker).parent.mkdir(exist_ok=True)
+        (root / marker).write_text(text)
+        assert layout.find_project(below).root == root
+
+
+@pytest.mark.parametrize("marker", ["pyproject.toml", "setup.py", ".git", "tasks.py"])
+def test_folder_that_is_only_called_like_a_marker_is_none(tmp_path: Path, marker: str) -> None:
+    (tmp_path / "a" / marker).mkdir(parents=True)
+    assert not marks.begins_project(f"{tmp_path}/a")
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        (SETUP, True),
+        ("import setuptools as tools\nif __name__ == '__main__':\n    tools.setup(**CONFIG)\n", True),
+        ("from distutils.core import (\n    Extension,\n    setup,\n)\nsetup ()\n", True),
+        ("import sys, setuptools\nsetuptools.setup()\n", True),
+        ("from skbuild import setup\nsetup()\n", True),
+        ("", False),
+        ("import os\n\n\ndef main():\n    return os.uname()\n", False),
+        ("import django\n\ndjango.setup()\n", False),
+        ("from x import y\n\n\ndef setup(app):\n    pass\n\n\nsetup(y)\n", False),
+        ("from setuptools import setup\n# setup()\n", False),
+        ("import setuptools\n\n\ndef setup(app):\n    pass\n", False),
+    ],
+)
+def test_setup_script_is_one_that_calls_setup(tmp_path: Path, text: str, counts: bool) -> None:
+    (tmp_path / "setup.py").write_text(text)
+    assert marks.begins_project(str(tmp_path)) is counts
+
+
+MARKERS = {
+    "pyproject.toml": "",
+    "setup.py": SETUP,
+    ".git": "gitdir: elsewhere\n",
+    "tasks.py": "from common_tasks import ns\n",
+    "tasks/__init__.py": "from common_tasks import ns\n",
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user")
+@pytest.mark.parametrize(("mode", "counts"), [(0o1777, False), (0o777, False), (0o1770, False), (0o2770, True)])
+@pytest.mark.parametrize("marker", MARKERS)
+def test_marker_that_a_stranger_could_have_put_there_marks_nothing(
+    tmp_path: Path, marker: str, mode: int, counts: bool
+) -> None:
+    shared = tmp_path / "shared"
+    (shared / marker).parent.mkdir(parents=True)
+    (shared / marker).write_text(MARKERS[marker])
+    shared.chmod(mode)
+    assert marks.begins_project(str(shared))
+    os.chown(shared / marker, 65534, 65534)
+    assert marks.begins_project(str(shared)) is counts
+    shared.chmod(0o755)
+    assert marks.begins_project(str(shared))
+    assert not marks.begins_project(str(shared), exposed=True)
+
+
+def test_home_is_known_by_whatever_path_leads_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home/below").mkdir(parents=True)
+    (tmp_path / "home/pyproject.toml").touch()
+    (tmp_path / "link").symlink_to("home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    below = str(tmp_path / "link/below")
+    assert marks.find_root(below) == below
+    monkeypatch.setenv("HOME", str(tmp_path / "link"))
+    assert marks.find_root(str(tmp_path / "home/below")) == str(tmp_path / "home/below")
+
+
+def user(number: int, home: Path) -> pwd.struct_passwd:
+    return pwd.struct_passwd(("u", "x", number, number, "", str(home), "/bin/sh"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user")
+@pytest.mark.parametrize("known_by", ["owner", "SUDO_UID", "no home"])
+def test_root_finds_nobodys_home_by_going_upward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_by: str
+) -> None:
+    home = tmp_path / "home"
+    (home / "below").mkdir(parents=True)
+    (home / "pyproject.toml").touch()
+    os.chown(home, 54321, 54321)
+    assert marks.find_root(str(home / "below")) == str(home)
+    where = tmp_path / "nowhere" if known_by == "no home" else home
+    owner = {"owner": 54322, "SUDO_UID": 54323, "no home": 54324}[known_by]  # what is known of a user is kept
+    os.chown(home, owner if known_by != "SUDO_UID" else 0, 0)
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: user(number, where if number == owner else tmp_path / "x"))
+    if known_by != "owner":
+        monkeypatch.setenv("SUDO_UID", str(owner))
+    assert marks.find_root(str(home / "below")) == str(home / "below")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +150,7 @@ def test_home_and_the_systems_folder_are_never_found_by_going_upward(
 ) -> None:
     below = tmp_path / "project/reserved/below"
     below.mkdir(parents=True)
-    (tmp_path / "project/reserved/.git").touch()
+    (tmp_path / "project/reserved/.git").write_text("gitdir: x")
     assert layout.find_project(below).root == below.parent
     monkeypatch.setenv(variable, str(below.parent))
     assert layout.find_project(below).root == below
@@ -70,7 +159,7 @@ def test_home_and_the_systems_folder_are_never_found_by_going_upward(
 
 
 def test_top_of_the_file_system_is_nobodys_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "_has_marker", lambda folder: folder == "/")
+    monkeypatch.setattr(marks, "begins_project", lambda folder: folder == "/")
     assert layout.find_project(Path("/nowhere/at/all")).root == Path("/nowhere/at/all")
     assert layout.find_project(Path("/")).reserved == "the top of the file system"
 
