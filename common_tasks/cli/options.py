@@ -6,50 +6,75 @@ from typing import Any
 from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
-_AGE = "HOURS: remove only temporary directories without a change for so long; fractions and 0 are fine."
+_REPLACES_RULES = "takes the place of all rules."
 HELP = {
-    "max_age_hours": _AGE,
-    "temp_age_hours": _AGE.replace("; ", "; artifacts go at any age; "),
-    "keep_last": "NUMBER: keep the newest so many of each name, whatever their age; takes the place of all rules.",
-    "max_size": "SIZE such as 2GB: the oldest of each category go while it holds more; takes the place of all rules.",
-    "category": "NAME of a category, to clean that one alone; repeatable.",
-    "no_rules": "Clean as if the configuration held no rules of retention.",
+    "max_age_hours": "HOURS: remove only temporary directories unchanged for that long; fractions and 0 are fine.",
+    "temp_age_hours": "HOURS: remove only temporary directories unchanged for that long; artifacts go at any age.",
+    "max_age": f"AGE such as 7d, 12h or 90m: the same, with a unit; {_REPLACES_RULES}",
+    "keep_last": f"NUMBER: keep the newest so many of each name, whatever their age; {_REPLACES_RULES}",
+    "max_size": f"SIZE such as 2GB: remove the oldest of each category while it holds more; {_REPLACES_RULES}",
+    "category": "NAME of a category: clean only that one; repeatable.",
+    "no_rules": "Clean as if the configuration had no retention rules.",
     "all_projects": "All projects of the monorepo, each by its own rules.",
-    "pick": "Choose from a list what is removed.",
-    "dry_run": "Remove nothing, only list what would be removed.",
-    "force": "Also remove what is in use, and what holds a git repository; never what is kept or tracked by git.",
-    "json": "Print one JSON document in place of tables.",
-    "full": "Show each entry of a long list on a terminal, too; pipes and JSON always have all.",
+    "pick": "Choose from a list what to remove.",
+    "sort": "size (the default), age or name: what is listed first.",
+    "dry_run": "Remove nothing; list what would be removed.",
+    "force": "Also remove what is in use and what holds a git repository; never what is kept or tracked by git.",
+    "json": "Print one JSON document instead of tables.",
+    "full": "On a terminal, list every entry; pipes and JSON always get all of them.",
 }
-_UNTYPED = ("max_age_hours", "temp_age_hours", "keep_last", "max_size")
+_UNTYPED = ("max_age_hours", "temp_age_hours", "max_age", "keep_last", "max_size", "sort")
+# An option without a letter here has none, so that a letter means the same in every task.
+_LETTERS = {
+    "all_projects": "a",
+    "category": "c",
+    "dry_run": "d",
+    "force": "f",
+    "json": "j",
+    "keep_last": "k",
+    "max_age_hours": "m",
+    "no_rules": "n",
+    "pick": "p",
+    "temp_age_hours": "t",
+    "unsafe": "u",
+    "write": "w",
+}
+
+
+class Option(Argument):
+    """An option that invoke's messages call by the name that a user types.
+
+    A repeatable one needs a value: invoke would take it for not given where the value is missing.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.kind is list:
+            self.raw_value = None
+
+    def __repr__(self) -> str:
+        return f"--{self.names[0]}"
 
 
 class TempTask(Task[Any]):
-    """A task whose help names no type where an option takes hours, and with which `-f` is `--force` alone.
-
-    An option that is repeatable has to have a value: invoke takes it for not given where that is missing.
-    """
+    """A task whose options have the same letters in every task, and whose help names no type where one takes hours."""
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Return what an option is made of."""
         options = super().arg_opts(name, default, taken_names)
         if name in _UNTYPED:
             options["kind"] = as_text
-        if name == "full":
-            options["names"] = [name]
+        options["names"] = [options["names"][0], *_LETTERS.get(name, "")]
         return options
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the options, ready to be parsed."""
-        arguments = super().get_arguments(ignore_unknown_help)
-        for argument in arguments:
-            if argument.kind is list:
-                argument.raw_value = None
-        return arguments
+        parameters = self.argspec(self.body).parameters.values()
+        return [Option(**self.arg_opts(each.name, each.default, set())) for each in parameters]
 
 
 def as_text(text: str) -> str:
-    """Take an option's text as it is: the task checks it. invoke's help would call a str STRING."""
+    """Take an option's text as it is: the task checks it. invoke's help would call a `str` STRING."""
     return text
 
 

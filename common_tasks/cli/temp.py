@@ -31,25 +31,28 @@ if TYPE_CHECKING:
     from ..temp.entry import Outcome, Plan
 
 
-@temp_task("json", "full", "all_projects")
-def temp_status(c: Context, json: bool = False, full: bool = False, all_projects: bool = False) -> None:
+@temp_task("all_projects", "sort", "full", "json")
+def temp_status(
+    c: Context, all_projects: bool = False, sort: str = "size", full: bool = False, json: bool = False
+) -> None:
     """Show temporary directories: size, files, age, use."""
     from .. import report
     from ..monorepo.scope import Looking
 
     with refusals(), few_collections():
+        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         scope = find_scope(c, all_projects)
         note_reserved(scope.project)
         with report.watch("Looking") as progress:
             searched = not json and not scope.project.reserved
             look = scope.look(Looking(searched=searched, progress=progress, workers=workers()))
-        _show_status(c, scope, look.members, json, full)
+        _show_status(c, scope, look.members, view)
         _tell_of_projects_below(c, look.below, temp_status)
         exit_if(any(member.error for member in look.members))
 
 
-_LIMITS = "keep_last", "max_size", "category", "no_rules", "all_projects"
-_HOW = "dry_run", "force", "json", "full"
+_LIMITS = "max_age", "keep_last", "max_size", "category", "no_rules", "all_projects"
+_HOW = "dry_run", "force", "json", "full", "sort"
 
 
 @temp_task("max_age_hours", *_HOW, *_LIMITS, "pick", iterable=["category"])
@@ -66,18 +69,30 @@ def temp_clean(
     category: Iterable[str] | None = None,
     no_rules: bool = False,
     pick: bool = False,
+    max_age: str | None = None,
+    sort: str = "size",
 ) -> None:
     """Remove temporary directories: all, by age, or by rules.
 
-    Rules are the setting temp.retention, one for each category, and "default" for those without one. Entries older than
-    max_age go; then, while the category holds more than max_size, the oldest go; the newest keep_last of a name stay:
+    A good habit, because it leaves alone what is fresh: temp-clean --max-age 1d
+    Without an age or a rule everything goes that nobody uses, keeps or tracks,
+    even if it is seconds old.
 
-    temp: {retention: {default: {max_age: 7d}, cache: {max_size: 2GB}, debug: {max_age: 7d, keep_last: 3}}}
+    Rules are the setting temp.retention: one for each category, and "default"
+    for the others. Entries older than max_age go. While the category holds more
+    than max_size, its oldest go. The newest keep_last of each name always stay.
+
+    temp:
+      retention:
+        default: {max_age: 7d}
+        debug: {max_age: 7d, keep_last: 3}
+        cache: {max_size: 2GB}
     """
     with refusals(), few_collections():
-        limits = {"--max-age-hours": max_age_hours, "--keep-last": keep_last, "--max-size": max_size}
-        how = _How(c, is_dry(c, dry_run), force, json, full, pick)
-        _clean(how, limits, category, no_rules, all_projects, swept=False)
+        limits = {"--max-age-hours": max_age_hours, "--max-age": max_age}
+        limits |= {"--keep-last": keep_last, "--max-size": max_size}
+        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
+        _clean(_How(c, is_dry(c, dry_run), force, view, pick), limits, category, no_rules, swept=False)
 
 
 @temp_task("temp_age_hours", *_HOW, *_LIMITS, iterable=["category"])
@@ -93,21 +108,27 @@ def clean(
     max_size: str | None = None,
     category: Iterable[str] | None = None,
     no_rules: bool = False,
+    max_age: str | None = None,
+    sort: str = "size",
 ) -> None:
-    """Remove build and test left-overs, and what temp-clean does.
+    """Remove build and test leftovers, and what temp-clean does.
 
-    Left-overs ("artifacts") are __pycache__, *.pyc and the folders of pytest, mypy, ruff, hypothesis, tox and nox;
-    and at the project's root build/, dist/, *.egg-info/, htmlcov/ and coverage data. They go at any age.
+    Leftovers ("artifacts") are __pycache__, *.pyc and the folders of pytest,
+    mypy, ruff, hypothesis, tox and nox; at the project's root also build/,
+    dist/, *.egg-info/, htmlcov/ and coverage data. They go at any age.
 
-    The settings clean.artifacts and clean.keep change that. Both are lists of patterns as in a .gitignore, in
-    invoke.yaml or ns.configure; "..." stands for the built-in ones:
+    The settings clean.artifacts and clean.keep change that. Both are lists of
+    patterns as in a .gitignore; "..." stands for the built-in ones:
 
-    clean: {artifacts: ["...", "/out/"], keep: ["/dist/"]}
+    clean:
+      artifacts: ["...", "/out/"]
+      keep: ["/dist/"]
     """
     with refusals(), few_collections():
-        limits = {"--temp-age-hours": temp_age_hours, "--keep-last": keep_last, "--max-size": max_size}
-        how = _How(c, is_dry(c, dry_run), force, json, full, pick=False)
-        _clean(how, limits, category, no_rules, all_projects, swept=True)
+        limits = {"--temp-age-hours": temp_age_hours, "--max-age": max_age}
+        limits |= {"--keep-last": keep_last, "--max-size": max_size}
+        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
+        _clean(_How(c, is_dry(c, dry_run), force, view, pick=False), limits, category, no_rules, swept=True)
 
 
 class _How(NamedTuple):
@@ -116,15 +137,18 @@ class _How(NamedTuple):
     c: Context
     dry_run: bool
     force: bool
-    as_json: bool
-    full: bool
+    view: "View"
     pick: bool
 
-    def view(self, scope: "Scope") -> "View":
-        """Return how the results are shown."""
-        from ..report import View
 
-        return View(as_json=self.as_json, full=self.full, whole=scope.whole)
+def _view(*, all_projects: bool, sort: str, full: bool, as_json: bool) -> "View":
+    from ..report import View
+    from ..report.view import SORTS
+
+    order = next((each for each in SORTS if each == sort), None)
+    if order is None:
+        raise Exit(f"--sort takes size, age or name, not {sort!r}", code=2)
+    return View(as_json=as_json, full=full, whole=all_projects, sort=order)
 
 
 def _clean(
@@ -132,7 +156,6 @@ def _clean(
     limits: dict[str, Any],
     category: Iterable[str] | None,
     no_rules: bool,
-    all_projects: bool,
     *,
     swept: bool,
 ) -> None:
@@ -142,10 +165,10 @@ def _clean(
     from ..monorepo.scope import Choice, Looking
 
     if how.pick:
-        _refuse_to_ask(how.as_json)
+        _refuse_to_ask(how.view.as_json)
     categories = frozenset([category] if isinstance(category, str) else category or ())
     choice = Choice(settings.read_limits(limits), no_rules, categories, how.force)
-    scope = find_scope(how.c, all_projects)
+    scope = find_scope(how.c, how.view.whole)
     if swept:
         refuse_reserved(scope.project, how.force)
     else:
@@ -157,7 +180,7 @@ def _clean(
     _note_unknown(categories, look.members)
     plans = choice.plans(look.members, time.time())
     if how.pick:
-        picked = report.pick(scope.root, plans, time.time(), how.view(scope))
+        picked = report.pick(scope.root, plans, time.time(), how.view)
         look = scope.look(Looking(choice=choice, workers=workers()))  # much may have happened while the prompt waited
         plans = [narrow(plan, picked) for plan in choice.plans(look.members, time.time())]
     outcomes = _carry_out(plans, how.dry_run)
@@ -166,11 +189,11 @@ def _clean(
         report.ProjectOutcome(member.project.root, outcome, member.error)
         for member, outcome in zip(look.members, outcomes, strict=True)
     ]
-    report.show_outcome(scope.root, rows, time.time(), how.view(scope), dry_run=how.dry_run, forceable=forceable)
+    report.show_outcome(scope.root, rows, time.time(), how.view, dry_run=how.dry_run, forceable=forceable)
     for member in look.below if swept else ():
         if member.error:
             print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
-    if swept and not how.as_json and not scope.project.reserved:
+    if swept and not how.view.as_json and not scope.project.reserved:
         _tell_of_projects_below(how.c, look.below, clean)
     exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))
 
@@ -195,7 +218,7 @@ def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
         return projects.carry_out(plans, progress=progress, workers=workers())
 
 
-def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], as_json: bool, full: bool) -> None:
+def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: "View") -> None:
     from .. import report
     from ..monorepo.scope import BARE
 
@@ -206,7 +229,6 @@ def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], as_jso
         for member in members
     ]
     whole = " --all-projects" if scope.whole else ""
-    view = report.View(as_json=as_json, full=full, whole=scope.whole)
     report.show_status(scope.root, rows, now, view, clean=command and f"{command}{whole}")
 
 

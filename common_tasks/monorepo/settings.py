@@ -31,10 +31,10 @@ _OURS = re.compile(rb"""["'](?:artifacts|keep|retention)["']|\b(?:artifacts|keep
 _LIMITS = ("max_age", "max_size", "keep_last")
 _AGE = re.compile(r"(\d+(?:\.\d+)?) ?([mhdw])")
 _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (604_800, "week")}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)(b?)", re.IGNORECASE)
 _POWERS = {letter: power for power, letter in enumerate(["", "k", "m", "g", "t"])}
 _TAKES_AGE = "a number and m, h, d or w, such as 7d"
-_TAKES_SIZE = "a size such as 500MB or 2GiB"
+_TAKES_SIZE = "a size such as 500MB or 2G"
 _TAKES_COUNT = "a whole number from 0 up"
 
 Rules = Mapping[str, Rule]
@@ -157,7 +157,8 @@ def read(layers: Iterable[Any], variables: Mapping[str, str], prefix: str = "INV
 def read_limits(options: Mapping[str, Any]) -> Rules | None:
     """Return the rule for every category that options make; None where none of them is given.
 
-    The options are called `--max-age-hours`, `--temp-age-hours`, `--keep-last` and `--max-size`. Raises InvalidSetting.
+    The options are called `--max-age-hours` or `--temp-age-hours`, `--max-age`, `--keep-last` and `--max-size`. Raises
+    InvalidSetting.
     """
     given = {option: value for option, value in options.items() if value is not None}
     limits: dict[str, Any] = {}
@@ -166,8 +167,10 @@ def read_limits(options: Mapping[str, Any]) -> Rules | None:
             limits["keep_last"] = _count(option, value)
         elif option == "--max-size":
             limits["max_size"] = _size(option, value)
+        elif "max_age" in limits:
+            raise InvalidSetting(f"{' and '.join(name for name in given if '-age' in name)} say the same: give one")
         else:
-            limits["max_age"] = _age_in_hours(option, value)
+            limits["max_age"] = _age(option, value) if option == "--max-age" else _age_in_hours(option, value)
     return {DEFAULT: Rule(**limits)} if given else None
 
 
@@ -244,13 +247,13 @@ def _age_in_hours(name: str, value: Any) -> Limit:
 
 
 def _size(name: str, value: Any) -> Limit:
+    """Read a size: with `B` alone in powers of 1000, with `iB` of 1024, and a bare letter as `du -h` means it."""
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
+    if match is None or not (match[2] or match[4]):
         raise InvalidSetting(f"{name} takes {_TAKES_SIZE}, not {value!r}")
-    letter = match[2].lower()
-    unit = f"{letter if letter == 'k' and not match[3] else letter.upper()}{match[3].lower()}B"
-    base = 1024 if match[3] else 1000
-    return Limit(float(match[1]) * base ** _POWERS[letter], f"{match[1]} {unit}")
+    letter, binary = match[2].lower(), bool(match[3] or not match[4])
+    unit = f"{letter.upper()}iB" if binary else f"{letter if letter == 'k' else letter.upper()}B"
+    return Limit(float(match[1]) * (1024 if binary else 1000) ** _POWERS[letter], f"{match[1]} {unit}")
 
 
 def _count(name: str, value: Any) -> int:

@@ -61,6 +61,9 @@ def test_age_is_a_number_and_a_unit(text: str, seconds: float, words: str) -> No
         ("1kB", 1000, "1 kB"),
         ("1KiB", 1024, "1 KiB"),
         ("1.5 tib", 1.5 * 2**40, "1.5 TiB"),
+        ("2G", 2 * 2**30, "2 GiB"),
+        ("64k", 2**16, "64 KiB"),
+        ("3Mi", 3 * 2**20, "3 MiB"),
         ("0B", 0, "0 B"),
     ],
 )
@@ -82,8 +85,9 @@ WRONG = {
     "{temp: {retention: {debug: {max_age: 7}}}}": f"{RETENTION}.debug.max_age takes a number and m, h, d or w, such as",
     "{temp: {retention: {debug: {max_age: 7y}}}}": f"{RETENTION}.debug.max_age takes a number and",
     "{temp: {retention: {debug: {max_age: -7d}}}}": f"{RETENTION}.debug.max_age takes a number and",
-    "{temp: {retention: {debug: {max_size: 2}}}}": f"{RETENTION}.debug.max_size takes a size such as 500MB or 2GiB",
-    "{temp: {retention: {debug: {max_size: 2G}}}}": f"{RETENTION}.debug.max_size takes a size such as",
+    "{temp: {retention: {debug: {max_size: 2}}}}": f"{RETENTION}.debug.max_size takes a size such as 500MB or 2G",
+    "{temp: {retention: {debug: {max_size: 2X}}}}": f"{RETENTION}.debug.max_size takes a size such as",
+    "{temp: {retention: {debug: {max_size: '2'}}}}": f"{RETENTION}.debug.max_size takes a size such as",
     "{temp: {retention: {debug: {keep_last: -1}}}}": f"{RETENTION}.debug.keep_last takes a whole number from 0 up",
     "{temp: {retention: {debug: {keep_last: 1.5}}}}": f"{RETENTION}.debug.keep_last takes a whole number",
     "{temp: {retention: {debug: {keep_last: yes}}}}": f"{RETENTION}.debug.keep_last takes a whole number",
@@ -196,7 +200,7 @@ def test_empty_variable_is_unset() -> None:
     [
         ("--keep-last", "x", "a whole number from 0 up, not 'x'"),
         ("--keep-last", "-1", "a whole number from 0 up, not '-1'"),
-        ("--max-size", "12", "a size such as 500MB or 2GiB, not '12'"),
+        ("--max-size", "12", "a size such as 500MB or 2G, not '12'"),
         ("--max-age-hours", "7d", "a number of hours from 0 up, such as 24 or 0.5, not '7d'"),
     ],
 )
