@@ -45,7 +45,7 @@ class Entry(NamedTuple):
     for instance. `base` is None outside the bases. `usage` is None where nobody asked for it. `created`: seconds
     since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean took it out of sight.
     `reason`: why `state` is what it is. `forceable`: `--force` takes it though its state is kept. `obstacle`: what
-    can be seen to make a removal impossible.
+    can be seen to make a removal impossible. `made_by`: the program or test that made it, where that is known.
     """
 
     folder: Path
@@ -63,6 +63,7 @@ class Entry(NamedTuple):
     reason: str | None = None
     forceable: bool = False
     obstacle: str | None = None
+    made_by: str | None = None
 
     @property
     def path(self) -> Path:

@@ -15,7 +15,7 @@ from ..errors import Unremovable
 from ..fs.directory import DIRECTORY, NOFOLLOW, Directory
 from ..fs.values import Key, complaint, no_progress
 from ..fs.walk import Opener
-from . import lease, names
+from . import lease, maker, names
 
 _UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
@@ -108,6 +108,7 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Lease]:
         if held is None:
             continue
         lease.hold_for_block(held)
+        maker.sign(held.fd, "/")
         folder = system / names.seal(name, held.key[1])
         try:
             unnamed.rename(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import BaseRefused, EngineWarning
 from ..fs.directory import GONE, Directory
 from ..fs.values import Key, printable
-from . import layout, lease, names
+from . import layout, lease, maker, names
 from .base import make_base, note_category, unsafe_to_make_in
 from .lent import LentDirectory, system_folder
 
@@ -181,7 +181,7 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
         tag = directory.open(names.TAG, os.O_RDONLY)
     try:
         with lease.alone(tag):
-            return _find_cache(base, name_prefix) or _create(base, "cache", name_prefix)
+            return _find_cache(base, name_prefix) or create_entry(project, name_prefix, "cache")
     finally:
         os.close(tag)
 
@@ -195,7 +195,9 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
     """Make `<base>/<category>/<name>_<unix>/` in `project`; see `TempManager.create_persistent_dir`."""
     names.check_name(name, "the name", project.root)
     names.check_category(category, project.root)
-    return _create(project.bases[0], category, name)
+    made = _create(project.bases[0], category, name)
+    maker.sign(os.fspath(made), os.fspath(project.root))
+    return made
 
 
 class _Category:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from ..fs.program import running
+
 if TYPE_CHECKING:
     from ..temp.layout import Project
     from ..temp.testdirs import LentDir
@@ -117,7 +119,9 @@ class Keeper:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Know which test runs."""
         self._item = item
+        running.begin(item.nodeid)
         yield
+        running.end()
         self._item = None
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)

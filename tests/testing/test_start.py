@@ -12,7 +12,8 @@ def test_it(tmp_path):
     assert "TMPDIR" not in os.environ or os.path.basename(os.path.dirname(os.environ["TMPDIR"]))[:2] != "t_"
     assert "PYTEST_DEBUG_TEMPROOT" not in os.environ
     loaded = {name for name in sys.modules if name.startswith("common_tasks")}
-    assert loaded <= {"common_tasks", "common_tasks.testing", "common_tasks.testing.keeping"}
+    ours = {"", ".fs", ".fs.program", ".testing", ".testing.keeping"}
+    assert loaded <= {"common_tasks" + name for name in ours}
     assert not loaded & {"invoke", "rich", "humanize"}
     tempfile.mkdtemp()
 """
