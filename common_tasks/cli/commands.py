@@ -9,12 +9,14 @@ from collections.abc import Mapping
 def command(names: Mapping[str, object], wanted: object, current: object) -> str | None:
     """Return the command line that runs the task `wanted` as the one that runs now was run.
 
-    `names`: the tasks there are, by their names. None where this process was not started to run `current`.
+    `names`: the tasks there are, by their names. None where this process was not started to run `current`, by its name
+    or by no name at all.
     """
     name = next((name for name, task in names.items() if task == wanted), None)
     called = [word for word, task in names.items() if task == current]
-    before = next((sys.argv[1:at] for at, word in enumerate(sys.argv) if at and word in called), None)
-    if name is None or before is None or any(word in names for word in before):
+    words = sys.argv[1:]
+    before = next((words[:at] for at, word in enumerate(words) if word in called), words)
+    if name is None or any(word in names for word in before):
         return None
     return shlex.join([*_program(sys.argv[0], os.environ.get("PATH", "")), *before, name])
 

@@ -1,39 +1,72 @@
 """The command `common-tasks`: the same tasks, where there is no `tasks.py` at all."""
 
 import contextlib
+import difflib
 import os
+import re
 from collections.abc import Iterator
 
-from invoke.exceptions import Exit, ParseError
+from invoke.exceptions import AmbiguousEnvVar, Exit, ParseError, UncastableEnvVar, UnknownFileType
+from invoke.parser.argument import Argument
+from invoke.parser.context import ParserContext
 from invoke.program import Program
+from invoke.util import yaml  # type: ignore[attr-defined]  # its own copy, or the system's where a distribution has taken that out
 
 from . import ns
+from .context import refusals
 
-
-@contextlib.contextmanager
-def _bad_usage() -> Iterator[None]:
-    """End with exit code 2, as for a bad value, where invoke alone would say 1: something could not be removed."""
-    try:
-        yield
-    except ParseError as error:
-        raise Exit(str(error), code=2) from None
+_BARE = "temp-status"  # what runs where no task is named
+_LISTS = "flat", "nested", "json"
+# invoke has more, for tasks that run other programs; ours run none.
+_OPTIONS = (
+    Argument(names=("help", "h"), optional=True, help="Show this, or the options of a TASK.", kind=str),
+    Argument(names=("config", "f"), help="Configuration FILE to read besides the project's own."),
+    Argument(names=("dry", "R"), kind=bool, help="Remove nothing; list what would be removed."),
+    Argument(names=("print-completion-script",), help="Print what completes words in bash, zsh or fish."),
+    Argument(names=("version", "V"), kind=bool, help="Show the version."),
+)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    SyntaxError,
+    AmbiguousEnvVar,
+    UncastableEnvVar,
+    UnknownFileType,
+    yaml.YAMLError,
+)
 
 
 class CommonTasks(Program):
     """A program that reads the project's configuration file, as `inv` does where there are tasks.
 
-    A configuration file that is Python is not run: whoever looks at a checkout need not trust it.
+    A configuration file that is Python is not run: whoever looks at a checkout need not trust it. Bad usage is one line
+    and exit code 2; invoke alone would say 1, as if something could not be removed.
     """
+
+    def create_config(self) -> None:
+        """Read the system's and the user's configuration."""
+        with _readable():
+            super().create_config()
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read the options that stand before the first task."""
-        with _bad_usage():
+        with self._bad_usage():
             super().parse_core(argv)
 
     def parse_tasks(self) -> None:
         """Read the tasks and their options."""
-        with _bad_usage():
+        with self._bad_usage():
             super().parse_tasks()
+
+    def parse_cleanup(self) -> None:
+        """Print what is asked for in place of running tasks."""
+        style = self.args["list-format"].value
+        if style not in _LISTS:
+            raise Exit(f"--list-format takes {', '.join(_LISTS)}, not {style!r}", code=2)
+        with self._bad_usage():
+            super().parse_cleanup()
 
     def parse_collection(self) -> None:
         """Take our tasks, and the configuration of the project that they are run in."""
@@ -41,21 +74,95 @@ class CommonTasks(Program):
         from ..temp import layout
 
         super().parse_collection()
-        root = layout.find_project().root
-        try:
+        _check_working_directory()
+        with refusals():
+            root = layout.find_project().root
             settings.read_file(self.config, root)
             settings.refuse_untold(root)
-        except settings.InvalidSetting as error:
-            raise Exit(str(error), code=2) from None
         self.config.tasks.collection_name = __package__  # as if `inv` had found them there
         self.config.set_project_location(os.fspath(root))
-        self.config.load_project()
+        with _readable():
+            self.config.load_project()
+
+    def update_config(self, merge: bool = True) -> None:
+        """Read the configuration file that `-f` names, and the environment."""
+        named = self.args.config.value
+        if named is not None and not os.path.isfile(named):
+            raise Exit(f"--config takes a file that exists, not {named!r}", code=2)
+        with _readable():
+            super().update_config(merge)
+
+    def no_tasks_given(self) -> None:
+        """Run the one task that only looks."""
+        self.tasks = self.parser.parse_argv([_BARE])
+        del self.tasks[0]  # the options before it
+
+    def execute(self) -> None:
+        """Run the tasks."""
+        super().execute()
+        if not self.core.unparsed:
+            print(f"For the other tasks: {self.binary} --help")
+
+    def print_help(self) -> None:
+        """Print the tasks, and then the options that stand before them."""
+        print(f"Usage: {self.binary} [OPTIONS] TASK [TASK OPTIONS]\n")
+        print(f"Without a task it runs {_BARE}. The options of a task: {self.binary} --help TASK\n")
+        self.list_tasks()
+        print("Options:\n")
+        self.print_columns(ParserContext(args=_OPTIONS).help_tuples())
+
+    def task_list_opener(self, extra: str = "") -> str:
+        """Return what stands above the list of tasks."""
+        return "Tasks"
 
     def print_version(self) -> None:
         """Print the installed version."""
         from importlib.metadata import version
 
         print(f"{self.name} {version('common-tasks')}")
+
+    @contextlib.contextmanager
+    def _bad_usage(self) -> Iterator[None]:
+        try:
+            yield
+        except ParseError as error:
+            raise Exit(self._explained(error), code=2) from None
+        except ValueError as error:  # of invoke's own options that take a number
+            raise Exit(f"an option before the task has a wrong value: {error}", code=2) from None
+
+    def _explained(self, error: ParseError) -> str:
+        """Return what is wrong in one line, with a name that is nearly the same if there is one."""
+        if lacks := re.fullmatch(r"Flag (?:--|<Argument: )([\w-]+).* needed value .*", str(error)):
+            return f"--{lacks[1].replace('_', '-')} needs a value"
+        unknown = re.fullmatch(r"No idea what '(.*)' is!", str(error))
+        return self._unknown(unknown[1], error.context) if unknown else str(error)
+
+    def _unknown(self, word: str, context: ParserContext | None) -> str:
+        task = (context.name or "") if context else ""
+        if word.startswith("-"):
+            known = [flag for flag in (context.flags if context else ()) if flag.startswith("--")]
+            said = f"{task or self.binary} has no option {word!r}"
+        else:
+            known, task, said = sorted(ns.task_names), "", f"there is no task {word!r}"
+        near = difflib.get_close_matches(word, known, n=1)
+        return f"{said}; did you mean {near[0]}?" if near else f"{said}; see {self.binary} --help {task}".rstrip()
+
+
+def _check_working_directory() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise Exit("the working directory no longer exists", code=2) from None
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """End in one line where a configuration cannot be read, or holds what invoke does not take."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        problem = " ".join(str(error).split())
+        raise Exit(f"the configuration cannot be read: {problem}", code=2) from None
 
 
 program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=ns)

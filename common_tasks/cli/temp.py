@@ -259,4 +259,4 @@ def _refuse_to_ask(as_json: bool) -> None:
     if as_json:
         raise Exit("--pick shows a list to choose from, so it takes no --json", code=2)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
-        raise Exit("--pick asks what is to be removed, so it needs a terminal", code=2)
+        raise Exit("--pick asks what to remove, so it needs a terminal", code=2)

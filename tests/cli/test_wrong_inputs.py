@@ -1,0 +1,154 @@
+"""Whatever is typed or configured wrongly ends in one clear line and exit code 2, and nothing is removed."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common_tasks.cli import ns
+from common_tasks.cli.program import CommonTasks
+
+from ..helpers import OLD, inv, make_entry
+
+WORDS = {
+    "--foo": "common-tasks has no option '--foo'; see common-tasks --help",
+    "--verison": "common-tasks has no option '--verison'; did you mean --version?",
+    "nosuch": "there is no task 'nosuch'; see common-tasks --help",
+    "temp-clen": "there is no task 'temp-clen'; did you mean temp-clean?",
+    "temp_stats": "there is no task 'temp_stats'; did you mean temp-status?",
+    "status": "there is no task 'status'; did you mean temp-status?",
+    "--help nosuch": "there is no task 'nosuch'",
+    "-f": "--config needs a value",
+    "-f nosuch.yaml temp-clean": "--config takes a file that exists, not 'nosuch.yaml'",
+    "-f broken.yaml temp-clean": "the configuration cannot be read: ",
+    "-f plain.txt temp-clean": "the configuration cannot be read: ",
+    "-T soon temp-clean": "an option before the task has a wrong value: ",
+    "-l -F fancy": "--list-format takes flat, nested, json, not 'fancy'",
+    "temp-status --dry-run": "temp-status has no option '--dry-run'",
+    "temp-status --jsn": "temp-status has no option '--jsn'; did you mean --json?",
+    "temp-status -m 3": "temp-status has no option '-m'",
+    "temp-status --sort": "--sort needs a value",
+    "temp-status --sort age name": "there is no task 'name'",
+    "temp-status --sort=date": "--sort takes size, age or name, not 'date'",
+    "temp-status --sort=": "--sort takes size, age or name, not ''",
+    "temp-clean 24": "there is no task '24'",
+    "temp-clean --dryrun": "temp-clean has no option '--dryrun'; did you mean --dry-run?",
+    "temp-clean --max-age-hour 3": "temp-clean has no option '--max-age-hour'; did you mean --max-age-hours?",
+    "temp-clean --temp-age-hours 3": "temp-clean has no option '--temp-age-hours'; did you mean --max-age-hours?",
+    "temp-clean --max-age-hours": "--max-age-hours needs a value",
+    "temp-clean --max-age-hours --dry-run": "--max-age-hours needs a value",
+    "temp-clean --max-age-hours=soon": "--max-age-hours takes a number of hours from 0 up",
+    "temp-clean --max-age-hours=-1": "--max-age-hours takes a number of hours",
+    "temp-clean --max-age-hours=nan": "--max-age-hours takes a number of hours",
+    "temp-clean --max-age-hours=1e999": "--max-age-hours takes a number of hours",
+    "temp-clean --max-age": "--max-age needs a value",
+    "temp-clean --max-age=7": "--max-age takes a number and m, h, d or w, such as 7d, not '7'",
+    "temp-clean --max-age=7y": "--max-age takes a number and m, h, d or w",
+    "temp-clean --max-age=-7d": "--max-age takes a number and m, h, d or w",
+    "temp-clean --max-age=": "--max-age takes a number and m, h, d or w",
+    "temp-clean --max-age=7d -m 24": "--max-age-hours and --max-age say the same: give one",
+    "temp-clean --keep-last": "--keep-last needs a value",
+    "temp-clean --keep-last=x": "--keep-last takes a whole number from 0 up, not 'x'",
+    "temp-clean --keep-last=1.5": "--keep-last takes a whole number",
+    "temp-clean --keep-last=-1": "--keep-last takes a whole number",
+    "temp-clean --max-size": "--max-size needs a value",
+    "temp-clean --max-size=12": "--max-size takes a size such as 500MB or 2G, not '12'",
+    "temp-clean --max-size=2X": "--max-size takes a size",
+    "temp-clean --max-size=-2G": "--max-size takes a size",
+    "temp-clean --category": "--category needs a value",
+    "temp-clean -c": "--category needs a value",
+    "temp-clean --pick": "--pick asks what to remove, so it needs a terminal",
+    "temp-clean --pick --json": "--pick shows a list to choose from, so it takes no --json",
+    "temp-clean --pick=x": "there is no task 'x'",
+    "clean --max-age-hours 3": "clean has no option '--max-age-hours'; did you mean --temp-age-hours?",
+    "clean --temp-age-hours=24h": "--temp-age-hours takes a number of hours from 0 up",
+    "clean --pick": "clean has no option '--pick'",
+    "clean --max-age=1d -t 3": "--temp-age-hours and --max-age say the same: give one",
+    "clean --sort=biggest": "--sort takes size, age or name",
+    "temp-migrate --diff --write": "--diff only shows and --write changes: give one of them",
+    "temp-migrate --paths": "--paths needs a value",
+    "temp-migrate --paths nosuch.py": "--paths takes files and folders that exist, not 'nosuch.py'",
+    "temp-migrate --wirte": "temp-migrate has no option '--wirte'; did you mean --write?",
+}
+FILES = {
+    "{": "cannot be read: ",
+    "a: [": "cannot be read: ",
+    "\t- x": "cannot be read: ",
+    "[]": "takes settings by name, not []",
+    "7": "takes settings by name, not 7",
+    "clean: 7": "the setting clean takes",
+    "temp: {retention: {debug: {max_age: soon}}}": "the setting temp.retention.debug.max_age takes",
+    "temp: {retention: {debug: {max_size: lots}}}": "the setting temp.retention.debug.max_size takes",
+}
+
+
+@pytest.fixture
+def kept(project: Path) -> Callable[[], bool]:
+    """Return what tells whether nothing has been removed from the project."""
+    (project / "broken.yaml").write_text("{")
+    (project / "plain.txt").write_text("x")
+    made = make_entry(project / f".tmp/debug/demo_{OLD}", hours=100), make_entry(project / "build")
+    return lambda: all(path.exists() for path in made)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[object, str, str]]:
+    """Run `common-tasks` in this process; return its exit code and what it wrote."""
+
+    def run(words: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as end:
+            CommonTasks(name="common-tasks", binary="common-tasks", namespace=ns).run(["common-tasks", *words.split()])
+        said = capsys.readouterr()
+        return end.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_wrong_words_are_one_clear_line(
+    run: Callable[[str], tuple[object, str, str]], kept: Callable[[], bool], words: str
+) -> None:
+    code, out, err = run(words)
+    assert err.startswith(WORDS[words])
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert kept()
+
+
+@pytest.mark.parametrize("text", FILES)
+def test_wrong_configuration_is_one_clear_line(
+    run: Callable[[str], tuple[object, str, str]], kept: Callable[[], bool], text: str
+) -> None:
+    Path("invoke.yaml").write_text(text)
+    code, out, err = run("clean")
+    assert FILES[text] in err
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert kept()
+
+
+@pytest.mark.parametrize("words", ["temp-clean --max-age-hours", "temp-clean --sort", "clean -c"])
+def test_inv_calls_an_option_by_the_name_that_is_typed(project: Path, words: str) -> None:
+    said = inv(project, *words.split(), code=1).stderr
+    assert re.fullmatch(r"Flag --[a-z-]+ needed value and was not given one!\n", said)
+
+
+def test_each_letter_means_one_option_in_all_tasks() -> None:
+    meanings: dict[str, set[str]] = {}
+    for name in ns.task_names:
+        for option in ns[name].get_arguments():
+            for letter in option.nicknames:
+                meanings.setdefault(letter, set()).add(option.names[0])
+    assert {letter: names for letter, names in meanings.items() if len(names) > 1} == {}
+
+
+def test_working_directory_that_is_gone_is_one_clear_line(
+    run: Callable[[str], tuple[object, str, str]], project: Path
+) -> None:
+    (project / "gone").mkdir()
+    os.chdir(project / "gone")
+    (project / "gone").rmdir()
+    try:
+        assert run("temp-status") == (2, "", "the working directory no longer exists\n")
+    finally:
+        os.chdir(project)
