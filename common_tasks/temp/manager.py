@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import BaseRefused, EngineWarning
 from ..fs.directory import GONE, Directory
 from ..fs.values import Key, printable
-from . import layout, lease, maker, names
+from . import auto, layout, lease, maker, names
 from .base import make_base, note_category, unsafe_to_make_in
 from .lent import LentDirectory, system_folder
 
@@ -197,6 +197,7 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
     names.check_category(category, project.root)
     made = _create(project.bases[0], category, name)
     maker.sign(os.fspath(made), os.fspath(project.root))
+    auto.look(project.bases[0].path, project.root)
     return made
 
 

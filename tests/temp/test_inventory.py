@@ -59,7 +59,7 @@ def test_what_a_base_needs_for_itself_is_no_entry(project: Path) -> None:
     (project / ".tmp/.keep").touch()
     assert len(take(project)) == 1
     clean(project)
-    assert sorted(os.listdir(project / ".tmp")) == [".gitignore", ".keep", "CACHEDIR.TAG"]
+    assert sorted(os.listdir(project / ".tmp")) == [".auto", ".gitignore", ".keep", "CACHEDIR.TAG"]
 
 
 def test_category_that_holds_a_keep_file_keeps_all_its_entries(project: Path) -> None:

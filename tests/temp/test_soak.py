@@ -122,5 +122,5 @@ def test_nothing_in_use_is_lost_and_nobody_fails_while_cleaners_never_rest(proje
     assert not clean(project).failed
     assert take(project) == ()
     assert trash_is_empty(project)
-    assert sorted(os.listdir(project / ".tmp")) == [".gitignore", "CACHEDIR.TAG"]
+    assert sorted(os.listdir(project / ".tmp")) == [".auto", ".gitignore", "CACHEDIR.TAG"]
     assert os.listdir(system_temp) == []

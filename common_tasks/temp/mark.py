@@ -1,0 +1,101 @@
+"""The mark in a base that says when the base is cleaned by itself next, and what became of the last time.
+
+Its time of modification is when the next turn comes. It is empty where nobody asks for such cleans. Else its first
+line has the time of the last clean, the number of entries and the bytes that it freed; a line each says what went
+wrong.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections import namedtuple  # see `layout`
+from collections.abc import Iterator
+
+from ..fs.values import printable
+
+_MOST_READ = 2**16
+
+
+class Report(namedtuple("Report", "when entries freed_bytes problems", defaults=(0, 0, ()))):
+    """What a clean by itself did in one base.
+
+    `when`: seconds since 1970. `entries` and `freed_bytes`: what was removed. `problems`: what went wrong, in words.
+    """
+
+    __slots__ = ()
+    when: float
+    entries: int
+    freed_bytes: int
+    problems: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def own(path: str) -> Iterator[int | None]:
+    """Open the mark at `path`, made if need be, for this process alone; None where another process has it.
+
+    Raises OSError where there can be none.
+    """
+    mark = open_regular(path, os.O_RDWR | os.O_CREAT)
+    try:
+        yield mark if _lock(mark) else None
+    finally:
+        with contextlib.suppress(OSError):  # no locks here
+            fcntl.flock(mark, fcntl.LOCK_UN)  # not left to a child that another thread forks at this moment
+        os.close(mark)
+
+
+def _lock(mark: int) -> bool:
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no locks here: then the mark's time alone decides
+        return True
+    return True
+
+
+def open_regular(path: str, flags: int) -> int:
+    """Open a regular file, and nothing else; the caller closes it. Raises OSError."""
+    file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o664)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise FileExistsError(f"{path!r} is no regular file")
+
+
+def write_turn(mark: int, due: float, *, asked: bool) -> None:
+    """Write when the next turn comes, and whether anybody asks for cleans; a report stays. Raises OSError."""
+    if not asked:
+        os.ftruncate(mark, 0)
+    elif not os.fstat(mark).st_size:
+        os.pwrite(mark, b"\n", 0)
+    os.utime(mark, (due, due))
+
+
+def write_report(mark: int, report: Report) -> None:
+    """Write what a clean did; when the next turn comes stays. Raises OSError."""
+    due = os.fstat(mark).st_mtime
+    first = f"{report.when:.0f} {report.entries} {report.freed_bytes}"
+    content = os.fsencode("\n".join([first, *map(printable, report.problems), ""]))[:_MOST_READ]
+    try:
+        os.pwrite(mark, content, 0)
+        os.ftruncate(mark, len(content))
+    finally:
+        os.utime(mark, (due, due))
+
+
+def read_report(path: str) -> Report | None:
+    """Return what the last clean by itself did, from the mark at `path`; None where none has left a report."""
+    try:
+        mark = open_regular(path, os.O_RDONLY)
+    except OSError:  # no mark, so no clean
+        return None
+    try:
+        first, *problems = os.fsdecode(os.read(mark, _MOST_READ)).split("\n")
+        when, entries, freed = map(int, first.split(" "))
+        return Report(when, entries, freed, tuple(filter(None, problems)))
+    except (OSError, ValueError):  # empty, cut off by a full disk, or somebody else's
+        return None
+    finally:
+        os.close(mark)

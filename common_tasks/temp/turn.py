@@ -1,0 +1,113 @@
+"""A base's turn to be cleaned by itself: one of all processes that see it takes it, and starts the clean.
+
+The clean is a process of its own, in the background: a session of its own, no descriptor, working directory or lease
+of the process that started it, nothing for that to wait for. See `auto`.
+"""
+
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..fs.values import complaint
+from ..project import marks
+from . import auto, mark, names
+from .auto import DAY, HOUR, VARIABLE
+
+TYPE_CHECKING = False  # see `temp`
+if TYPE_CHECKING:
+    from typing import Any
+
+_MENTIONED = re.compile(rb"""\bauto\b["']?\s*[:=]""")
+_MOST_READ = 2**18  # bytes of each file
+_SETTING = "TEMP_AUTO"  # how the name of a variable ends that sets it
+# What the background process gets of the environment: what Python, git and the settings need.
+_VARIABLES = frozenset(
+    {"HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PYTHONHOME", "TEMP", "TMP", "TMPDIR", "USER"}
+    | {"XDG_CONFIG_HOME"}
+)
+_OURS = ("COMMON_TASKS_", "INVOKE_")
+_CODE = "import sys; sys.path.append(sys.argv[1]); from common_tasks.cli.by_itself import main; main(sys.argv[2])"
+# The shell is gone at once, so nobody has to wait for the process that it leaves behind.
+_SHELL = 'cd / && { nice -n 19 "$@" & }'
+_SIGNALS = range(1, 32)  # the background process takes them all as usual, whatever the program does
+
+
+def take(base: Path, root: Path) -> None:
+    """Take the turn of a base if nobody else does, and start the clean of the project at `root`.
+
+    The mark is written first. Where that cannot be done nothing is started: it would be again and again.
+    """
+    path = f"{base}/{names.AUTO}"
+    with contextlib.suppress(OSError), mark.own(path) as owned:  # what cannot be written to cannot be cleaned either
+        if owned is None or not auto.is_due(path, root, time.time()):
+            return
+        asked = _is_mentioned(root)
+        mark.write_turn(owned, time.time() + (HOUR if asked else DAY), asked=asked)
+        if asked and _is_ordinary_python():
+            try:
+                start(root)
+            except OSError as error:
+                mark.write_report(owned, mark.Report(time.time(), problems=(f"not started: {complaint('', error)}",)))
+
+
+def _is_mentioned(root: Path) -> bool:
+    """Tell whether `auto` may be set anywhere: what it is set to is read by the clean."""
+    if any(name.endswith(_SETTING) and value for name, value in os.environ.items()):
+        return True
+    folders = dict.fromkeys((root, marks.monorepo_root(root)))
+    own = [f"{folder}/{name}" for folder in folders for name in auto.SETTINGS]
+    shared = [os.path.expanduser("~/.invoke.yaml"), "/etc/invoke.yaml"]
+    return any(_MENTIONED.search(_read(path)) for path in (*own, *shared))
+
+
+def _read(path: str) -> bytes:
+    with contextlib.suppress(OSError):  # there is no such file, or it says nothing to this user
+        file = mark.open_regular(os.path.realpath(path), os.O_RDONLY)
+        try:
+            return os.read(file, _MOST_READ)
+        finally:
+            os.close(file)
+    return b""
+
+
+def _is_ordinary_python() -> bool:
+    """Tell whether `sys.executable` starts what runs here: it does not for a frozen or an embedded Python."""
+    if getattr(sys, "frozen", False) or not sys.executable:
+        return False
+    try:
+        return os.path.samefile("/proc/self/exe", sys.executable)
+    except OSError:  # there is no /proc
+        return os.path.basename(sys.executable).lower().startswith(("python", "pypy"))
+
+
+def start(root: Path) -> None:
+    """Start the clean of the project at `root` in the background. Raises OSError."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    words = ["sh", "-c", _SHELL, "sh", sys.executable, "-P", "-B", "-c", _CODE, package, os.fspath(root)]
+    files: list[Any] = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    files += [(os.POSIX_SPAWN_CLOSE, number) for number in _inheritable()]
+    options: dict[str, Any] = {"file_actions": files, "setsigmask": [], "setsigdef": _SIGNALS}
+    try:
+        shell = os.posix_spawn("/bin/sh", words, _environment(), setsid=True, **options)
+    except NotImplementedError:  # an older system
+        shell = os.posix_spawn("/bin/sh", words, _environment(), setpgroup=0, **options)
+    with contextlib.suppress(ChildProcessError):  # the program collects its children itself, or has asked for none
+        os.waitpid(shell, 0)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in _VARIABLES or name.startswith(_OURS)}
+    paths = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return kept | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {}) | {VARIABLE: "off"}
+
+
+def _inheritable() -> Iterator[int]:
+    """Name the descriptors that a program started from here would get, beside the first three."""
+    for name in os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"):
+        with contextlib.suppress(OSError):  # the one that lists them is closed by now
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                yield int(name)
