@@ -1,0 +1,167 @@
+"""What this user's Python programs left in the system's temporary location: the same pipeline, only other names.
+
+Names alone decide what is looked at; everything else there is passed over. What is found is measured, and who uses it
+is looked at, as for any entry.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ..fs.directory import Directory
+from . import inventory
+from .entry import Entry, Identity
+from .lent import system_folder
+from .names import looks_sealed, unseal
+from .policy import DEFAULT, Policy, Rule, hours
+from .states import Located, with_states
+
+BUILT_IN = "..."  # in a list of patterns: those that are built in
+MAX_AGE = 24.0  # hours, where nobody says
+LEAST_AGE = 1.0
+PYTEST = "pytest"
+_RANDOM = "[a-z0-9_]{8}"  # what `tempfile` puts into names
+_NAMES = {
+    "tempfile": f"tmp{_RANDOM}",
+    "multiprocessing": f"pymp-{_RANDOM}",
+    "pip": f"pip-[a-z]+(?:-[a-z]+)*-{_RANDOM}",
+    "joblib": "joblib_memmapping_folder_.+",
+}
+_OF_PYTEST = "pytest-of-.+"  # a folder of its runs
+_RUN = re.compile(r"pytest-(\d{1,9})")
+_GARBAGE = re.compile(r"garbage-[0-9a-f-]{8,36}")  # what a run has begun to remove
+_OTHER = "other"  # what a setting names
+_KEPT_RUNS = 3  # as many as pytest itself keeps
+_LOCK = ".lock"  # in a run of pytest: the number of the process
+
+Namer = Callable[[str], str | None]  # the category of a name; None for what is not looked at
+
+
+def policy(hours_old: float = MAX_AGE, categories: Iterable[str] = ()) -> Policy:
+    """Return what decides there: the age alone. `hours_old`: from LEAST_AGE up, as the caller has seen to."""
+    return Policy(rules={DEFAULT: Rule(max_age=hours(hours_old * 3600))}, categories=frozenset(categories))
+
+
+def scan(patterns: Sequence[str] = (BUILT_IN,)) -> tuple[Entry, ...]:
+    """Return what Python programs of this user left in the system's temporary location, sorted, measured, with states.
+
+    `patterns`: globs of names; BUILT_IN stands for those of tempfile, multiprocessing, pip, joblib and pytest. What
+    cannot go is kept, and says why: of pytest's runs the newest three, and one that names a running process.
+    """
+    folder = system_folder()
+    orphans = inventory.scan([])
+    try:
+        directory = Directory.at(folder, follow=True)
+    except OSError:  # nowhere to leave anything
+        return orphans
+    with directory:
+        listed = {entry.identity.key for entry in orphans}
+        found = sorted(_list(folder, directory, patterns), key=lambda entry: entry.parts)
+        located = [Located(directory, entry) for entry in found if entry.identity.key not in listed]
+        entries = with_states(inventory.with_usage(located))
+        settled = [_without_obstacle(_settle_pytest(directory, entry, found)) for entry in entries]
+    return (*orphans, *settled)
+
+
+def _list(folder: Path, directory: Directory, patterns: Sequence[str]) -> Iterator[Entry]:
+    namer = _namer(patterns)
+    for name in directory.names():
+        if BUILT_IN in patterns and re.fullmatch(_OF_PYTEST, name):
+            yield from _list_pytest(folder, directory, name)
+        elif category := namer(name):
+            yield from _entry(folder, directory, (name,), category)
+
+
+def _namer(patterns: Sequence[str]) -> Namer:
+    names = {category: re.compile(name) for category, name in _NAMES.items()} if BUILT_IN in patterns else {}
+    globs = [pattern for pattern in patterns if pattern != BUILT_IN]
+
+    def category(name: str) -> str | None:
+        known = next((category for category, name_of in names.items() if name_of.fullmatch(name)), None)
+        return known or (_OTHER if any(fnmatchcase(name, glob) for glob in globs) else None)
+
+    return category
+
+
+def _list_pytest(folder: Path, directory: Directory, name: str) -> Iterator[Entry]:
+    """List the runs in a folder of pytest's, if that is this user's, and what an interrupted clean moved there."""
+    with suppress(OSError), directory.enter(name) as runs:  # no directory, or not to be looked into
+        if runs.status().st_uid != os.geteuid():
+            return
+        for run in runs.names():
+            if _RUN.fullmatch(run) or _GARBAGE.fullmatch(run):
+                yield from _entry(folder, directory, (name, run), PYTEST)
+            elif looks_sealed(run) and unseal(run, runs.look(run).st_ino):
+                yield from _entry(folder, directory, (name, run), PYTEST, in_trash=True)
+
+
+def _entry(
+    folder: Path, directory: Directory, parts: tuple[str, ...], category: str, *, in_trash: bool = False
+) -> Iterator[Entry]:
+    try:
+        found = directory.look("/".join(parts))
+    except OSError:  # vanished meanwhile
+        return
+    if found.st_uid != os.geteuid() or not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        return
+    yield Entry(
+        folder=folder,
+        parts=parts,
+        base=None,
+        category=category,
+        name=parts[-1],
+        identity=Identity.of(found),
+        in_trash=in_trash,
+        state="unfinished" if in_trash else "idle",
+        made_by=None if category in ("tempfile", _OTHER) else category,
+    )
+
+
+def _settle_pytest(directory: Directory, entry: Entry, found: Sequence[Entry]) -> Entry:
+    """Keep a run of pytest's that is among the newest, or that names a process which is still there."""
+    if entry.category != PYTEST or entry.state != "idle":
+        return entry
+    runs = sorted((_number(each) for each in found if each.parts[:-1] == entry.parts[:-1]), reverse=True)
+    if _number(entry) and _number(entry) in runs[:_KEPT_RUNS]:
+        return entry._replace(state="kept", reason=f"kept: one of the newest {_KEPT_RUNS} runs of pytest")
+    pid = _locked_by(directory, entry)
+    return entry._replace(state="in-use", reason=f"in use by pid {pid} (its .lock)") if pid else entry
+
+
+def _number(entry: Entry) -> int:
+    """Return the number of a run, from 1; 0 for what is none."""
+    run = _RUN.fullmatch(entry.parts[-1])
+    return int(run[1]) + 1 if run else 0
+
+
+def _locked_by(directory: Directory, entry: Entry) -> int | None:
+    with suppress(OSError, ValueError, OverflowError):  # no lock, or none that names a process
+        with directory.descend(entry.parts) as run:
+            lock = run.open(_LOCK, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            pid = int(os.read(lock, 32)) if stat.S_ISREG(os.fstat(lock).st_mode) else 0
+        finally:
+            os.close(lock)
+        return pid if pid > 0 and _runs(pid) else None
+    return None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # another user's
+        return True
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _without_obstacle(entry: Entry) -> Entry:
+    """Keep what cannot be removed, in place of failing: nobody has said that it should go."""
+    if not entry.obstacle or entry.state in ("in-use", "kept"):
+        return entry
+    return entry._replace(state="kept", reason=f"kept: {entry.obstacle}", obstacle=None)
