@@ -65,6 +65,7 @@ def facts(entry: Entry, now: float) -> tuple[str, str, str]:
     return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", "?" if since is None else age(now - since)
 
 
+@lru_cache(maxsize=4096)
 def bar(part: int, whole: int) -> str:
     """Draw a share of the whole."""
     halves = round(2 * _BAR * part / whole) if whole else 0

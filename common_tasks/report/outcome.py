@@ -9,7 +9,7 @@ from ..temp.entry import ARTIFACT, Decision, Entry, Outcome
 from . import cells, document, projects
 from .console import Line, Screen, line, prose
 from .selection import Group, choose
-from .table import Row, Rows, Table, lay_out, lines
+from .table import Row, Table, lay_out, lines
 from .text import age, count, shown, size
 from .text import entries as count_entries
 from .view import ProjectOutcome, View
@@ -114,7 +114,7 @@ class _Drawing:
             _Part("kept", "Kept", outcome.kept, style=None),
             _Part("FAILED", "Could not remove", outcome.failed, "✗", "red", summed=False),
         )
-        rows = Rows(lambda: self._rows(parts))
+        rows = tuple(self._rows(parts))
         table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=rows, whole_notes=True)
         yield from lines(table, lay_out(table, self.screen))
 

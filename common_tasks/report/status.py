@@ -9,7 +9,7 @@ from . import cells, document, projects
 from .console import Line, Screen, line, prose
 from .outlook import outlook
 from .selection import Group, by_category, choose
-from .table import Row, Rows, Table, lay_out, lines
+from .table import Row, Table, lay_out, lines
 from .text import count, shown, size
 from .text import entries as count_entries
 from .view import ProjectStatus, View
@@ -57,7 +57,7 @@ class _Entries:
     def lines(self) -> Iterator[Line]:
         """Draw all of it."""
         groups = by_category(self.entries, self.view)
-        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=Rows(lambda: self._rows(groups)))
+        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=tuple(self._rows(groups)))
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)

@@ -6,9 +6,8 @@ itself, or to a line below. Into a pipe all columns go, and nothing is cut short
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .console import Line, Screen, Span, prose
@@ -18,7 +17,6 @@ _GAP = 2
 _SHAPE = 2  # columns of a row's shape
 _INDENT = 4  # of what stands below its label
 _LONGEST_NOTE = 48  # columns, on a terminal
-_MOST_KEPT = 1000  # rows
 _LONGEST_WORD = 16  # columns that a note asks for at least
 
 
@@ -52,20 +50,9 @@ class Row(NamedTuple):
     apart: bool = False
 
 
-class Rows:
-    """Rows that are kept if they are few; very many are made anew each time that somebody goes over them."""
-
-    def __init__(self, make: Callable[[], Iterator[Row]]) -> None:
-        self._make = make
-        self._first = list(islice(make(), _MOST_KEPT))
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self._first) if len(self._first) < _MOST_KEPT else self._make()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What is to be laid out. `rows` are gone over twice.
+    """What is to be laid out.
 
     `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the shape.
     """
@@ -73,32 +60,33 @@ class Table:
     label: str
     columns: Sequence[Column]
     note: str
-    rows: Iterable[Row]
+    rows: Sequence[Row]
     whole_notes: bool = False
 
 
-@dataclass(slots=True)
 class _Widths:
     """The widths that a table's rows ask for: `note` and `word` those of the longest and the shortest forms."""
 
-    cells: list[int]
-    head: int
-    labels: Counter[int] = field(default_factory=Counter)
-    verb: int = 0
-    note: int = 0
-    word: int = 0
-
-    def add(self, row: Row) -> None:
-        """Make room for a row."""
-        if row.head:
-            self.head = max(self.head, width(row.label))
-        else:
-            self.labels[width(row.label)] += 1
-        self.cells = [max(known, width(cell)) for known, cell in zip(self.cells, row.cells, strict=True)]
-        self.verb = max(self.verb, width(row.verb))
-        if row.notes:
-            self.note = max(self.note, width(_best(row.notes, _LONGEST_NOTE)))
-            self.word = max(self.word, min(width(row.notes[-1]), _LONGEST_WORD))
+    def __init__(self, table: Table) -> None:
+        # There may be very many rows, but what stands in their cells is often the same.
+        texts: list[set[str]] = [{column.heading} for column in table.columns]
+        notes: set[tuple[str, ...]] = set()
+        self.head = width(table.label)
+        self.labels: Counter[int] = Counter()
+        for row in table.rows:
+            for known, cell in zip(texts, row.cells, strict=True):
+                known.add(cell)
+            notes.add(row.notes)
+            if row.head:
+                self.head = max(self.head, width(row.label))
+            else:
+                self.labels[width(row.label)] += 1
+        self.cells = [max(map(width, known)) for known in texts]
+        self.verb = max((width(row.verb) for row in table.rows), default=0)
+        notes.discard(())
+        heading = width(table.note) if notes else 0
+        self.note = max([heading, *(width(_best(each, _LONGEST_NOTE)) for each in notes)])
+        self.word = max((min(width(each[-1]), _LONGEST_WORD) for each in notes), default=0)
 
 
 class Layout(NamedTuple):
@@ -116,11 +104,7 @@ class Layout(NamedTuple):
 
 def lay_out(table: Table, screen: Screen) -> Layout:
     """Find the widths for a screen."""
-    widths = _Widths([width(column.heading) for column in table.columns], width(table.label))
-    for row in table.rows:
-        widths.add(row)
-    if widths.note:
-        widths.note = max(widths.note, width(table.note))
+    widths = _Widths(table)
     if screen.width is None:
         return Layout(None, widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), widths.note)
     return _fit(table, widths, screen.width)
@@ -128,12 +112,31 @@ def lay_out(table: Table, screen: Screen) -> Layout:
 
 def lines(table: Table, layout: Layout) -> Iterator[Line]:
     """Return the lines of a table that is laid out."""
-    if layout.label is not None:
-        headings = tuple(column.heading for column in table.columns)
-        notes = (table.note,) if layout.note else ()
-        yield _in_one_line(layout, table, Row(table.label, headings, notes, style="bold", head=True))
+    if layout.room is None:
+        yield _plain(layout, table, _headings(table, layout))
+    elif layout.label is not None:
+        yield _in_one_line(layout, table, _headings(table, layout))
     for row in table.rows:
-        yield from _lines_of(layout, table, row)
+        if layout.room is None:
+            yield _plain(layout, table, row)
+        else:
+            yield from _lines_of(layout, table, row)
+
+
+def _headings(table: Table, layout: Layout) -> Row:
+    cells = tuple(column.heading for column in table.columns)
+    return Row(table.label, cells, (table.note,) if layout.note else (), style="bold", head=True)
+
+
+def _plain(layout: Layout, table: Table, row: Row) -> Line:
+    """Return a row for a pipe: one piece, for there is nothing to style, and there may be very many."""
+    label = row.label if row.head else row.verb.ljust(layout.mark) + row.label
+    pieces = [label, " " * (layout.mark + (layout.label or 0) - width(label))]
+    for column, cell, room in zip(table.columns, row.cells, layout.cells, strict=True):
+        filler = " " * (_GAP + room - width(cell))
+        pieces += [" " * _GAP, cell, filler[_GAP:]] if column.left else [filler, cell]
+    pieces += [" " * _GAP, row.notes[0]] if row.notes else []
+    return (Span("".join(pieces)),)
 
 
 def _fit(table: Table, widths: _Widths, room: int) -> Layout:
@@ -161,7 +164,7 @@ def _sum(cells: Iterable[int]) -> int:
 
 
 def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
-    if (row.head or row.apart) and layout.room is not None:
+    if row.head or row.apart:
         yield ()
     if layout.label is not None and width(row.label) <= layout.label + (layout.mark if row.head else 0):
         yield _in_one_line(layout, table, row)
@@ -182,9 +185,8 @@ def _in_one_line(layout: Layout, table: Table, row: Row) -> Line:
 
 
 def _start(layout: Layout, row: Row) -> Line:
-    mark = row.verb if layout.room is None else row.shape
     label = Span(row.label, row.style, row.link)
-    return (label,) if row.head else (Span(mark.ljust(layout.mark), row.style), label)
+    return (label,) if row.head else (Span(row.shape.ljust(layout.mark), row.style), label)
 
 
 def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
@@ -200,8 +202,6 @@ def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
 
 def _note(layout: Layout, table: Table, row: Row) -> str:
     """Return the form of a row's note that there is room for; nothing where it is to be said elsewhere."""
-    if layout.room is None:
-        return row.notes[0]
     if not layout.note:
         return ""
     if table.whole_notes:
