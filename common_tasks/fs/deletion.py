@@ -21,6 +21,10 @@ from .directory import (
 from .values import Progress, complaint
 from .walk import Opener, Position, Visitor, walk
 
+TYPE_CHECKING = False  # type checkers take this name for true
+if TYPE_CHECKING:
+    from .workers import Workers
+
 _TRIES = 8
 
 
@@ -29,7 +33,7 @@ def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener
 
     The rest is deleted all the same. `progress` is called with the numbers of files deleted. `opener` opens a
     directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is quicker, or
-    `kernel.open_and_compare_mounts`, which is quicker to load.
+    `directory.open_on_same_mount`, which is quicker to load.
     """
     deleting = _Deleting(progress)
     for _ in range(_TRIES):
@@ -122,11 +126,11 @@ class _Deleting(Visitor):
             self.fault = complaint(position.where.partition("/")[2], error)
 
 
-def delete_together(places: Sequence[Place], progress: Progress, workers: int, opener: Opener) -> set[int]:
-    """Delete most of some trees with `workers` processes, this one included; return the numbers of those that are gone.
+def delete_together(places: Sequence[Place], workers: "Workers", opener: Opener) -> set[int]:
+    """Delete most of some trees, shared out to `workers`; return the numbers of those that are gone.
 
-    What is left of the others, and why, is for the caller to find out with `delete_tree`. `progress` is called with
-    the numbers of files that this process deletes; for `opener` see `delete_tree`.
+    What is left of the others, and why, is for the caller to find out with `delete_tree`. This process's own part of
+    the files is reported; for `opener` see `delete_tree`.
     """
     from . import workers as pool  # who deletes one tree alone has no need of it
 
@@ -136,9 +140,9 @@ def delete_together(places: Sequence[Place], progress: Progress, workers: int, o
     def work(piece: int) -> list[int]:
         with Parents() as parents:
             numbers = pool.part(piece, pieces, len(branches))
-            return [number for number in numbers if _delete_branch(parents, branches[number], progress, opener)]
+            return [number for number in numbers if _delete_branch(parents, branches[number], workers.progress, opener)]
 
-    gone = {number for part in pool.divide(pieces, work, workers) for number in part}
+    gone = {number for part in pool.divide(pieces, work, workers.processes) for number in part}
     return gone if branches is places else set()
 
 

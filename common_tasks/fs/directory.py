@@ -1,13 +1,14 @@
 """An open directory.
 
-Everything is done to names inside it (`openat`, `fstatat`, `renameat`, …) and no link is followed, so it makes
-no difference what somebody swaps on the way that led to it.
+Everything is done to names inside it (`openat`, `fstatat`, `renameat`, …), no link is followed and no other mount
+entered, bind mounts included. So it makes no difference what somebody swaps on the way that led to it.
 """
 
 import errno
 import os
 import stat
-from collections import namedtuple  # see `temp.layout`
+import sys
+from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
@@ -18,8 +19,53 @@ NOFOLLOW = os.O_NOFOLLOW
 # How directories are opened to be looked into or emptied. Nobody opens a directory to append to it: so others who look
 # at who uses what (see `processes`) can tell this from a use.
 VISITING = DIRECTORY | NOFOLLOW | os.O_APPEND
+_NAMING = DIRECTORY | getattr(os, "O_PATH", os.O_APPEND)  # O_PATH is Linux's
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # the name is no directory, or is nothing at all
 SWAPPED = frozenset({errno.ENOTDIR, errno.ELOOP})  # a link, or another kind of file
+
+_UNLIMITED = 4096  # descriptors that are taken to be there where there is no limit
+_CAN_ASK_AS_EFFECTIVE = os.access in os.supports_effective_ids
+
+
+class MountPoint(OSError):
+    """Another file system, or another part of this one, is mounted here."""
+
+
+def mount_point(name: str) -> MountPoint:
+    """Return the error for a directory that another mount begins at."""
+    return MountPoint(errno.EXDEV, "another file system is mounted here", name)
+
+
+def open_on_same_mount(parent: int, name: str) -> int:
+    """Open the directory `name` in the open `parent` to look into it, unless something is mounted on it.
+
+    Raises MountPoint where another mount begins, bind mounts included; another OSError, ELOOP or ENOTDIR, where that
+    is a link or no directory. `syscalls.open_on_same_mount` does the same, quicker, but takes longer to load.
+    """
+    return _refuse_mount(os.open(name, VISITING, dir_fd=parent), parent, name)
+
+
+def _refuse_mount(fd: int, parent: int, name: str) -> int:
+    try:
+        same = _mount_of(fd) == _mount_of(parent)
+    except BaseException:
+        os.close(fd)
+        raise
+    if same:
+        return fd
+    os.close(fd)
+    raise mount_point(name)
+
+
+def _mount_of(fd: int) -> int:
+    """Return which mount an open file is on. Only the kernel's number tells a bind mount from its surroundings."""
+    if sys.platform.startswith("linux"):
+        try:
+            with open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as rows:
+                return int(rows.read(512).partition(b"mnt_id:")[2].split(None, 1)[0])
+        except (FileNotFoundError, IndexError):  # no /proc
+            pass
+    return os.fstat(fd).st_dev
 
 
 class Directory:
@@ -35,6 +81,11 @@ class Directory:
         """Open the directory at `path`. Raises OSError; with `follow` the last name may be a link."""
         return cls(os.open(path, VISITING & ~NOFOLLOW if follow else VISITING))
 
+    @classmethod
+    def named(cls, path: "str | os.PathLike[str]") -> "Directory":
+        """Open the directory that `path` leads to, to act on names inside it; it need not be readable."""
+        return cls(os.open(path, _NAMING))
+
     def __enter__(self) -> "Directory":
         return self
 
@@ -48,12 +99,8 @@ class Directory:
             self.fd = -1
 
     def enter(self, name: str) -> "Directory":
-        """Open the directory `name`. Raises OSError: ELOOP or ENOTDIR where that is a link or no directory."""
-        return Directory(os.open(name, VISITING, dir_fd=self.fd))
-
-    def enter_to_use(self, name: str) -> "Directory":
-        """Do the same, as somebody whom others see as a user of it."""
-        return Directory(os.open(name, DIRECTORY | NOFOLLOW, dir_fd=self.fd))
+        """Open the directory `name`; see `open_on_same_mount`."""
+        return Directory(open_on_same_mount(self.fd, name))
 
     def descend(self, parts: Iterable[str]) -> "Directory":
         """Open the directory that `parts` lead to, one after the other; with none, this one once more."""
@@ -100,6 +147,17 @@ class Directory:
         except OSError:
             return False
         return True
+
+    def owner(self, name: str) -> int | None:
+        """Return whose `name` is; None where that cannot be told."""
+        try:
+            return os.lstat(name, dir_fd=self.fd).st_uid
+        except OSError:
+            return None
+
+    def allows(self, mode: int, name: str = ".") -> bool:
+        """Tell whether this user may do what `mode` says, as for `os.access`, with what `name` leads to."""
+        return os.access(name, mode, dir_fd=self.fd, effective_ids=_CAN_ASK_AS_EFFECTIVE)
 
     def make(self, name: str, mode: int = 0o777) -> None:
         """Make the directory `name`. Raises FileExistsError where there is something of that name."""
@@ -225,3 +283,9 @@ def accessible(parent: Directory, name: str) -> Iterator[Directory]:
         finally:
             if mode is not None:
                 os.fchmod(directory.fd, mode)
+
+
+def most_descriptors() -> int:
+    """Return how many descriptors this process may have open; a system that sets no limit says -1."""
+    most = os.sysconf("SC_OPEN_MAX")
+    return most if most > 0 else _UNLIMITED

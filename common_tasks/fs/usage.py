@@ -1,20 +1,23 @@
 """What trees take up: allocated bytes, files, newest change. One pass, by descriptor.
 
-The bytes are those that the disk would give back: allocated blocks, directories' own included, a hard link
-counted once (POSIX counts `st_blocks` in units of 512 bytes). The newest change is counted as
+The bytes are those that the disk would give back: allocated blocks, directories' own included, and a file with several
+links only if all of them lie inside (POSIX counts `st_blocks` in units of 512 bytes). The newest change is counted as
 systemd-tmpfiles(8) does, from mtimes and ctimes.
 """
 
 import os
+import stat
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from . import workers as pool
-from .directory import GONE, SWAPPED, Directory, Parents, Place
-from .values import Progress, Usage, complaint, no_progress
+from .directory import GONE, SWAPPED, Directory, MountPoint, Parents, Place
+from .values import Link, Progress, Usage, complaint, printable
 from .walk import Position, Visitor, walk
+from .workers import ALONE, Workers
 
 BLOCK = 512
 _CHUNK = 1000
@@ -31,10 +34,25 @@ class Probe(NamedTuple):
 _NO_MARKS = frozenset[str]()
 
 
-class Tally:
-    """A usage while it is being added up; hard links stay apart until all trees are counted."""
+class Clock:
+    """Tells what lies in the past: a time in the future tells nothing, whoever set it."""
 
-    __slots__ = ("blocks", "changed", "device", "fault", "files", "holds", "links", "missing", "modified")
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def past(self, moment: float) -> float:
+        """Return a time, or the beginning of all times where it lies in the future."""
+        if moment > self.now:
+            self.now = time.time()  # somebody may be writing at this moment
+        return moment if moment <= self.now else _NEVER
+
+
+class Tally:
+    """A usage while it is being added up; hard links stay apart until the tree is counted."""
+
+    __slots__ = ("blocks", "changed", "device", "fault", "files", "holds", "links", "missing", "modified", "obstacle")
 
     def __init__(self) -> None:
         self.files = 0
@@ -42,54 +60,63 @@ class Tally:
         self.modified = _NEVER
         self.changed = _NEVER  # of ctimes only
         self.device = 0
-        self.links: dict[int, int] | None = None  # blocks by inode, of files with several links, if there are any
+        self.links: dict[int, tuple[int, int, int]] | None = None  # by inode: blocks, links, how many of them are here
         self.fault: str | None = None
         self.holds: str | None = None
+        self.obstacle: str | None = None
         self.missing = False
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, tuple(getattr(self, name) for name in self.__slots__)
 
-    def add_file(self, found: os.stat_result, *, ctime: bool = True) -> None:
+    def add_file(self, found: os.stat_result, clock: Clock, *, ctime: bool = True) -> None:
         """Count what is no directory, with its ctime or without."""
         self.files += 1
         self.device = found.st_dev
-        self.modified = max(self.modified, found.st_mtime)
+        self.modified = max(self.modified, clock.past(found.st_mtime))
         if found.st_nlink > 1:
             self.add_link(found)
             return
         self.blocks += found.st_blocks
         if ctime:
-            self.changed = max(self.changed, found.st_ctime)
+            self.changed = max(self.changed, clock.past(found.st_ctime))
 
-    def add_directory(self, found: os.stat_result, *, ctime: bool = True) -> None:
+    def add_directory(self, found: os.stat_result, clock: Clock, *, ctime: bool = True) -> None:
         """Count a directory itself, with its ctime or without."""
         self.device = found.st_dev
         self.blocks += found.st_blocks
         if found.st_mtime > self.modified:
-            self.modified = found.st_mtime
+            self.modified = max(self.modified, clock.past(found.st_mtime))
         if ctime and found.st_ctime > self.changed:
-            self.changed = found.st_ctime
+            self.changed = max(self.changed, clock.past(found.st_ctime))
 
     def add_link(self, found: os.stat_result) -> None:
-        """Count the blocks of a file with several links, once."""
+        """Note one of the links of a file that has several."""
         if self.links is None:
             self.links = {}
-        self.links[found.st_ino] = found.st_blocks
+        here = self.links[found.st_ino][2] if found.st_ino in self.links else 0
+        self.links[found.st_ino] = found.st_blocks, found.st_nlink, here + 1
 
     def add_fault(self, where: str, error: OSError) -> None:
         """Remember the first thing that could not be looked into."""
         if self.fault is None:
             self.fault = complaint(where, error)
 
-    def read(self, position: Position, progress: Progress, marks: frozenset[str]) -> tuple[list[str], set[str]]:
+    def add_obstacle(self, where: str, why: str) -> None:
+        """Remember the first thing that this user cannot remove."""
+        if self.obstacle is None:
+            self.obstacle = printable(": ".join(filter(None, [where, why])))
+
+    def read(
+        self, position: Position, progress: Progress, marks: frozenset[str], clock: Clock
+    ) -> tuple[list[str], set[str]]:
         """Count the files of the directory that a walk is in; return its directories, and which of `marks` are there.
 
         The only code that runs once for each file: hence the local names, and no calls but the system's.
         """
         below: list[str] = []
         marked: set[str] = set()
-        blocks, modified, changed = 0, self.modified, self.changed
+        blocks, modified, changed, now = 0, self.modified, self.changed, clock.now
         try:
             with position.directory.scan() as rows:
                 while chunk := list(islice(rows, _CHUNK)):
@@ -106,13 +133,15 @@ class Tally:
                             vanished += 1
                             continue
                         if found.st_mtime > modified:
-                            modified = found.st_mtime
+                            moment = found.st_mtime
+                            modified = moment if moment <= now else max(modified, clock.past(moment))
                         if found.st_nlink > 1:
                             self.add_link(found)
                             continue
                         blocks += found.st_blocks
                         if found.st_ctime > changed:
-                            changed = found.st_ctime
+                            moment = found.st_ctime
+                            changed = moment if moment <= now else max(changed, clock.past(moment))
                     files = len(chunk) - (len(below) - directories) - vanished
                     self.files += files
                     progress(files)
@@ -129,9 +158,13 @@ class Tally:
         self.modified = max(self.modified, part.modified)
         self.changed = max(self.changed, part.changed)
         self.device = part.device or self.device
-        self.links = {**(self.links or {}), **part.links} if part.links else self.links
+        for inode, (blocks, links, here) in (part.links or {}).items():
+            self.links = self.links or {}
+            before = self.links[inode][2] if inode in self.links else 0
+            self.links[inode] = blocks, links, before + here
         self.fault = self.fault or part.fault
         self.holds = self.holds or part.holds
+        self.obstacle = self.obstacle or part.obstacle
         self.missing = self.missing or part.missing
 
 
@@ -167,17 +200,35 @@ class _Measuring(Visitor):
         except OSError as error:
             self._cannot_enter(position, name, error, is_top, ctime)
             return None
-        self._tally.add_directory(found, ctime=ctime)
-        below, marked = self._tally.read(position, self._options.progress, self._marks)
+        self._tally.add_directory(found, self._options.clock, ctime=ctime)
+        below, marked = self._tally.read(position, self._options.progress, self._marks, self._options.clock)
+        if found.st_uid != self._options.user and self._options.user:
+            self._check_rights(position, found)
         if marked and self._options.probe and self._tally.holds is None:
             held = self._options.probe.tell(position.directory, marked)
             self._tally.holds = self._path(position, held) if held else None
         return below
 
+    def _check_rights(self, position: Position, found: os.stat_result) -> None:
+        """Note where this user may not remove what is in another user's directory."""
+        with position.directory.scan() as rows:
+            inside = list(rows)
+        where = self._path(position, "")
+        if inside and not position.directory.allows(os.W_OK | os.X_OK):
+            self._tally.add_obstacle(where, "it belongs to another user: Permission denied")
+        elif found.st_mode & stat.S_ISVTX and any(
+            position.directory.owner(row.name) != self._options.user for row in inside
+        ):
+            self._tally.add_obstacle(where, "another user's, in a sticky directory: Operation not permitted")
+
     def _cannot_enter(self, position: Position, name: str, error: OSError, is_top: bool, ctime: bool) -> None:
         if error.errno not in GONE:
             self._tally.modified = max(self._tally.modified, 0.0)
             self._tally.add_fault(position.where, error)
+            if isinstance(error, MountPoint):
+                self._tally.add_obstacle(self._path(position, name), error.strerror or "")
+            elif self._options.user and position.directory.owner(name) not in (None, self._options.user):
+                self._tally.add_obstacle(self._path(position, name), "it belongs to another user: Permission denied")
         elif is_top:
             self._count_top_that_is_no_directory(position.directory, name, error, ctime)
 
@@ -185,7 +236,7 @@ class _Measuring(Visitor):
         try:
             if error.errno not in SWAPPED:
                 raise error
-            self._tally.add_file(parent.look(name), ctime=ctime)
+            self._tally.add_file(parent.look(name), self._options.clock, ctime=ctime)
         except FileNotFoundError:
             self._tally.missing = True
 
@@ -201,7 +252,8 @@ class _Options(NamedTuple):
     progress: Progress
     probe: Probe | None
     moved: bool
-    ctimes: bool
+    clock: Clock
+    user: int
 
     def depth(self, branch: _Branch) -> int:
         """Return how many names lead to the top of the branch's tree."""
@@ -210,8 +262,7 @@ class _Options(NamedTuple):
 
 def measure(
     places: Sequence[Place],
-    progress: Progress = no_progress,
-    workers: int = 1,
+    workers: Workers = ALONE,
     *,
     probe: Probe | None = None,
     moved: bool = False,
@@ -219,20 +270,18 @@ def measure(
 ) -> list[Usage | None]:
     """Measure trees, in order; None for one that is not there (any more).
 
-    `progress` is called with the number of files found since the last call. A hard link that several
-    trees share is counted in the first. What vanishes meanwhile is no fault; what cannot be read is
-    named in the usage's `fault`, and the rest is counted. `probe` is asked in the guarded places.
-    `moved`: the caller has renamed the trees, so the ctimes of their tops say nothing. Without
-    `ctimes` only mtimes count as changes. Up to so many processes, `workers`, share the work if it is big
-    enough to repay forking them; the answer is the same.
+    What vanishes meanwhile is no fault; what cannot be read is named in the usage's `fault`, and the rest is counted.
+    `probe` is asked in the guarded places. `moved`: the caller has renamed the trees, so the ctimes of their tops say
+    nothing. Without `ctimes` only mtimes count as changes. `workers` share the work if it is big enough to repay
+    forking them; the answer is the same.
     """
-    options = _Options(places, progress, probe, moved, ctimes)
+    options = _Options(places, workers.progress, probe, moved, Clock(), os.geteuid())
     tallies: list[Tally | None] = [None] * len(places)
     branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
-    share = workers > 1 and pool.can_fork()
+    share = workers.processes > 1 and pool.can_fork()
     _walk_first(branches, tallies, options, pool.WORTH_FORKING if share else None)
-    _walk_together(list(branches), tallies, options, workers)
-    return _settle(tallies, ctimes)
+    _walk_together(list(branches), tallies, options, workers.processes)
+    return [None if tally is None or tally.missing else _usage(tally, ctimes=ctimes) for tally in tallies]
 
 
 def _walk_first(branches: deque[_Branch], tallies: list[Tally | None], options: _Options, most: int | None) -> None:
@@ -290,16 +339,18 @@ def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *,
     return [_Branch(branch.tree, branch.place.below(name), top=False) for name in below]
 
 
-def _settle(tallies: Iterable[Tally | None], ctimes: bool) -> list[Usage | None]:
-    seen: dict[int, set[int]] = {}
-    return [None if tally is None or tally.missing else _usage(tally, seen, ctimes) for tally in tallies]
-
-
-def _usage(tally: Tally, seen: dict[int, set[int]], ctimes: bool) -> Usage:
-    blocks = tally.blocks
-    if tally.links:
-        counted = seen.setdefault(tally.device, set())
-        blocks += sum(size for inode, size in tally.links.items() if inode not in counted)
-        counted.update(tally.links)
+def _usage(tally: Tally, *, ctimes: bool) -> Usage:
+    blocks, shared = tally.blocks, []
+    for inode, (size, links, here) in (tally.links or {}).items():
+        if here >= links:
+            blocks += size
+        else:
+            shared.append(Link((tally.device, inode), size * BLOCK, links, here))
     changed = max(tally.modified, tally.changed) if ctimes else tally.modified
-    return Usage(tally.files, blocks * BLOCK, tally.modified, changed, tally.fault, tally.holds)
+    fault = tally.fault
+    if changed == _NEVER:
+        changed = modified = 0.0
+        fault = fault or "every time in it lies in the future"
+    else:
+        modified = tally.modified if tally.modified != _NEVER else changed
+    return Usage(tally.files, blocks * BLOCK, modified, changed, fault, tally.holds, tally.obstacle, tuple(shared))

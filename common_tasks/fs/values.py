@@ -1,7 +1,7 @@
 """The values that the file-system machinery takes and returns, and how it words what went wrong."""
 
 from collections import namedtuple  # see `temp.layout`
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Key = tuple[int, int]  # device and inode: what a file is, whatever its name
 Progress = Callable[[int], None]  # told how many files were dealt with since the last call
@@ -11,13 +11,28 @@ def no_progress(_: int) -> None:
     """Report nothing: the progress of a caller who does not look."""
 
 
-class Usage(namedtuple("Usage", "files disk_bytes modified changed fault holds", defaults=(None, None))):
+class Link(namedtuple("Link", "key disk_bytes links inside")):
+    """A file of which `inside` of its `links` lie in a tree, so that removing the tree alone gives nothing back."""
+
+    __slots__ = ()
+    key: Key
+    disk_bytes: int
+    links: int
+    inside: int
+
+
+class Usage(
+    namedtuple(
+        "Usage", "files disk_bytes modified changed fault holds obstacle shared", defaults=(None, None, None, ())
+    )
+):
     """What one tree takes up.
 
-    `disk_bytes`: what the disk would give back. `modified`: the newest mtime inside; `changed`: the newest of
-    all mtimes and ctimes inside, but for the ctime of a file with several links. Both in seconds since 1970.
-    `fault`: the first thing that could not be looked into. `holds`: the first git repository or marked folder
-    inside, as a path from the top; None where nobody asked.
+    `disk_bytes`: what the disk would give back if this tree alone were removed. `modified`: the newest mtime inside;
+    `changed`: the newest of all mtimes and ctimes inside, except the ctime of a file with several links. Both in
+    seconds since 1970; what lies in the future is passed over. `fault`: the first thing that could not be looked into.
+    `holds`: the first git repository or marked folder inside, as a path from the top; None where nobody asked.
+    `obstacle`: the first thing that this user cannot remove. `shared`: files that have links outside the tree.
     """
 
     __slots__ = ()
@@ -27,6 +42,20 @@ class Usage(namedtuple("Usage", "files disk_bytes modified changed fault holds",
     changed: float
     fault: str | None
     holds: str | None
+    obstacle: str | None
+    shared: tuple[Link, ...]
+
+
+def freed_bytes(usages: Iterable[Usage]) -> int:
+    """Return what the disk gives back if all these trees are removed: a file does with the last of its links."""
+    total = 0
+    shared: dict[Key, Link] = {}
+    for usage in usages:
+        total += usage.disk_bytes
+        for link in usage.shared:
+            known = shared.get(link.key)
+            shared[link.key] = link._replace(inside=known.inside + link.inside) if known else link
+    return total + sum(link.disk_bytes for link in shared.values() if link.inside >= link.links)
 
 
 def printable(text: str) -> str:

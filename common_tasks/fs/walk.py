@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from .directory import VISITING, Directory
+from .directory import VISITING, Directory, mount_point
 
 _MOST_OPEN = 24
 
@@ -20,10 +20,6 @@ Opener = Callable[[int, str], int]  # opens the directory of that name in an ope
 def open_directory(parent: int, name: str) -> int:
     """Open the directory `name` in the open `parent`. Raises OSError, ELOOP or ENOTDIR for a link."""
     return os.open(name, VISITING, dir_fd=parent)
-
-
-class MountPoint(OSError):
-    """Another file system begins here."""
 
 
 _Level = tuple[str, Directory, int]  # a level's name, the directory itself, its inode
@@ -77,7 +73,7 @@ class Position:
         found = os.fstat(fd)
         if found.st_dev != self._device:
             os.close(fd)
-            raise MountPoint(errno.EXDEV, "another file system is mounted here", name)
+            raise mount_point(name)
         above = self._above
         above.append((self._name, self.directory, self._inode))
         self.directory, self._name, self._inode = Directory(fd), name, found.st_ino

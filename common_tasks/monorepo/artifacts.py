@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..fs.directory import Directory
 from ..fs.values import Progress, no_progress
 from ..fs.walk import Position, Visitor, walk
+from ..fs.workers import Workers
 from ..project.git import Tracked, ask_git, find_new
 from ..project.patterns import Patterns
 from ..temp.entry import ARTIFACT, Entry, State
@@ -84,7 +85,7 @@ def survey(
             Located(top, guard.check(entry, artifact.exposed))
             for artifact, entry in zip(artifacts, entries, strict=True)
         ]
-        found = with_states(with_usage(located, measured=measured, progress=progress, workers=workers))
+        found = with_states(with_usage(located, workers=Workers(workers, progress)))
     return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..fs.directory import most_descriptors
 from ..fs.values import Progress, no_progress
+from ..fs.workers import Workers
 from ..project import marks
 from ..project.patterns import ARTIFACTS, Patterns
-from ..temp import inventory, layout, lease, removal
+from ..temp import inventory, layout, removal
 from ..temp.entry import Decision, Entry, Outcome, Plan
 from ..temp.layout import Base, Project
 from . import artifacts
@@ -139,9 +141,7 @@ class _Scanning:
         # As one project with many bases: git is asked once.
         together = Project(self.root, tuple(base for member in members for base in member.project.bases))
         try:
-            entries = inventory.scan(
-                [together], orphans=orphans, measured=self.measured, progress=self.progress, workers=self.workers
-            )
+            entries = inventory.scan([together], orphans=orphans, workers=Workers(self.workers, self.progress))
         except OSError as error:
             if len(members) == 1:
                 return [replace(members[0], error=str(error), artifacts=())]
@@ -156,7 +156,7 @@ def carry_out(plans: Sequence[Plan], *, progress: Progress = no_progress, worker
     at_once = _most_at_once(_OPEN_TO_CLEAN)
     for start in range(0, len(plans), at_once):
         part = plans[start : start + at_once]
-        together = removal.carry_out(sum(part[1:], part[0]), progress=progress, workers=workers)
+        together = removal.carry_out(sum(part[1:], part[0]), Workers(workers, progress))
         outcomes += _split(together, part)
     return tuple(outcomes)
 
@@ -166,7 +166,7 @@ def _most_at_once(folders: int) -> int:
 
     A removal takes as many descriptors again; see `removal.carry_out`.
     """
-    return max(1, (lease.most_descriptors() - _RESERVE) // 2 // folders)
+    return max(1, (most_descriptors() - _RESERVE) // 2 // folders)
 
 
 def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..fs.values import Progress, no_progress
+from ..fs.workers import Workers
 from ..temp import inventory, retention
 from ..temp.entry import Plan
 from ..temp.layout import Project
@@ -83,13 +84,11 @@ class Scope:
             progress=options.progress,
             workers=options.workers,
         )
-        needed = options.measured or any(options.choice.policy(member.settings).needs_usage for member in members)
-        return Look(projects.with_entries(members, measured=needed, progress=options.progress, workers=options.workers))
+        return Look(projects.with_entries(members, progress=options.progress, workers=options.workers))
 
     def _look_at_one(self, options: "Looking") -> Look:
         settings = self.sources.of(self.project.root)
-        needed = options.measured or options.choice.policy(settings).needs_usage
-        entries = inventory.scan([self.project], measured=needed, progress=options.progress, workers=options.workers)
+        entries = inventory.scan([self.project], workers=Workers(options.workers, options.progress))
         member = Member(project=self.project, settings=settings, entries=entries)
         if not (options.swept or options.searched):
             return Look((member,))

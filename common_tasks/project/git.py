@@ -51,6 +51,10 @@ class Tracked:
         self.unknown = unknown
         self._files = sorted(files)
 
+    def __bool__(self) -> bool:
+        """Whether it tracks anything, or that cannot be told."""
+        return bool(self._files or self.unknown)
+
     def __contains__(self, parts: tuple[str, ...]) -> bool:
         """Tell whether the path made of `parts`, relative to the root, is tracked or holds what is."""
         path = os.fsencode("/".join(parts))

@@ -17,7 +17,7 @@ from ..errors import (
     TempError,
     Unremovable,
 )
-from .manager import (
+from .api import (
     TempEntry,
     TempManager,
     get_cache_temp_dir,

@@ -1,8 +1,8 @@
 """A base on disk: made and marked, opened by descriptor, refused where it is not ours.
 
-The mark is the Cache Directory Tagging Specification's (https://bford.info/cachedir/): back-up
-tools pass such a folder over. Its second line tells our folders from other tools' caches; further
-lines name the categories that were made here.
+The mark is the Cache Directory Tagging Specification's (https://bford.info/cachedir/): back-up tools pass such a
+folder over. Its second line tells our folders from other tools' caches. The lock of a base is a lock on that file:
+not on the base itself, which somebody may have locked for good reasons of their own.
 """
 
 import contextlib
@@ -10,19 +10,22 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Iterator
 
 from ..errors import BaseRefused
-from ..fs.directory import Directory
+from ..fs import lock
+from ..fs.directory import Directory, is_restricted
+from ..fs.lock import Claim
 from .layout import Base
-from .names import GITIGNORE, TAG
+from .names import GITIGNORE, TAG, seal, unseal
 
 SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55\n# A base of common-tasks: "
 _MARKS = {
     TAG: SIGNATURE + b"what lies here may be removed at any time.\n",
     GITIGNORE: b"*\n",
 }
-_CATEGORY = b"# Category "
-_MOST_TAG = 2**16  # bytes of it that are read, and written
+_CATEGORY = ".category"
+_PATIENCE = 2.0  # seconds
 _MODE = 0o775  # however open the umask: a base that everybody may write to is refused
 
 
@@ -74,9 +77,27 @@ def _make_folders(base: Base) -> None:
     try:
         base.path.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.lexists(base.path):
-            base.path.mkdir(_MODE, exist_ok=True)
+            with Directory.named(base.path.parent) as parent:
+                make_folder(parent, base.path.name)
     except OSError as error:
         raise _refused(base, f"cannot be made: {error.strerror}; nothing was touched") from error
+
+
+def make_folder(parent: Directory, name: str) -> bool:
+    """Make a folder for entries, for all who work in `parent`; tell whether it was not there.
+
+    Its owner may always use it, whatever the umask, and everybody may never write to it.
+    """
+    try:
+        parent.make(name, _MODE)
+    except FileExistsError:
+        return False
+    mode = parent.look(name).st_mode
+    if is_restricted(mode):  # by a umask such as 0o777
+        os.chmod(name, stat.S_IMODE(mode) | stat.S_IRWXU, dir_fd=parent.fd)
+    with parent.enter(name) as made:
+        give_to_owner(made, parent)
+    return True
 
 
 def _refused(base: Base, why: str) -> BaseRefused:
@@ -101,7 +122,8 @@ def _open(base: Base, unmarked: frozenset[str]) -> Directory | None:
 def _open_directory(base: Base) -> tuple[Directory | None, bool]:
     """Open what stands at the base's place; tell also whether a link leads there."""
     try:
-        return Directory.at(base.path), False
+        with Directory.named(base.path.parent) as parent:
+            return parent.enter(base.path.name), False
     except FileNotFoundError:
         return None, False
     except OSError as error:
@@ -162,17 +184,11 @@ def _lacks_modes(directory: Directory) -> bool:
 
 def is_tagged(directory: Directory) -> bool:
     """Tell whether an open directory holds our tag: a regular file that begins with SIGNATURE."""
-    return _read_tag(directory, len(SIGNATURE)) == SIGNATURE
-
-
-def _read_tag(directory: Directory, size: int) -> bytes:
-    """Read the beginning of the tag; nothing where that is absent, a link or unreadable."""
+    tag = _open_tag(directory)
+    if tag is None:  # no proof that the folder is ours
+        return False
     try:
-        tag = directory.open(TAG, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:  # no proof that the folder is ours
-        return b""
-    try:
-        return os.read(tag, size) if stat.S_ISREG(os.fstat(tag).st_mode) else b""
+        return stat.S_ISREG(os.fstat(tag).st_mode) and os.read(tag, len(SIGNATURE)) == SIGNATURE
     finally:
         os.close(tag)
 
@@ -185,35 +201,70 @@ def _mark(directory: Directory) -> None:
                 continue
         except FileNotFoundError:
             pass
-        mark = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK)
+        mark = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
         try:
+            os.fchmod(mark, 0o644)  # whatever the umask: others have to know it, too
             os.write(mark, content)
         finally:
             os.close(mark)
 
 
-def note_category(directory: Directory, name: str, inode: int) -> None:
-    """Write down in the tag of an open base that the folder `name` was made as a category.
+def mark_category(category: Directory) -> None:
+    """Mark an open folder, which was just made, as a category: by a file whose name is sealed for it.
 
-    Where that cannot be written, or is lost, the folder is told by what it holds (see `inventory`).
+    The mark goes with the folder. So a folder that somebody made again by hand under the same name has none, and in a
+    copy it is no mark.
     """
-    if "\n" in name:
+    name = seal(_CATEGORY, category.status().st_ino)
+    os.close(category.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+
+def is_category_mark(name: str, inode: int) -> bool:
+    """Tell whether `name`, found in a folder with this inode, is the mark of a category."""
+    return name.startswith(_CATEGORY) and unseal(name, inode) == _CATEGORY
+
+
+@contextlib.contextmanager
+def locked(base: Directory) -> Iterator[bool]:
+    """Hold the lock of an open base for the block: nobody else is given an entry that was there before.
+
+    Yields False where somebody else has had it for two seconds, say because that process was stopped.
+    """
+    tag = _open_tag(base)
+    if tag is None:  # nobody is given anything in a base without our tag
+        yield True
         return
-    with contextlib.suppress(OSError):
-        tag = directory.open(TAG, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
-        try:
-            if os.fstat(tag).st_size > _MOST_TAG // 2:
-                os.ftruncate(tag, len(_MARKS[TAG]))
-            os.write(tag, _CATEGORY + b"%d %s\n" % (inode, os.fsencode(name)))
-        finally:
-            os.close(tag)
+    try:
+        give_up = time.monotonic() + _PATIENCE
+        while (granted := lock.own(tag)) is Claim.REFUSED and time.monotonic() < give_up:
+            time.sleep(0.005)
+        yield granted is not Claim.REFUSED
+    finally:
+        os.close(tag)
 
 
-def noted_categories(directory: Directory) -> dict[str, int]:
-    """Return the folders of an open base that were made as categories, with their inodes; names as the system's."""
-    noted = {}
-    for line in _read_tag(directory, _MOST_TAG).split(b"\n"):
-        inode, _, name = line.removeprefix(_CATEGORY).partition(b" ")
-        if line.startswith(_CATEGORY) and inode.isdigit():
-            noted[os.fsdecode(name)] = int(inode)
-    return noted
+@contextlib.contextmanager
+def locked_at_once(base: Directory) -> Iterator[bool]:
+    """Hold the lock for the block if nobody else has it; yields whether that is so."""
+    tag = _open_tag(base)
+    if tag is None:
+        yield False
+        return
+    try:
+        yield lock.own(tag) is Claim.GRANTED
+    finally:
+        os.close(tag)
+
+
+def _open_tag(base: Directory) -> int | None:
+    try:
+        return base.open(TAG, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:  # none, a link, or not to be read
+        return None
+
+
+def give_to_owner(made: Directory, parent: Directory) -> None:
+    """Where root has made something in a user's folder, give it to that user, who has to work there, too."""
+    owner = parent.status()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(made.fd, owner.st_uid, owner.st_gid)

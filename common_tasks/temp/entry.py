@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
-from ..fs.values import Key
+from ..fs.values import Key, freed_bytes
 from ..fs.values import Usage as Usage
 from .layout import Base
 from .names import TRASH
@@ -137,7 +137,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a plan. What another process removed first is in `kept`, with that reason."""
+    """What became of a plan. What another process removed first is in none of the three."""
 
     removed: tuple[Decision, ...]
     kept: tuple[Decision, ...]
@@ -146,4 +146,4 @@ class Outcome:
     @property
     def freed_bytes(self) -> int:
         """What the disk got back."""
-        return sum(row.entry.usage.disk_bytes for row in self.removed if row.entry.usage)
+        return freed_bytes(row.entry.usage for row in self.removed if row.entry.usage)

@@ -1,34 +1,396 @@
-"""Holding a directory, and claiming one: a lock on the directory itself.
+"""Leases: what a process was given in a base is in use for as long as that process runs.
 
-The protocol is systemd-tmpfiles': whoever uses a directory holds `flock(LOCK_SH)` on it, a cleaner
-takes `LOCK_EX | LOCK_NB` and passes by where that is refused. The kernel drops a lock with the last
-descriptor of its open file, so there is nothing to go stale.
+    <base>/.leases/<pid>-<random>   one file a process, locked exclusively by it (flock), written from then on
+    <base>/.leases/ended            the entries that processes which have ended were given
 
-A forked child shares its parent's open files: the directory stays in use until both have ended. A
-program started with `subprocess` inherits nothing: the directory is in use as long as its maker is.
+A lease names its process, and each forked child that goes on, by pid, start time, boot and PID namespace. It names an
+entry before the entry is made. An entry is in use while the lock on its lease is held, or while a process that the
+lease names still runs: so after `exec`, and after a daemon has closed its descriptors. Whoever looks asks for the
+shared lock and gives it back at once, which disturbs nobody.
+
+A lease whose processes have ended is taken in: its entries go to `ended`, and the file goes. That is done under the
+lock of the base (see `base.locked`), by a clean and by whoever makes a new lease. What neither a lease nor `ended`
+names was not made by the engine.
 """
 
 import contextlib
 import errno
-import fcntl
 import os
-import warnings
+import stat
+import time
 from _thread import allocate_lock  # `threading` itself takes longer to load than a lease takes
-from collections import OrderedDict, namedtuple  # see `layout`
-from collections.abc import Iterator
+from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
+from collections.abc import Iterable
 
-from ..errors import EngineWarning
-from ..fs.directory import Directory
+from ..fs import lock
+from ..fs.directory import GONE, Directory
+from ..fs.lock import Claim
+from ..fs.process import Process, boot
 from ..fs.values import Key
+from .base import give_to_owner, locked_at_once, make_base
+from .layout import Base
+from .names import LEASES
 
-_NO_LOCKS = frozenset(
-    {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}  # EBADF: NFS asks for a file to write to
-)
-_MOST_HELD = 512
+_ENDED = "ended"
+_PROCESS, _GIVEN, _TAKEN_BACK = b"process ", b"+", b"-"
+_END = b"\0"  # of each record: the one byte that no name holds
+_MODE = 0o644  # everybody who may look at the base may know what is in use
+_BEING_MADE = 60.0  # seconds that an empty lease may be on its way to getting its first record
+_TAKEN_IN = 8  # leases that whoever makes a new one looks at
+_MOST_RECORDS = 8192  # of one process, before those of entries that are gone are dropped
 
 
-class Lease(namedtuple("Lease", "key fd")):
-    """A shared lock on one directory, held through the descriptor `fd`."""
+class Leased:
+    """What the leases of a base say: which entries are in use, and by whom; which the engine made."""
+
+    def __init__(self) -> None:
+        self.made: set[str] = set()
+        self._users: dict[str, tuple[int, ...]] = {}
+        self._tops: dict[str, set[int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._users)
+
+    def users(self, parts: tuple[str, ...]) -> tuple[int, ...] | None:
+        """Return the processes that use the entry at `parts`, or one below it; None where nobody does.
+
+        Nothing is known of a holder that lives in another PID namespace but that there is one: then it is empty.
+        """
+        if len(parts) == 1:
+            found = self._tops.get(parts[0])
+            return None if found is None else tuple(sorted(found))
+        return self._users.get("/".join(parts))
+
+    def add(self, path: str, pids: tuple[int, ...]) -> None:
+        """Note that the entry at `path` is in use by `pids`."""
+        self._users[path] = tuple(sorted({*self._users.get(path, ()), *pids}))
+        self._tops.setdefault(path.partition("/")[0], set()).update(pids)
+
+
+class _Record(namedtuple("_Record", "processes given")):
+    """What one lease says: whose it is, the maker first, and the entries that it names."""
+
+    __slots__ = ()
+    processes: list[Process]
+    given: set[str]
+
+    @classmethod
+    def parse(cls, text: bytes) -> "_Record":
+        """Take a lease's text apart. A last record that was cut short is left out."""
+        processes, given = [], set()
+        for record in text.split(_END)[:-1]:
+            if record.startswith(_PROCESS):
+                pid, *rest = record.removeprefix(_PROCESS).decode("ascii").split(" ")
+                processes.append(Process(int(pid), *rest))
+            elif record.startswith(_TAKEN_BACK):
+                given.discard(os.fsdecode(record[1:]))
+            else:
+                given.add(os.fsdecode(record[1:]))
+        return cls(processes, given)
+
+    def running(self) -> tuple[int, ...]:
+        """Return those of its processes that still run."""
+        return tuple(process.pid for process in self.processes if process.runs())
+
+
+def read(base: Directory) -> Leased:
+    """Read the leases of an open base. Nothing is changed.
+
+    What this very process was given is made by the engine, but in use by nobody: it may clean that itself.
+    """
+    leased = Leased()
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES):
+            return leased
+        raise
+    with folder:
+        me = Process.current()
+        for name in folder.names():
+            if name != _ENDED:
+                _read_one(folder, name, me, leased)
+        leased.made |= _given_before(folder)  # last: a lease may have been taken in meanwhile
+    return leased
+
+
+def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None:
+    fd = _open_lease(folder, name, os.O_RDONLY)
+    if fd is None:
+        return
+    try:
+        record = _Record.parse(_read_all(fd))
+        leased.made |= record.given
+        if record.processes[:1] == [me]:
+            return
+        pids = record.running()
+        if pids or lock.is_held(fd):
+            for path in record.given:
+                leased.add(path, pids)
+    finally:
+        os.close(fd)
+
+
+def _open_lease(folder: Directory, name: str, flags: int) -> int | None:
+    """Open a lease; None where it was taken in meanwhile, and for anything that is no file of ours to read."""
+    try:
+        fd = folder.open(name, flags | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES, errno.EISDIR, errno.ENXIO):
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
+def _read_all(fd: int) -> bytes:
+    parts = []
+    while part := os.read(fd, 2**18):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _given_before(folder: Directory) -> set[str]:
+    fd = _open_lease(folder, _ENDED, os.O_RDONLY)
+    if fd is None:
+        return set()
+    try:
+        return _Record.parse(_read_all(fd)).given
+    finally:
+        os.close(fd)
+
+
+def take_in(base: Directory, *, most: int | None = None) -> None:
+    """Take in the leases of processes that have ended, or look at `most` of them. The caller holds the base's lock."""
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES):
+            return
+        raise
+    with folder:
+        names = [name for name in folder.names() if name != _ENDED]
+        if most is not None and len(names) > most:
+            first = int.from_bytes(os.urandom(4), "big") % len(names)
+            names = (names + names)[first : first + most]
+        for name in names:
+            with contextlib.suppress(PermissionError):  # another user's, who does that for himself
+                _take_in_one(folder, name)
+
+
+def _take_in_one(folder: Directory, name: str) -> None:
+    fd = _open_lease(folder, name, os.O_RDWR)
+    if fd is None:
+        return
+    try:
+        with lock.claim(fd) as granted:
+            record = _Record.parse(_read_all(fd))
+            if granted is Claim.REFUSED or record.running() or _may_run_elsewhere(record, granted):
+                return
+            if not record.processes and time.time() - os.fstat(fd).st_mtime < _BEING_MADE:
+                return
+            _append(folder, _ENDED, _records(record.given))
+            folder.unlink(name)
+    finally:
+        os.close(fd)
+
+
+def _may_run_elsewhere(record: _Record, granted: Claim) -> bool:
+    """Tell whether nothing says that a process of another machine or namespace has ended: there are no locks."""
+    return granted is Claim.IMPOSSIBLE and any(process.boot != boot() for process in record.processes)
+
+
+def drop_ended(base: Directory) -> None:
+    """Drop what is noted of earlier processes' entries that are gone. The caller holds the base's lock.
+
+    Where that cannot be written they stay noted, which does no harm: no other entry gets their names.
+    """
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES):
+            return
+        raise
+    with folder:
+        before = _given_before(folder)
+        left = _still_there(base, before)
+        if len(left) == len(before):
+            return
+        new = f"{_ENDED}.{os.urandom(6).hex()}"
+        try:
+            _append(folder, new, _records(left))
+            folder.rename(new, folder, _ENDED)
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.unlink(new)
+
+
+def _still_there(base: Directory, paths: set[str]) -> set[str]:
+    """Return those of the paths that still stand, at the price of one listing a category."""
+    left: set[str] = set()
+    for category in {path.partition("/")[0] for path in paths}:
+        with contextlib.suppress(FileNotFoundError), base.enter(category) as folder:
+            left.update(f"{category}/{name}" for name in folder.names())
+    return paths & left
+
+
+def _records(paths: Iterable[str]) -> bytes:
+    return b"".join(_GIVEN + os.fsencode(path) + _END for path in paths)
+
+
+def _append(folder: Directory, name: str, text: bytes) -> None:
+    fd = folder.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, _MODE)
+    try:
+        _write(fd, text)
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(fd, text) :]
+
+
+class _Lease:
+    """The lease of this process in one base: the file `name`, open as `fd` as long as nobody closes that."""
+
+    def __init__(self, name: str, fd: int) -> None:
+        self.name = name
+        self.fd = fd
+        self.key = lock.key_of(fd)
+        self.records = 0
+        self.most = _MOST_RECORDS  # 0: look first whether it still is where it was
+
+    def is_open(self) -> bool:
+        """Tell whether the descriptor still is this file's, and the file still stands."""
+        try:
+            found = os.fstat(self.fd)
+        except OSError:
+            return False
+        return found.st_nlink > 0 and (found.st_dev, found.st_ino) == self.key
+
+    def close(self) -> None:
+        """Close the descriptor, if it still is this file's."""
+        with contextlib.suppress(OSError):
+            if lock.key_of(self.fd) == self.key:
+                os.close(self.fd)
+
+    def write(self, kind: bytes, path: str) -> None:
+        """Add a record about an entry. Raises OSError."""
+        self.records += 1
+        _write(self.fd, kind + os.fsencode(path) + _END)
+
+
+class Leases:
+    """The leases of this process, by the path of their base: one descriptor a base."""
+
+    def __init__(self) -> None:
+        self._guard = allocate_lock()
+        self._leases: dict[str, _Lease] = {}
+
+    def note(self, base: Base, path: str) -> None:
+        """Write down that this process is about to be given the entry at `path` in a base. Raises OSError."""
+        with self._guard:  # no other thread may close what this one is about to write to
+            lease = self._leases.get(str(base.path))
+            if lease is None or not lease.is_open() or lease.records >= lease.most:
+                lease = self._begin(base)
+            lease.write(_GIVEN, path)
+
+    def take_back(self, base: Base, path: str) -> None:
+        """Write down that it was not given that after all. Raises OSError."""
+        with self._guard:
+            lease = self._leases.get(str(base.path))
+            if lease is not None and lease.is_open():
+                lease.write(_TAKEN_BACK, path)
+
+    def look_again(self, base: Base) -> None:
+        """Have the next note see whether the base still is the folder that it was."""
+        lease = self._leases.get(str(base.path))
+        if lease:
+            lease.most = 0
+
+    def name_child(self) -> None:
+        """In a forked child: name it in the leases of its parent, which it keeps open, and have it make its own."""
+        self._guard = allocate_lock()
+        inherited, self._leases = list(self._leases.values()), {}
+        for lease in inherited:
+            # Where that cannot be written, the lock, which the child has too, still tells.
+            with contextlib.suppress(OSError):
+                if lease.is_open():
+                    _write(lease.fd, _head())
+
+    def _begin(self, base: Base) -> _Lease:
+        """Make a lease, open again the one that is there, or make one without the records that are of no more use."""
+        with make_base(base) as directory, _folder(directory) as folder:
+            before = self._leases.pop(str(base.path), None)
+            lease = _make(folder, directory) if before is None else _go_on(folder, directory, before)
+            self._leases[str(base.path)] = lease
+            return lease
+
+
+def _folder(base: Directory) -> Directory:
+    with contextlib.suppress(FileExistsError):
+        base.make(LEASES, 0o777)
+        with base.enter(LEASES) as made:
+            # Whoever may write to the base may have leases there.
+            os.fchmod(made.fd, stat.S_IMODE(base.status().st_mode) & 0o2775 | stat.S_IRWXU)
+            give_to_owner(made, base)
+    return base.enter(LEASES)
+
+
+def _make(folder: Directory, base: Directory, given: Iterable[str] = ()) -> _Lease:
+    """Make a lease that names this process and what it has been `given` so far."""
+    with locked_at_once(base) as granted:
+        if granted:
+            take_in(base, most=_TAKEN_IN)
+    while True:
+        name = f"{os.getpid()}-{os.urandom(6).hex()}"
+        fd = folder.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, _MODE)
+        lock.wait(fd)
+        if os.fstat(fd).st_nlink:
+            break
+        os.close(fd)  # a clean took it for one whose process was killed before it could write
+    os.fchmod(fd, _MODE)
+    _write(fd, _head() + _records(given))
+    return _Lease(name, fd)
+
+
+def _go_on(folder: Directory, base: Directory, before: _Lease) -> _Lease:
+    """Go on with a lease: opened again where this process has closed it, without records that are of no more use."""
+    fd = _open_lease(folder, before.name, os.O_RDWR | os.O_APPEND)
+    if fd is None:  # the base was removed, and perhaps made again
+        before.close()
+        return _make(folder, base)
+    with Directory(fd) as file:
+        if lock.key_of(file.fd) != before.key:
+            before.close()
+            return _make(folder, base)
+        given = _Record.parse(_read_all(file.fd)).given
+    live = {path for path in given if base.has(path)} if before.records >= _MOST_RECORDS else given
+    if not before.is_open() or 2 * len(live) < before.records:
+        lease = _make(folder, base, live)
+        folder.unlink(before.name)
+        before.close()
+        before = lease
+    before.records, before.most = len(live), max(_MOST_RECORDS, 2 * len(live))
+    return before
+
+
+def _head() -> bytes:
+    return _PROCESS + " ".join(map(str, Process.current())).encode("ascii") + _END
+
+
+own = Leases()
+os.register_at_fork(after_in_child=own.name_child)
+
+
+class Hold(namedtuple("Hold", "key fd")):
+    """A shared lock on one directory, held through the descriptor `fd`.
+
+    It is the protocol of systemd-tmpfiles: a cleaner passes by what somebody has locked.
+    """
 
     __slots__ = ()
     key: Key
@@ -40,176 +402,46 @@ class Lease(namedtuple("Lease", "key fd")):
         Only if it still is what was opened: a program may have closed all its descriptors, to run as a
         daemon, and the number may be another file's by now.
         """
-        _forget(self.key, self.fd)
         with contextlib.suppress(OSError):
-            if _key(self.fd) == self.key:
+            if lock.key_of(self.fd) == self.key:
                 os.close(self.fd)
 
 
-_open: dict[Key, set[int]] = {}  # the descriptors of all leases and claims of this process
-_held: OrderedDict[Key, Lease] = OrderedDict()  # until this process ends, or others push it out
-_blocks: dict[Key, Lease] = {}  # until the block ends
-_guard = allocate_lock()
-_inherited = 0  # descriptors of leases that the ancestors of a forked child hold
+_holds: dict[Key, Hold] = {}
 
 
-def _start_anew() -> None:
-    # What is held belongs to the parent; its descriptors stay open, so the child keeps it in use.
-    global _guard, _inherited
-    _guard = allocate_lock()
-    _inherited += len(_held)
-    _held.clear()
-    _blocks.clear()
-    _open.clear()
+def share(directory: Directory) -> Hold | None:
+    """Put a directory of its own to use; None where a cleaner is about to take it.
 
-
-os.register_at_fork(after_in_child=_start_anew)
-
-
-def _key(fd: int) -> Key:
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
-
-
-def share(directory: Directory) -> Lease | None:
-    """Put a directory to use; None where a cleaner is about to take it.
-
-    Takes the descriptor over: a lease closes it on release, a refusal at once.
+    Takes the descriptor over: a hold closes it on release, a refusal at once.
     """
     try:
-        granted = _lock(directory.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        lease = Lease(directory.key(), directory.fd)
+        granted = lock.share(directory.fd)
+        held = Hold(directory.key(), directory.fd)
     except OSError:
         directory.close()
         raise
-    if granted is False:
+    if granted is Claim.REFUSED:
         directory.close()
         return None
-    _note(lease.key, lease.fd)
-    return lease
+    return held
 
 
-def _note(key: Key, fd: int) -> None:
-    with _guard:
-        _open.setdefault(key, set()).add(fd)
+def hold(held: Hold) -> None:
+    """Keep a hold until `drop`, or until this process ends."""
+    _holds[held.key] = held
 
 
-def _forget(key: Key, fd: int) -> None:
-    with _guard:
-        _open.get(key, set()).discard(fd)
-        if not _open.get(key, True):
-            del _open[key]
-
-
-def hold(lease: Lease) -> None:
-    """Keep a lease until this process ends.
-
-    A quarter of the descriptors the process may open, and 512 at the most, are spent on this. Past
-    that the lease given first is dropped: that directory then relies on its age alone.
-    """
-    most = min(_MOST_HELD, most_descriptors() // 4)
-    with _guard:
-        again = _held.pop(lease.key, None)  # one lock a directory: asking again makes it the latest
-        _held[lease.key] = lease
-        full = len(_held) + _inherited > most and len(_held) > 1
-        oldest = _held.popitem(last=False)[1] if full else None
-    for surplus in filter(None, (again, oldest)):
-        surplus.release()
-
-
-def most_descriptors() -> int:
-    """Return how many descriptors this process may have open; a system that sets no limit says -1."""
-    most = os.sysconf("SC_OPEN_MAX")
-    return most if most > 0 else 4 * _MOST_HELD
-
-
-def hold_for_block(lease: Lease) -> None:
-    """Keep a lease until `drop`, outside the bound of `hold`."""
-    _blocks[lease.key] = lease
+hold_for_block = hold
 
 
 def held_here(identity: Key) -> bool:
-    """Tell whether this very process holds a lease on a directory."""
-    return identity in _held or identity in _blocks
-
-
-def descriptors() -> set[int]:
-    """Return the descriptors that this process holds its leases and claims with, but for those of blocks.
-
-    What a process made for good it may clean itself; what it has lent for a block that goes on is in use.
-    """
-    with _guard:
-        lent = {lease.fd for lease in _blocks.values()}
-        return {fd for fds in _open.values() for fd in fds} - lent
+    """Tell whether this very process holds a directory."""
+    return identity in _holds
 
 
 def drop(identity: Key) -> None:
     """Let go of a directory, if this process holds it."""
-    with _guard:
-        leases = _held.pop(identity, None), _blocks.pop(identity, None)
-    for lease in filter(None, leases):
-        lease.release()
-
-
-@contextlib.contextmanager
-def claim(file: int) -> Iterator[bool | None]:
-    """Try to have an open file or directory for oneself while the block lasts; the caller keeps it open.
-
-    Yields whether that was granted; None where locks do not work. Never waits. A lease of this process does
-    not stand in its own way: it is raised for the block, and what then still exists stays in use afterwards.
-    """
-    key = _key(file)
-    own = _duplicate_own(key)
-    lock = file if own is None else own
-    _note(key, lock)
-    try:
-        yield _lock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    finally:
-        _forget(key, lock)
-        # A refused raise may have lost the shared lock too: flock(2) converts in two steps.
-        _lock(lock, fcntl.LOCK_UN if own is None else fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if own is not None:
-            os.close(own)
-
-
-def _duplicate_own(key: Key) -> int | None:
-    """Duplicate the descriptor of this process's own lease on a directory; None where it has none."""
-    with _guard:  # another thread may drop the lease at any time
-        for fd in _open.get(key, ()):
-            with contextlib.suppress(OSError):
-                if _key(fd) == key:
-                    return os.dup(fd)
-    return None
-
-
-@contextlib.contextmanager
-def alone(fd: int) -> Iterator[None]:
-    """Keep every other process that asks for the same out of the block, waiting for them to leave it."""
-    _lock(fd, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        _lock(fd, fcntl.LOCK_UN)
-
-
-def _lock(fd: int, operation: int) -> bool | None:
-    """Tell whether the lock was granted; None where there are no locks."""
-    try:
-        fcntl.flock(fd, operation)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        _warn_once(error)
-        return None
-    return True
-
-
-def _warn_once(error: OSError) -> None:
-    if not _warned:
-        _warned.append(True)
-        warnings.warn(f"no locks here ({error.strerror}): see what uses a directory by its age only", EngineWarning, 4)
-
-
-_warned: list[bool] = []
+    held = _holds.pop(identity, None)
+    if held:
+        held.release()

@@ -93,7 +93,7 @@ def _end_all() -> None:
             sys.stderr.write(f"{left}\n")
 
 
-def _make(system: Path, name: str) -> tuple[Path, lease.Lease]:
+def _make(system: Path, name: str) -> tuple[Path, lease.Hold]:
     """Make a directory under a sealed name; it bears that name only once it is in use."""
     while True:
         unnamed = system / f"{names.TRASH}-{os.urandom(8).hex()}"

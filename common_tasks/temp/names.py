@@ -18,11 +18,12 @@ LEGACY = "legacy"
 KEEP = ".keep"
 TRASH = ".trash"
 UNDECIDED = ".aside"  # what is out of sight, and may yet be put back, has a name that begins so
+LEASES = ".leases"  # who was given what: see `lease`
 TAG = "CACHEDIR.TAG"
 GITIGNORE = ".gitignore"
 AUTO = ".auto"  # when a base is cleaned by itself: see `mark`
 # What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.
-RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP, AUTO})
+RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP, LEASES, AUTO})
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
 _ENTRY = r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?"
 _STAMP_ROOM = len("_169634880000-999999999")

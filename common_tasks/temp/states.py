@@ -3,23 +3,27 @@
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from ..fs import processes
+from ..fs import lock, processes
 from ..fs.directory import Directory, Place
 from ..fs.kernel import Mounts
-from . import lease, names
+from ..fs.lock import Claim
+from . import names
 from .base import is_tagged
 from .entry import Entry, Identity
+from .lease import Leased
 from .names import TAG
 
 
 class Located(NamedTuple):
-    """An entry, and its folder, open."""
+    """An entry, its folder, open, and what the leases there say; None outside the bases."""
 
     folder: Directory
     entry: Entry
+    leased: Leased | None = None
 
     def place(self, name: str | None = None) -> Place:
         """Return where the entry stands, or what is called `name` beside it."""
@@ -74,7 +78,7 @@ def look_at_uses(folders: Iterable[Directory], *, locks: bool = True) -> FolderU
         return FolderUses(None, {})
     if not paths:
         return FolderUses(None, {})
-    return FolderUses(processes.look(sorted(set(paths.values())), lease.descriptors(), locks), paths)
+    return FolderUses(processes.look(sorted(set(paths.values())), (), locks), paths)
 
 
 def _with_state(uses: FolderUses, located: Located) -> Entry:
@@ -123,12 +127,18 @@ class _Rights:
 
     def check(self, folder: Directory, entry: Entry) -> Entry:
         """Return an entry with the obstacle that missing rights are."""
-        if self._root or entry.obstacle:
+        if entry.obstacle:
+            return entry
+        if entry.usage and entry.usage.obstacle:
+            return entry._replace(obstacle=entry.usage.obstacle)
+        if self._root:
             return entry
         for parts in {(), entry.parts[:-1]}:
             if not self._may_change(folder, parts):
                 where = entry.folder.joinpath(*parts)
                 return entry._replace(obstacle=f"this user may not change {where}: Permission denied")
+        if self._is_sticky(folder, entry):
+            return entry._replace(obstacle="it belongs to another user: Operation not permitted")
         if entry.identity.directory and not entry.in_trash and not _may_move(folder, entry):
             return entry._replace(obstacle="it belongs to another user: Permission denied")
         return entry
@@ -139,10 +149,20 @@ class _Rights:
             self._folders[key] = _may(folder, "/".join(parts) or ".", os.W_OK | os.X_OK)
         return self._folders[key]
 
+    def _is_sticky(self, folder: Directory, entry: Entry) -> bool:
+        """Tell whether an entry is another user's, in a folder of another user's that is sticky."""
+        with contextlib.suppress(OSError):
+            around = folder.look("/".join(entry.parts[:-1]) or ".")
+            own = os.geteuid()
+            return bool(around.st_mode & stat.S_ISVTX) and own not in (
+                around.st_uid,
+                folder.owner("/".join(entry.parts)),
+            )
+        return False
+
 
 def _may(folder: Directory, path: str, mode: int) -> bool:
-    allowed = os.access(path, mode, dir_fd=folder.fd, effective_ids=os.access in os.supports_effective_ids)
-    return allowed or _is_gone(folder, path)  # that is no obstacle: a clean will say so
+    return folder.allows(mode, path) or _is_gone(folder, path)  # that is no obstacle: a clean will say so
 
 
 def _is_gone(folder: Directory, path: str) -> bool:
@@ -183,6 +203,9 @@ def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:
 
 def _holder(uses: FolderUses, located: Located) -> str | None:
     entry = located.entry
+    given_to = located.leased.users(entry.parts) if located.leased else None
+    if given_to is not None:
+        return processes.describe(given_to)
     if uses.uses is None:
         return _probe(located) if entry.identity.directory else None
     pids: set[int] = set()
@@ -205,5 +228,5 @@ def _probe(located: Located) -> str | None:
         directory = located.folder.descend(located.entry.parts)
     except OSError:  # vanished, or not to be opened: a clean will say so
         return None
-    with directory, lease.claim(directory.fd) as granted:
-        return processes.describe(()) if granted is False else None
+    with directory, lock.claim(directory.fd) as granted:
+        return processes.describe(()) if granted is Claim.REFUSED else None

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import EngineWarning, GuardFailed, Unremovable
 from ..fs.values import Key
 from . import layout, lease
+from .api import TempManager, create_entry
 from .lent import discard
-from .manager import TempManager, create_entry
 from .names import check_name, parse_name
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _remove_older(project: layout.Project, kept: Collection[Path], names: set[st
     from . import inventory, removal
     from .entry import Decision, Plan
 
-    entries = inventory.scan([project], orphans=False, measured=False)
+    entries = inventory.scan([project], orphans=False)
     surplus = [
         Decision(entry=entry, reason=f"not among the newest {NEWEST} of this test")
         for entry in _beyond_newest([e for e in entries if e.category == CATEGORY and e.name in names])

@@ -137,7 +137,7 @@ def test_finding_a_cache_counts_as_a_use(project: Path) -> None:
 def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path) -> None:
     code = """
 import time
-from common_tasks.temp import get_cache_temp_dir, manager
+from common_tasks.temp import get_cache_temp_dir, api as manager
 def slowly(*args, real=manager._find_cache):
     found = real(*args)
     time.sleep(0.03)  # more of them are between looking and making

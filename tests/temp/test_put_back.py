@@ -9,7 +9,7 @@ import pytest
 
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import removal
-from common_tasks.temp.folders import Folders
+from common_tasks.temp.removal.folders import Folders
 
 from ..helpers import HOUR, OLD, clean, make_entry, reasons, running, said, take, trash_is_empty
 from .test_file_systems import overlay

@@ -68,7 +68,7 @@ def test_a_forked_child_that_leaves_the_block_removes_nothing(project: Path) -> 
 # Root, too, is refused where nothing can be made.
 UNWRITABLE = """
 import errno
-from common_tasks.temp import manager
+from common_tasks.temp import api as manager
 def refuse(*_): raise OSError(errno.EROFS, "Read-only file system")
 manager.make_base = refuse
 """

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import time
 import warnings
 from collections import namedtuple  # see `layout`
@@ -12,7 +13,7 @@ from ..errors import BaseRefused, EngineWarning
 from ..fs.directory import GONE, Directory
 from ..fs.values import Key, printable
 from . import auto, layout, lease, maker, names
-from .base import make_base, note_category, unsafe_to_make_in
+from .base import locked, make_base, make_folder, mark_category, unsafe_to_make_in
 from .lent import LentDirectory, system_folder
 
 TYPE_CHECKING = False  # type checkers take this name for true; see `common_tasks`
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # directory does not pay for them.
 
 _TRIES = 1000
-_MODE = 0o775  # of a category, however open the umask: see `unsafe_to_make_in`
 
 _last_number: dict[str, int] = {}
 
@@ -64,7 +64,7 @@ class TempManager:
         """Make `.tmp/<category>/<name>_<unix>/` and return its absolute path.
 
         Always a new, empty directory that no other thread or process got. It stays until a clean
-        removes it, which none does while this process runs (see `lease.hold` for the bound).
+        removes it, which none does while this process runs.
         """
         label = names.UNCATEGORIZED if category is None else category
         return create_entry(layout.find_project(), name_prefix, label)
@@ -130,7 +130,7 @@ class TempManager:
         if category is not None:
             names.check_part(category, "the category")
         policy = retention.Policy(max_age=None if max_age_hours is None else layout.seconds(max_age_hours))
-        found = inventory.scan([layout.find_project()], orphans=False, measured=policy.max_age is not None)
+        found = inventory.scan([layout.find_project()], orphans=False)
         entries = [entry for entry in found if category in (None, entry.category)]
         plan = retention.make_plan(entries, policy, time.time())
         removed, failed = plan.remove, plan.fail
@@ -176,14 +176,8 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
     project = layout.find_project()
     names.check_name(name_prefix, "the name", project.root)
     base = project.bases[0]
-    with make_base(base) as directory:
-        # Not the base itself: somebody may hold a lock on that for good reasons of their own.
-        tag = directory.open(names.TAG, os.O_RDONLY)
-    try:
-        with lease.alone(tag):
-            return _find_cache(base, name_prefix) or create_entry(project, name_prefix, "cache")
-    finally:
-        os.close(tag)
+    with make_base(base) as directory, locked(directory):
+        return _find_cache(base, directory, name_prefix) or create_entry(project, name_prefix, "cache")
 
 
 def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextManager[Path]:
@@ -195,155 +189,107 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
     """Make `<base>/<category>/<name>_<unix>/` in `project`; see `TempManager.create_persistent_dir`."""
     names.check_name(name, "the name", project.root)
     names.check_category(category, project.root)
-    made = _create(project.bases[0], category, name)
-    maker.sign(os.fspath(made), os.fspath(project.root))
-    auto.look(project.bases[0].path, project.root)
-    return made
-
-
-class _Category:
-    """An open category, in use by this process: a cleaner that takes it for a hand-made folder passes it by.
-
-    It closes with the last reference, so no thread makes a directory in what another has closed.
-    """
-
-    def __init__(self, held: lease.Lease) -> None:
-        self.key = held.key
-        self.directory = Directory(held.fd)
-        self._held = held
-
-    def __del__(self) -> None:
-        self._held.release()
-
-
-_categories: dict[str, _Category] = {}
-_MOST_CATEGORIES = 16
-
-
-def _create(base: layout.Base, category: str, name: str) -> Path:
-    """Make an entry, put it to use, and see that it still stands where it was made."""
+    base = project.bases[0]
     folder = f"{base.path}/{category}"
     for _ in range(_TRIES):
-        parent = _open_category(base, category, folder)
-        if parent is None:
-            time.sleep(0.001)
+        if not _stands(folder, _categories.get(folder)) and not _open_category(base, category, folder):
+            time.sleep(0.001)  # a cleaner is at it
             continue
-        made = _make_numbered(parent.directory, folder, name, int(time.time()))
-        if made and _put_to_use(parent.directory, made, folder):
-            return Path(f"{folder}/{made}")
-    raise FileExistsError(f"{printable(folder)!r}: its directories are removed as fast as they are made")
+        made = _make_numbered(base, category, folder, name)
+        if made:
+            maker.sign(f"{folder}/{made}", os.fspath(project.root))
+            auto.look(base.path, project.root)
+            return Path(folder, made)
+    raise FileExistsError(f"{printable(folder)!r} is removed as fast as it is made")
 
 
-def _open_category(base: layout.Base, category: str, folder: str) -> _Category | None:
-    """Return a category, made if need be; None where a cleaner is at it."""
-    known = _categories.get(folder)
-    if known and _stands(folder, known.key):
-        return known
-    _categories.pop(folder, None)
-    with make_base(base) as directory:
-        held = _share_category(directory, category, folder)
-    if held is None:
-        return None
-    opened = _Category(held)
-    _categories[folder] = opened
-    for oldest in list(_categories)[:-_MOST_CATEGORIES]:
-        _categories.pop(oldest, None)  # another thread may have done so
-    return opened
+_categories: dict[str, Key] = {}  # those that this process has made something in
 
 
-def _share_category(base: Directory, category: str, folder: str) -> lease.Lease | None:
-    made = _make_category(base, category)
-    try:
-        directory = base.enter_to_use(category)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno not in GONE:
-            raise
-        raise BaseRefused(folder, "is not a directory: give another category") from error
-    if made:
-        note_category(base, category, directory.status().st_ino)
-    problem = unsafe_to_make_in(directory, base.status().st_uid)
-    if problem:
-        directory.close()
-        raise BaseRefused(folder, f"{problem}; nothing was made there")
-    return lease.share(directory)
-
-
-def _make_category(base: Directory, category: str) -> bool:
-    try:
-        base.make(category, _MODE)
-    except FileExistsError:
+def _stands(folder: str, key: Key | None) -> bool:
+    """Tell whether a folder still is the one that was seen to be safe."""
+    if key is None:
         return False
+    try:
+        found = os.lstat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return (found.st_dev, found.st_ino) == key
+
+
+def _open_category(base: layout.Base, category: str, folder: str) -> bool:
+    """See that a category is there, made if need be, and safe; False where a cleaner removed it meanwhile."""
+    lease.own.look_again(base)
+    with make_base(base) as directory:
+        made = make_folder(directory, category)
+        try:
+            opened = directory.enter(category)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            raise BaseRefused(folder, "is not a directory: give another category") from error
+        with opened:
+            if made:
+                mark_category(opened)
+            problem = unsafe_to_make_in(opened, directory.status().st_uid)
+            if problem:
+                raise BaseRefused(folder, f"{problem}; nothing was made there")
+            _categories[folder] = opened.key()
     return True
 
 
-def _make_numbered(parent: Directory, folder: str, name: str, unix: int) -> str | None:
-    """Make the first free `<name>_<unix>`, `…-2`, … ; None where the category itself is gone."""
-    stem = names.entry_name(name, unix)
-    label = f"{folder}/{stem}"
+def _make_numbered(base: layout.Base, category: str, folder: str, name: str) -> str | None:
+    """Make the first free `<name>_<unix>`, `…-2`, …, noted in the lease before; None where the category is gone."""
+    unix = int(time.time())
+    label = f"{folder}/{name}/{unix}"
     if label not in _last_number:
         _last_number.clear()  # another second, or another name: both begin anew at little cost
     number = _last_number.get(label, 0)
     while True:
         number += 1
         made = names.entry_name(name, unix, number)
+        lease.own.note(base, f"{category}/{made}")
         try:
-            parent.make(made)
-        except FileExistsError:
-            continue
-        except FileNotFoundError:
-            return None
+            os.mkdir(f"{folder}/{made}")
         except OSError as error:
-            error.filename = f"{folder}/{made}"
-            raise
-        _last_number[label] = number
-        return made
+            lease.own.take_back(base, f"{category}/{made}")
+            if isinstance(error, FileNotFoundError):
+                return None
+            if not isinstance(error, FileExistsError):
+                raise
+        else:
+            _last_number[label] = number
+            return made
 
 
-def _put_to_use(parent: Directory, name: str, folder: str) -> bool:
-    """Take the lease on a directory; False where a cleaner came first."""
+def _find_cache(base: layout.Base, directory: Directory, name: str) -> Path | None:
+    """Note the use of the newest cache of that name that this user can use. The caller holds the base's lock."""
     try:
-        directory = parent.enter_to_use(name)
+        parent = directory.enter("cache")
     except OSError as error:
-        if error.errno in GONE:
-            return False
+        if error.errno in GONE:  # what is no directory is told when one is made
+            return None
         raise
-    held = lease.share(directory)
-    if held is None:
-        return False
-    if not _stands(f"{folder}/{name}", held.key):
-        held.release()
-        return False
-    lease.hold(held)
-    return True
-
-
-def _stands(path: str, identity: Key) -> bool:
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return (found.st_dev, found.st_ino) == identity
-
-
-def _find_cache(base: layout.Base, name: str) -> Path | None:
-    """Put the newest cache of that name to use; None where there is none, or a cleaner is at it."""
-    folder = f"{base.path}/cache"
-    try:
-        parent = Directory.at(folder)
-    except (FileNotFoundError, NotADirectoryError):  # the latter is told when one is made
-        return None
     with parent:
         stamps = [stamped for child in parent.names() if (stamped := names.parse_name(child))]
         for _, created, number in sorted((s for s in stamps if s.name == name), reverse=True):
             found = names.entry_name(name, created, number)
-            if _put_to_use(parent, found, folder):
+            if _is_usable(parent, found):
+                lease.own.note(base, f"cache/{found}")
                 # A cache that another user made is used as it is.
                 with contextlib.suppress(PermissionError):
                     os.utime(found, dir_fd=parent.fd)
-                return Path(folder, found)
+                return base.path / "cache" / found
     return None
+
+
+def _is_usable(parent: Directory, name: str) -> bool:
+    """Tell whether a name is that of a directory that this user may look into and write to."""
+    if not stat.S_ISDIR(parent.look(name).st_mode):
+        return False
+    return parent.allows(os.R_OK | os.W_OK | os.X_OK, name)
 
 
 def _check_suffix(name: str, suffix: str, folder: Path) -> None:

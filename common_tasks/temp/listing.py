@@ -1,0 +1,197 @@
+"""What lies in a base: which folders are categories, and which names are entries. Looking changes nothing."""
+
+import contextlib
+import stat
+from collections.abc import Container, Iterable, Iterator
+from typing import NamedTuple
+
+from ..fs.directory import GONE, Directory, MountPoint
+from . import lease
+from .base import is_category_mark
+from .entry import UNFINISHED, Entry, Identity, State
+from .layout import Base
+from .lease import Leased
+from .names import KEEP, LEGACY, TRASH, UNDECIDED, looks_sealed, parse_name, unseal
+
+_BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
+
+
+class BaseListing(NamedTuple):
+    """An open base, and what its leases say."""
+
+    base: Base
+    directory: Directory
+    leased: Leased
+
+    @classmethod
+    def of(cls, base: Base, directory: Directory) -> "BaseListing":
+        """Read the leases after the caller has opened the base."""
+        return cls(base, directory, lease.read(directory))
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries of the base, sorted by name. They are not measured."""
+        names = _listed(self.directory)
+        companions = _companions(names)
+        for name in names:
+            if name == TRASH:
+                yield from self._in_trash()
+            elif sealed := _sealed_as(self.directory, name):
+                yield from self._out_of_sight((name,), sealed)
+            elif not self.base.reserves(name) and name not in companions:
+                yield from self._at_top(name, _beside(companions, name))
+
+    def _in_trash(self) -> Iterator[Entry]:
+        """List what interrupted cleans left. What has no name of theirs is somebody's own."""
+        try:
+            trash = self.directory.enter(TRASH)
+        except MountPoint:
+            yield from self._entry((TRASH,), LEGACY)
+            return
+        except OSError:  # no directory, or not to be looked into: a clean will say so
+            return
+        with trash:
+            for name in sorted(trash.names()):
+                sealed = _sealed_as(trash, name)
+                if sealed:
+                    yield from self._out_of_sight((TRASH, name), sealed)
+                else:
+                    yield from self._entry((TRASH, name), LEGACY)
+
+    def _out_of_sight(self, parts: tuple[str, ...], sealed: str) -> Iterator[Entry]:
+        """List what a clean has moved. Until it decided that this may go, it holds entries like others."""
+        if sealed == TRASH:
+            yield from self._entry(parts, UNFINISHED, in_trash=True)
+        elif len(parts) == 1:  # moved alone: there was no room for a batch
+            yield from self._entry(parts, LEGACY, state="unfinished")
+        else:
+            for name in _children(self.directory, parts):
+                yield from self._entry((*parts, name), LEGACY, state="unfinished")
+
+    def _at_top(self, name: str, beside: tuple[str, ...]) -> Iterator[Entry]:
+        """List a category's entries; what is no category is an entry itself."""
+        children = {} if self.base.legacy else _children(self.directory, (name,))
+        if not is_category(self.directory, name, children):
+            yield from self._entry((name,), LEGACY, companions=beside)
+            return
+        state: State = "kept" if KEEP in children else "idle"
+        inode = self.directory.look(name).st_ino
+        companions = _companions(children)
+        for child in children:
+            if child != KEEP and child not in companions and not is_category_mark(child, inode):
+                yield from self._entry((name, child), name, state=state, companions=_beside(companions, child))
+
+    def _entry(
+        self,
+        parts: tuple[str, ...],
+        category: str,
+        *,
+        state: State = "idle",
+        companions: tuple[str, ...] = (),
+        in_trash: bool = False,
+    ) -> Iterator[Entry]:
+        try:
+            found = self.directory.look("/".join(parts))
+        except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
+            return
+        stamped = parse_name(parts[-1])
+        reason = "moved by an interrupted clean" if state == "unfinished" else None
+        if not stamped and not in_trash:  # what has no time in its name was not made by the engine
+            category = LEGACY
+            if state == "idle" and stat.S_ISDIR(found.st_mode) and _is_kept_inside(self.directory, parts):
+                state, reason = "kept", f"kept: {KEEP} of what is in it"
+        yield Entry(
+            self.base.path,
+            parts,
+            self.base,
+            category,
+            stamped.name if stamped else parts[-1],
+            Identity.of(found),
+            companions,
+            stamped.created if stamped else None,
+            in_trash or (len(parts) == 2 and "/".join(parts) in self.leased.made),
+            in_trash,
+            None,
+            "unfinished" if in_trash else state,
+            reason,
+        )
+
+
+def is_category(base: Directory, name: str, children: Iterable[str]) -> bool:
+    """Tell whether the folder `name` at the top of an open base is a category, from the names in it.
+
+    It is one if the engine made it as one, or if it holds nothing but time-stamped children (and perhaps `.keep`).
+    An empty folder, and one that has a time in its own name, is an entry unless the engine made it as a category.
+    """
+    entries = [child for child in children if child != KEEP]
+    if not entries or parse_name(name):
+        return False
+    if all(parse_name(child) for child in entries):
+        return True
+    with contextlib.suppress(OSError):
+        inode = base.look(name).st_ino
+        return any(is_category_mark(child, inode) for child in entries)
+    return False
+
+
+def _listed(directory: Directory) -> dict[str, bool]:
+    with directory.scan() as rows:
+        return dict(sorted((row.name, row.is_dir(follow_symlinks=False)) for row in rows))
+
+
+def _children(directory: Directory, parts: tuple[str, ...]) -> dict[str, bool]:
+    """Return what is in a folder, sorted, and whether it is a directory; nothing where it cannot be looked into."""
+    try:
+        with directory.descend(parts) as below:
+            below.look(".")  # to list names is not enough
+            return _listed(below)
+    except (PermissionError, MountPoint):  # an entry, whole; a clean looks again before it takes one
+        return {}
+    except OSError as error:
+        if error.errno in GONE:  # no directory: an entry
+            return {}
+        raise
+
+
+def _sealed_as(directory: Directory, name: str) -> str | None:
+    """Return what a clean has sealed in the name of something that it moved out of sight; None for anything else."""
+    if not looks_sealed(name):
+        return None
+    with contextlib.suppress(OSError):
+        sealed = unseal(name, directory.look(name).st_ino)
+        return sealed if sealed in (TRASH, UNDECIDED) else None
+    return None
+
+
+def _is_kept_inside(directory: Directory, parts: tuple[str, ...]) -> bool:
+    """Tell whether a folder in a hand-made one has a `.keep`; a clean, which may look everywhere, looks again."""
+    with contextlib.suppress(OSError), directory.descend(parts) as folder:
+        return any(folder.has(f"{name}/{KEEP}") for name in folder.subdirectories())
+    return False
+
+
+def _companions(names: dict[str, bool]) -> dict[str, str]:
+    """Return which of the files beside a database belong to which; `names` tell whether each is a directory."""
+    found = {}
+    for name in names:
+        if name.endswith(_BESIDE) and not names[name]:
+            main = name.rpartition("-")[0]
+            if names.get(main) is False:
+                found[name] = main
+    return found
+
+
+def _beside(companions: Container[str], name: str) -> tuple[str, ...]:
+    if not companions:
+        return ()
+    return tuple(name + ending for ending in _BESIDE if name + ending in companions)
+
+
+def files_beside(directory: Directory, name: str) -> set[str]:
+    """Return which files now stand beside `name` that belong to it if it is a database."""
+    return {name + ending for ending in _BESIDE if _is_file(directory, name + ending)}
+
+
+def _is_file(directory: Directory, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return not stat.S_ISDIR(directory.look(name).st_mode)
+    return False

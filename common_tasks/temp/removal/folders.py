@@ -1,0 +1,137 @@
+"""The folders that a clean works in: each opened once, as strictly as for looking, and tidied up at the end."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ...fs.directory import Directory, MountPoint
+from ...fs.kernel import Mounts
+from .. import lease
+from ..base import locked, open_base
+from ..entry import Decision, Entry
+from ..names import KEEP, TRASH, UNDECIDED, seal
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TRIES = 8
+
+
+class Batch:
+    """A folder in the trash that takes what a clean moves out of a base at once.
+
+    Its name is sealed: as undecided first, and as what is to be deleted once nothing in it has to go back.
+    """
+
+    def __init__(self, trash: Directory) -> None:
+        new = f"{UNDECIDED}-{os.urandom(8).hex()}"
+        trash.make(new, 0o700)
+        self._inode = trash.look(new).st_ino
+        self._trash = trash
+        self.name = seal(UNDECIDED, self._inode)
+        trash.rename(new, trash, self.name)
+        self.directory = trash.enter(self.name)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names that lead to it from the base."""
+        return TRASH, self.name
+
+    def decide(self) -> None:
+        """Let the next clean finish it, whatever becomes of this one. Raises OSError."""
+        decided = seal(TRASH, self._inode)
+        self._trash.rename(self.name, self._trash, decided)
+        self.name = decided
+
+    def close(self) -> None:
+        """Close it, and remove it if it is empty."""
+        self.directory.close()
+        with contextlib.suppress(OSError):  # what could not be deleted is in it
+            self._trash.remove(self.name)
+
+
+class Folders:
+    """Open folders, closed with the stack that is given."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.mounts = Mounts()
+        self._stack = stack
+        self._open: dict[Path, Directory] = {}
+        self._bases: list[Directory] = []
+        self._batches: list[Batch] = []
+        self._parents: dict[tuple[int, tuple[str, ...]], Directory] = {}
+        self._kept: dict[int, bool] = {}
+
+    def open(self, entry: Entry) -> Directory:
+        """Return an entry's folder. Raises FileNotFoundError where it is gone, BaseRefused where it is not ours."""
+        directory = self._open.get(entry.folder)
+        if directory is None:
+            opened = open_base(entry.base) if entry.base else Directory.at(entry.folder, follow=True)
+            if opened is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            directory = self._open[entry.folder] = self._stack.enter_context(opened)
+            self._bases += [directory] if entry.base else []
+        return directory
+
+    @contextlib.contextmanager
+    def parents_kept_open(self) -> Iterator[None]:
+        """Keep what `parent` opens until the block ends."""
+        try:
+            yield
+        finally:
+            for directory in self._parents.values():
+                directory.close()
+            self._parents.clear()
+            self._kept.clear()
+
+    def parent(self, folder: Directory, parts: tuple[str, ...]) -> Directory:
+        """Return the open directory that `parts` lead to; neighbours share it. Raises OSError."""
+        if not parts:
+            return folder
+        key = folder.fd, parts
+        if key not in self._parents:
+            self._parents[key] = folder.descend(parts)
+        return self._parents[key]
+
+    def is_kept(self, category: Directory) -> bool:
+        """Tell whether an open category holds a `.keep`."""
+        if category.fd not in self._kept:
+            self._kept[category.fd] = category.has(KEEP)
+        return self._kept[category.fd]
+
+    def new_batch(self, base: Directory) -> Batch | None:
+        """Return a new batch in the trash of a base, made if need be; None where there is no room for one."""
+        for _ in range(_TRIES):
+            try:
+                with contextlib.suppress(FileExistsError):
+                    base.make(TRASH, 0o700)
+                trash = self._stack.enter_context(base.enter(TRASH))
+                batch = Batch(trash)
+            except FileNotFoundError:  # another clean tidies it away at this moment
+                continue
+            except MountPoint:
+                return None
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                return None
+            self._batches.append(batch)
+            return batch
+        return None
+
+    def tidy(self, removed: Iterable[Decision]) -> None:
+        """Remove the trash and hand-made categories that are empty now, and what leases say of what is gone."""
+        entries = [row.entry for row in removed if row.entry.in_category and not row.entry.in_trash]
+        for folder, name in {(entry.folder, entry.parts[0]) for entry in entries}:
+            # Not empty, or in use as a mount: an empty folder left standing does no harm.
+            with contextlib.suppress(OSError):
+                self._open[folder].remove(name)
+        for batch in self._batches:
+            batch.close()
+        for base in self._bases:
+            with contextlib.suppress(OSError):
+                base.remove(TRASH)
+            with locked(base) as granted:
+                if granted:
+                    lease.take_in(base)
+                    lease.drop_ended(base)

@@ -1,0 +1,202 @@
+"""What a removal sees to before an entry moves: that it is what was planned for, and nobody's."""
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from ...fs import lock, processes
+from ...fs.directory import GONE, SWAPPED, Directory, MountPoint, accessible, enter_restricted
+from ...fs.lock import Claim
+from ...fs.walk import Position, Visitor, walk
+from .. import names
+from ..entry import ARTIFACT, Identity
+from ..lease import Leased
+from ..listing import files_beside, is_category
+from ..names import KEEP, LEGACY
+from ..states import WORK_MARKS, FolderUses, belongs_to_others, describe_held, is_pinned
+from .folders import Folders
+
+if TYPE_CHECKING:
+    from .move import Move
+
+CHANGED = "changed since it was looked at"
+
+
+class Stays(Exception):
+    """An entry is not what was planned for: it stays, and this says why."""
+
+
+class Gone(Exception):
+    """Somebody else has removed an entry first."""
+
+
+class AsPlanned:
+    """Turns errors that say that an entry is gone, or is another kind of file, into Gone and Stays."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise Gone from None
+        if isinstance(error, OSError) and error.errno in SWAPPED:
+            raise Stays(CHANGED) from None
+
+
+def verify(
+    folders: Folders, move: "Move", leased: Leased, uses: FolderUses | None, locks: contextlib.ExitStack
+) -> None:
+    """See that an entry is what was planned for, and in use by nobody.
+
+    `uses`: None where it goes even if somebody uses it or has a repository in it. `locks` hold, until they are closed,
+    what has a lock of its own. Raises Stays, Gone, and OSError where it cannot be removed.
+    """
+    entry = move.entry
+    mounted = folders.mounts.inside(move.folder, entry.parts)
+    if mounted:
+        raise OSError(errno.EBUSY, "a mount point is inside", mounted)
+    if uses is not None:
+        _refuse_used(folders, move, leased, uses)
+    if not entry.base and entry.category != ARTIFACT:
+        _lock(move, locks, force=uses is None)
+    if not entry.in_trash:
+        _refuse_changed(folders, move, force=uses is None)
+
+
+def _refuse_used(folders: Folders, move: "Move", leased: Leased, uses: FolderUses) -> None:
+    entry = move.entry
+    pids = leased.users(entry.parts) if leased else None
+    if pids is None:
+        pids = tuple(
+            pid for place in move.places.values() for pid in uses.holders(move.folder, place.parts, entry.identity)
+        )
+        if not pids:
+            elsewhere = folders.mounts.elsewhere(move.folder, entry.parts)
+            if elsewhere:
+                raise Stays(f"in use: mounted at {elsewhere}")
+            return
+    raise Stays(processes.describe(sorted(set(pids))))
+
+
+def _lock(move: "Move", locks: contextlib.ExitStack, *, force: bool) -> None:
+    """Take the lock that a directory lent for a block has of its own. Raises Stays where its user holds it."""
+    if not move.entry.identity.directory:
+        return
+    with AsPlanned():
+        directory = locks.enter_context(move.parent.enter(move.name))
+    granted = locks.enter_context(lock.claim(directory.fd))
+    if granted is Claim.REFUSED and not force:
+        raise Stays(processes.describe(()))
+
+
+def _refuse_changed(folders: Folders, move: "Move", *, force: bool) -> None:
+    """See that an entry is what was planned for. Raises Stays, Gone.
+
+    More than its time is looked at: the clock of a file system may be coarser than a race.
+    """
+    entry = move.entry
+    with AsPlanned():
+        if entry.identity.directory and is_pinned_folder(move.parent, move.name):
+            raise Stays(f"kept: {KEEP}")
+        found = move.parent.look(move.name)
+    if Identity.of(found) != entry.identity:
+        raise Stays(CHANGED)
+    if entry.in_category and folders.is_kept(move.parent):
+        raise Stays(f"kept: {KEEP} of {entry.parts[0]}")
+    if not entry.identity.directory:
+        _refuse_new_companions(move)
+        return
+    if entry.category == LEGACY:
+        _refuse_category(move)
+    unread = entry.usage is not None and entry.usage.fault is not None
+    if entry.guarded and not force and (unread or entry.category == LEGACY):
+        with WorkBelow(repair=unread) as visitor:
+            walk(move.parent, move.name, visitor)
+
+
+def _refuse_new_companions(move: "Move") -> None:
+    """See that no journal came to a database since: it holds what the database has not yet. Raises Stays."""
+    planned, there = set(move.entry.companions), files_beside(move.parent, move.name)
+    if there - planned or any(move.parent.has(name) for name in planned - there):
+        raise Stays(CHANGED)
+
+
+def _refuse_category(move: "Move") -> None:
+    """See that a folder that somebody made is no category by now, and that nothing in it is to be kept."""
+    with AsPlanned(), accessible(move.parent, move.name) as directory:
+        entry = move.entry
+        at_top = entry.base and not entry.base.legacy and len(entry.parts) == 1
+        if at_top and is_category(move.folder, move.name, directory.names()):
+            raise Stays("a category by now, with entries of its own")
+        if any(is_pinned_folder(directory, name) for name in directory.subdirectories()):
+            raise Stays(f"kept: {KEEP} of what is in it")
+
+
+def is_pinned_folder(directory: Directory, name: str) -> bool:
+    """Tell whether the directory `name` in an open one holds a `.keep`, whatever its mode."""
+    try:
+        return is_pinned(directory, (name,))
+    except PermissionError:
+        with accessible(directory, name) as opened:
+            return is_pinned(opened)
+
+
+class WorkBelow(Visitor):
+    """Looks below a hand-made folder for somebody's work, and for entries that somebody has lent. Raises Stays.
+
+    Processes of other containers are seen by their locks alone. With `repair` folders that may not be looked into
+    are opened by their owner's right; each has its mode back when the walk leaves it, at the latest after the block.
+    """
+
+    def __init__(self, *, repair: bool) -> None:
+        self._repair = repair and os.geteuid() != 0
+        self._repaired: list[tuple[int, Directory, int]] = []  # depth, the folder, its mode
+
+    def __enter__(self) -> "WorkBelow":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._repaired:
+            self._restore()
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        """Look into a directory; see `Visitor`. Raises Stays."""
+        try:
+            self._go_down(position, name)
+        except OSError as error:
+            if error.errno in GONE or isinstance(error, MountPoint):  # the deletion stops at a mount
+                return None
+            raise
+        where = position.where.partition("/")[2]
+        with position.directory.scan() as rows:
+            # Of the files, which may be very many, only the marks are kept.
+            notable = [row for row in rows if row.is_dir(follow_symlinks=False) or row.name in WORK_MARKS]
+        held = belongs_to_others(position.directory, {row.name for row in notable})
+        if held:
+            raise Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
+        if where and names.parse_name(name) and lock.is_held(position.directory.fd):
+            raise Stays(f"in use: {where}")
+        return [row.name for row in notable if row.is_dir(follow_symlinks=False)]
+
+    def _go_down(self, position: Position, name: str) -> None:
+        if not self._repair:
+            position.enter(name)
+            return
+        folder, mode = enter_restricted(position.directory, name)
+        if mode is None:
+            folder.close()
+        else:
+            self._repaired.append((position.depth + 1, folder, mode))
+        position.enter(name)
+
+    def left(self, position: Position, name: str) -> bool:
+        """Give the directory back the mode that it had."""
+        while self._repaired and self._repaired[-1][0] > position.depth:
+            self._restore()
+        return True
+
+    def _restore(self) -> None:
+        _, folder, mode = self._repaired.pop()
+        with folder:
+            os.fchmod(folder.fd, mode)
