@@ -6,9 +6,10 @@ from pathlib import Path
 from ..temp.entry import ARTIFACT, ORPHANED, UNFINISHED, Entry
 from .console import Screen
 from .table import Column
-from .text import age, shorten, shown, size
+from .text import age, shorten, shown, size, width
 
 SIZE, SHARE, FILES, AGE = Column("Size"), Column("Share", 3, left=True, style="cyan"), Column("Files", 2), Column("Age")
+MAKER = Column("Made by", 4, left=True)
 STYLES = {"idle": "", "in-use": "green", "kept": "cyan", "tracked": "blue", "orphaned": "yellow", "unfinished": "red"}
 SHAPES = {"idle": "○", "in-use": "●", "kept": "■", "tracked": "◆", "orphaned": "△", "unfinished": "◐"}
 HEADINGS = {
@@ -17,6 +18,7 @@ HEADINGS = {
     ARTIFACT: "artifacts",
 }
 _HOLDER = 24  # columns of the command of who uses something
+_MAKER = 28  # columns of who made something
 _BAR = 10  # columns
 
 
@@ -63,6 +65,12 @@ def facts(entry: Entry, now: float) -> tuple[str, str, str]:
         return "", "", ""
     since = changed(entry)
     return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", "?" if since is None else age(now - since)
+
+
+def maker(entry: Entry, screen: Screen) -> str:
+    """Return who made an entry; on a terminal the end of it, which tells most."""
+    told = shown(entry.made_by or "", screen.encoding)
+    return told if screen.width is None or width(told) <= _MAKER else f"…{told[1 - _MAKER :]}"
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..temp.entry import Decision, Entry
+from ..temp.entry import Decision, Entry, Shortfall
 from . import cells, console
 from .view import ProjectOutcome, ProjectStatus
 
@@ -69,6 +69,17 @@ def _outcome(row: ProjectOutcome, *, dry_run: bool) -> dict[str, Any]:
         "kept": _rows(row.root, row.outcome.kept),
         "failed": _rows(row.root, row.outcome.failed),
         "freed_bytes": row.outcome.freed_bytes,
+        **({"unmet": [_shortfall(each) for each in row.shortfalls]} if row.shortfalls else {}),
+    }
+
+
+def _shortfall(shortfall: Shortfall) -> dict[str, Any]:
+    """Return by how much a budget is not met, and the bytes of what stays, by the reason."""
+    return {
+        "setting": shortfall.bound,
+        "value": shortfall.words,
+        "missing_bytes": shortfall.missing,
+        "held_bytes": dict(shortfall.held),
     }
 
 
@@ -93,6 +104,7 @@ def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
         "disk_bytes": usage.disk_bytes if usage else None,
         "state": entry.state,
         "reason": None if reason is None else plain(reason),
+        "made_by": None if entry.made_by is None else plain(entry.made_by),
     }
 
 

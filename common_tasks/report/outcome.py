@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..temp.entry import ARTIFACT, Decision, Entry, Outcome
 from . import cells, document, projects
+from .budget import shortfall_lines
 from .console import Line, Screen, line, prose
 from .selection import Group, choose
 from .table import Row, Table, lay_out, lines
@@ -39,6 +40,7 @@ def _lines(root: Path, rows: Sequence[ProjectOutcome], drawing: "_Drawing", forc
         where = f" ({count(len(rows), 'project')})" if view.whole else ""
         yield line(f"Nothing to remove in {shown(root, screen.encoding)}{where}")
         yield from projects.error_lines(root, rows, screen)
+        yield from shortfall_lines([each for row in rows for each in row.shortfalls], screen.width)
         return
     yield line(shown(root, screen.encoding), "bold")
     yield from drawing.lines(outcome)
@@ -49,6 +51,7 @@ def _lines(root: Path, rows: Sequence[ProjectOutcome], drawing: "_Drawing", forc
     yield from projects.error_lines(root, rows, screen)
     for sentence in (drawing.summary(outcome), *_advice(outcome, forceable, dry_run=drawing.dry_run)):
         yield from prose(sentence, screen.width)
+    yield from shortfall_lines([each for row in rows for each in row.shortfalls], screen.width)
 
 
 def _together(rows: Sequence[ProjectOutcome]) -> Outcome:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..temp.entry import Entry
 from . import cells, document, projects
+from .by_itself import by_itself_lines
 from .console import Line, Screen, line, prose
 from .outlook import outlook
 from .selection import Group, by_category, choose
@@ -15,6 +16,7 @@ from .text import entries as count_entries
 from .view import ProjectStatus, View
 
 _COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE)
+_WITH_MAKER = (*_COLUMNS, cells.MAKER)
 
 
 def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: View, *, clean: str | None = None) -> None:
@@ -42,6 +44,7 @@ def _lines(
         yield from _Entries(root, entries, now, view, screen).lines()
     yield from projects.error_lines(root, rows, screen)
     yield from outlook([row.due for row in rows], clean, screen.width)
+    yield from by_itself_lines(rows, now, screen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class _Entries:
     def lines(self) -> Iterator[Line]:
         """Draw all of it."""
         groups = by_category(self.entries, self.view)
-        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=tuple(self._rows(groups)))
+        columns = _WITH_MAKER if any(entry.made_by for entry in self.entries) else _COLUMNS
+        rows = [row._replace(cells=row.cells[: len(columns)]) for row in self._rows(groups)]
+        table = Table(label="Entry", columns=columns, note="State", rows=rows)
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)
@@ -76,20 +81,20 @@ class _Entries:
                 row = self._sum(each, whole) if isinstance(each, Group) else self._row(each, whole)
                 yield row._replace(apart=True) if alone and headed else row
             headed = not alone
-        total = size(whole), "", f"{sum(group.files for group in groups):,}", ""
+        total = size(whole), "", f"{sum(group.files for group in groups):,}", "", ""
         yield Row(f"Total: {count_entries(len(self.entries))}", total, style="bold", head=True)
 
     def _sum(self, rest: Group, whole: int) -> Row:
         return Row(rest.label, self._sums(rest, whole), (rest.states,) if rest.states else (), "…")
 
     def _sums(self, group: Group, whole: int) -> tuple[str, ...]:
-        return size(group.disk_bytes), cells.bar(group.disk_bytes, whole), f"{group.files:,}", ""
+        return size(group.disk_bytes), cells.bar(group.disk_bytes, whole), f"{group.files:,}", "", ""
 
     def _row(self, entry: Entry, whole: int) -> Row:
         taken, files, age = cells.facts(entry, self.now)
         return Row(
             label=shown(cells.path(self.root, entry), self.screen.encoding),
-            cells=(taken, cells.bar(cells.disk_bytes(entry), whole), files, age),
+            cells=(taken, cells.bar(cells.disk_bytes(entry), whole), files, age, cells.maker(entry, self.screen)),
             notes=cells.state_notes(entry, self.screen),
             shape=cells.SHAPES[entry.state],
             style=cells.STYLES[entry.state],

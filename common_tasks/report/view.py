@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from ..temp.entry import Entry, Outcome
+from ..temp.entry import Entry, Outcome, Shortfall
+from ..temp.mark import Report
 from ..temp.retention import Due
 from . import cells
 
@@ -13,20 +14,27 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 class ProjectStatus(NamedTuple):
-    """What there is in one project, and what a clean removes when. `error`: why it could not be looked at."""
+    """What there is in one project, and what a clean removes when.
+
+    `error`: why it could not be looked at. `cleaned`: what the last clean by itself did. `waits_for_hand`: there are
+    rules, but they do not apply by themselves.
+    """
 
     root: Path
     entries: Sequence[Entry] = ()
     due: Sequence[Due] = ()
     error: str | None = None
+    cleaned: Report | None = None
+    waits_for_hand: bool = False
 
 
 class ProjectOutcome(NamedTuple):
-    """What a clean did in one project. `error`: why it was left alone."""
+    """What a clean did in one project. `error`: why it was left alone. `shortfalls`: budgets that are not met."""
 
     root: Path
     outcome: Outcome
     error: str | None = None
+    shortfalls: Sequence[Shortfall] = ()
 
 
 class View(NamedTuple):
