@@ -1,0 +1,163 @@
+"""What other programs do to directories that are in use, mounted, or half deleted: `python -m tests.benchmarks.peers`.
+
+Each program is told to empty `.tmp` of a small project, in situations made with real processes:
+
+- in use: one process has a file open, one has a file mapped, one has a directory as its working directory;
+- killed: the program gets SIGKILL while it deletes; an entry that is still there, but not whole, is half deleted;
+- mount: a directory of somebody else is mounted inside (`mount --bind`; needs root);
+- told: whether what was left there is named, or the exit code says that something was.
+
+Programs that this machine does not have are left out. RIMRAF names rimraf's program, if npm installed it elsewhere.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+BIN = Path(sys.executable).parent
+_KILLS = 8
+_ENTRIES, _FILES = 30, 60
+_USERS = {
+    "open": "import sys; f = open(sys.argv[1] + '/f0'); print(flush=True); input()",
+    "mapped": "import sys, mmap; f = open(sys.argv[1] + '/f0', 'r+b'); m = mmap.mmap(f.fileno(), 0); f.close();"
+    "print(flush=True); input()",
+    "cwd": "import sys, os; os.chdir(sys.argv[1]); print(flush=True); input()",
+}
+
+
+class Peer(NamedTuple):
+    """A program, and the words that have it empty `.tmp` of the project in the working directory."""
+
+    name: str
+    words: Sequence[str]
+
+
+class Seen(NamedTuple):
+    """What a program did. `mount` is None where nothing could be mounted."""
+
+    name: str
+    kept: int
+    half: int
+    mount: bool | None
+    told: bool
+
+
+def peers() -> list[Peer]:
+    """Return the programs that there are, ours first."""
+    rimraf = os.environ.get("RIMRAF") or shutil.which("rimraf") or "rimraf"
+    known = [
+        Peer("common-tasks", [str(BIN / "common-tasks"), "temp-clean"]),
+        Peer("rm -rf", ["rm", "-rf", ".tmp/work"]),
+        Peer("rm -rf --one-file-system", ["rm", "-rf", "--one-file-system", ".tmp/work"]),
+        Peer("find -delete", ["find", ".tmp/work", "-mindepth", "1", "-delete"]),
+        Peer("git clean -ffdx", ["git", "clean", "-qffdx", "--", ".tmp"]),
+        Peer("tmpreaper", ["tmpreaper", "--mtime", "--mtime-dir", "--all", "1s", ".tmp"]),
+        Peer("systemd-tmpfiles", ["systemd-tmpfiles", "--clean", "tmpfiles.conf"]),
+        Peer("pyclean --erase", [str(BIN / "pyclean"), ".", "--yes", "--erase", ".tmp/work/**/*", ".tmp/work/*"]),
+        Peer("rimraf", [rimraf, ".tmp/work"]),
+    ]
+    return [peer for peer in known if shutil.which(peer.words[0])]
+
+
+def watch(peer: Peer) -> Seen:
+    """Try a program in every situation."""
+    kept, told = _in_use(peer)
+    seconds = _seconds(peer)
+    half = sum(_killed(peer, seconds * (turn + 1) / (_KILLS + 1)) for turn in range(_KILLS))
+    return Seen(peer.name, kept, half, _mount(peer), told)
+
+
+@contextlib.contextmanager
+def _project(entries: int, files: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as name:
+        root = Path(name)
+        subprocess.run(["git", "init", "-q", name], check=True)
+        (root / "pyproject.toml").touch()
+        (root / "tmpfiles.conf").write_text(f"e {name}/.tmp/work - - - 1s\n")
+        for number in range(entries):
+            entry = root / f".tmp/work/run_{1_696_348_800 + number}"
+            entry.mkdir(parents=True)
+            for each in range(files):
+                (entry / f"f{each}").write_bytes(b"x")
+        then = time.time() - 1000
+        for path in [*root.rglob("*"), root]:
+            os.utime(path, (then, then))
+        yield root
+
+
+def _run(peer: Peer, root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(peer.words, cwd=root, capture_output=True, text=True, check=False, timeout=100)
+
+
+def _in_use(peer: Peer) -> tuple[int, bool]:
+    """Return how many of three entries that are in use stay whole, and whether the program tells."""
+    with _project(4, 3) as root, contextlib.ExitStack() as stack:
+        entries = sorted((root / ".tmp/work").iterdir())
+        for code, entry in zip(_USERS.values(), entries, strict=False):
+            words = [sys.executable, "-c", code, str(entry)]
+            user = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.callback(user.wait)
+            stack.callback(user.kill)
+            assert user.stdout
+            user.stdout.readline()
+        done = _run(peer, root)
+        left = [entry for entry in entries if entry.exists()]
+        named = all(entry.name in done.stdout + done.stderr for entry in left)
+        return sum(_is_whole(entry, 3) for entry in entries[:3]), bool(left) and (named or done.returncode != 0)
+
+
+def _seconds(peer: Peer) -> float:
+    with _project(_ENTRIES, _FILES) as root:
+        started = time.perf_counter()
+        _run(peer, root)
+        return time.perf_counter() - started
+
+
+def _killed(peer: Peer, after: float) -> bool:
+    """Tell whether a program that is killed after so many seconds leaves an entry that is not whole."""
+    with _project(_ENTRIES, _FILES) as root:
+        process = subprocess.Popen(peer.words, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(after)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return any(not _is_whole(entry, _FILES) for entry in root.glob(".tmp/work/run_*"))
+
+
+def _mount(peer: Peer) -> bool | None:
+    """Tell whether what is mounted inside an entry is still there afterwards."""
+    with _project(2, 3) as root, tempfile.TemporaryDirectory(prefix="source-") as source:
+        (Path(source) / "precious").touch()
+        inside = next((root / ".tmp/work").iterdir()) / "mounted"
+        inside.mkdir()
+        if subprocess.run(["mount", "--bind", source, inside], capture_output=True, check=False).returncode:
+            return None
+        try:
+            _run(peer, root)
+            return (Path(source) / "precious").exists()
+        finally:
+            subprocess.run(["umount", "-l", inside], capture_output=True, check=False)
+
+
+def _is_whole(entry: Path, files: int) -> bool:
+    return entry.is_dir() and sum(1 for _ in entry.iterdir()) == files
+
+
+def main() -> None:
+    """Try them all, and print what was seen."""
+    print(f"{'program':26}  kept in use  half deleted  mount survives  says what stayed")
+    for seen in map(watch, peers()):
+        mount = "-" if seen.mount is None else "yes" if seen.mount else "NO"
+        told = "yes" if seen.told else "nothing stayed" if not seen.kept else "no"
+        print(f"{seen.name:26}  {seen.kept} of 3       {seen.half} of {_KILLS}        {mount:14}  {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
