@@ -44,8 +44,9 @@ def _bounds(cases: Sequence[Case], budget: Budget, free: Free) -> Iterator[_Boun
 def meet(cases: Sequence[Case], budget: Budget, free: Free) -> None:
     """Let the oldest go, of all or of those on one disk, until the budget is met or nothing else may go."""
     for bound in _bounds(cases, budget, free):
-        if bound.missing > 0:
-            let_oldest_go(bound.cases, bound.missing + budget.margin * bound.limit.value, bound.reason)
+        missing = bound.missing + budget.expected
+        if missing > 0:
+            let_oldest_go(bound.cases, missing + budget.margin * bound.limit.value, bound.reason)
 
 
 def shortfalls(cases: Sequence[Case], budget: Budget, free: Free) -> tuple[Shortfall, ...]:

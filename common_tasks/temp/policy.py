@@ -39,21 +39,31 @@ class Rule:
 class Budget:
     """What all entries together may take up (`max_total`), and what is to stay free on their disks (`keep_free`).
 
-    `margin`: once a bound is broken, so large a share of it is freed in addition, so that it is not broken again
-    at once.
+    `expected`: the bytes that will be added before the next clean; a bound that these would break counts as broken.
+    `margin`: so large a share of a broken bound is freed in addition, so that it is not broken again at once.
     """
 
     max_total: Limit | None = None
     keep_free: Limit | None = None
+    expected: int = 0
     margin: float = 0.0
 
     def __bool__(self) -> bool:
         """Whether there is a bound at all."""
         return self.max_total is not None or self.keep_free is not None
 
-    def with_margin(self, margin: float) -> "Budget":
-        """Return the same bounds with another margin."""
-        return replace(self, margin=margin)
+    def ahead(self, expected: int, margin: float) -> "Budget":
+        """Return the same bounds for a clean that looks ahead to the next one."""
+        return replace(self, expected=expected, margin=margin)
+
+    def beyond(self, shared: "Budget") -> "Budget":
+        """Return the bounds that are tighter than those of a budget that is `shared` with others."""
+        total, free = self.max_total, self.keep_free
+        if total and shared.max_total and total.value >= shared.max_total.value:
+            total = None
+        if free and shared.keep_free and free.value <= shared.keep_free.value:
+            free = None
+        return replace(self, max_total=total, keep_free=free)
 
 
 NO_BUDGET = Budget()

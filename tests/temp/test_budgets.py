@@ -115,11 +115,34 @@ def test_what_takes_up_nothing_does_not_go_for_space() -> None:
 
 def test_with_a_margin_more_goes_only_once_the_bound_is_broken() -> None:
     entries = [ruled("debug", "a", hours, KB, number=hours) for hours in range(1, 11)]
-    within, over = total(10 * KB).with_margin(0.2), total(9 * KB).with_margin(0.2)
+    within, over = total(10 * KB).ahead(0, 0.2), total(9 * KB).ahead(0, 0.2)
     assert not make_plan(entries, only(within), NOW).remove
     plan = make_plan(entries, only(over), NOW)
     assert held(entries, plan) == 7 * KB  # the mark is 7.2 kB
     assert not plan.shortfalls
+
+
+def test_bound_that_will_be_broken_before_the_next_clean_counts_as_broken() -> None:
+    entries = [ruled("debug", "a", hours, KB, number=hours) for hours in range(1, 11)]
+    assert not make_plan(entries, only(total(12 * KB).ahead(2 * KB, 0)), NOW).remove
+    plan = make_plan(entries, only(total(11 * KB).ahead(2 * KB, 0)), NOW)
+    assert held(entries, plan) == 9 * KB
+    assert not plan.shortfalls
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "left"),
+    [
+        (total(5), total(9), total(5)),
+        (total(9), total(9), Budget()),
+        (total(9), Budget(), total(9)),
+        (keep_free(5), keep_free(9), Budget()),
+        (keep_free(9), keep_free(5), keep_free(9)),
+        (Budget(), total(9), Budget()),
+    ],
+)
+def test_bounds_of_a_project_that_are_tighter_than_the_shared_ones(own: Budget, shared: Budget, left: Budget) -> None:
+    assert own.beyond(shared) == left
 
 
 def test_what_changed_a_moment_ago_stays_whatever_is_asked() -> None:
