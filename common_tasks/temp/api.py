@@ -77,15 +77,27 @@ class TempManager:
         return _touch(folder / (folder.name + suffix))
 
     @staticmethod
-    def auto_cleanup_dir(name_prefix: str = "temp") -> contextlib.AbstractContextManager[Path]:
+    def auto_cleanup_dir(
+        name_prefix: str = "temp", *, keep_on_error: bool = False
+    ) -> contextlib.AbstractContextManager[Path]:
         """Lend a directory `<name>_…` in the system's temporary location for the block.
 
         Only this user can enter it. It is removed when the block ends, at the latest when the process does,
         whatever is in it and whatever its permissions; a forked child that leaves the block removes nothing.
         Raises Unremovable, an OSError, where something stood in the way, unless the block itself failed: then
         that is a note on the block's exception.
+
+        With `keep_on_error`, what the block leaves when an exception ends it is moved to `.tmp/debug/<name>_<unix>/` of
+        the project that this was called in, and a note on the exception says so. `SystemExit` with exit code 0, a
+        generator's close and a cancellation are no errors. Where that cannot be made, it stays where it is, and the
+        note says why.
         """
-        return LentDirectory(name_prefix)
+        if not keep_on_error:
+            return LentDirectory(name_prefix)
+        from .evidence import KeptOnFailure
+
+        project = layout.find_project()
+        return KeptOnFailure(name_prefix, lambda: create_entry(project, name_prefix, "debug"))
 
     @staticmethod
     @contextlib.contextmanager
@@ -180,9 +192,11 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
         return _find_cache(base, directory, name_prefix) or create_entry(project, name_prefix, "cache")
 
 
-def temp_working_dir(name_prefix: str = "work") -> contextlib.AbstractContextManager[Path]:
+def temp_working_dir(
+    name_prefix: str = "work", *, keep_on_error: bool = False
+) -> contextlib.AbstractContextManager[Path]:
     """Lend a directory `<name>_…` for the block: `TempManager.auto_cleanup_dir` by a shorter name."""
-    return TempManager.auto_cleanup_dir(name_prefix)
+    return TempManager.auto_cleanup_dir(name_prefix, keep_on_error=keep_on_error)
 
 
 def create_entry(project: layout.Project, name: str, category: str) -> Path:

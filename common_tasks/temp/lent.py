@@ -5,6 +5,7 @@ that name. Deleting one loads no more than that takes.
 """
 
 import atexit
+import errno
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ from ..fs.values import Key, complaint, no_progress
 from ..fs.walk import Opener
 from . import lease, maker, names
 
+_ASIDE = "ended"  # what was taken from its path, and is still to be decided on, has a name that begins so
 _UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
 
@@ -42,23 +44,26 @@ def is_unnamed(name: str) -> bool:
 
 
 class LentDirectory:
-    """A context manager that lends a directory; see `TempManager.auto_cleanup_dir`."""
+    """A context manager that lends a directory; see `TempManager.auto_cleanup_dir`.
+
+    `folder`: where it stands, or what took its place there.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._folder: Path | None = None
         self._key: Key = (0, 0)
         self._maker = 0
+        self.folder: Path | None = None
 
     def __enter__(self) -> Path:
-        if self._folder is not None:
+        if self.folder is not None:
             raise RuntimeError("this directory was lent before: ask for another one")
         system = system_folder()
         names.check_name(self._name, "the name", system)
-        self._folder, held = _make(system, self._name)
+        self.folder, held = _make(system, self._name)
         self._key, self._maker = held.key, os.getpid()
         _lent[held.key] = self
-        return self._folder
+        return self.folder
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -70,14 +75,32 @@ class LentDirectory:
                 raise
             error.add_note(str(left))
 
-    def end(self) -> None:
-        """Remove the directory; a second call, and one in a forked child, does nothing. Raises Unremovable."""
-        if self._folder is None or _lent.pop(self._key, None) is None or os.getpid() != self._maker:
+    @property
+    def is_lent(self) -> bool:
+        """Whether it is still to be decided on: by the process that made it alone, and once."""
+        return self._key in _lent and os.getpid() == self._maker
+
+    def set_aside(self) -> None:
+        """Take it from its path, to be decided on later. Raises OSError where that cannot be done."""
+        if not self.is_lent or self.folder is None:
             return
-        try:
-            discard(self._folder, self._key[1])
-        finally:
-            lease.drop(self._key)
+        with Directory.at(self.folder.parent, follow=True) as parent:
+            aside = names.seal(_ASIDE, parent.look(self.folder.name).st_ino)
+            parent.rename(self.folder.name, parent, aside)
+        self.folder = self.folder.parent / aside
+
+    def end(self) -> None:
+        """Remove it; a second call, and one in a forked child, does nothing. Raises Unremovable."""
+        if self.is_lent and self.folder is not None:
+            try:
+                discard(self.folder)
+            finally:
+                self.let_go()
+
+    def let_go(self) -> None:
+        """Leave it to whoever has it now: it is no longer in use by this process."""
+        _lent.pop(self._key, None)
+        lease.drop(self._key)
 
 
 _lent: dict[Key, LentDirectory] = {}  # until their blocks end
@@ -118,37 +141,46 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Hold]:
         return folder, held
 
 
-def discard(folder: Path, inode: int) -> None:
-    """Remove a directory that this process made, known by its inode: out of sight first, then deleted.
+def discard(folder: Path) -> None:
+    """Remove what stands where this process made a directory: out of sight first, then deleted.
 
-    Nothing happens where it is gone, or has made room for another. Raises Unremovable, naming the first thing that
-    stood in the way.
+    Nobody else gets a directory of this path, so what the block has put in its place goes, too; but nothing that
+    belongs to another user. Raises Unremovable, naming the first thing that stood in the way.
     """
     try:
         with Directory.at(folder.parent, follow=True) as parent:
-            if parent.look(folder.name).st_ino == inode:
-                _delete(parent, folder.name, inode)
+            found = parent.look(folder.name)
+            if found.st_uid != os.geteuid() and os.geteuid():
+                raise PermissionError(errno.EPERM, "another user's stands in its place")
+            delete(parent, folder.name)
     except FileNotFoundError:
         return
     except OSError as error:
         raise Unremovable(folder, f"was not removed: {complaint('', error)}") from error
 
 
-def _delete(parent: Directory, name: str, inode: int) -> None:
+def delete(parent: Directory, name: str) -> None:
+    """Remove what stands at `name` in the open `parent`. Raises OSError; what holds a mount is not begun."""
     from ..fs.deletion import delete_tree
+
+    refuse_mounts(parent, name)
+    trash = names.seal(names.TRASH, parent.look(name).st_ino)
+    parent.rename(name, parent, trash)
+    fault = delete_tree(parent, trash, no_progress, opener())
+    if fault:
+        raise OSError(fault)
+
+
+def refuse_mounts(parent: Directory, name: str) -> None:
+    """Raise OSError where something is mounted on or in what stands at `name` in the open `parent`."""
     from ..fs.kernel import Mounts
 
     mounted = Mounts().inside(parent, (name,))
     if mounted:
         raise OSError(f"a mount point is inside: {mounted}")
-    trash = names.seal(names.TRASH, inode)
-    parent.rename(name, parent, trash)
-    fault = delete_tree(parent, trash, no_progress, _opener())
-    if fault:
-        raise OSError(fault)
 
 
-def _opener() -> Opener:
+def opener() -> Opener:
     """Return what opens directories on one mount alone: without `/proc` that takes a module that is slow to load."""
     from ..fs import kernel
 

@@ -2,7 +2,8 @@
 
 A sealed name ends in a random number and a digest of that number, of the name before it and of the directory's own
 inode number. So a directory that we made is known again without a list kept anywhere, a copy or a look-alike is not
-taken for one, and renaming a directory takes it out of our hands.
+taken for one, and renaming a directory takes it out of our hands. It is short, because each of its bytes is missing
+from the 104 that the path of a Unix socket may have: 50 bits in base 32 (RFC 4648, in lower case).
 """
 
 import os
@@ -27,10 +28,11 @@ RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP, LEASES, AUTO})
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
 _ENTRY = r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?"
 _STAMP_ROOM = len("_169634880000-999999999")
-_NONCE = 4
-_DIGEST = 6
-_SEALED = rf"(?s)(.+)_([0-9a-f]{{{2 * _NONCE}}})([0-9a-f]{{{2 * _DIGEST}}})"
-SEAL_ROOM = 1 + 2 * (_NONCE + _DIGEST)
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_NONCE = 2
+_DIGEST = 8
+_SEALED = rf"(?s)(.+)_([{_ALPHABET}]{{{_NONCE}}})([{_ALPHABET}]{{{_DIGEST}}})"
+SEAL_ROOM = 1 + _NONCE + _DIGEST
 
 
 def check_name(name: str, what: str, folder: Path) -> None:
@@ -105,7 +107,7 @@ def parse_name(text: str) -> Stamped | None:
 
 def seal(name: str, inode: int) -> str:
     """Return a new name that begins with `name` and belongs to the directory with this inode number alone."""
-    nonce = os.urandom(_NONCE).hex()
+    nonce = _letters(os.urandom(_NONCE))
     return f"{name}_{nonce}{_digest(name, nonce, inode)}"
 
 
@@ -129,4 +131,9 @@ def _digest(name: str, nonce: str, inode: int) -> str:
         from hashlib import blake2s
 
     text = os.fsencode(f"{nonce}/{inode}/{name}")
-    return blake2s(text, digest_size=_DIGEST, person=b"cmntasks").hexdigest()
+    return _letters(blake2s(text, digest_size=_DIGEST, person=b"cmntasks").digest())
+
+
+def _letters(random: bytes) -> str:
+    """Return a letter for five bits of each byte."""
+    return "".join([_ALPHABET[byte & 31] for byte in random])

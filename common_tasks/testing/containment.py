@@ -1,8 +1,8 @@
 """One temporary directory for a whole run: lent by the engine, gone when the run ends.
 
-    <system's temporary folder>/t_<seal>/    the run's, in use while it lives
-        m/                                   TMPDIR of pytest itself
-        0/  0.log                            TMPDIR of the xdist worker gw0, and what it saw
+    <system's temporary folder>/t_<ten letters>/    the run's, in use while it lives
+        m/                                          TMPDIR of pytest itself
+        0/  0.log                                   TMPDIR of the xdist worker gw0, and what it saw
 
 Names are short: each byte is missing from the 104 of a unix socket's path.
 """
@@ -13,12 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..fs.directory import Directory
+from ..fs.directory import GONE, Directory
 from ..temp import TempManager, lease
+from ..temp.lent import opener
+from .findings import MAIN
 
 # How a run tells its xdist workers where they belong; each takes it out of its environment at once.
 HANDOVER = "COMMON_TASKS_TEST_RUN"
-MAIN = "m"
 
 _TMPDIR = "TMPDIR"
 _PYTEST_ROOT = "PYTEST_DEBUG_TEMPROOT"
@@ -67,6 +68,19 @@ class Containment:
                 del os.environ[name]
             else:
                 os.environ[name] = before
+
+    def open(self, process: str) -> Directory | None:
+        """Open the directory of a process, for looking; None where it is gone, or a link stands in its place.
+
+        The caller closes it. Raises OSError where something is mounted on it.
+        """
+        with Directory.at(self.run) as run:
+            try:
+                return Directory(opener()(run.fd, process))
+            except OSError as error:
+                if error.errno in GONE:
+                    return None
+                raise
 
     def hand_over(self, spec: Any) -> None:
         """Tell the xdist worker that `spec` describes where it belongs."""

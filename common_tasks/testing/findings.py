@@ -1,8 +1,11 @@
 """What was found, as values and as lines to read. Pure."""
 
-import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+MAIN = "m"  # the process of pytest itself
 
 _MOST_LINES = 10
 _WIDTH = 80
@@ -12,14 +15,26 @@ _SCOPE = (
 )
 
 
+class Owner(NamedTuple):
+    """Who has left a name. `once`: it does so in each process of the run, so that counts once."""
+
+    label: str
+    once: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Leak:
     """A name that nobody removed. `process`: an xdist worker's number, or `m` for pytest itself."""
 
-    path: str
+    name: str
     process: str
-    owner: str
+    owner: Owner
     disk_bytes: int
+
+    @property
+    def place(self) -> str:
+        """Where it is among all that is kept of a run."""
+        return self.name if self.process == MAIN else f"gw{self.process}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ class _Group:
     @property
     def owner(self) -> str:
         """The one owner, or the test whose parameters the owners are."""
-        owner, parameters = self.leaks[0].owner, len({leak.owner for leak in self.leaks})
+        owner, parameters = self.leaks[0].owner.label, len({leak.owner for leak in self.leaks})
         return owner if parameters == 1 else f"{owner.partition('[')[0]} (with {parameters} parameters)"
 
     @property
@@ -55,18 +70,21 @@ class _Group:
     @property
     def line(self) -> str:
         often = f" (in each of {self.processes} processes)" if self.processes > 1 else ""
-        example = os.path.basename(self.leaks[0].path)
         more = ", …" if len(self.leaks) > 1 else ""
-        return f"{len(self.leaks):>6}  {size(self.disk_bytes):>8}  {self.owner}{often}: {example!a}{more}"
+        return f"{len(self.leaks):>6}  {size(self.disk_bytes):>8}  {self.owner}{often}: {self.leaks[0].name!a}{more}"
 
 
-def describe(found: Findings, mode: str, folder: str, verbose: bool) -> list[str]:
-    """Return the closing section: nothing where there is nothing to say."""
+def describe(found: Findings, mode: str, folder: str, *, verbose: bool) -> list[str]:
+    """Return the closing section: nothing where there is nothing to say.
+
+    Ten owners are named, all of them with `verbose` or where they let the run fail.
+    """
     groups = _grouped(found.leaks)
     total = _total(groups)
     if mode == "contain":
         return [f"temp-leaks: {total} left in {folder}, removed; --temp-leaks=report says by whom"] if groups else []
-    lines = _table(groups, total) if groups else []
+    most = len(groups) if verbose or mode == "fail" else _MOST_LINES
+    lines = _table(groups, total, most) if groups else []
     if not groups and (found.incomplete or found.notes or verbose):
         lines = [f"temp-leaks: none in {folder}"]
     lines += dict.fromkeys(f"temp-leaks: {note}" for note in found.notes)
@@ -75,35 +93,42 @@ def describe(found: Findings, mode: str, folder: str, verbose: bool) -> list[str
     return lines
 
 
+def list_all(leaks: Iterable[Leak]) -> str:
+    """Return a line for each name: where it was kept, and who has left it."""
+    return "".join(f"{leak.place!a}  {leak.owner.label}\n" for leak in sorted(leaks, key=lambda leak: leak.place))
+
+
 def _grouped(leaks: tuple[Leak, ...]) -> list[_Group]:
     """Put the leaks of one owner together, and those of one test's parameters, the largest number first."""
     by_test: dict[str, list[_Group]] = defaultdict(list)
     for owner, group in _by_owner(leaks).items():
-        by_test[owner.partition("[")[0]].append(group)
+        by_test[owner.label.partition("[")[0]].append(group)
     groups = [sum(parameters[1:], parameters[0]) for parameters in by_test.values()]
     return sorted(groups, key=lambda group: (-len(group.leaks), group.owner))
 
 
-def _by_owner(leaks: tuple[Leak, ...]) -> dict[str, _Group]:
-    """Return what each owner has left: that several processes import a module counts once, as the most of them."""
-    found: dict[str, dict[str, list[Leak]]] = defaultdict(lambda: defaultdict(list))
-    for leak in sorted(leaks, key=lambda leak: leak.path):
+def _by_owner(leaks: tuple[Leak, ...]) -> dict[Owner, _Group]:
+    """Return what each owner has left: what each process does for itself counts once, as the most of them."""
+    found: dict[Owner, dict[str, list[Leak]]] = defaultdict(lambda: defaultdict(list))
+    for leak in sorted(leaks, key=lambda leak: leak.place):
         found[leak.owner][leak.process].append(leak)
-    return {owner: _of_most(list(each.values())) for owner, each in found.items()}
+    return {owner: _group(owner, list(each.values())) for owner, each in found.items()}
 
 
-def _of_most(processes: list[list[Leak]]) -> _Group:
-    most = max(processes, key=len)
-    return _Group(tuple(most), len(processes))
+def _group(owner: Owner, processes: list[list[Leak]]) -> _Group:
+    if owner.once:
+        most = max(processes, key=lambda leaks: (len(leaks), leaks[0].place))
+        return _Group(tuple(most), len(processes))
+    return _Group(tuple(leak for leaks in processes for leak in leaks), 1)
 
 
-def _table(groups: list[_Group], total: str) -> list[str]:
+def _table(groups: list[_Group], total: str, most: int) -> list[str]:
     title = f" left in the temporary directory: {total} "
     lines = [title.center(_WIDTH, "="), " names      size  first seen during"]
-    lines += [group.line for group in groups[:_MOST_LINES]]
-    rest = groups[_MOST_LINES:]
+    lines += [group.line for group in groups[:most]]
+    rest = groups[most:]
     if rest:
-        lines.append(f"{len(rest)} more, with {_total(rest)}")
+        lines.append(f"{len(rest)} more, with {_total(rest)}: -v names all")
     return [*lines, _SCOPE]
 
 

@@ -1,117 +1,126 @@
-"""Keeps the directories of tests that failed.
+"""Lends tests their directories, and decides what becomes of them.
 
-A directory is made where it will stay. Whether it does is decided after the last teardown of the test,
-or of the fixture of a wider scope, that it was lent to.
+A block of a test's own body that ends without an exception removes its directory there and then. Any other is taken
+from its path when its block ends, and decided on after the last teardown of the test, or of the fixture of a wider
+scope, that it was lent to.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from ..errors import TempError
 from ..fs.program import running
+from ..temp import kept, testdirs
+from ..temp.kept import Borrower, LentInProject, LentToTest
+from .loans import Loan, Row, borrower_of_fixture, show_in_reports
 
-if TYPE_CHECKING:
-    from ..temp.layout import Project
-    from ..temp.testdirs import LentDir
-
-_SECTION = "Temporary directories"
-
-
-class Row(NamedTuple):
-    """A line of the closing summary: a directory that is still there, whose it is, and what went wrong."""
-
-    path: str
-    owner: str
-    fault: str = ""
+Lend = Callable[..., tuple[Path, ...]]
 
 
-@dataclass
-class Loan:
-    """A directory that is lent: to `item`, or to what shares the fixture `fixture` where that is set."""
+def start(config: pytest.Config, name: str) -> None:
+    """Lend tests their directories from now on until the configuration goes out of use; `name`: the plugin's."""
+    keeper = Keeper(config, keep_policy(config))
+    config.pluginmanager.register(keeper, name)
+    stack = contextlib.ExitStack()
+    stack.enter_context(testdirs.lent_by(keeper.lend))
+    config.add_cleanup(stack.close)
 
-    made: "LentDir"
-    owner: str
-    item: pytest.Item | None
-    fixture: str = ""
-    ended: bool = False
-    failed: bool = False
 
-    def serves(self, item: pytest.Item) -> bool:
-        """Tell whether a test works with this directory."""
-        return item is self.item or self.fixture in _fixtures_of(item)
+def keep_policy(config: pytest.Config) -> str:
+    """Return whose directories are kept: the option's word, else the environment's, else the ini file's."""
+    asked = config.getoption("temp_dirs_keep") or ("all" if testdirs.keeps_all() else config.getini("temp_dirs_keep"))
+    return asked or "failed"
 
 
 class Keeper:
     """Lends directories to the tests of one session, and settles what becomes of them."""
 
     def __init__(self, config: pytest.Config, policy: str) -> None:
+        self._config = config
         self._policy = policy
         self._root = config.rootpath
         self._pid = os.getpid()
         self._item: pytest.Item | None = None
+        self._in_body = False
         self._setups: list[Any] = []  # the requests of the fixtures that are being set up, outermost first
         self._loans: list[Loan] = []
-        self._failed: pytest.Item | None = None
+        self._failed = False  # the attempt at a test that is running
         self._interrupted = False
-        self._project: Project | None = None
-        self._kept: set[Path] = set()
+        self._kept: dict[Path, str] = {}
         self.rows: list[Row] = []
 
     # Lending
 
     def lend(self) -> contextlib.AbstractContextManager[Path]:
         """Lend whoever runs now a directory for the block."""
-        if self._policy == "none":
-            from ..temp import TempManager
-
-            return TempManager.auto_cleanup_dir("pytest")
-        return self.lend_in_project()
-
-    def lend_in_project(self) -> contextlib.AbstractContextManager[Path]:
-        """Lend a directory in `.tmp/test/`, whatever the policy."""
-        if os.getpid() == self._pid and (self._item or self._setups):
-            return self._lend()
-        from ..temp.testdirs import lend_until_passed
-
-        # In a forked child, or outside of any test, nobody comes later to decide.
-        return lend_until_passed(self._root)
+        return self._lend(LentToTest(), in_body=self._in_body and not self._setups)
 
     @contextlib.contextmanager
-    def _lend(self) -> Iterator[Path]:
-        from ..temp import TempManager
-        from ..temp.testdirs import create_if_writable
+    def lend_many(self) -> Iterator[Lend]:
+        """Give a function that lends directories until the block ends, by their names or by how many they are."""
+        with contextlib.ExitStack() as stack:
 
-        name, owner, item, fixture = self._borrower()
-        made = create_if_writable(name, self._root)
-        if made is None:
-            with TempManager.auto_cleanup_dir("pytest") as folder:
-                yield folder
-            return
-        loan = Loan(made, owner, item, fixture)
-        self._loans.append(loan)
-        self._project = made.project
+            def lend(*names: str | int) -> tuple[Path, ...]:
+                labels = testdirs.make_labels(*_number_and_names(names))
+                return testdirs.make_labelled(stack.enter_context(self._lend(LentToTest(), in_body=False)), labels)
+
+            yield lend
+
+    @contextlib.contextmanager
+    def lend_in_project(self) -> Iterator[Path]:
+        """Lend a directory in `.tmp/test/` for the block; where that cannot be made, in the system's location."""
+        lent: LentToTest | LentInProject
         try:
-            yield made.path
-        finally:
-            loan.ended = True
+            lent = LentInProject(self._root, self._borrower()[0].name)
+        except (OSError, TempError):  # a read-only checkout, say: the test can do its work all the same
+            lent = LentToTest()
+        with self._lend(lent, in_body=False) as folder:
+            yield folder
 
-    def _borrower(self) -> tuple[str, str, pytest.Item | None, str]:
-        """Return the name that a directory gets, who is said to own it, and what decides on it."""
+    def _lend(self, lent: LentToTest | LentInProject, *, in_body: bool) -> contextlib.AbstractContextManager[Path]:
+        if os.getpid() == self._pid and (self._item or self._setups):
+            return self._lend_here(lent, in_body=in_body)
+        # In a forked child, or outside of any test, nobody comes later to decide.
+        return testdirs.lend_until_failed(Borrower("pytest", "outside of any test"), self._root)
+
+    @contextlib.contextmanager
+    def _lend_here(self, lent: LentToTest | LentInProject, *, in_body: bool) -> Iterator[Path]:
+        loan = Loan(lent, *self._borrower(), in_body=in_body)
+        with_block = lent.start()
+        self._loans.append(loan)
+        try:
+            yield with_block
+        except BaseException:
+            self._set_aside(loan)
+            raise
+        if self._is_over(loan):
+            self._loans.remove(loan)
+            lent.end()
+        else:
+            self._set_aside(loan)
+
+    def _borrower(self) -> tuple[Borrower, pytest.Item | None, str]:
+        """Return whom a directory is lent to, and what decides on it: a test, or those that use a fixture."""
         request = self._setups[-1] if self._setups else None
         if request is None or request.scope == "function":
             item: pytest.Item = self._item or self._setups[-1].node
-            return item.name, item.nodeid, item, ""
-        node = request.node
-        name = Path(node.name).stem if isinstance(node, pytest.Module) else node.name
-        shared = node.nodeid or "the session"
-        if not isinstance(node, pytest.Module | pytest.Class | pytest.Item):
-            name = "session"
-        return name, f"{shared} (fixture {request.fixturename})", None, request.fixturename
+            return Borrower(item.name, item.nodeid), item, ""
+        return borrower_of_fixture(request), None, request.fixturename
+
+    def _is_over(self, loan: Loan) -> bool:
+        """Tell whether a block that ended well leaves nothing to decide."""
+        of_body = loan.in_body and self._in_body and self._policy != "all"
+        return of_body and loan.lent.is_lent and not _has_failed_already(self._item)
+
+    def _set_aside(self, loan: Loan) -> None:
+        loan.ended = True
+        with contextlib.suppress(OSError):  # gone; or it cannot be moved, and stays where it is until it is decided on
+            loan.lent.set_aside()
 
     # What pytest tells
 
@@ -125,6 +134,13 @@ class Keeper:
         self._item = None
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """Know whether it is the test's own body that runs."""
+        self._in_body = True
+        yield
+        self._in_body = False
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, request: Any) -> Iterator[None]:
         """Know which fixture is being set up."""
         self._setups.append(request)
@@ -133,33 +149,28 @@ class Keeper:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
-        """Note a failure, with the directories to look at; settle after the teardown."""
+        """Note a failure; settle after the teardown."""
         outcome: Any = yield
         if outcome.excinfo:
             return
         report: pytest.TestReport = outcome.get_result()
-        if report.failed:
-            self._failed = item
+        self._failed = report.failed or (self._failed and report.when != "setup")
         if not self._loans:
             return
-        if self._failed is item:
-            self._note_failure(item, report)
+        if self._failed:
+            for loan in self._loans:
+                loan.note_failure(item)
         if report.when == "teardown":
             rows = self._settle([loan for loan in self._loans if loan.ended])
             if rows:
                 # Travels with the report, from an xdist worker too.
-                report.__dict__["temp_dirs"] = [list(row) for row in rows]
-
-    def _note_failure(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        served = [loan for loan in self._loans if loan.serves(item)]
-        for loan in served:
-            loan.failed = True
-        if served and report.failed and self._policy != "none":
-            report.sections.append((_SECTION, "\n".join(str(loan.made.path) for loan in served)))
+                report.__dict__["temp_dirs"] = [row.as_json() for row in rows]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Collect what a test's report says was kept."""
-        self.rows += [Row(*row) for row in getattr(report, "temp_dirs", ())]
+        """Collect what a test's report says was kept; a part of the running test may have failed, too."""
+        self.rows += map(Row.from_json, getattr(report, "temp_dirs", ()))
+        if self._in_body and self._item and report.nodeid == self._item.nodeid and report.failed:
+            self._failed = True
 
     def pytest_keyboard_interrupt(self) -> None:
         """Of a test that was interrupted nobody knows whether it would have passed."""
@@ -173,61 +184,62 @@ class Keeper:
             return
         rows = self._settle(self._loans) + self._tidy()
         output = getattr(session.config, "workeroutput", None)
-        if output is None:
-            self.rows += rows
-        else:
-            output["temp_dirs"] = [list(row) for row in rows]
+        if output is not None:
+            output["temp_dirs"] = [row.as_json() for row in rows]
+            return
+        self.rows += rows
+        reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter:
+            show_in_reports(self.rows, reporter.getreports)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Collect what an xdist worker settled at its end."""
-        self.rows += [Row(*row) for row in getattr(node, "workeroutput", {}).get("temp_dirs", ())]
+        self.rows += map(Row.from_json, getattr(node, "workeroutput", {}).get("temp_dirs", ()))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say which directories are still there."""
         if self.rows:
             terminalreporter.section("temporary directories kept")
-        for path, owner, fault in self.rows:
-            terminalreporter.write_line(f"not removed, of {owner}: {fault}" if fault else f"{path}  {owner}")
+        for line in (line for row in self.rows for line in row.lines):
+            terminalreporter.write_line(line)
 
     # Settling
 
     def _settle(self, loans: list[Loan]) -> list[Row]:
-        rows = [row for loan in loans if (row := self._settle_one(loan))]
+        rows = [row for loan in loans if loan.lent.is_lent and (row := self._settle_one(loan))]
         self._loans = [loan for loan in self._loans if loan not in loans]
         return rows
 
     def _settle_one(self, loan: Loan) -> Row | None:
-        from ..errors import Unremovable
+        stays = self._policy == "all" or (self._policy == "failed" and (loan.failed or self._interrupted))
+        if not stays:
+            return loan.end()
+        row = loan.keep(self._root, self._elsewhere())
+        if row:
+            self._kept[Path(row.path)] = loan.borrower.id
+        return row
 
-        if loan.made.maker != os.getpid():
-            return None
-        path = str(loan.made.path)
-        if self._stays(loan):
-            self._kept.add(loan.made.path)
-            return Row(path, loan.owner)
-        try:
-            loan.made.discard()
-        except Unremovable as error:
-            return Row(path, loan.owner, str(error))
-        return None
-
-    def _stays(self, loan: Loan) -> bool:
-        return self._policy == "all" or (self._policy == "failed" and (loan.failed or self._interrupted))
+    def _elsewhere(self) -> Path | None:
+        """Return the system's temporary location, where this run has one of its own that goes with it."""
+        run: Any = self._config.pluginmanager.get_plugin("common_tasks_leaks")
+        return run.system if run else None
 
     def _tidy(self) -> list[Row]:
-        """Keep to the newest of each test's directories, and leave no empty category behind."""
-        if self._project is None:
-            return []
-        from ..temp import testdirs
-
-        faults = testdirs.keep_newest(self._project, self._kept) if self._kept else []
-        with contextlib.suppress(OSError):  # not empty, or never made
-            os.rmdir(self._project.bases[0].path / testdirs.CATEGORY)
-        return [Row("", "older directories", fault) for fault in faults]
+        """Keep to the newest of each test's directories."""
+        faults = kept.keep_newest(self._root, self._kept) if self._kept else ()
+        return [Row("", "older directories were not removed", faults)] if faults else []
 
 
-def _fixtures_of(item: pytest.Item) -> set[str]:
-    """Return the names of all fixtures that a test uses, those that it asked for while it ran included."""
-    request = getattr(item, "_request", None)
-    return set(getattr(request, "fixturenames", ())) | set(getattr(item, "fixturenames", ()))
+def _number_and_names(names: tuple[str | int, ...]) -> tuple[int, list[str] | None]:
+    if len(names) == 1 and isinstance(names[0], int):
+        return names[0], None
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"temp_dirs takes names, or how many directories, not {names}")
+    return len(names), [str(name) for name in names]
+
+
+def _has_failed_already(item: Any) -> bool:
+    """Tell whether a test of unittest's has failed: what its set-up holds ends within its body, without exception."""
+    outcome = getattr(getattr(item, "instance", None), "_outcome", None)
+    return not getattr(outcome, "success", True)

@@ -1,10 +1,9 @@
 """Finds what a run has left in its temporary directory, says whose it is, and removes it."""
 
 import atexit
-import contextlib
 import gc
 import os
-import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,19 @@ from typing import Any
 
 import pytest
 
-from ..temp import Unremovable, testdirs
-from . import keep_policy, pending
-from .containment import MAIN, Containment
-from .findings import Findings, Leak, describe
+from ..fs.directory import Directory, Place, accessible
+from ..fs.usage import measure
+from ..fs.values import complaint
+from ..temp import TempError, Unremovable, evidence, kept
+from ..temp.lent import refuse_mounts
+from . import pending
+from .containment import Containment
+from .findings import MAIN, Findings, Leak, Owner, describe, list_all
+from .keeping import keep_policy
 from .watch import Record, Watch
+
+_NAME = "temp-leaks"
+_LIST = ".temp-leaks.txt"  # says who has left what is kept beside it
 
 
 def watch_run(config: pytest.Config, mode: str) -> None:
@@ -33,7 +40,10 @@ class Run:
         self._mode = mode
         self._session: pytest.Session | None = None
         self._interrupted = False
+        self._crashed: dict[str, str] = {}  # the test that a worker ran when it ended early
+        self._notes: list[str] = []
         self._containment = Containment()
+        self.system = Path(self._containment.system)
         atexit.register(self._remove_at_exit)  # first, so that it comes last
         self._at_exit = pending.AtExit()
         self._watch = Watch(self._containment, config.getini("temp_leaks_ignore"))
@@ -57,10 +67,17 @@ class Run:
             self._containment.hand_over(spec)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
+        """Learn which test a worker ran when it ended."""
+        worker = getattr(report, "node", None)
+        if worker is not None:
+            self._crashed[_number(worker)] = crashitem
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Know that a worker did not live to see its end."""
         if error:
-            self._watch.record.note(f"worker {node.gateway.id} ended early: of its tests the list is incomplete")
+            self._notes.append(f"worker {node.gateway.id} ended early: of its tests the list is incomplete")
 
     # The end
 
@@ -82,49 +99,94 @@ class Run:
     def _settle(self, session: pytest.Session) -> bool:
         """Report what was left, and tell whether something waits for this process to end."""
         waiting = self._waiting()
-        found = Findings(tuple(self._leaks(waiting)), tuple(self._notes()), self._is_incomplete(session))
-        lines = describe(found, self._mode, self._containment.folder, self._config.getoption("verbose") > 0)
-        if found.leaks and self._mode == "fail":
-            lines += self._fail(session, found.leaks)
-        self._say(lines)
+        leaks = tuple(
+            leak for process, record in self._records().items() for leak in self._leaks(process, record, waiting)
+        )
+        notes = [*self._notes, *(note for record in self._records().values() for note in record.notes)]
+        found = Findings(leaks, tuple(notes), self._is_incomplete(session))
+        verbose = self._config.getoption("verbose") > 0
+        self._say(describe(found, self._mode, self._containment.folder, verbose=verbose))
+        if leaks and self._mode == "fail":
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._say(self._keep(leaks))
         return bool(waiting)
 
     def _waiting(self) -> set[str]:
-        """Return the paths that will still be removed when this process ends."""
-        if not self._paths(MAIN):
+        """Return the names that will still be removed when this process ends."""
+        folder = self._containment.folder
+        paths = [f"{folder}/{name}" for name in self._names(MAIN)]
+        if not paths:
             return set()
         gc.collect()
-        return pending.will_be_removed(self._paths(MAIN), self._at_exit.calls)
+        return {os.path.basename(path) for path in pending.will_be_removed(paths, self._at_exit.calls)}
 
     def _is_incomplete(self, session: pytest.Session) -> bool:
         stopped = session.shouldstop or session.shouldfail
         return bool(self._interrupted or stopped) or session.exitstatus == pytest.ExitCode.INTERRUPTED
 
-    def _leaks(self, waiting: set[str]) -> Iterator[Leak]:
-        for process, record in self._records().items():
-            for path in self._paths(process) - waiting:
-                owner = record.owners.get(os.path.basename(path), f"unknown, in worker gw{process}")
-                if owner is not None:
-                    yield Leak(path, process, owner, _disk_bytes(path))
+    def _leaks(self, process: str, record: Record, waiting: set[str]) -> Iterator[Leak]:
+        unknown = Owner(self._crashed.get(process, f"unknown, in worker gw{process}"))
+        owners = {name: record.owners.get(name, unknown) for name in self._names(process)}
+        left = [name for name, owner in owners.items() if owner and not (process == MAIN and name in waiting)]
+        for name, disk_bytes in zip(left, self._measured(process, left), strict=True):
+            owner = owners[name]
+            if owner and disk_bytes is not None:
+                yield Leak(name, process, owner, disk_bytes)
 
-    def _notes(self) -> list[str]:
-        return [note for record in self._records().values() for note in record.notes]
+    def _measured(self, process: str, names: list[str]) -> list[int | None]:
+        """Return what each of these takes up, as far as it can be read; None where it has gone."""
+        folder = self._containment.open(process) if names else None
+        if folder is None:
+            return [None] * len(names)
+        with folder:
+            usages = measure([Place(folder, (name,)) for name in names])
+        return [usage.disk_bytes if usage else None for usage in usages]
+
+    def _names(self, process: str) -> list[str]:
+        try:
+            folder = self._containment.open(process)
+        except OSError as error:
+            self._note_once(f"not looked at: {self._containment.run}/{complaint(process, error)}")
+            return []
+        if folder is None:
+            return []
+        with folder:
+            return sorted(folder.names())
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
 
     def _records(self) -> dict[str, Record]:
         workers = [folder for folder in self._containment.run.iterdir() if folder.name.isdigit()]
         return {MAIN: self._watch.record} | {worker.name: Record.read(Path(f"{worker}.log")) for worker in workers}
 
-    def _paths(self, process: str) -> set[str]:
-        folder = self._containment.run / process
-        return {f"{folder}/{name}" for name in os.listdir(folder)} if folder.is_dir() else set()
-
-    def _fail(self, session: pytest.Session, leaks: tuple[Leak, ...]) -> list[str]:
-        """Let the run fail, and keep what was left for looking at; return what to say of that."""
-        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    def _keep(self, leaks: tuple[Leak, ...]) -> list[str]:
+        """Keep what was left to be looked at; return what to say of that."""
         if keep_policy(self._config) == "none":
             return ["removed; --temp-dirs-keep=failed keeps them to be looked at"]
-        return keep(leaks, self._config.rootpath)
+        root, gathered = self._config.rootpath, self._containment.run / "kept"
+        try:
+            faults = self._gather(leaks, gathered)
+            where = evidence.keep(gathered, lambda: kept.create(root, _NAME), self.system)
+        except (OSError, TempError) as error:
+            return [f"not kept: {error}"]
+        listed = f"who left what: {where.path / _LIST}"
+        return [*where.lines, listed, *faults, *kept.keep_newest(root, {where.path: _NAME})]
+
+    def _gather(self, leaks: tuple[Leak, ...], place: Path) -> list[str]:
+        """Move what was left into a directory of its own; return what could not be moved, and why."""
+        place.mkdir(0o700)
+        (place / _LIST).write_text(list_all(leaks), "utf-8", "backslashreplace")
+        faults = []
+        for leak in leaks:
+            (place / leak.place).parent.mkdir(mode=0o700, exist_ok=True)
+            try:
+                _move(self._containment, leak, (place / leak.place).parent)
+            except OSError as error:
+                faults.append(f"not kept: {self._containment.run}/{leak.process}/{leak.name}: {complaint('', error)}")
+        return faults
 
     def _say(self, lines: list[str]) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -148,32 +210,19 @@ class Run:
             self._say([str(error)])
 
 
-def _disk_bytes(path: str) -> int:
-    """Return what a tree takes up, as far as it can be read."""
-    total = os.lstat(path).st_blocks * 512
-    for folder, directories, files in os.walk(path):
-        for name in (*directories, *files):
-            with contextlib.suppress(OSError):  # removed meanwhile, by what still runs
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-    return total
+def _number(worker: Any) -> str:
+    return str(worker.gateway.id).removeprefix("gw")
 
 
-def keep(leaks: tuple[Leak, ...], root: Path) -> list[str]:
-    """Move what was left to `.tmp/test/temp-leaks_<unix>/`; return what to say of that."""
-    made = testdirs.create_if_writable("temp-leaks", root)
-    if made is None:
-        return []
-    faults = [fault for leak in leaks if (fault := _move(leak, made.path))]
-    return [f"kept: {made.path}", *faults, *testdirs.keep_newest(made.project, {made.path})]
-
-
-def _move(leak: Leak, folder: Path) -> str | None:
-    place = folder if leak.process == MAIN else folder / f"gw{leak.process}"
-    try:
-        place.mkdir(exist_ok=True)
-        if os.path.isdir(leak.path) and not os.path.islink(leak.path):
-            os.chmod(leak.path, 0o700)  # a folder that may not be written to cannot be moved
-        shutil.move(leak.path, place)
-    except (OSError, shutil.Error) as error:
-        return f"not kept: {leak.path}: {error}"
-    return None
+def _move(containment: Containment, leak: Leak, place: Path) -> None:
+    """Move what was left, on one file system; no mount is crossed. Raises OSError."""
+    folder = containment.open(leak.process)
+    if folder is None:
+        raise FileNotFoundError("its directory has gone")
+    with folder, Directory.at(place) as target:
+        refuse_mounts(folder, leak.name)
+        if not stat.S_ISDIR(folder.look(leak.name).st_mode):
+            folder.rename(leak.name, target, leak.name)
+            return
+        with accessible(folder, leak.name):  # only what its owner may change can be renamed into another folder
+            folder.rename(leak.name, target, leak.name)

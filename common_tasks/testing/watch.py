@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from .containment import Containment
+from .findings import Owner
 
 # Made by multiprocessing for itself, and removed by it when its process ends.
 _ALWAYS_ACCEPTED = ("pymp-*",)
@@ -24,30 +26,37 @@ _TICK_NS = 20_000_000
 _FEW_NAMES = 200
 _NAMES_PER_LOOK = 25
 
-Owner = tuple[str, Any]
+# What runs: its kind, and itself. What each process of a run does for itself is marked as such (see `Owner`).
+Running = tuple[str, Any]
+_START, _BETWEEN, _END = (
+    Owner("the start of the run", once=True),
+    Owner("between tests"),
+    Owner("the end of the run", once=True),
+)
 
 
 class System:
     """What looking needs, as it was when pytest started: tests put their own in its place."""
 
     def __init__(self) -> None:
-        self.getpid, self.listdir, self.stat, self.mkdir = os.getpid, os.listdir, os.stat, os.mkdir
+        self.getpid, self.listdir, self.stat, self.mkdir = os.getpid, os.listdir, os.lstat, os.mkdir
+        self.unlink = os.unlink
         self.open, self.write, self.close, self.time_ns = os.open, os.write, os.close, time.time_ns
 
 
 class Record:
-    """Who owns the names that are there: the owner's label, None where the name is accepted.
+    """Who owns the names that are there; None where the name is accepted.
 
     A worker's record is written to a file as it grows: the process may end at any moment.
     """
 
     def __init__(self, system: System, file: str | None = None) -> None:
-        self.owners: dict[str, str | None] = {}
+        self.owners: dict[str, Owner | None] = {}
         self.notes: list[str] = []
         self._system = system
         self._file = file
 
-    def add(self, name: str, owner: str | None) -> None:
+    def add(self, name: str, owner: Owner | None) -> None:
         """Note whose a name is."""
         self.owners[name] = owner
         self._append([name, owner])
@@ -57,7 +66,7 @@ class Record:
         self.notes.append(text)
         self._append([text])
 
-    def _append(self, row: list[str | None]) -> None:
+    def _append(self, row: list[object]) -> None:
         if self._file is None:
             return
         with contextlib.suppress(OSError):  # a full disk, say: then the report knows no owner
@@ -79,11 +88,11 @@ class Record:
                 record._take(json.loads(line))
         return record
 
-    def _take(self, row: list[str]) -> None:
+    def _take(self, row: list[Any]) -> None:
         if len(row) == 1:
             self.notes.append(row[0])
         else:
-            self.owners[row[0]] = row[1]
+            self.owners[row[0]] = row[1] and Owner(*row[1])
 
 
 class Watch:
@@ -100,7 +109,7 @@ class Watch:
         log = f"{containment.run}/{containment.worker}.log" if containment.worker else None
         self.record = Record(self._system, log)
         self._accepted = (*_ALWAYS_ACCEPTED, *ignore)
-        self._running: list[Owner] = [("", "the start of the run")]
+        self._running: list[Running] = [("", _START)]
         self._item: pytest.Item | None = None
         self._names: list[str] = []  # as they were listed last, when the directory had last changed at `_seen`
         self._seen: int | None = None
@@ -133,7 +142,10 @@ class Watch:
         self.look()
 
     def _list(self) -> None:
-        changed = self._system.stat(self._folder).st_mtime_ns
+        found = self._system.stat(self._folder)
+        if not stat.S_ISDIR(found.st_mode):  # a link to somebody's files is not looked into
+            raise NotADirectoryError
+        changed = found.st_mtime_ns
         names = self._system.listdir(self._folder)
         self._seen, self._settled_at = changed, changed + _TICK_NS
         self._looks_to_skip = max(0, len(names) - _FEW_NAMES) // _NAMES_PER_LOOK
@@ -150,26 +162,29 @@ class Watch:
                 del owners[name]
         self._names = names
 
-    def _owner_of(self, name: str) -> str | None:
+    def _owner_of(self, name: str) -> Owner | None:
         marks = self._item.iter_markers("temp_leaks") if self._item else ()
         globs = [glob for mark in marks for glob in (mark.args or ("*",))]
         accepted = any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs))
         return None if accepted else self._innermost()
 
-    def _innermost(self) -> str:
+    def _innermost(self) -> Owner:
         """Say what has run since the last look: no closer than a test where looks were left out."""
-        return self._item.nodeid if self._skipped and self._item else _label(self._running[-1])
+        return Owner(self._item.nodeid) if self._skipped and self._item else _owner(self._running[-1])
 
     def _make_anew(self) -> None:
-        """Make the directory again that a test has removed: the next one needs it."""
+        """Make the directory again that a test has removed or replaced: the next one needs it."""
         self.record.owners.clear()
         self._names, self._seen = [], None
+        who = _owner(self._running[-1]).label
         try:
+            with contextlib.suppress(FileNotFoundError):
+                self._system.unlink(self._folder)
             self._system.mkdir(self._folder, 0o700)
         except OSError as error:
-            self._note_once(f"unseen, since {_label(self._running[-1])}: {error}")
+            self._note_once(f"unseen, since {who}: {error}")
         else:
-            self._note_once(f"{_label(self._running[-1])} removed the temporary directory itself: made anew")
+            self._note_once(f"{who} removed the temporary directory itself: made anew")
 
     def _note_once(self, text: str) -> None:
         if text not in self.record.notes:
@@ -191,9 +206,9 @@ class Watch:
         self.look()
         self._running.pop()
 
-    def _rename_outermost(self, name: str) -> None:
+    def _rename_outermost(self, owner: Owner) -> None:
         self.look()
-        self._running[0] = ("", name)
+        self._running[0] = ("", owner)
 
     # What pytest tells
 
@@ -213,7 +228,7 @@ class Watch:
 
     def pytest_collection_finish(self) -> None:
         """Know that what comes now is between tests."""
-        self._rename_outermost("between tests")
+        self._rename_outermost(_BETWEEN)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -254,7 +269,7 @@ class Watch:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Iterator[None]:
         """Know that no test follows."""
-        self._rename_outermost("the end of the run")
+        self._rename_outermost(_END)
         yield
         self.look()
 
@@ -264,12 +279,14 @@ def _is_parameter(fixture: Any) -> bool:
     return getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func"
 
 
-def _label(owner: Owner) -> str:
-    """Say in words who an owner is."""
-    kind, what = owner
+def _owner(running: Running) -> Owner:
+    """Say in words who runs."""
+    kind, what = running
     if kind == "import":
-        return f"import of {what}" if what else "collection"
-    return _fixture_label(what) if kind == "fixture" else str(what)
+        return Owner(f"import of {what}" if what else "collection", once=True)
+    if kind == "fixture":
+        return Owner(_fixture_label(what), once=what.scope == "session")
+    return what if isinstance(what, Owner) else Owner(what)
 
 
 def _fixture_label(fixture: Any) -> str:

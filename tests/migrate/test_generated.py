@@ -14,18 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import common_tasks.testing
 from common_tasks.migrate import source
 from common_tasks.temp import temp_working_dir
 
 from .helpers import is_settled, put, write
 
-
-@pytest.fixture(autouse=True)
-def as_a_program(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in a project, where directories end with their blocks: the plugin lets them live as long as a test."""
-    monkeypatch.setattr(common_tasks.testing, "lender", None)
-
+pytestmark = pytest.mark.usefixtures("project")
 
 IMPORTS = {
     "import tempfile": "tempfile.TemporaryDirectory",

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from ..helpers import python
+
 # The suites' own Python may have another pytest than the one that runs these tests.
 PYTHON = os.environ.get("PLUGIN_PYTHON", sys.executable)
 SERIAL = pytest.param((), id="serial")
@@ -93,7 +95,14 @@ class Suite:
 
     def kept(self) -> list[Path]:
         """Return what stands in `.tmp/test/`."""
-        return sorted((self.root / ".tmp" / "test").glob("*"))
+        return sorted((self.root / ".tmp" / "test").glob("[!.]*"))
+
+
+def make_older(root: Path, name: str, number: int) -> list[Path]:
+    """Make so many kept directories of a test, as runs before this one did; the oldest comes first."""
+    make = f"TempManager.create_persistent_dir({name!r}, 'test')"
+    code = f"from common.temp import *\nfor _ in range({number}): print({make})"
+    return [Path(line) for line in python(code, cwd=root).stdout.splitlines()]
 
 
 @pytest.fixture(scope="session")

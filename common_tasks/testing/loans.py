@@ -1,0 +1,101 @@
+"""A directory that is lent to a test, or to what shares a fixture; and what is said of those that are still there."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ..errors import Unremovable
+from ..temp.kept import Borrower, LentInProject, LentToTest
+
+_SECTION = "Temporary directories"
+
+
+class Row(NamedTuple):
+    """A directory that is still there: whose it is, what else is to be said, and which failed tests worked with it."""
+
+    path: str
+    owner: str
+    notes: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+    def as_json(self) -> list[object]:
+        """Return what travels from an xdist worker."""
+        return [self.path, self.owner, list(self.notes), list(self.tests)]
+
+    @classmethod
+    def from_json(cls, row: Any) -> "Row":
+        """Take what an xdist worker has sent."""
+        path, owner, notes, tests = row
+        return cls(path, owner, tuple(notes), tuple(tests))
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the closing summary."""
+        return [f"{self.path}  {self.owner}".lstrip(), *(f"  {note}" for note in self.notes)]
+
+
+@dataclass
+class Loan:
+    """A directory that is lent: to `item`, or to what shares the fixture `fixture` where that is set.
+
+    `in_body`: it was asked for in a test's own body. `failed`: the tests that worked with it and failed.
+    """
+
+    lent: LentToTest | LentInProject
+    borrower: Borrower
+    item: pytest.Item | None
+    fixture: str = ""
+    in_body: bool = False
+    ended: bool = False
+    failed: list[str] = field(default_factory=list)
+
+    def serves(self, item: pytest.Item) -> bool:
+        """Tell whether a test works with this directory."""
+        return item is self.item or self.fixture in _fixtures_of(item)
+
+    def note_failure(self, item: pytest.Item) -> None:
+        """Note that a test has failed, if it works with this directory."""
+        if item.nodeid not in self.failed and self.serves(item):
+            self.failed.append(item.nodeid)
+
+    def keep(self, root: Path, elsewhere: Path | None) -> Row | None:
+        """Move it to where it is kept; return what to say of that, None where the test has removed it."""
+        kept = self.lent.keep(self.borrower, root, elsewhere)
+        return Row(str(kept.path), self.borrower.id, kept.notes, tuple(self.failed)) if kept else None
+
+    def end(self) -> Row | None:
+        """Remove it; return what to say where that was not possible."""
+        try:
+            self.lent.end()
+        except Unremovable as error:
+            return Row("", self.borrower.id, (str(error),))
+        return None
+
+
+def borrower_of_fixture(request: Any) -> Borrower:
+    """Return who shares a fixture of a wider scope than a test's."""
+    node = request.node
+    name = Path(node.name).stem if isinstance(node, pytest.Module) else node.name
+    if not isinstance(node, pytest.Module | pytest.Class | pytest.Item):
+        name = "session"
+    return Borrower(name, f"{node.nodeid or 'the session'} (fixture {request.fixturename})")
+
+
+def show_in_reports(rows: Iterable[Row], reports: Callable[[str], list[Any]]) -> None:
+    """Name in the report of each failed test the directories that it worked with, by where they are now."""
+    paths: dict[str, list[str]] = {}
+    for row in rows:
+        for test in row.tests:
+            paths.setdefault(test, []).append(row.path)
+    for report in (*reports("failed"), *reports("error")):
+        if report.nodeid in paths:
+            report.sections.append((_SECTION, "\n".join(paths.pop(report.nodeid))))
+
+
+def _fixtures_of(item: pytest.Item) -> set[str]:
+    """Return the names of all fixtures that a test uses, those that it asked for while it ran included."""
+    request = getattr(item, "_request", None)
+    return set(getattr(request, "fixturenames", ())) | set(getattr(item, "fixturenames", ()))
