@@ -91,6 +91,8 @@ class _Part(NamedTuple):
         for decision in sorted(self.decisions, key=lambda decision: view.key(decision.entry)):
             by_reason.setdefault(decision.reason if self.summed else "", []).append(decision)
         shared = [(reason, rows) for reason, rows in by_reason.items() if len(rows) > 1 and reason]
+        if view.sort == "size":
+            shared.sort(key=lambda group: -sum(cells.disk_bytes(row.entry) for row in group[1]))
         own = [row for reason, rows in by_reason.items() if len(rows) == 1 or not reason for row in rows]
         return [*shared, *([("", own)] if own else [])]
 

@@ -86,7 +86,7 @@ class _Widths:
         notes.discard(())
         heading = width(table.note) if notes else 0
         self.note = max([heading, *(width(_best(each, _LONGEST_NOTE)) for each in notes)])
-        self.word = max((min(width(each[-1]), _LONGEST_WORD) for each in notes), default=0)
+        self.word = max([heading, *(min(width(each[-1]), _LONGEST_WORD) for each in notes)])
 
 
 class Layout(NamedTuple):
