@@ -13,8 +13,8 @@ MAKER = Column("Made by", 4, left=True)
 STYLES = {"idle": "", "in-use": "green", "kept": "cyan", "tracked": "blue", "orphaned": "yellow", "unfinished": "red"}
 SHAPES = {"idle": "○", "in-use": "●", "kept": "■", "tracked": "◆", "orphaned": "△", "unfinished": "◐"}
 HEADINGS = {
-    ORPHANED: "orphaned, in the system's temporary location",
-    UNFINISHED: "unfinished, in the trash",
+    ORPHANED: "orphaned",
+    UNFINISHED: "unfinished",
     ARTIFACT: "artifacts",
 }
 _HOLDER = 24  # columns of the command of who uses something

@@ -14,7 +14,7 @@ from .text import entries as count_entries
 from .text import shown, size
 from .view import View
 
-_COLUMNS = (Column("Number"), cells.SIZE, Column("Total", 1), cells.FILES, cells.AGE)
+_COLUMNS = (Column("Number"), cells.SIZE, Column("Total"), cells.FILES, cells.AGE)
 _TAKES = "Type numbers and ranges such as 1,3-5, or * for all. Enter keeps everything."
 
 
