@@ -207,6 +207,7 @@ class Parents:
     def __init__(self) -> None:
         self._place: tuple[int, tuple[str, ...]] | None = None
         self._open: Directory | None = None
+        self._found: os.stat_result | None = None
 
     def __enter__(self) -> "Parents":
         return self
@@ -222,8 +223,14 @@ class Parents:
             opened = place.folder.descend(place.parts[:-1])
             if self._open:
                 self._open.close()
-            self._place, self._open = wanted, opened
+            self._place, self._open, self._found = wanted, opened, None
         return self._open
+
+    def found(self) -> os.stat_result | None:
+        """Return what the directory is that was opened last."""
+        if self._found is None and self._open:
+            self._found = self._open.status()
+        return self._found
 
 
 def is_restricted(mode: int) -> bool:

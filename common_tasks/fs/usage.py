@@ -16,7 +16,7 @@ from typing import NamedTuple
 from . import workers as pool
 from .directory import GONE, SWAPPED, Directory, MountPoint, Parents, Place
 from .values import Link, Progress, Usage, complaint, printable
-from .walk import Position, Visitor, walk
+from .walk import Position, Visitor, walk_below
 from .workers import ALONE, Workers
 
 BLOCK = 512
@@ -25,10 +25,15 @@ _NEVER = float("-inf")
 
 
 class Probe(NamedTuple):
-    """What a caller wants to know of: `tell` names it in an open directory, told which of `marks` are in there."""
+    """What a caller wants to know of.
+
+    `tell` names it in an open directory, told which of `marks` are in there. `top`: a name that is looked for at the
+    top of each tree.
+    """
 
     marks: frozenset[str]
     tell: Callable[[Directory, set[str]], str | None]
+    top: str
 
 
 _NO_MARKS = frozenset[str]()
@@ -52,7 +57,10 @@ class Clock:
 class Tally:
     """A usage while it is being added up; hard links stay apart until the tree is counted."""
 
-    __slots__ = ("blocks", "changed", "device", "fault", "files", "holds", "links", "missing", "modified", "obstacle")
+    __slots__ = (
+        *("blocks", "changed", "device", "fault", "files", "holds", "links", "marked"),
+        *("missing", "modified", "obstacle"),
+    )
 
     def __init__(self) -> None:
         self.files = 0
@@ -64,6 +72,7 @@ class Tally:
         self.fault: str | None = None
         self.holds: str | None = None
         self.obstacle: str | None = None
+        self.marked = False
         self.missing = False
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -165,6 +174,7 @@ class Tally:
         self.fault = self.fault or part.fault
         self.holds = self.holds or part.holds
         self.obstacle = self.obstacle or part.obstacle
+        self.marked = self.marked or part.marked
         self.missing = self.missing or part.missing
 
 
@@ -191,6 +201,7 @@ class _Measuring(Visitor):
         self._branch = branch
         self._options = options
         self._marks = options.probe.marks if options.probe and branch.place.guarded else _NO_MARKS
+        self._top_marks = self._marks | {options.probe.top} if options.probe else _NO_MARKS
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         is_top = self._branch.top and position.depth == 0
@@ -201,13 +212,20 @@ class _Measuring(Visitor):
             self._cannot_enter(position, name, error, is_top, ctime)
             return None
         self._tally.add_directory(found, self._options.clock, ctime=ctime)
-        below, marked = self._tally.read(position, self._options.progress, self._marks, self._options.clock)
+        marks = self._top_marks if is_top else self._marks
+        below, marked = self._tally.read(position, self._options.progress, marks, self._options.clock)
         if found.st_uid != self._options.user and self._options.user:
             self._check_rights(position, found)
-        if marked and self._options.probe and self._tally.holds is None:
-            held = self._options.probe.tell(position.directory, marked)
-            self._tally.holds = self._path(position, held) if held else None
+        if marked and self._options.probe:
+            self._note_marks(self._options.probe, position, marked, is_top=is_top)
         return below
+
+    def _note_marks(self, probe: Probe, position: Position, marked: set[str], *, is_top: bool) -> None:
+        if is_top and probe.top in marked:
+            self._tally.marked = True
+        if self._tally.holds is None and not self._marks.isdisjoint(marked):
+            held = probe.tell(position.directory, marked)
+            self._tally.holds = self._path(position, held) if held else None
 
     def _check_rights(self, position: Position, found: os.stat_result) -> None:
         """Note where this user may not remove what is in another user's directory."""
@@ -252,6 +270,7 @@ class _Options(NamedTuple):
     progress: Progress
     probe: Probe | None
     moved: bool
+    ctimes: bool
     clock: Clock
     user: int
 
@@ -275,47 +294,65 @@ def measure(
     nothing. Without `ctimes` only mtimes count as changes. `workers` share the work if it is big enough to repay
     forking them; the answer is the same.
     """
-    options = _Options(places, workers.progress, probe, moved, Clock(), os.geteuid())
-    tallies: list[Tally | None] = [None] * len(places)
+    options = _Options(places, workers.progress, probe, moved, ctimes, Clock(), os.geteuid())
+    found = _Found([None] * len(places), {})
     branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
     share = workers.processes > 1 and pool.can_fork()
-    _walk_first(branches, tallies, options, pool.WORTH_FORKING if share else None)
-    _walk_together(list(branches), tallies, options, workers.processes)
-    return [None if tally is None or tally.missing else _usage(tally, ctimes=ctimes) for tally in tallies]
+    _walk_first(branches, found, options, pool.WORTH_FORKING if share else None)
+    _walk_together(list(branches), found, options, workers.processes)
+    for tree, tally in found.parts.items():
+        found.usages[tree] = _usage(tally, ctimes=ctimes)
+    return found.usages
 
 
-def _walk_first(branches: deque[_Branch], tallies: list[Tally | None], options: _Options, most: int | None) -> None:
+class _Found(NamedTuple):
+    """What was found so far: of whole trees, and of those that are walked in parts."""
+
+    usages: list[Usage | None]
+    parts: dict[int, Tally]
+
+
+def _walk_first(branches: deque[_Branch], found: _Found, options: _Options, most: int | None) -> None:
     """Walk branches here, all or until `most` files were found; then leave enough of them to be shared out."""
-    found = 0
+    files = 0
     with Parents() as parents:
-        while branches and (most is None or found < most):
+        while branches and (most is None or files < most):
             branch = branches.popleft()
             divided = most is not None and len(branches) < pool.ENOUGH_BRANCHES and len(branch.place.parts) < pool.DEEP
-            tally = tallies[branch.tree] = tallies[branch.tree] or Tally()
+            tally = found.parts.get(branch.tree) or Tally()
             before = tally.files
             branches.extend(_walk(branch, tally, options, parents, whole=not divided))
-            found += tally.files - before
+            files += tally.files - before
+            if branch.top and not divided:
+                found.usages[branch.tree] = _usage(tally, ctimes=options.ctimes)
+            else:
+                found.parts[branch.tree] = tally
 
 
-def _walk_together(branches: list[_Branch], tallies: list[Tally | None], options: _Options, workers: int) -> None:
+def _walk_together(branches: list[_Branch], found: _Found, options: _Options, workers: int) -> None:
     pieces = min(len(branches), pool.MOST_PIECES)
 
-    def work(piece: int) -> list[tuple[int, Tally]]:
-        parts = []
+    def work(piece: int) -> list[Usage | Tally | None]:
         with Parents() as parents:
-            for number in pool.part(piece, pieces, len(branches)):
-                branch, tally = branches[number], Tally()
-                _walk(branch, tally, options, parents, whole=True)
-                parts.append((branch.tree, tally))
-        return parts
+            numbers = pool.part(piece, pieces, len(branches))
+            return [_walk_whole(branches[number], options, parents) for number in numbers]
 
-    for parts in pool.divide(pieces, work, workers):
-        for tree, part in parts:
-            tally = tallies[tree]
-            if tally is None:
-                tallies[tree] = part
+    for piece, results in enumerate(pool.divide(pieces, work, workers)):
+        for number, result in zip(pool.part(piece, pieces, len(branches)), results, strict=True):
+            tree = branches[number].tree
+            if not isinstance(result, Tally):
+                found.usages[tree] = result
+            elif tree in found.parts:
+                found.parts[tree].add(result)
             else:
-                tally.add(part)
+                found.parts[tree] = result
+
+
+def _walk_whole(branch: _Branch, options: _Options, parents: Parents) -> Usage | Tally | None:
+    """Return what a whole tree takes up, or what a part of one adds to the rest."""
+    tally = Tally()
+    _walk(branch, tally, options, parents, whole=True)
+    return _usage(tally, ctimes=options.ctimes) if branch.top else tally
 
 
 def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *, whole: bool) -> list[_Branch]:
@@ -324,11 +361,10 @@ def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *,
     name = branch.place.name
     try:
         parent = parents.open(branch.place)
-        if whole:
-            walk(parent, name, visitor)
-            return []
-        with Position(parent) as position:
+        with Position(parent, found=parents.found()) as position:
             below = visitor.enter(position, name) or []
+            if whole and below:
+                walk_below(position, below, visitor)
     except OSError as error:
         if error.errno not in GONE:
             tally.modified = max(tally.modified, 0.0)
@@ -339,7 +375,10 @@ def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *,
     return [_Branch(branch.tree, branch.place.below(name), top=False) for name in below]
 
 
-def _usage(tally: Tally, *, ctimes: bool) -> Usage:
+def _usage(tally: Tally, *, ctimes: bool) -> Usage | None:
+    """Return what was added up; None where the tree is not there."""
+    if tally.missing:
+        return None
     blocks, shared = tally.blocks, []
     for inode, (size, links, here) in (tally.links or {}).items():
         if here >= links:
@@ -353,4 +392,6 @@ def _usage(tally: Tally, *, ctimes: bool) -> Usage:
         fault = fault or "every time in it lies in the future"
     else:
         modified = tally.modified if tally.modified != _NEVER else changed
-    return Usage(tally.files, blocks * BLOCK, modified, changed, fault, tally.holds, tally.obstacle, tuple(shared))
+    return Usage(
+        tally.files, blocks * BLOCK, modified, changed, fault, tally.holds, tally.obstacle, tuple(shared), tally.marked
+    )

@@ -23,7 +23,9 @@ class Link(namedtuple("Link", "key disk_bytes links inside")):
 
 class Usage(
     namedtuple(
-        "Usage", "files disk_bytes modified changed fault holds obstacle shared", defaults=(None, None, None, ())
+        "Usage",
+        "files disk_bytes modified changed fault holds obstacle shared marked",
+        defaults=(None, None, None, (), False),
     )
 ):
     """What one tree takes up.
@@ -33,6 +35,7 @@ class Usage(
     seconds since 1970; what lies in the future is passed over. `fault`: the first thing that could not be looked into.
     `holds`: the first git repository or marked folder inside, as a path from the top; None where nobody asked.
     `obstacle`: the first thing that this user cannot remove. `shared`: files that have links outside the tree.
+    `marked`: the name that was asked for is at its top.
     """
 
     __slots__ = ()
@@ -44,6 +47,7 @@ class Usage(
     holds: str | None
     obstacle: str | None
     shared: tuple[Link, ...]
+    marked: bool
 
 
 def freed_bytes(usages: Iterable[Usage]) -> int:

@@ -28,13 +28,14 @@ _Level = tuple[str, Directory, int]  # a level's name, the directory itself, its
 class Position:
     """Where a walk has got to: `directory` is open, and knows its way back up.
 
-    Use it in a `with` block, which closes what it opened; the top stays the caller's.
+    Use it in a `with` block, which closes what it opened; the top stays the caller's. `found`: what the top is, where
+    the caller knows.
     """
 
     __slots__ = ("_above", "_closed", "_device", "_inode", "_name", "_open", "directory")
 
-    def __init__(self, top: Directory, opener: Opener = open_directory) -> None:
-        found = top.status()
+    def __init__(self, top: Directory, opener: Opener = open_directory, found: os.stat_result | None = None) -> None:
+        found = found or top.status()
         self.directory = top
         self._open = opener
         self._device = found.st_dev
@@ -130,17 +131,22 @@ def walk(parent: Directory, name: str, visitor: Visitor, opener: Opener = open_d
     Raises OSError where the way back up from within is lost.
     """
     with Position(parent, opener) as position:
-        pending = [[name]]
-        while True:
-            level = pending[-1]
-            if level:
-                below = visitor.enter(position, level.pop())
-                if below is not None:
-                    pending.append(below)
-                continue
-            pending.pop()
-            if not pending:
-                return
-            done = position.leave()
-            if not visitor.left(position, done):
-                pending[-1].append(done)
+        walk_below(position, [name], visitor)
+
+
+def walk_below(position: Position, names: list[str], visitor: Visitor) -> None:
+    """Visit the directories `names`, which is used up, in the directory that a walk is in; see `walk`."""
+    pending = [names]
+    while True:
+        level = pending[-1]
+        if level:
+            below = visitor.enter(position, level.pop())
+            if below is not None:
+                pending.append(below)
+            continue
+        pending.pop()
+        if not pending:
+            return
+        done = position.leave()
+        if not visitor.left(position, done):
+            pending[-1].append(done)

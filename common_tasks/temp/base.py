@@ -24,7 +24,7 @@ _MARKS = {
     TAG: SIGNATURE + b"what lies here may be removed at any time.\n",
     GITIGNORE: b"*\n",
 }
-_CATEGORY = ".category"
+CATEGORY_MARK = ".category"
 _PATIENCE = 2.0  # seconds
 _MODE = 0o775  # however open the umask: a base that everybody may write to is refused
 
@@ -215,13 +215,13 @@ def mark_category(category: Directory) -> None:
     The mark goes with the folder. So a folder that somebody made again by hand under the same name has none, and in a
     copy it is no mark.
     """
-    name = seal(_CATEGORY, category.status().st_ino)
+    name = seal(CATEGORY_MARK, category.status().st_ino)
     os.close(category.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 
 
 def is_category_mark(name: str, inode: int) -> bool:
     """Tell whether `name`, found in a folder with this inode, is the mark of a category."""
-    return name.startswith(_CATEGORY) and unseal(name, inode) == _CATEGORY
+    return name.startswith(CATEGORY_MARK) and unseal(name, inode) == CATEGORY_MARK
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from .entry import ORPHANED, Entry, Identity
 from .layout import Project
 from .lent import is_unnamed, system_folder
 from .listing import BaseListing
-from .names import TRASH, looks_sealed, unseal
+from .names import KEEP, TRASH, looks_sealed, unseal
 from .states import WORK_MARKS, Located, belongs_to_others, with_states
 
 
@@ -152,7 +152,7 @@ def with_usage(located: list[Located], *, workers: Workers = ALONE) -> list[Loca
     Takes the list over: of many entries, none is held twice.
     """
     places = [each.place(name) for each in located for name in each.entry.names]
-    probe = Probe(WORK_MARKS, belongs_to_others)
+    probe = Probe(WORK_MARKS, belongs_to_others, KEEP)
     usages = iter(measure(places, workers, probe=probe, ctimes=layout.counts_ctimes()))
     gone = set()
     for number, each in enumerate(located):

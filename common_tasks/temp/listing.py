@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..fs.directory import GONE, Directory, MountPoint
 from . import lease
-from .base import is_category_mark
+from .base import CATEGORY_MARK, is_category_mark
 from .entry import UNFINISHED, Entry, Identity, State
 from .layout import Base
 from .lease import Leased
@@ -29,7 +29,10 @@ class BaseListing(NamedTuple):
         return cls(base, directory, lease.read(directory))
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the entries of the base, sorted by name. They are not measured."""
+        """Return the entries of the base, sorted by name. They are not measured."""
+        return (entry for entry in self._all() if entry)
+
+    def _all(self) -> Iterator[Entry | None]:
         names = _listed(self.directory)
         companions = _companions(names)
         for name in names:
@@ -40,12 +43,12 @@ class BaseListing(NamedTuple):
             elif not self.base.reserves(name) and name not in companions:
                 yield from self._at_top(name, _beside(companions, name))
 
-    def _in_trash(self) -> Iterator[Entry]:
+    def _in_trash(self) -> Iterator[Entry | None]:
         """List what interrupted cleans left. What has no name of theirs is somebody's own."""
         try:
             trash = self.directory.enter(TRASH)
         except MountPoint:
-            yield from self._entry((TRASH,), LEGACY)
+            yield self._entry((TRASH,), LEGACY)
             return
         except OSError:  # no directory, or not to be looked into: a clean will say so
             return
@@ -55,30 +58,29 @@ class BaseListing(NamedTuple):
                 if sealed:
                     yield from self._out_of_sight((TRASH, name), sealed)
                 else:
-                    yield from self._entry((TRASH, name), LEGACY)
+                    yield self._entry((TRASH, name), LEGACY)
 
-    def _out_of_sight(self, parts: tuple[str, ...], sealed: str) -> Iterator[Entry]:
+    def _out_of_sight(self, parts: tuple[str, ...], sealed: str) -> Iterator[Entry | None]:
         """List what a clean has moved. Until it decided that this may go, it holds entries like others."""
         if sealed == TRASH:
-            yield from self._entry(parts, UNFINISHED, in_trash=True)
+            yield self._entry(parts, UNFINISHED, in_trash=True)
         elif len(parts) == 1:  # moved alone: there was no room for a batch
-            yield from self._entry(parts, LEGACY, state="unfinished")
+            yield self._entry(parts, LEGACY, state="unfinished")
         else:
             for name in _children(self.directory, parts):
-                yield from self._entry((*parts, name), LEGACY, state="unfinished")
+                yield self._entry((*parts, name), LEGACY, state="unfinished")
 
-    def _at_top(self, name: str, beside: tuple[str, ...]) -> Iterator[Entry]:
+    def _at_top(self, name: str, beside: tuple[str, ...]) -> Iterator[Entry | None]:
         """List a category's entries; what is no category is an entry itself."""
         children = {} if self.base.legacy else _children(self.directory, (name,))
         if not is_category(self.directory, name, children):
-            yield from self._entry((name,), LEGACY, companions=beside)
+            yield self._entry((name,), LEGACY, companions=beside)
             return
         state: State = "kept" if KEEP in children else "idle"
-        inode = self.directory.look(name).st_ino
         companions = _companions(children)
         for child in children:
-            if child != KEEP and child not in companions and not is_category_mark(child, inode):
-                yield from self._entry((name, child), name, state=state, companions=_beside(companions, child))
+            if child != KEEP and child not in companions and not child.startswith(CATEGORY_MARK):
+                yield self._entry((name, child), name, state=state, companions=_beside(companions, child))
 
     def _entry(
         self,
@@ -88,18 +90,19 @@ class BaseListing(NamedTuple):
         state: State = "idle",
         companions: tuple[str, ...] = (),
         in_trash: bool = False,
-    ) -> Iterator[Entry]:
+    ) -> Entry | None:
+        """Return the entry at `parts`; None where it vanished, was swapped or may not be looked at."""
         try:
             found = self.directory.look("/".join(parts))
-        except OSError:  # vanished or swapped meanwhile, or in a folder that only lists its names
-            return
+        except OSError:
+            return None
         stamped = parse_name(parts[-1])
         reason = "moved by an interrupted clean" if state == "unfinished" else None
         if not stamped and not in_trash:  # what has no time in its name was not made by the engine
             category = LEGACY
             if state == "idle" and stat.S_ISDIR(found.st_mode) and _is_kept_inside(self.directory, parts):
                 state, reason = "kept", f"kept: {KEEP} of what is in it"
-        yield Entry(
+        return Entry(
             self.base.path,
             parts,
             self.base,
@@ -125,12 +128,10 @@ def is_category(base: Directory, name: str, children: Iterable[str]) -> bool:
     entries = [child for child in children if child != KEEP]
     if not entries or parse_name(name):
         return False
-    if all(parse_name(child) for child in entries):
-        return True
     with contextlib.suppress(OSError):
-        inode = base.look(name).st_ino
-        return any(is_category_mark(child, inode) for child in entries)
-    return False
+        if any(is_category_mark(child, base.look(name).st_ino) for child in entries if child.startswith(CATEGORY_MARK)):
+            return True
+    return all(parse_name(child) for child in entries)
 
 
 def _listed(directory: Directory) -> dict[str, bool]:

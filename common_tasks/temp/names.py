@@ -26,7 +26,7 @@ AUTO = ".auto"  # when a base is cleaned by itself: see `mark`
 # What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.
 RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP, LEASES, AUTO})
 # Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
-_ENTRY = r"(?s)(.+)_(\d{9,12})(?:-(\d{1,9}))?"
+_ENTRY = re.compile(r"(.+)_(\d{9,12})(?:-(\d{1,9}))?", re.DOTALL)
 _STAMP_ROOM = len("_169634880000-999999999")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _NONCE = 2
@@ -101,7 +101,7 @@ class Stamped(namedtuple("Stamped", "name created number")):
 
 def parse_name(text: str) -> Stamped | None:
     """Take an entry's name apart; None where it does not end in a time of creation."""
-    match = re.fullmatch(_ENTRY, text)
+    match = _ENTRY.fullmatch(text)
     return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
 
 

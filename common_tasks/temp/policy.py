@@ -98,6 +98,12 @@ class Policy:
             return self.max_age is not None
         return any(rule.needs_usage for rule in self.rules.values())
 
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether more may go later, though nothing changes."""
+        rules = self.rules or {}
+        return bool(self.max_age or self.min_age or any(rule.max_age for rule in rules.values()))
+
     def rule_for(self, category: str) -> Rule | None:
         """Return the rule for a category; None where it has none."""
         if self.rules is None:

@@ -87,7 +87,12 @@ def forecasts(
     Each comes from the very plan that a clean would make then. The caller measures the entries.
     """
     due: list[list[Due]] = [[] for _ in portions]
+    timely = any(portion.policy.depends_on_time for portion in portions)
     for when, later in _TERMS:
+        if later and not timely:
+            for terms in due:
+                terms.append(Due(when, ()))
+            continue
         for terms, plan in zip(due, make_plans(portions, now + later, free, shared), strict=True):
             told = {row.entry.key for term in terms for row in term.rows}
             terms.append(Due(when, tuple(row for row in plan.remove if row.entry.key not in told)))

@@ -88,7 +88,7 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.state == "kept":
         return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.parts[0]}")
     holder = _holder(uses, located)
-    if not entry.in_trash and seems_pinned(located.folder, entry.parts) and not (holder and not entry.base):
+    if not entry.in_trash and entry.usage and entry.usage.marked and not (holder and not entry.base):
         return entry._replace(state="kept", reason=f"kept: {names.KEEP}")
     if holder:
         return entry._replace(state="in-use", reason=holder)

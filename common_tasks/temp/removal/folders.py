@@ -37,6 +37,11 @@ class Batch:
         """The names that lead to it from the base."""
         return TRASH, self.name
 
+    def inodes(self) -> dict[str, int]:
+        """Return what is in it, by name. Of a mount point the number is not its own."""
+        with self.directory.scan() as rows:
+            return {row.name: row.inode() for row in rows}
+
     def decide(self) -> None:
         """Let the next clean finish it, whatever becomes of this one. Raises OSError."""
         decided = seal(TRASH, self._inode)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...fs.directory import Directory, Place, allow_owner, enter_restricted
 from ...fs.syscalls import rename_without_replacing  # now: later no descriptor may be free
-from ..entry import Decision, Entry, Identity
+from ..entry import Decision, Identity
 from ..names import TRASH, UNDECIDED, seal
 from .folders import Batch
 from .verify import CHANGED, AsPlanned, Stays
@@ -18,54 +18,51 @@ _MOST_NAMES = 1000  # that are tried for what has to go back, where its place wa
 class Move:
     """An entry that is to go: where it stands, and where its names are now.
 
-    The steps are `go`, then `decide` or `come_back`. In between it is out of sight, and whole.
+    The steps are `go` and `verify`, then `decide` or `come_back`. In between it is out of sight, and whole.
     """
+
+    __slots__ = ("_batch", "_mode", "_target", "decision", "entry", "folder", "name", "parent", "places", "stands")
 
     def __init__(self, decision: Decision, folder: Directory, parent: Directory) -> None:
         self.decision = decision
+        self.entry = entry = decision.entry
+        self.name = entry.parts[-1]  # by which it was planned for
         self.folder = folder  # the open base, or the root of an artifact's project
         self.parent = parent  # the open directory that it stands in
-        self.places = {name: Place(folder, (*decision.entry.parts[:-1], name)) for name in decision.entry.names}
+        # Where its names are now, its own first.
+        self.places = {name: Place(folder, (*entry.parts[:-1], name)) for name in entry.names}
+        # It is where it was planned for, in sight. That stays so where an overlay file system cannot rename it.
+        self.stands = not entry.in_trash
         self._target = parent
         self._batch: Batch | None = None
         self._mode: int | None = None  # what the mode of its directory was, if that had to be changed
-
-    @property
-    def entry(self) -> Entry:
-        """The entry as it was planned for."""
-        return self.decision.entry
-
-    @property
-    def name(self) -> str:
-        """The name by which it was planned for."""
-        return self.entry.parts[-1]
 
     @property
     def place(self) -> Place:
         """Where it is now."""
         return self.places[self.name]
 
-    @property
-    def stands(self) -> bool:
-        """Whether it is where it was planned for: an overlay file system could not rename it."""
-        return (
-            self.place.name == self.name and len(self.place.parts) == len(self.entry.parts) and not self.entry.in_trash
-        )
-
     def go(self, batch: Batch | None, number: int) -> None:
-        """Rename the entry, and what goes with it, out of sight, and see that it is what was planned for.
+        """Rename the entry, and what goes with it, out of sight.
 
-        `batch`: where to, as the `number`-th; None for a sealed name beside it. Raises Stays where it is not as
-        planned, OSError where it cannot be renamed; then it stands as before.
+        `batch`: where to, as the `number`-th; None for a sealed name beside it. Raises Stays and Gone where it is not
+        as planned, OSError where it cannot be renamed; then it stands as before.
         """
         self._batch = batch
         try:
             self._rename_all(number)
-            if not self.stands:
-                self._verify()
         except BaseException:
             self.come_back("")
             raise
+
+    def verify(self) -> None:
+        """See that what was renamed is what was planned for, not what was swapped in. Raises Stays, and OSError."""
+        found = Identity.of(self._target.look(self.place.name))
+        planned = self.entry.identity
+        # An overlay file system may give a file another inode when it is renamed, but not another time.
+        copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
+        if found.key != planned.key and not copied:
+            raise Stays(self.come_back(CHANGED))
 
     def _rename_all(self, number: int) -> None:
         try:
@@ -100,7 +97,7 @@ class Move:
             with AsPlanned():
                 self.parent.look(name)
             raise
-        self._target = target
+        self._target, self.stands = target, False
         self.places[name] = Place(self.folder, parts)
 
     def _out_of_sight(self, number: str) -> tuple[Directory, tuple[str, ...]]:
@@ -110,15 +107,6 @@ class Move:
         if self.entry.base:  # its disk is full
             return self.folder, (seal(UNDECIDED, self.entry.identity.inode),)
         return self.parent, (*self.entry.parts[:-1], seal(TRASH, self.entry.identity.inode))
-
-    def _verify(self) -> None:
-        """See that what was renamed is what was planned for, not what was swapped in. Raises Stays."""
-        found = Identity.of(self._target.look(self.place.name))
-        planned = self.entry.identity
-        # An overlay file system may give a file another inode when it is renamed, but not another time.
-        copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
-        if found.key != planned.key and not copied:
-            raise Stays(CHANGED)
 
     def decide(self) -> None:
         """Give what is alone out of sight the name by which the next clean finishes it. Raises OSError."""
@@ -144,6 +132,7 @@ class Move:
                 stands = self._return(place.name, name)
                 self.places[name] = Place(self.folder, (*self.entry.parts[:-1], name))
                 restored = stands if name == self.name else restored
+        self.stands = not self.entry.in_trash
         self._restore_mode(restored)
         return why if restored == self.name else f"{why}; its place was taken, so it is now called {restored}"
 

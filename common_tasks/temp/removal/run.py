@@ -32,7 +32,7 @@ from .folders import Batch, Folders
 from .move import Move
 from .verify import CHANGED, AsPlanned, Gone, Stays, verify
 
-_MOST_AT_ONCE = 8192  # entries that are out of sight, and undecided, at the same time
+_MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
 _LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
 _NO_LEASES = Leased()
 
@@ -85,6 +85,7 @@ def _take_out(
             for _, group in groupby(decisions, key=lambda decision: decision.entry.folder):
                 for move in _move_out(folders, list(group), record, batches, uses, locks):
                     moves.append(move)  # one by one: what has moved has to be known whenever Ctrl-C comes
+            moves = _put_back_swapped(moves, batches, record)
             for _ in range(0 if force else _LOOKS):
                 moves = _put_back_used(moves, record)
             moves = _put_back_changed(moves, record, workers)
@@ -153,6 +154,28 @@ def _locked(base: Directory) -> Iterator[None]:
 def _parent(folders: Folders, folder: Directory, decision: Decision) -> Directory:
     with AsPlanned():
         return folders.parent(folder, decision.entry.parts[:-1])
+
+
+def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) -> list[Move]:
+    """See that what is out of sight is what was planned for, at the price of a listing each batch; return the rest."""
+    inodes: dict[tuple[str, ...], int] = {
+        (batch.name, name): inode for batch in batches for name, inode in batch.inodes().items()
+    }
+    rest = []
+    for move in moves:
+        known = inodes.get(move.place.parts[-2:])
+        if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
+            rest.append(move)
+            continue
+        try:
+            move.verify()
+        except Stays as stays:
+            record.keep(move.decision, str(stays))
+        except OSError as error:
+            record.fail(move.decision, complaint("", error))
+        else:
+            rest.append(move)
+    return rest
 
 
 def _put_back_used(moves: list[Move], record: _Record) -> list[Move]:
