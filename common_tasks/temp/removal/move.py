@@ -10,7 +10,7 @@ from ...fs.syscalls import rename_without_replacing  # now: later no descriptor 
 from ..entry import Decision, Identity
 from ..names import TRASH, UNDECIDED, seal
 from .folders import Batch
-from .verify import CHANGED, AsPlanned, Stays
+from .verdict import CHANGED, AsPlanned, Stays
 
 _MOST_NAMES = 1000  # that are tried for what has to go back, where its place was taken
 

@@ -30,7 +30,8 @@ from ..lent import is_unnamed
 from ..states import FolderUses, look_at_uses
 from .folders import Batch, Folders
 from .move import Move
-from .verify import CHANGED, AsPlanned, Gone, Stays, verify
+from .verdict import CHANGED, AsPlanned, Gone, Stays
+from .verify import verify
 
 _MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
 _LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened

@@ -3,10 +3,9 @@
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from ...fs import lock, processes
-from ...fs.directory import GONE, SWAPPED, Directory, MountPoint, accessible, enter_restricted
+from ...fs.directory import GONE, Directory, MountPoint, accessible, enter_restricted
 from ...fs.lock import Claim
 from ...fs.walk import Position, Visitor, walk
 from .. import names
@@ -16,37 +15,11 @@ from ..listing import files_beside, is_category
 from ..names import KEEP, LEGACY
 from ..states import WORK_MARKS, FolderUses, belongs_to_others, describe_held, is_pinned
 from .folders import Folders
-
-if TYPE_CHECKING:
-    from .move import Move
-
-CHANGED = "changed since it was looked at"
+from .move import Move
+from .verdict import CHANGED, AsPlanned, Stays
 
 
-class Stays(Exception):
-    """An entry is not what was planned for: it stays, and this says why."""
-
-
-class Gone(Exception):
-    """Somebody else has removed an entry first."""
-
-
-class AsPlanned:
-    """Turns errors that say that an entry is gone, or is another kind of file, into Gone and Stays."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, FileNotFoundError):
-            raise Gone from None
-        if isinstance(error, OSError) and error.errno in SWAPPED:
-            raise Stays(CHANGED) from None
-
-
-def verify(
-    folders: Folders, move: "Move", leased: Leased, uses: FolderUses | None, locks: contextlib.ExitStack
-) -> None:
+def verify(folders: Folders, move: Move, leased: Leased, uses: FolderUses | None, locks: contextlib.ExitStack) -> None:
     """See that an entry is what was planned for, and in use by nobody.
 
     `uses`: None where it goes even if somebody uses it or has a repository in it. `locks` hold, until they are closed,
@@ -64,7 +37,7 @@ def verify(
         _refuse_changed(folders, move, force=uses is None)
 
 
-def _refuse_used(folders: Folders, move: "Move", leased: Leased, uses: FolderUses) -> None:
+def _refuse_used(folders: Folders, move: Move, leased: Leased, uses: FolderUses) -> None:
     entry = move.entry
     pids = leased.users(entry.parts) if leased else None
     if pids is None:
@@ -79,7 +52,7 @@ def _refuse_used(folders: Folders, move: "Move", leased: Leased, uses: FolderUse
     raise Stays(processes.describe(sorted(set(pids))))
 
 
-def _lock(move: "Move", locks: contextlib.ExitStack, *, force: bool) -> None:
+def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
     """Take the lock that a directory lent for a block has of its own. Raises Stays where its user holds it."""
     if not move.entry.identity.directory:
         return
@@ -90,7 +63,7 @@ def _lock(move: "Move", locks: contextlib.ExitStack, *, force: bool) -> None:
         raise Stays(processes.describe(()))
 
 
-def _refuse_changed(folders: Folders, move: "Move", *, force: bool) -> None:
+def _refuse_changed(folders: Folders, move: Move, *, force: bool) -> None:
     """See that an entry is what was planned for. Raises Stays, Gone.
 
     More than its time is looked at: the clock of a file system may be coarser than a race.
@@ -115,14 +88,14 @@ def _refuse_changed(folders: Folders, move: "Move", *, force: bool) -> None:
             walk(move.parent, move.name, visitor)
 
 
-def _refuse_new_companions(move: "Move") -> None:
+def _refuse_new_companions(move: Move) -> None:
     """See that no journal came to a database since: it holds what the database has not yet. Raises Stays."""
     planned, there = set(move.entry.companions), files_beside(move.parent, move.name)
     if there - planned or any(move.parent.has(name) for name in planned - there):
         raise Stays(CHANGED)
 
 
-def _refuse_category(move: "Move") -> None:
+def _refuse_category(move: Move) -> None:
     """See that a folder that somebody made is no category by now, and that nothing in it is to be kept."""
     with AsPlanned(), accessible(move.parent, move.name) as directory:
         entry = move.entry
