@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from common_tasks.temp import inventory, layout, removal, retention
 from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
@@ -96,6 +98,26 @@ def running(code: str, cwd: Path, *words: str) -> Iterator[subprocess.Popen[str]
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().rstrip("\n")
+
+
+def eventually(fact: Callable[[], bool], seconds: float = 50) -> bool:
+    """Wait until something holds that another process is about to bring about; False where it does not in time."""
+    give_up = time.monotonic() + seconds
+    while not fact():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def clean_in_a_container(project: Path) -> int:
+    """Clean where no other process is seen, and return how many entries went."""
+    code = "from common_tasks.temp import TempManager; print(TempManager.clean_persistent_temps())"
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-c", code]
+    cleaned = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False, timeout=50)
+    if cleaned.returncode:
+        pytest.skip("namespaces are not allowed here")
+    return int(cleaned.stdout)
 
 
 HOLD_DEBUG = """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # directory does not pay for them.
 
 _TRIES = 1000
+_MOST_NUMBERS = 1000
 
 _last_number: dict[str, int] = {}
 
@@ -258,24 +259,20 @@ def _make_numbered(base: layout.Base, category: str, folder: str, name: str) -> 
     """Make the first free `<name>_<unix>`, `…-2`, …, noted in the lease before; None where the category is gone."""
     unix = int(time.time())
     label = f"{folder}/{name}/{unix}"
-    if label not in _last_number:
-        _last_number.clear()  # another second, or another name: both begin anew at little cost
+    if len(_last_number) > _MOST_NUMBERS:
+        _last_number.clear()  # most are of earlier seconds; the others begin anew at little cost
     number = _last_number.get(label, 0)
     while True:
         number += 1
         made = names.entry_name(name, unix, number)
-        lease.own.note(base, f"{category}/{made}")
         try:
-            os.mkdir(f"{folder}/{made}")
-        except OSError as error:
-            lease.own.take_back(base, f"{category}/{made}")
-            if isinstance(error, FileNotFoundError):
-                return None
-            if not isinstance(error, FileExistsError):
-                raise
-        else:
-            _last_number[label] = number
-            return made
+            lease.own.make(base, f"{category}/{made}")
+        except FileNotFoundError:
+            return None
+        except FileExistsError:
+            continue
+        _last_number[label] = number
+        return made
 
 
 def _find_cache(base: layout.Base, directory: Directory, name: str) -> Path | None:

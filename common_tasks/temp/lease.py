@@ -18,9 +18,10 @@ import errno
 import os
 import stat
 import time
-from _thread import allocate_lock  # `threading` itself takes longer to load than a lease takes
+from _thread import RLock  # `threading` itself takes longer to load than a lease takes
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 from collections.abc import Iterable
+from itertools import islice
 
 from ..fs import lock
 from ..fs.directory import GONE, Directory
@@ -38,6 +39,8 @@ _MODE = 0o644  # everybody who may look at the base may know what is in use
 _BEING_MADE = 60.0  # seconds that an empty lease may be on its way to getting its first record
 _TAKEN_IN = 8  # leases that whoever makes a new one looks at
 _MOST_RECORDS = 8192  # of one process, before those of entries that are gone are dropped
+_MOST_OPEN = 32  # leases of one process, before the descriptor of the one that was begun first is closed
+_MOST_PID = 2**31
 
 
 class Leased:
@@ -76,21 +79,31 @@ class _Record(namedtuple("_Record", "processes given")):
 
     @classmethod
     def parse(cls, text: bytes) -> "_Record":
-        """Take a lease's text apart. A last record that was cut short is left out."""
-        processes, given = [], set()
+        """Take a lease's text apart. A last record that was cut short is left out, and what is no record.
+
+        An entry may be given several times. What is taken back is one of these, so what was given before stays given.
+        """
+        processes: list[Process] = []
+        times: dict[str, int] = {}
         for record in text.split(_END)[:-1]:
-            if record.startswith(_PROCESS):
-                pid, *rest = record.removeprefix(_PROCESS).decode("ascii").split(" ")
-                processes.append(Process(int(pid), *rest))
-            elif record.startswith(_TAKEN_BACK):
-                given.discard(os.fsdecode(record[1:]))
+            if record.startswith((_GIVEN, _TAKEN_BACK)):
+                path = os.fsdecode(record[1:])
+                times[path] = times.get(path, 0) + (1 if record.startswith(_GIVEN) else -1)
             else:
-                given.add(os.fsdecode(record[1:]))
-        return cls(processes, given)
+                processes += _parse_process(record)
+        return cls(processes, {path for path, number in times.items() if number > 0})
 
     def running(self) -> tuple[int, ...]:
         """Return those of its processes that still run."""
         return tuple(process.pid for process in self.processes if process.runs())
+
+
+def _parse_process(record: bytes) -> list[Process]:
+    words = record.removeprefix(_PROCESS).decode("ascii", "replace").split(" ")
+    if not record.startswith(_PROCESS) or len(words) != len(Process._fields) or not words[0].isdecimal():
+        return []
+    pid = int(words[0])
+    return [Process(pid, *words[1:])] if 0 < pid < _MOST_PID else []
 
 
 def read(base: Directory) -> Leased:
@@ -228,11 +241,15 @@ def drop_ended(base: Directory) -> None:
 
 
 def _still_there(base: Directory, paths: set[str]) -> set[str]:
-    """Return those of the paths that still stand, at the price of one listing a category."""
+    """Return those of the paths that still stand, or may, at the price of one listing a category."""
     left: set[str] = set()
     for category in {path.partition("/")[0] for path in paths}:
-        with contextlib.suppress(FileNotFoundError), base.enter(category) as folder:
-            left.update(f"{category}/{name}" for name in folder.names())
+        try:
+            with base.enter(category) as folder:
+                left.update(f"{category}/{name}" for name in folder.names())
+        except OSError as error:
+            if error.errno not in GONE:  # it may not be looked into, or something is mounted on it
+                left.update(path for path in paths if path.startswith(f"{category}/"))
     return paths & left
 
 
@@ -254,10 +271,11 @@ def _write(fd: int, text: bytes) -> None:
 
 
 class _Lease:
-    """The lease of this process in one base: the file `name`, open as `fd` as long as nobody closes that."""
+    """The lease of this process in one base: the file at `path`, open as `fd` as long as nobody closes that."""
 
-    def __init__(self, name: str, fd: int) -> None:
-        self.name = name
+    def __init__(self, path: str, fd: int) -> None:
+        self.path = path
+        self.name = os.path.basename(path)
         self.fd = fd
         self.key = lock.key_of(fd)
         self.records = 0
@@ -276,6 +294,16 @@ class _Lease:
         with contextlib.suppress(OSError):
             if lock.key_of(self.fd) == self.key:
                 os.close(self.fd)
+        self.fd = -1
+
+    def name_process(self) -> None:
+        """Name the calling process in it, also where the descriptor was closed. Raises OSError."""
+        if self.is_open():
+            _write(self.fd, _head())
+            return
+        with Directory(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+            if file.key() == self.key:
+                _write(file.fd, _head())
 
     def write(self, kind: bytes, path: str) -> None:
         """Add a record about an entry. Raises OSError."""
@@ -287,23 +315,33 @@ class Leases:
     """The leases of this process, by the path of their base: one descriptor a base."""
 
     def __init__(self) -> None:
-        self._guard = allocate_lock()
+        self._guard = RLock()  # a signal's handler may ask for a directory, too
         self._leases: dict[str, _Lease] = {}
 
     def note(self, base: Base, path: str) -> None:
         """Write down that this process is about to be given the entry at `path` in a base. Raises OSError."""
         with self._guard:  # no other thread may close what this one is about to write to
-            lease = self._leases.get(str(base.path))
-            if lease is None or not lease.is_open() or lease.records >= lease.most:
-                lease = self._begin(base)
-            lease.write(_GIVEN, path)
+            self._open(base).write(_GIVEN, path)
 
-    def take_back(self, base: Base, path: str) -> None:
-        """Write down that it was not given that after all. Raises OSError."""
+    def make(self, base: Base, path: str) -> None:
+        """Make the directory at `path` in a base, and write down that this process is given it. Raises OSError.
+
+        That is written first. No other thread may take the entry for one that is gone in between.
+        """
         with self._guard:
-            lease = self._leases.get(str(base.path))
-            if lease is not None and lease.is_open():
+            lease = self._open(base)
+            lease.write(_GIVEN, path)
+            try:
+                os.mkdir(f"{base.path}/{path}")
+            except OSError:
                 lease.write(_TAKEN_BACK, path)
+                raise
+
+    def _open(self, base: Base) -> _Lease:
+        lease = self._leases.get(str(base.path))
+        if lease is None or not lease.is_open() or lease.records >= lease.most:
+            return self._begin(base)
+        return lease
 
     def look_again(self, base: Base) -> None:
         """Have the next note see whether the base still is the folder that it was."""
@@ -313,20 +351,21 @@ class Leases:
 
     def name_child(self) -> None:
         """In a forked child: name it in the leases of its parent, which it keeps open, and have it make its own."""
-        self._guard = allocate_lock()
+        self._guard = RLock()
         inherited, self._leases = list(self._leases.values()), {}
         for lease in inherited:
             # Where that cannot be written, the lock, which the child has too, still tells.
             with contextlib.suppress(OSError):
-                if lease.is_open():
-                    _write(lease.fd, _head())
+                lease.name_process()
 
     def _begin(self, base: Base) -> _Lease:
         """Make a lease, open again the one that is there, or make one without the records that are of no more use."""
         with make_base(base) as directory, _folder(directory) as folder:
             before = self._leases.pop(str(base.path), None)
-            lease = _make(folder, directory) if before is None else _go_on(folder, directory, before)
+            lease = _make(base, folder, directory) if before is None else _go_on(base, folder, directory, before)
             self._leases[str(base.path)] = lease
+            for early in islice(reversed(self._leases.values()), _MOST_OPEN, _MOST_OPEN + 1):
+                early.close()  # the process that it names still counts
             return lease
 
 
@@ -340,11 +379,13 @@ def _folder(base: Directory) -> Directory:
     return base.enter(LEASES)
 
 
-def _make(folder: Directory, base: Directory, given: Iterable[str] = ()) -> _Lease:
-    """Make a lease that names this process and what it has been `given` so far."""
-    with locked_at_once(base) as granted:
+def _make(
+    base: Base, folder: Directory, directory: Directory, given: Iterable[str] = (), children: Iterable[Process] = ()
+) -> _Lease:
+    """Make a lease that names this process, what it has been `given` so far, and its `children` that have that, too."""
+    with locked_at_once(directory) as granted:
         if granted:
-            take_in(base, most=_TAKEN_IN)
+            take_in(directory, most=_TAKEN_IN)
     while True:
         name = f"{os.getpid()}-{os.urandom(6).hex()}"
         fd = folder.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, _MODE)
@@ -353,24 +394,25 @@ def _make(folder: Directory, base: Directory, given: Iterable[str] = ()) -> _Lea
             break
         os.close(fd)  # a clean took it for one whose process was killed before it could write
     os.fchmod(fd, _MODE)
-    _write(fd, _head() + _records(given))
-    return _Lease(name, fd)
+    _write(fd, _head() + b"".join(map(_name_process, children)) + _records(given))
+    return _Lease(f"{base.path}/{LEASES}/{name}", fd)
 
 
-def _go_on(folder: Directory, base: Directory, before: _Lease) -> _Lease:
+def _go_on(base: Base, folder: Directory, directory: Directory, before: _Lease) -> _Lease:
     """Go on with a lease: opened again where this process has closed it, without records that are of no more use."""
     fd = _open_lease(folder, before.name, os.O_RDWR | os.O_APPEND)
     if fd is None:  # the base was removed, and perhaps made again
         before.close()
-        return _make(folder, base)
+        return _make(base, folder, directory)
     with Directory(fd) as file:
         if lock.key_of(file.fd) != before.key:
             before.close()
-            return _make(folder, base)
-        given = _Record.parse(_read_all(file.fd)).given
-    live = {path for path in given if base.has(path)} if before.records >= _MOST_RECORDS else given
+            return _make(base, folder, directory)
+        record = _Record.parse(_read_all(file.fd))
+    live = _still_there(directory, record.given) if before.records >= _MOST_RECORDS else record.given
     if not before.is_open() or 2 * len(live) < before.records:
-        lease = _make(folder, base, live)
+        children = [process for process in record.processes[1:] if process.runs()]
+        lease = _make(base, folder, directory, live, children)
         folder.unlink(before.name)
         before.close()
         before = lease
@@ -379,7 +421,11 @@ def _go_on(folder: Directory, base: Directory, before: _Lease) -> _Lease:
 
 
 def _head() -> bytes:
-    return _PROCESS + " ".join(map(str, Process.current())).encode("ascii") + _END
+    return _name_process(Process.current())
+
+
+def _name_process(process: Process) -> bytes:
+    return _PROCESS + " ".join(map(str, process)).encode("ascii") + _END
 
 
 own = Leases()

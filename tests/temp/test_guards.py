@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from ..helpers import (
     HOUR,
     OLD,
     clean,
+    clean_in_a_container,
     git,
     make_entry,
     plan,
@@ -36,26 +36,6 @@ from ..helpers import (
 from .test_put_back import at, interrupt
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
-
-
-def clean_in_a_container(project: Path) -> int:
-    """Clean where no other process is seen, and return how many entries went."""
-    code = "from common_tasks.temp import TempManager; print(TempManager.clean_persistent_temps())"
-    script = 'mount -t proc proc /proc && exec "$0" -c "$1"'
-    command = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, sys.executable, code]
-    cleaned = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    if cleaned.returncode:
-        pytest.skip("namespaces are not allowed here")
-    return int(cleaned.stdout)
-
-
-@ROOT
-def test_lock_alone_keeps_what_a_process_of_another_container_has_leased(project: Path) -> None:
-    with running(HOLD_DEBUG, project) as holder:
-        held = Path(said(holder))
-        make_entry(project / ".tmp/idle")
-        assert clean_in_a_container(project) == 1
-        assert held.exists()
 
 
 @ROOT
