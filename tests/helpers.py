@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from common_tasks.temp import inventory, layout, removal, retention
+from common_tasks.temp import inventory, layout, removal, retention, uses
 from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 
 INV = str(Path(sys.executable).parent / "inv")
@@ -48,7 +48,7 @@ def take(root: Path, **options: Any) -> tuple[Entry, ...]:
 
 
 def plan(root: Path, max_age: float | None = None, force: bool = False) -> Plan:
-    return retention.make_plan(take(root), retention.Policy(max_age=max_age, force=force), time.time())
+    return uses.settled(retention.make_plan(take(root), retention.Policy(max_age=max_age, force=force), time.time()))
 
 
 def clean(root: Path, max_age: float | None = None, force: bool = False) -> Outcome:

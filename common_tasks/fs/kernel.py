@@ -1,34 +1,170 @@
-"""What the kernel's tables tell: what is mounted where, and who holds which lock (Linux: proc(5))."""
+"""What the kernel's tables tell: mounts, locks, images of loop devices, swap files (Linux: proc(5), sysfs(5))."""
 
 import errno
 import os
 import re
 import sys
 from collections import namedtuple  # see `temp.layout`
+from collections.abc import Iterator
 
 from .directory import VISITING, Directory
-from .values import Key
 
 _LOCKS = "/proc/locks"
-_MOUNTS = "/proc/self/mountinfo"
+_SWAPS = "/proc/swaps"
+_BLOCK_DEVICES = "/sys/block"
+_MOUNTS = "/proc/{}/mountinfo"
 _MOUNT_OF = "/proc/self/fdinfo/{}"
+SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look: nothing is told by that
+
+Inode = tuple[str, int]  # device, as in `Location`, and inode number
 
 
-def lock_holders() -> dict[Key, set[int]]:
+class Location(namedtuple("Location", "device path")):
+    """Where something is in its file system, whatever path a process sees it by.
+
+    `device`: "major:minor" of the file system, as mountinfo has it; on btrfs it is not the `st_dev` of a file.
+    `path`: from the root of that file system, without a slash at its end; empty for the root itself.
+    """
+
+    __slots__ = ()
+    device: str
+    path: str
+
+    def below(self, *parts: str) -> "Location":
+        """Return the location that names inside this one lead to."""
+        return self._replace(path="/".join((self.path, *parts)))
+
+    def holds(self, other: "Location") -> bool:
+        """Tell whether another location is this one, or inside it."""
+        return self.device == other.device and f"{other.path}/".startswith(f"{self.path}/")
+
+    def upward(self) -> Iterator["Location"]:
+        """Yield this location and each above it, up to the root of the file system."""
+        path = self.path
+        while path:
+            yield Location(self.device, path)
+            path = path.rpartition("/")[0]
+        yield Location(self.device, "")
+
+
+class Mount(namedtuple("Mount", "number device root point kind source options")):
+    """A row of a mount table: the part `root` of the file system on `device` is seen at `point`.
+
+    `root` and `point` have no slash at their end. `source` and `options` are what the file system shows of itself.
+    """
+
+    __slots__ = ()
+    number: int
+    device: str
+    root: str
+    point: str
+    kind: str
+    source: str
+    options: str
+
+    def made_of(self) -> Iterator[str]:
+        """Yield the paths that the file system was mounted from: a folder, the layers of an overlay."""
+        yield self.source
+        if self.kind == "overlay":
+            for option in re.split(r"(?<!\\),", self.options):
+                name, _, value = option.partition("=")
+                if name.startswith(("lowerdir", "upperdir", "workdir", "datadir")):
+                    yield from (re.sub(r"\\(.)", r"\1", path) for path in re.split(r"(?<!\\):", value))
+
+
+def mount_table(process: str = "self") -> list[Mount]:
+    """Return what a process sees mounted; its points begin at its own root. Raises OSError.
+
+    The table leaves out the mount that holds the root of a process in a plain `chroot`. For this process, a row
+    stands in for that, which takes what is seen as "/" for the root of the file system.
+    """
+    with open(_MOUNTS.format(process), "rb") as table:
+        rows = [_mount(line) for line in table]
+    if process == "self" and not any(row.point == "" for row in rows):
+        found = os.stat("/")
+        device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
+        rows.append(Mount(_mount_number("/"), device, "", "", "", "", ""))
+    return rows
+
+
+def _mount(line: bytes) -> Mount:
+    words = line.rstrip(b"\n").split(b" ")  # other kinds of white space are not escaped
+    rest = words.index(b"-", 6)
+    number, _, device, root, point = words[:5]
+    kind, source, options = (_unescape(word) for word in [*words[rest + 1 :], b""][:3])
+    return Mount(
+        int(number), device.decode(), _unescape(root).rstrip("/"), _unescape(point).rstrip("/"), kind, source, options
+    )
+
+
+def _unescape(field: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field))
+
+
+def _mount_number(path: str) -> int:
+    fd = os.open(path, VISITING)
+    try:
+        return _mount_of(fd)
+    finally:
+        os.close(fd)
+
+
+def locate(folder: Directory, mounts: list[Mount]) -> Location:
+    """Return where an open directory is, by this process's own mount table. Raises OSError where it has no place there.
+
+    A directory on a mount that was detached, or that belongs to another mount namespace, has none.
+    """
+    number = _mount_of(folder.fd)
+    for mount in mounts:
+        if mount.number == number:
+            path = folder.real_path().rstrip("/")
+            return Location(mount.device, mount.root + path.removeprefix(mount.point))
+    raise OSError(errno.ESTALE, "on a mount that the mount table does not list")
+
+
+class Mounts:
+    """What is mounted on or inside open folders, at one moment; nothing where the kernel has no such table.
+
+    A bind mount has the device number of its surroundings: only this table tells it.
+    """
+
+    def __init__(self) -> None:
+        try:
+            points = [mount.point for mount in mount_table()]
+        except FileNotFoundError:
+            points = []
+        self._points = [point for point in points if point]
+        self._folders: dict[int, tuple[str, list[str]]] = {}
+
+    def inside(self, folder: Directory, parts: tuple[str, ...] = ()) -> str | None:
+        """Return what is mounted on, or first inside, what stands at `parts` in the open `folder`."""
+        if not self._points:
+            return None
+        if folder.fd not in self._folders:
+            top = folder.real_path()
+            self._folders[folder.fd] = top, [point for point in self._points if f"{point}/".startswith(f"{top}/")]
+        top, points = self._folders[folder.fd]
+        if not points:  # most often there are none, and then that is all there is to do
+            return None
+        path = "/".join((top, *parts)) + "/"
+        return next((point for point in points if f"{point}/".startswith(path)), None)
+
+
+def lock_holders() -> dict[Inode, set[int]]:
     """Return the processes that hold a `flock`, by device and inode of what they locked. Raises OSError.
 
     Locks of other PID namespaces (containers) are not in the table. The table is read page by page, and a
     lock that is held throughout can slip from one page to another in between: so it is read twice, and what
     either reading shows counts.
     """
-    holders: dict[Key, set[int]] = {}
+    holders: dict[Inode, set[int]] = {}
     for _ in range(2):
         for row in _read_whole(_LOCKS).splitlines():
             # A row: number, kind, mode, access, pid, device and inode, start, end; "->" stands before a waiter's kind.
             words = row.split()
             if words[1] == "FLOCK":
                 major, minor, inode = words[5].split(":")
-                key = os.makedev(int(major, 16), int(minor, 16)), int(inode)
+                key = f"{int(major, 16)}:{int(minor, 16)}", int(inode)
                 holders.setdefault(key, set()).add(int(words[4]))
     return holders
 
@@ -45,66 +181,41 @@ def _read_whole(path: str) -> str:
         os.close(fd)
 
 
-class Mounts:
-    """What is mounted where, at one moment and for open folders; nothing where the kernel has no such table.
+def files_in_kernel_use() -> Iterator[tuple[str, str]]:
+    """Yield the path of each file that the kernel itself uses, and what for. Raises OSError of SHORT.
 
-    A bind mount has the device number of its surroundings: only this table tells it.
+    These are the images of loop devices, and swap files. A path is as whoever set it up saw it.
     """
-
-    def __init__(self) -> None:
-        self._mounts = _mount_points()
-        self._points = [mount.point for mount in self._mounts if mount.point != "/"]
-        self._parts = [mount for mount in self._mounts if mount.root != "/"]
-        self._folders: dict[int, tuple[str, list[str]]] = {}
-
-    def inside(self, folder: Directory, parts: tuple[str, ...] = ()) -> str | None:
-        """Return what is mounted on, or first inside, what stands at `parts` in the open `folder`."""
-        if not self._points:
-            return None
-        if folder.fd not in self._folders:
-            top = folder.real_path()
-            self._folders[folder.fd] = top, [point for point in self._points if f"{point}/".startswith(f"{top}/")]
-        top, points = self._folders[folder.fd]
-        if not points:  # most often there are none, and then that is all there is to do
-            return None
-        path = "/".join((top, *parts)) + "/"
-        return next((point for point in points if f"{point}/".startswith(path)), None)
-
-    def elsewhere(self, folder: Directory, parts: tuple[str, ...]) -> str | None:
-        """Return where else what stands at `parts` in the open `folder`, or something in it, is mounted."""
-        if not self._parts:
-            return None
-        on = _mount_of(folder.fd)
-        own = next((mount for mount in self._mounts if mount.number == on), None)
-        if own is None:
-            return None
-        below = folder.real_path().removeprefix(own.point.rstrip("/"))
-        path = own.root.rstrip("/") + "/".join((below, *parts)) + "/"
-        bound = (mount for mount in self._parts if mount.device == own.device)
-        return next((mount.point for mount in bound if f"{mount.root}/".startswith(path)), None)
+    for device in _names_in(_BLOCK_DEVICES):
+        if device.startswith("loop"):
+            for line in _lines(f"{_BLOCK_DEVICES}/{device}/loop/backing_file"):
+                yield os.fsdecode(line), f"image of /dev/{device}"
+    for line in _lines(_SWAPS)[1:]:
+        yield _unescape(line.split()[0]), "swap"
 
 
-class _Mount(namedtuple("_Mount", "number device root point")):
-    """A row of the table: what part `root` of the file system on `device` is mounted at `point`."""
-
-    __slots__ = ()
-    number: int
-    device: bytes
-    root: str
-    point: str
-
-
-def _mount_points() -> list[_Mount]:
+def _names_in(folder: str) -> list[str]:
     try:
-        with open(_MOUNTS, "rb") as table:
-            rows = [line.split(b" ")[:5] for line in table]  # other kinds of white space are not escaped
-    except FileNotFoundError:
+        return os.listdir(folder)
+    except OSError as error:
+        raise_if_short(error)
         return []
-    return [_Mount(int(number), device, _path(root), _path(point)) for number, _, device, root, point in rows]
 
 
-def _path(field: bytes) -> str:
-    return os.fsdecode(re.sub(rb"\\(\d{3})", lambda octal: bytes([int(octal[1], 8)]), field))
+def _lines(path: str) -> list[bytes]:
+    """Return the lines of a small table; none where there is no such table, or this user may not read it."""
+    try:
+        with open(path, "rb") as file:
+            return file.read().split(b"\n")[:-1]
+    except OSError as error:
+        raise_if_short(error)
+        return []
+
+
+def raise_if_short(error: OSError) -> None:
+    """Tell a process or table that is out of reach from one that was not looked at for want of descriptors."""
+    if error.errno in SHORT:
+        raise error
 
 
 def mount_point(name: str) -> OSError:
@@ -140,5 +251,5 @@ def _mount_of(fd: int) -> int:
     try:
         with open(_MOUNT_OF.format(fd), "rb") as rows:
             return next(int(row.split()[1]) for row in rows if row.startswith(b"mnt_id:"))
-    except (OSError, StopIteration):
+    except (FileNotFoundError, PermissionError, StopIteration):
         raise OSError(errno.EXDEV, "cannot tell what is mounted here: neither openat2 nor /proc") from None

@@ -1,224 +1,302 @@
-"""Which processes use what below some folders: working directories, programs, open and mapped files.
+"""Who uses what below some folders, as the kernel's tables tell (Linux: proc(5), sock_diag(7), kcmp(2)).
 
-Read from `/proc/<pid>/{cwd,root,exe,fd,maps}` (Linux: proc(5)) by looking alone: nothing is locked, opened or
-changed. Not seen: other users' processes (an ordinary user may not look into them), `inotify`, loop mounts.
+Told: what a process, or a thread with tables of its own, has as its working directory, root, program, open or mapped
+file; what is mounted elsewhere, in any mount namespace that a process is met in; bound Unix sockets; images of loop
+devices; swap files. Uses are compared by where things are in their file system (`kernel.Location`), so it makes no
+difference by which path somebody sees them. Looking locks, opens and changes nothing.
+
+Told in part (see `Uses.unseen` and `probe`): what is held by a descriptor on its way through a socket, by io_uring,
+by a process of this user that may not be looked into, or by one outside this PID namespace. Only probing a file tells
+that it is open; a working directory or an open directory of theirs cannot be told.
+
+Not told: what other users' processes use, to an ordinary user, but for locked directories, mounts, sockets, loop
+devices and swap; sockets bound by a relative name in another network namespace; mount namespaces that no process is in;
+a file whose path is longer than 4096 bytes, but by probing; watches (`inotify`).
 """
 
 import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
-from .directory import VISITING
-from .kernel import lock_holders
-from .values import Key, printable
+from . import kernel
+from .directory import VISITING, Directory
+from .kernel import Location, raise_if_short
+from .sockets import Sockets, list_sockets, names_bound_elsewhere
+from .uses import User, Uses
+from .values import printable
+from .views import View, heads_of
 
 _PASSES = 6  # over the list of processes, until none is new
 _LONGEST = 60  # characters of a command
 _VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
 _TOO_LONG = ""  # in place of a path that the system does not tell for its length
-_SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look: nothing is told by that
+_FIRST_PIDS = "pid:[4026531836]"  # the PID namespace that holds all others (PROC_PID_INIT_INO)
+_RING = "anon_inode:[io_uring]"
 
 
-class Uses:
-    """Who uses what, at one moment. A use of something is a use of each folder above it, too."""
+def look(folders: Sequence[Directory]) -> Uses | None:
+    """Return who uses what in the open `folders`; None where the system has no `/proc`.
 
-    def __init__(self) -> None:
-        self._by_path: dict[str, set[int]] = {}
-        self._by_key: dict[Key, set[int]] = {}
-
-    def of(self, path: str, key: Key) -> tuple[int, ...]:
-        """Return the processes that use what stands at the real `path`, or what is in it, in ascending order."""
-        by_path, by_key = self._by_path.get(path, ()), self._by_key.get(key, ())
-        return tuple(sorted({*by_path, *by_key})) if by_path or by_key else ()
-
-    def add_path(self, pid: int, path: str, top: str) -> None:
-        """Note a use of `path` and of the folders above it, down to below `top`."""
-        while len(path) > len(top):
-            self._by_path.setdefault(path, set()).add(pid)
-            path = path.rpartition("/")[0]
-
-    def add_key(self, pid: int, key: Key) -> None:
-        """Note a use of what has this device and inode."""
-        self._by_key.setdefault(key, set()).add(pid)
-
-
-def look(tops: Sequence[str], own: Collection[int] = (), locks: bool = True) -> Uses | None:
-    """Return who uses what below the real paths `tops`; None where the system has no `/proc`.
-
-    `own`: descriptors of this process that are no use, its leases for instance. Where a process may not be
-    looked into, its locks tell (see `kernel.lock_holders`), unless `locks` is false. Raises OSError where this
+    Where a process may not be looked into, its locks tell (see `kernel.lock_holders`). Raises OSError where this
     process may open no more files.
     """
-    scan = _Scan(tops, own)
+    try:
+        table = kernel.mount_table()
+        places = {folder.fd: kernel.locate(folder, table) for folder in folders}
+    except OSError as error:
+        raise_if_short(error)
+        return None
+    scan = _Scan(places, table)
     seen: set[int] = set()
     for _ in range(_PASSES):
-        try:
-            new = {int(name) for name in os.listdir("/proc") if name.isdigit()} - seen
-        except OSError as error:
-            _raise_if_short(error)
-            return None
+        new = {int(name) for name in os.listdir("/proc") if name.isdigit()} - seen
         if not new:
             break
         for pid in sorted(new, reverse=True):  # the newest first: they may fork and be gone again
             scan.read(pid)
         seen |= new
-    if not seen:
-        return None
-    if locks and scan.refused:
-        _add_lock_holders(scan.uses, scan.readable)
+    scan.finish()
     return scan.uses
-
-
-def _add_lock_holders(uses: Uses, readable: Collection[int]) -> None:
-    try:
-        holders = lock_holders()
-    except OSError as error:
-        _raise_if_short(error)
-        return
-    for key, pids in holders.items():
-        for pid in pids - set(readable):
-            uses.add_key(pid, key)
-
-
-def _raise_if_short(error: OSError) -> None:
-    """Tell a process or table that is out of reach from one that was not looked at for want of descriptors."""
-    if error.errno in _SHORT:
-        raise error
 
 
 class _Scan:
     """One look at all processes."""
 
-    def __init__(self, tops: Sequence[str], own: Collection[int]) -> None:
-        self.uses = Uses()
-        self.refused = False  # some process may not be looked into
-        self.readable: set[int] = set()
-        self._own = own
+    def __init__(self, places: dict[int, Location], table: list[kernel.Mount]) -> None:
+        self.uses = Uses(places)
+        self._refused = False  # some process may not be looked into
+        self._readable: set[int] = set()
         self._self = int(_readlink("/proc/self") or 0)  # as this /proc numbers it: it may be another namespace's
-        self._tops = tops
-        self._beginnings = tuple(f"{top}/" if top != "/" else top for top in tops)
-        # What all of them begin with is looked for first: there may be hundreds.
-        self._common = os.path.commonpath(self._beginnings)
-        self._mapped = [_as_mapped(beginning) for beginning in self._beginnings]
-        self._mapped_common = _as_mapped(self._common)
+        self._heads = heads_of(places.values())
+        self._view = View(self._heads, table)
         self._namespace = _readlink("/proc/self/ns/mnt")
-        self._noted: set[tuple[int, str]] = set()  # paths of processes with mounts of their own
+        self._views: dict[tuple[str, str], View] = {}  # by namespace and root
+        self._network = _readlink("/proc/self/ns/net")
+        self._networks: set[str | None] = {self._network}  # those whose sockets were looked at
+        self._sockets = list_sockets()
+        self._add_mounts(self._view, User())
+        self._add_sockets(self._sockets)
+        if _readlink("/proc/self/ns/pid") != _FIRST_PIDS or _hides_processes(table):
+            self.uses.add_hidden()
 
     def read(self, pid: int) -> None:
         """Note what a process uses. One that has ended meanwhile uses nothing."""
         folder = f"/proc/{pid}"
         if not self._read_one(pid, folder):
             # Its first thread may have ended, and the others go on.
-            for thread in _list_threads(folder):
-                self._read_one(pid, f"{folder}/task/{thread}")
+            threads: Iterable[str] = _list_threads(folder)
+        else:
+            threads = _threads_apart(pid, folder) if pid in self._readable else ()
+        for thread in threads:
+            self._read_one(pid, f"{folder}/task/{thread}")
 
     def _read_one(self, pid: int, folder: str) -> bool:
         """Note what a process, or one of its threads, uses; False where it has ended."""
         try:
-            foreign = os.readlink(f"{folder}/ns/mnt") != self._namespace
+            namespace = os.readlink(f"{folder}/ns/mnt")
             links = {name: _target(f"{folder}/{name}") for name in ("cwd", "root")}
         except PermissionError:
-            self.refused = True
+            self._refuse(pid)
             return True
         except OSError:
             return False
-        self.readable.add(pid)
+        self._readable.add(pid)
+        view = self._view_of(pid, folder, namespace, links["root"])
         for name, target in links.items():
-            self._note(pid, f"{folder}/{name}", target, foreign)
-        self._read_open(pid, folder, foreign)
+            self._note(pid, f"{folder}/{name}", target, view)
+        self._read_open(pid, folder, view)
+        self._read_network(pid, folder, view, links["root"])
         return True
 
-    def _read_open(self, pid: int, folder: str, foreign: bool) -> None:
+    def _refuse(self, pid: int) -> None:
+        self._refused = True
+        if _is_of_this_user(pid):
+            self.uses.add_hidden()
+
+    def _view_of(self, pid: int, folder: str, namespace: str, root: str) -> View:
+        """Return how a process sees the folders; its mount table is read once for all that see the same."""
+        if namespace == self._namespace:
+            return self._view
+        if (namespace, root) not in self._views:
+            try:
+                table = kernel.mount_table(folder.removeprefix("/proc/"))
+            except OSError as error:  # it has ended: the next one in there tells
+                raise_if_short(error)
+                return View([], [])
+            view = self._views[namespace, root] = View(self._heads, table, root or "/")
+            self._add_mounts(view, User(pid))
+        return self._views[namespace, root]
+
+    def _add_mounts(self, view: View, user: User) -> None:
+        """Note what of the folders is mounted somewhere, and in other namespaces also what is mounted on them."""
+        for mount in view.mounts:
+            covered = view.locate_point(mount)
+            inside = None if user.pid else covered
+            mounted = user._replace(how=f"mounted at {printable(mount.point or '/')}", inside=inside)
+            self.uses.add(Location(mount.device, mount.root), mounted)
+            for path in mount.made_of():
+                for place in view.locate(path):
+                    self.uses.add(place, mounted)
+            if covered and user.pid:
+                self.uses.add(covered, user._replace(how=f"{printable(mount.point)} is a mount point"))
+
+    def _add_sockets(self, sockets: Sockets | None) -> None:
+        if sockets is None:  # names alone tell, as for other networks
+            self._networks.discard(self._network)
+            return
+        devices = {head.device for head in self._heads}
+        bound = [each for each in sockets.bound if each.file[0] in devices]
+        found = {each: _folder_of_socket(each.name, each.file[1]) for each in bound}
+        for path in filter(None, found.values()):
+            for place in self._view.locate(path):
+                self.uses.add(place, _SOCKET)
+        self.uses.add_sockets(each.file for each, path in found.items() if path is None)
+
+    def _read_network(self, pid: int, folder: str, view: View, root: str) -> None:
+        """Note the sockets of a network namespace of which only names are told."""
+        network = _readlink(f"{folder}/ns/net")
+        if network is None or network in self._networks or not view.prefixes:
+            return
+        try:
+            names = names_bound_elsewhere(pid)
+        except OSError as error:  # it has ended: the next one in there tells
+            raise_if_short(error)
+            return
+        self._networks.add(network)
+        for name in names:
+            for place in view.locate(root.rstrip("/") + name):
+                self.uses.add(place, _SOCKET)
+
+    def _read_open(self, pid: int, folder: str, view: View) -> None:
         exe = _readlink(f"{folder}/exe")
         if exe is None and pid != self._self:
             return  # a thread of the kernel's, or ended: it has neither files nor maps
         if exe:
-            self._note(pid, f"{folder}/exe", exe, foreign)
+            self._note(pid, f"{folder}/exe", exe, view)
         own = self._own_that_is_no_use() if pid == self._self else ()
         for fd, target in _open_files(folder, own):
-            if not self._concerns(target, foreign):
-                continue
-            # The number may be another file's by the time that its flags are read.
-            if not _is_visit(folder, fd) and self._concerns(_readlink(f"{folder}/fd/{fd}") or target, foreign):
-                self._note(pid, f"{folder}/fd/{fd}", target, foreign)
-        for target in self._maps(folder, foreign):
-            self._note(pid, f"/proc/{pid}/root{target}", target, foreign)
+            if target.startswith("/"):
+                if f"{target}/".startswith(view.prefixes):
+                    self._note_open(pid, folder, fd, target, view)
+            elif target == _TOO_LONG:
+                self._note_open(pid, folder, fd, target, view)
+            elif self._may_hold_more(target) and _holds_more(folder, fd):
+                self.uses.add_hidden()
+        table = self._maps(folder)
+        for target in view.mapped_in(table):
+            self._note(pid, "", target, view)
+        if b"[io_uring]" in table:  # a ring may have no descriptor any more
+            self.uses.add_hidden()
+
+    def _maps(self, folder: str) -> bytes:
+        try:
+            with open(f"{folder}/maps", "rb", buffering=0) as file:
+                return file.readall()
+        except OSError as error:
+            raise_if_short(error)
+            return b""
+
+    def _note_open(self, pid: int, folder: str, fd: int, target: str, view: View) -> None:
+        """Note what a descriptor leads to, unless the number is another file's by the time that its flags are read."""
+        if not _is_visit(folder, fd) and _still_leads_to(f"{folder}/fd/{fd}", target):
+            self._note(pid, f"{folder}/fd/{fd}", target, view)
+
+    def _may_hold_more(self, target: str) -> bool:
+        """Tell whether something may be held through what a link names: a ring, or a socket with unread data."""
+        if target == _RING:
+            return True
+        if not target.startswith("socket:["):
+            return False
+        return self._sockets is None or int(target[8:-1]) in self._sockets.unread
 
     def _own_that_is_no_use(self) -> set[int]:
         """Return those descriptors of this process that no removal has to wait for; it may have thousands."""
-        return {fd for fd in map(int, os.listdir("/proc/self/fd")) if fd in self._own or _is_own_visit(fd)}
+        return {fd for fd in map(int, os.listdir("/proc/self/fd")) if _is_own_visit(fd)}
 
-    def _concerns(self, target: str, foreign: bool) -> bool:
-        return foreign or target == _TOO_LONG or self._is_below(target)
-
-    def _is_below(self, target: str) -> bool:
-        return target.startswith(self._common) and target.startswith(self._beginnings)
-
-    def _note(self, pid: int, link: str, target: str, foreign: bool) -> None:
+    def _note(self, pid: int, link: str, target: str, view: View) -> None:
         if target == _TOO_LONG:
-            self._note_deep(pid, link)
-        elif not target.startswith("/"):
-            return  # a pipe, a socket, or out of reach from here
-        elif foreign:
-            self._note_foreign(pid, link, target)
-        elif self._is_below(target):
-            for top, beginning in zip(self._tops, self._beginnings, strict=True):
-                if target.startswith(beginning):
-                    self.uses.add_path(pid, target, top)
+            target = self._shorten(link)
+        if target.startswith("/"):  # else a pipe, a socket, or out of reach from here
+            for place in view.locate(target):
+                self.uses.add(place, User(pid))
 
-    def _note_foreign(self, pid: int, link: str, target: str) -> None:
-        """Note a use by a process with mounts of its own: its paths are not ours, so device and inode count."""
-        self._note_key(pid, link)
-        path = target
-        while path and (pid, path) not in self._noted:
-            self._noted.add((pid, path))
-            self._note_key(pid, f"/proc/{pid}/root{path}")
-            path = path.rpartition("/")[0]
-
-    def _note_deep(self, pid: int, link: str) -> None:
-        """Note a use of a directory whose path is too long to be told, and of those above it."""
+    def _shorten(self, link: str) -> str:
+        """Return the path of the nearest folder, above what a link leads to, that has a path short enough."""
         try:
-            for key in _keys_upward(link):
-                self.uses.add_key(pid, key)
+            return _short_path_above(link)
         except OSError as error:  # it has ended, or it is a file: the system does not tell what that lies in
-            _raise_if_short(error)
+            raise_if_short(error)
+            self.uses.add_hidden()
+            return ""
 
-    def _note_key(self, pid: int, path: str) -> None:
-        with contextlib.suppress(OSError):  # it has ended, or closed that meanwhile
-            found = os.stat(path)
-            self.uses.add_key(pid, (found.st_dev, found.st_ino))
+    def finish(self) -> None:
+        """Note what no process shows."""
+        for path, how in kernel.files_in_kernel_use():
+            for view in (self._view, *self._views.values()):
+                for place in view.locate(path):
+                    self.uses.add(place, User(how=how))
+        if self._refused:
+            with _unless_short():
+                holders = kernel.lock_holders()
+                self.uses.add_locked({inode: pids - self._readable for inode, pids in holders.items()})
 
-    def _maps(self, folder: str, foreign: bool) -> Iterator[str]:
-        """Yield what is mapped, below the tops if paths tell that. In `maps`, a newline in a path is escaped."""
-        try:
-            with open(f"{folder}/maps", "rb", buffering=0) as file:
-                table = file.readall()
-        except OSError as error:
-            _raise_if_short(error)
+
+_SOCKET = User(how="a socket is bound in it")
+
+
+def _hides_processes(table: list[kernel.Mount]) -> bool:
+    """Tell whether `/proc` is mounted so that it does not list what this user may not look into (`hidepid`)."""
+    own = (mount.options for mount in table if mount.kind == "proc" and mount.point == "/proc")
+    return os.geteuid() != 0 and any("hidepid=" in options and "hidepid=0" not in options for options in own)
+
+
+def _is_of_this_user(pid: int) -> bool:
+    """Tell whether a process runs as this user; what cannot be told counts as yes, one that has ended as no."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as rows:
+            users = next((row.split()[1:] for row in rows if row.startswith(b"Uid:")), [])
+    except PermissionError:
+        return True
+    except OSError as error:
+        raise_if_short(error)
+        return False
+    return str(os.geteuid()).encode() in users
+
+
+def _folder_of_socket(name: str, inode: int) -> str | None:
+    """Return the real path of what a socket is bound to, if its name still leads there from here."""
+    if not name.startswith("/"):
+        return None
+    try:
+        if os.lstat(name).st_ino != inode:
+            return None
+        folder, _, last = name.rpartition("/")
+        return os.path.join(os.path.realpath(folder or "/", strict=True), last)
+    except OSError:  # moved since, or bound in another mount namespace
+        return None
+
+
+def _threads_apart(pid: int, folder: str) -> Iterator[str]:
+    """Yield the threads that have a working directory, root or descriptors of their own, apart from the first's."""
+    try:
+        if os.stat(f"{folder}/task").st_nlink <= 3:  # one for each thread, and two
             return
-        if not foreign and not (self._mapped_common in table and any(mapped in table for mapped in self._mapped)):
-            return
-        for row in table.split(b"\n"):  # a path may hold any other end of a line
-            words = row.split(None, 5)
-            if len(words) == 6:
-                path = os.fsdecode(words[5])
-                yield path
-                if "\\012" in path:  # a newline, or these very characters
-                    yield path.replace("\\012", "\n")
+    except OSError:
+        return
+    from .syscalls import shares_tables  # `ctypes` takes long to load, and most often there is none to ask about
 
-
-def _as_mapped(path: str) -> bytes:
-    """Return a path as the table of what is mapped spells it."""
-    return os.fsencode(path.replace("\n", "\\012"))
+    for thread in _list_threads(folder):
+        if int(thread) != pid and not shares_tables(pid, int(thread)):
+            yield thread
 
 
 def _list_threads(folder: str) -> list[str]:
     try:
         return os.listdir(f"{folder}/task")
     except OSError as error:
-        _raise_if_short(error)
+        raise_if_short(error)
         return []
 
 
@@ -227,7 +305,7 @@ def _open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str
     try:
         directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        _raise_if_short(error)
+        raise_if_short(error)
         return found
     try:
         for name in os.listdir(directory):
@@ -238,7 +316,7 @@ def _open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str
             except OSError:
                 continue
     except OSError as error:
-        _raise_if_short(error)
+        raise_if_short(error)
     finally:
         os.close(directory)
     return found
@@ -246,14 +324,33 @@ def _open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str
 
 def _is_visit(folder: str, fd: int) -> bool:
     """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
-    try:
-        with open(f"{folder}/fdinfo/{fd}") as rows:
-            flags = next(int(row.split()[1], 8) for row in rows if row.startswith("flags:"))
-    except (FileNotFoundError, ProcessLookupError):  # closed meanwhile: no use any more
+    told = _fdinfo(folder, fd)
+    if told is None:  # closed meanwhile: no use any more
         return True
-    except (OSError, StopIteration):
+    return int(told.get("flags", "0"), 8) & _VISITING == _VISITING
+
+
+def _holds_more(folder: str, fd: int) -> bool:
+    """Tell whether a socket carries descriptors that nobody has received, or a ring has files of its own.
+
+    Where the kernel does not say how many (before 5.9), there may be some.
+    """
+    told = _fdinfo(folder, fd)
+    if told is None:
         return False
-    return flags & _VISITING == _VISITING
+    return told.get("scm_fds", told.get("UserFiles")) != "0"
+
+
+def _fdinfo(folder: str, fd: int) -> dict[str, str] | None:
+    """Return what the system tells of a descriptor; None where it was closed meanwhile."""
+    try:
+        with open(f"{folder}/fdinfo/{fd}", errors="surrogateescape") as rows:
+            return {key: value.strip() for key, colon, value in (row.partition(":") for row in rows) if colon}
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except OSError as error:
+        raise_if_short(error)
+        return {}
 
 
 def _is_own_visit(fd: int) -> bool:
@@ -274,19 +371,32 @@ def _target(link: str, directory: int | None = None) -> str:
         return _TOO_LONG
 
 
-def _keys_upward(link: str) -> Iterator[Key]:
-    """Yield device and inode of what a link leads to, and of each folder above it. Raises OSError."""
-    fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
-    last = None
+def _still_leads_to(link: str, target: str) -> bool:
     try:
-        while (found := os.fstat(fd)) and (key := (found.st_dev, found.st_ino)) != last:
-            yield key
-            last = key
+        return _target(link) == target
+    except OSError:  # closed meanwhile
+        return False
+
+
+def _short_path_above(link: str) -> str:
+    fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
+    try:
+        while (path := _target(f"/proc/self/fd/{fd}")) == _TOO_LONG:
             above = os.open("..", os.O_PATH | os.O_CLOEXEC, dir_fd=fd)
             os.close(fd)
             fd = above
+        return path
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def _unless_short() -> Iterator[None]:
+    """Pass over a table that is out of reach."""
+    try:
+        yield
+    except OSError as error:
+        raise_if_short(error)
 
 
 def _readlink(path: str) -> str | None:
@@ -296,13 +406,26 @@ def _readlink(path: str) -> str | None:
         return None
 
 
-def describe(pids: Sequence[int]) -> str:
-    """Say who uses something: "in use by pid 4123 (inv test)", "… and 2 more". Names come out printable."""
+def describe_pids(pids: Collection[int]) -> str:
+    """Say which processes use something: "in use by pid 4123 (inv test)", "… and 2 more"; "in use" for none known."""
     if not pids:
         return "in use"
-    command = command_of(pids[0])
     more = f" and {len(pids) - 1} more" if len(pids) > 1 else ""
-    return f"in use by pid {pids[0]}" + (f" ({command})" if command else "") + more
+    return f"in use by {_name(min(pids))}{more}"
+
+
+def describe(users: Collection[User]) -> str:
+    """Say who uses something, processes first. Names come out printable."""
+    pids = {user.pid for user in users if not user.how}
+    if pids or not users:
+        return describe_pids(pids)
+    user = min(users, key=lambda user: (user.pid, user.how))
+    return f"in use: {user.how}" + (f" in the mount namespace of {_name(user.pid)}" if user.pid else "")
+
+
+def _name(pid: int) -> str:
+    command = command_of(pid)
+    return f"pid {pid} ({command})" if command else f"pid {pid}"
 
 
 def command_of(pid: int) -> str:

@@ -1,7 +1,7 @@
-"""System calls that Python's `os` does not have: `openat2` and `renameat2` (Linux), `renameatx_np` (macOS).
+"""System calls that Python's `os` does not have: `openat2`, `renameat2` and `kcmp` (Linux), `renameatx_np` (macOS).
 
-Numbers and flags are those of the manual pages openat2(2) and renameat2(2). Loaded by who deletes or puts
-something back, not by who makes a directory: `ctypes` takes some milliseconds.
+Numbers and flags are those of the manual pages openat2(2), renameat2(2) and kcmp(2). Loaded where something is
+removed or put back, not where a directory is made: `ctypes` takes some milliseconds.
 """
 
 import ctypes
@@ -16,6 +16,9 @@ _OPENAT2 = 437  # the same on every architecture but alpha
 _NO_CROSSING = 0x01  # RESOLVE_NO_XDEV
 _NO_REPLACE = 1  # RENAME_NOREPLACE
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
+# The number of kcmp(2) by machine; programs of 32 bits on one of 64 have others.
+_KCMP = {"x86_64": 312, "aarch64": 272, "riscv64": 272, "loongarch64": 272, "ppc64le": 354, "s390x": 343}
+_KCMP_FILES, _KCMP_FS = 2, 3
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP}
 
 
@@ -53,6 +56,15 @@ def open_on_same_mount(parent: int, name: str) -> int:
         return int(fd)
     number = ctypes.get_errno()
     raise mount_point(name) if number == errno.EXDEV else OSError(number, os.strerror(number), name)
+
+
+def shares_tables(pid: int, thread: int) -> bool | None:
+    """Tell whether two threads have their descriptors, working directory and root in common; None if not told."""
+    number = _KCMP.get(os.uname().machine) if sys.platform == "linux" and sys.maxsize > 2**32 else None
+    if number is None:
+        return None
+    answers = {int(_libc.syscall(number, pid, thread, table, 0, 0)) for table in (_KCMP_FILES, _KCMP_FS)}
+    return None if -1 in answers else answers == {0}
 
 
 def rename_without_replacing(parent: Directory, name: str, target: Directory, new: str) -> None:

@@ -11,6 +11,7 @@ from ..temp import inventory, retention
 from ..temp.entry import Plan
 from ..temp.layout import Project
 from ..temp.retention import Due, Policy
+from ..temp.uses import settled
 from . import artifacts, projects, search
 from .projects import Member
 from .settings import Rules, Settings, Sources
@@ -38,8 +39,10 @@ class Choice:
         """Return a plan for each project, artifacts last: they go at any age. `now`: seconds since 1970."""
         swept = Policy(categories=self.categories, force=self.force, because="left by a build or a test")
         return [
-            retention.make_plan(member.entries, self.policy(member.settings), now)
-            + retention.make_plan(member.artifacts, swept, now)
+            settled(
+                retention.make_plan(member.entries, self.policy(member.settings), now)
+                + retention.make_plan(member.artifacts, swept, now)
+            )
             for member in members
         ]
 

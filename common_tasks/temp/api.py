@@ -138,14 +138,14 @@ class TempManager:
         cannot be removed is told by an EngineWarning and stops nothing. Raises InvalidAge, a ValueError, for an
         age below 0 or not finite, InvalidName for what can be no category, and GuardFailed.
         """
-        from . import inventory, removal, retention
+        from . import inventory, removal, retention, uses
 
         if category is not None:
             names.check_part(category, "the category")
         policy = retention.Policy(max_age=None if max_age_hours is None else layout.seconds(max_age_hours))
         found = inventory.scan([layout.find_project()], orphans=False)
         entries = [entry for entry in found if category in (None, entry.category)]
-        plan = retention.make_plan(entries, policy, time.time())
+        plan = uses.settled(retention.make_plan(entries, policy, time.time()))
         removed, failed = plan.remove, plan.fail
         if not dry_run:
             outcome = removal.carry_out(plan)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
+from ..fs.uses import NOTHING_UNSEEN, Unseen
 from ..fs.values import Key, freed_bytes
 from ..fs.values import Usage as Usage
 from .layout import Base
@@ -46,6 +47,7 @@ class Entry(NamedTuple):
     since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean took it out of sight.
     `reason`: why `state` is what it is. `forceable`: `--force` takes it though its state is kept. `obstacle`: what
     can be seen to make a removal impossible. `made_by`: the program or test that made it, where that is known.
+    `unseen`: the uses that only a look into it can tell, if there may be any (see `uses.settled`).
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Entry(NamedTuple):
     forceable: bool = False
     obstacle: str | None = None
     made_by: str | None = None
+    unseen: Unseen = NOTHING_UNSEEN
 
     @property
     def path(self) -> Path:

@@ -4,18 +4,17 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from ..fs import lock, processes
 from ..fs.directory import Directory, Place
 from ..fs.kernel import Mounts
-from ..fs.lock import Claim
 from . import names
 from .base import is_tagged
-from .entry import Entry, Identity
+from .entry import Entry
 from .lease import Leased
 from .names import TAG
+from .uses import EntryUses, look_at_uses
 
 
 class Located(NamedTuple):
@@ -54,40 +53,13 @@ def with_states(located: Sequence[Located]) -> list[Entry]:
     return [rights.check(each.folder, mark_mounts(mounts, each.folder, _with_state(uses, each))) for each in located]
 
 
-class FolderUses(NamedTuple):
-    """Who uses what in some open folders; `uses` is None where the system does not tell."""
-
-    uses: processes.Uses | None
-    paths: dict[int, str]  # by descriptor
-
-    def holders(self, folder: Directory, parts: tuple[str, ...], identity: Identity) -> tuple[int, ...]:
-        """Return the processes that use what stands at `parts` in `folder`."""
-        if self.uses is None:
-            return ()
-        return self.uses.of("/".join((self.paths[folder.fd], *parts)), identity.key)
-
-
-def look_at_uses(folders: Iterable[Directory], *, locks: bool = True) -> FolderUses:
-    """Look once at who uses what in some open folders; this process's leases are no use.
-
-    Without `locks` only at what processes have open: for what this process has locked itself.
-    """
-    try:
-        paths = {fd: folder.real_path() for fd, folder in {folder.fd: folder for folder in folders}.items()}
-    except OSError:
-        return FolderUses(None, {})
-    if not paths:
-        return FolderUses(None, {})
-    return FolderUses(processes.look(sorted(set(paths.values())), (), locks), paths)
-
-
-def _with_state(uses: FolderUses, located: Located) -> Entry:
+def _with_state(uses: EntryUses, located: Located) -> Entry:
     entry = located.entry
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
         return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.parts[0]}")
-    holder = _holder(uses, located)
+    holder = uses.of_entry(located.folder, entry, located.leased)
     if not entry.in_trash and entry.usage and entry.usage.marked and not (holder and not entry.base):
         return entry._replace(state="kept", reason=f"kept: {names.KEEP}")
     if holder:
@@ -99,7 +71,9 @@ def _with_state(uses: FolderUses, located: Located) -> Entry:
     if entry.state == "orphaned":
         return entry._replace(reason="left by a process that ended")
     fault = entry.usage.fault if entry.usage else None
-    return entry._replace(reason=f"cannot be read in full: {fault}") if fault else entry
+    if fault:
+        entry = entry._replace(reason=f"cannot be read in full: {fault}")
+    return entry._replace(unseen=uses.unseen(located.folder))
 
 
 def describe_held(path: str) -> str:
@@ -110,12 +84,9 @@ def describe_held(path: str) -> str:
 
 
 def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
-    """Return an entry with the obstacle that a mount inside is, or in use if it is mounted elsewhere."""
+    """Return an entry with the obstacle that a mount inside is."""
     mounted = mounts.inside(folder, entry.parts)
-    if mounted:
-        return entry._replace(obstacle=f"a mount point is inside: {mounted}")
-    where = None if entry.state in ("tracked", "kept") else mounts.elsewhere(folder, entry.parts)
-    return entry._replace(state="in-use", reason=f"in use: mounted at {where}") if where else entry
+    return entry._replace(obstacle=f"a mount point is inside: {mounted}") if mounted else entry
 
 
 class _Rights:
@@ -199,34 +170,3 @@ def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
-
-
-def _holder(uses: FolderUses, located: Located) -> str | None:
-    entry = located.entry
-    given_to = located.leased.users(entry.parts) if located.leased else None
-    if given_to is not None:
-        return processes.describe(given_to)
-    if uses.uses is None:
-        return _probe(located) if entry.identity.directory else None
-    pids: set[int] = set()
-    for name in entry.names:
-        identity = entry.identity if name == entry.parts[-1] else _identity(located.folder, entry, name)
-        if identity:
-            pids.update(uses.holders(located.folder, (*entry.parts[:-1], name), identity))
-    return processes.describe(sorted(pids)) if pids else None
-
-
-def _identity(folder: Directory, entry: Entry, name: str) -> Identity | None:
-    with contextlib.suppress(OSError):
-        return Identity.of(folder.look("/".join((*entry.parts[:-1], name))))
-    return None
-
-
-def _probe(located: Located) -> str | None:
-    """Try the lock of a directory for an instant, where the system does not tell who uses it."""
-    try:
-        directory = located.folder.descend(located.entry.parts)
-    except OSError:  # vanished, or not to be opened: a clean will say so
-        return None
-    with directory, lock.claim(directory.fd) as granted:
-        return processes.describe(()) if granted is Claim.REFUSED else None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from common_tasks.fs import kernel
-from common_tasks.temp import Unremovable, removal, retention, states, temp_working_dir
+from common_tasks.temp import Unremovable, removal, retention, states, temp_working_dir, uses
 
 from ..conftest import As
 from ..helpers import OLD, clean, inv, inv_json, make_entry, plan, reasons, take, trash_is_empty
@@ -125,7 +125,7 @@ def test_file_system_mounted_too_late_to_be_seen_is_not_entered(
 ) -> None:
     point = three / "sub/mnt"
     point.mkdir()
-    monkeypatch.setattr(kernel, "_mount_points", list)
+    monkeypatch.setattr(kernel, "mount_table", list)
     if subprocess.run(["mount", "-t", "tmpfs", "none", point], capture_output=True, check=False).returncode:
         pytest.skip("mounting is not allowed here")
     (point / "precious").touch()
@@ -248,7 +248,7 @@ def test_folder_that_another_clean_tidies_away_while_this_one_looks_is_no_fault(
     project: Path, nobody: As, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     entry = make_entry(project / place)
-    real = states.look_at_uses
+    real = uses.look_at_uses
 
     def look_at_uses(*arguments: Any, **options: Any) -> Any:
         if entry.exists():

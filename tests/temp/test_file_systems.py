@@ -159,7 +159,7 @@ def test_where_mounts_cannot_be_told_nothing_below_is_deleted(tmp_path: Path, mo
 def test_mount_inside_a_block_is_not_crossed_when_the_table_of_mounts_is_out_of_reach(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "_mount_points", list)
+    monkeypatch.setattr(kernel, "mount_table", list)
     precious = make_entry(tmp_path / "precious")
     with pytest.raises(OSError, match="another file system is mounted here"), temp_working_dir() as folder:
         point = folder / "mnt"

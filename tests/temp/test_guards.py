@@ -5,12 +5,15 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from common_tasks.fs import kernel, processes
 from common_tasks.fs.directory import Directory
+from common_tasks.fs.kernel import Location
+from common_tasks.fs.uses import Uses
 from common_tasks.fs.walk import Position, Visitor, walk
 from common_tasks.fs.workers import WORTH_FORKING
 from common_tasks.temp import removal, temp_working_dir
@@ -64,7 +67,7 @@ def test_program_of_a_process_is_in_use_even_where_its_maps_cannot_be_read(
 ) -> None:
     entry = make_entry(project / ".tmp/x")
     shutil.copy("/bin/sleep", entry / "sub/server")
-    monkeypatch.setattr(processes._Scan, "_maps", lambda *_: iter(()))
+    monkeypatch.setattr(processes._Scan, "_maps", lambda *_: b"")
     with subprocess.Popen([entry / "sub/server", "600"]) as server:
         seen = states(project)
         server.kill()
@@ -85,7 +88,11 @@ def test_lock_taken_after_the_plan_keeps_an_entry_where_no_look_sees_it(
 ) -> None:
     with running(HOLD_DEBUG, project) as holder:
         held = Path(said(holder))
-        monkeypatch.setattr(processes, "look", lambda *_: processes.Uses())
+
+        def see_no_use(folders: Sequence[Directory], *_: object, **__: object) -> Uses:
+            return Uses({folder.fd: Location("0:0", "") for folder in folders})
+
+        monkeypatch.setattr(processes, "look", see_no_use)
         decided = plan(project)
         assert held.name in reasons(decided.remove)
         assert reasons(removal.carry_out(decided).kept) == {held.name: "in use"}
@@ -118,13 +125,13 @@ def test_lock_that_one_reading_of_the_table_misses_is_seen_by_the_other(monkeypa
     row = "1: FLOCK  ADVISORY  READ 4123 08:01:77 0 EOF\n"
     for tables in ([row, ""], ["", row]):
         monkeypatch.setattr(kernel, "_read_whole", lambda _, left=tables: left.pop())
-        assert kernel.lock_holders() == {(os.makedev(8, 1), 77): {4123}}
+        assert kernel.lock_holders() == {("8:1", 77): {4123}}
 
 
 def test_block_that_goes_on_is_no_orphan_where_the_system_tells_of_no_uses(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "look", lambda *_: None)
+    monkeypatch.setattr(processes, "look", lambda *_, **__: None)
     with temp_working_dir() as lent:
         assert take(project) == ()
         clean(project)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from common_tasks.fs import kernel, processes
+from common_tasks.fs.directory import Directory
 from common_tasks.temp import removal
 
 from ..helpers import OLD, clean, make_entry, plan, running, said, trash_is_empty
@@ -39,8 +40,12 @@ def test_who_cannot_look_at_uses_says_so(project: Path, spare: int) -> None:
     entry = make_entry(project / ".tmp/x")
     with running(f"kept = open({str(entry)!r} + '/sub/file-0'); print(flush=True); input()", project) as user:
         said(user)
-        with short_of_descriptors(spare), pytest.raises(OSError, match="Too many open files"):
-            processes.look([str(project / ".tmp")])
+        with (
+            Directory.at(project / ".tmp") as base,
+            short_of_descriptors(spare),
+            pytest.raises(OSError, match="Too many open files"),
+        ):
+            processes.look([base])
 
 
 def test_who_cannot_look_at_mounts_says_so() -> None:
@@ -56,9 +61,9 @@ def test_what_is_used_stays_where_the_second_look_finds_no_descriptors(
     decided = plan(project)
     real = processes.look
 
-    def look(*arguments: Any) -> Any:
+    def look(*arguments: Any, **options: Any) -> Any:
         with short_of_descriptors(spare):
-            return real(*arguments)
+            return real(*arguments, **options)
 
     with running(f"kept = open({str(entry)!r} + '/sub/file-0'); print(flush=True); input()", project) as user:
         said(user)

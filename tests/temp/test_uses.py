@@ -294,7 +294,8 @@ def test_table_of_locks_is_read_to_its_end(project: Path) -> None:
         for waiter in waiters:
             assert waiter.stdout
             waiter.stdout.readline()
-        held = {(path.stat().st_dev, path.stat().st_ino) for path in project.glob(".tmp/e*")}
+        device = project.stat().st_dev
+        held = {(f"{os.major(device)}:{os.minor(device)}", path.stat().st_ino) for path in project.glob(".tmp/e*")}
         holders = kernel.lock_holders()
         seen = {key for key in held if holder.pid in holders.get(key, ())}
         for waiter in waiters:
@@ -345,7 +346,7 @@ def test_locks_and_no_proc_keep_what_has_no_age_given(project: Path, monkeypatch
         raise OSError(9, "Bad file descriptor")  # what NFS answers
 
     make_entry(project / ".tmp/x", hours=9)
-    monkeypatch.setattr(processes, "look", lambda *_: None)
+    monkeypatch.setattr(processes, "look", lambda *_, **__: None)
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.warns(RuntimeWarning, match="no locks here"):
         outcome = clean(project)

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ...fs import processes
 from ...fs.deletion import delete_together, delete_tree
 from ...fs.directory import Directory, Parents, Place
 from ...fs.syscalls import open_on_same_mount
@@ -27,7 +26,7 @@ from ..base import locked
 from ..entry import Decision, Outcome, Plan
 from ..lease import Leased
 from ..lent import is_unnamed
-from ..states import FolderUses, look_at_uses
+from ..uses import EntryUses, look_at_uses, look_inside
 from .folders import Batch, Folders
 from .move import Move
 from .verdict import CHANGED, AsPlanned, Gone, Stays
@@ -112,7 +111,7 @@ def _move_out(
     decisions: Sequence[Decision],
     record: _Record,
     batches: list[Batch],
-    uses: FolderUses | None,
+    uses: EntryUses | None,
     locks: contextlib.ExitStack,
 ) -> Iterator[Move]:
     """Move the entries of one folder, under its lock if it is a base. `uses`: None to take what is in use, too."""
@@ -186,11 +185,11 @@ def _put_back_used(moves: list[Move], record: _Record) -> list[Move]:
     uses = look_at_uses([move.folder for move in moves])
     rest = []
     for move in moves:
-        pids = {
-            pid for place in move.places.values() for pid in uses.holders(move.folder, place.parts, move.entry.identity)
-        }
-        if pids:
-            _put_back(move, processes.describe(sorted(pids)), record)
+        places = [place.parts for place in move.places.values()]
+        user = uses.of(move.folder, places, move.entry.identity.inode)
+        user = user or look_inside(move.folder, places, uses.unseen(move.folder))
+        if user:
+            _put_back(move, user, record)
         else:
             rest.append(move)
     return rest

@@ -13,13 +13,14 @@ from ..entry import ARTIFACT, Identity
 from ..lease import Leased
 from ..listing import files_beside, is_category
 from ..names import KEEP, LEGACY
-from ..states import WORK_MARKS, FolderUses, belongs_to_others, describe_held, is_pinned
+from ..states import WORK_MARKS, belongs_to_others, describe_held, is_pinned
+from ..uses import EntryUses
 from .folders import Folders
 from .move import Move
 from .verdict import CHANGED, AsPlanned, Stays
 
 
-def verify(folders: Folders, move: Move, leased: Leased, uses: FolderUses | None, locks: contextlib.ExitStack) -> None:
+def verify(folders: Folders, move: Move, leased: Leased, uses: EntryUses | None, locks: contextlib.ExitStack) -> None:
     """See that an entry is what was planned for, and in use by nobody.
 
     `uses`: None where it goes even if somebody uses it or has a repository in it. `locks` hold, until they are closed,
@@ -30,26 +31,17 @@ def verify(folders: Folders, move: Move, leased: Leased, uses: FolderUses | None
     if mounted:
         raise OSError(errno.EBUSY, "a mount point is inside", mounted)
     if uses is not None:
-        _refuse_used(folders, move, leased, uses)
+        _refuse_used(move, leased, uses)
     if not entry.base and entry.category != ARTIFACT:
         _lock(move, locks, force=uses is None)
     if not entry.in_trash:
         _refuse_changed(folders, move, force=uses is None)
 
 
-def _refuse_used(folders: Folders, move: Move, leased: Leased, uses: FolderUses) -> None:
-    entry = move.entry
-    pids = leased.users(entry.parts) if leased else None
-    if pids is None:
-        pids = tuple(
-            pid for place in move.places.values() for pid in uses.holders(move.folder, place.parts, entry.identity)
-        )
-        if not pids:
-            elsewhere = folders.mounts.elsewhere(move.folder, entry.parts)
-            if elsewhere:
-                raise Stays(f"in use: mounted at {elsewhere}")
-            return
-    raise Stays(processes.describe(sorted(set(pids))))
+def _refuse_used(move: Move, leased: Leased, uses: EntryUses) -> None:
+    user = uses.of_entry(move.folder, move.entry, leased)
+    if user:
+        raise Stays(user)
 
 
 def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:

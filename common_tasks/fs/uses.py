@@ -1,0 +1,109 @@
+"""Who uses what in some open folders, at one moment: the values that `processes.look` gives."""
+
+from collections import namedtuple  # see `temp.layout`
+from collections.abc import Collection, Iterable, Mapping
+
+from .directory import Directory
+from .kernel import Inode, Location
+
+
+class User(namedtuple("User", "pid how inside", defaults=(0, "", None))):
+    """Who uses something: a process by its number, or `how` the kernel itself does, in words.
+
+    `inside`: for something mounted, the location of the mount point in this process's own namespace. What is mounted
+    inside itself stands in its own way, but nobody uses it by that.
+    """
+
+    __slots__ = ()
+    pid: int
+    how: str
+    inside: Location | None
+
+
+class Unseen(namedtuple("Unseen", "sockets files", defaults=(frozenset(), False))):
+    """What only a look into a tree can tell; false where that is nothing. See `probe.find_use`.
+
+    `sockets`: the numbers of inodes that sockets are bound to, by a name that does not tell where. `files`: somebody
+    may hold files open whom the tables do not show, or of whom they do not say what.
+    """
+
+    __slots__ = ()
+    sockets: frozenset[int]
+    files: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.sockets) or self.files
+
+
+NOTHING_UNSEEN = Unseen()
+
+
+class Uses:
+    """Who uses what at or below some open folders. A use of something is a use of each folder above it, too.
+
+    The folders are known by their descriptors: they stay open as long as this is asked. Asking for one that was not
+    looked at raises KeyError.
+    """
+
+    def __init__(self, folders: Mapping[int, Location]) -> None:
+        self._folders = dict(folders)
+        self._tops = frozenset(self._folders.values())
+        self._at: dict[Location, set[User]] = {}
+        self._within: dict[Location, set[User]] = {}
+        self._locked: dict[Inode, set[User]] = {}
+        self._sockets: dict[str, set[int]] = {}
+        self._hidden = False
+
+    def covers(self, folder: Directory) -> bool:
+        """Tell whether a folder is among those that were looked at."""
+        return folder.fd in self._folders
+
+    def any_in(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
+        """Tell whether anybody uses anything at or below `parts` in a folder. If not, nothing in it need be asked."""
+        return bool(self._locked) or self._location(folder, parts) in self._within
+
+    def of(self, folder: Directory, parts: tuple[str, ...], inode: int = 0) -> set[User]:
+        """Return who uses what stands at `parts` in a folder, or something in it; `inode`: the number of its inode."""
+        place = self._location(folder, parts)
+        users = self._within.get(place, ())
+        found = {user for user in users if not (user.inside and place.holds(user.inside))}
+        return found | self._locked.get((place.device, inode), set()) if self._locked else found
+
+    def at(self, folder: Directory, parts: tuple[str, ...] = ()) -> set[User]:
+        """Return who uses the very directory at `parts`: has it as working directory or root, open, or mounted."""
+        place = self._location(folder, parts)
+        return {user for user in self._at.get(place, ()) if user.inside != place}
+
+    def unseen(self, folder: Directory) -> Unseen:
+        """Return what has to be looked for in the trees of a folder."""
+        return Unseen(frozenset(self._sockets.get(self._folders[folder.fd].device, ())), self._hidden)
+
+    def _location(self, folder: Directory, parts: tuple[str, ...]) -> Location:
+        top = self._folders[folder.fd]
+        return top.below(*parts) if parts else top
+
+    def add(self, place: Location, user: User) -> None:
+        """Note a use of a location, if that is at or below one of the folders."""
+        above = list(place.upward())
+        outermost = max((number for number, each in enumerate(above) if each in self._tops), default=-1)
+        if outermost < 0:
+            return
+        self._at.setdefault(place, set()).add(user)
+        for each in above[: outermost + 1]:
+            self._within.setdefault(each, set()).add(user)
+
+    def add_locked(self, locked: Mapping[Inode, Collection[int]]) -> None:
+        """Note processes that have locked something, by device and inode."""
+        devices = {top.device for top in self._tops}
+        for inode, pids in locked.items():
+            if inode[0] in devices and pids:
+                self._locked.setdefault(inode, set()).update(User(pid) for pid in pids)
+
+    def add_sockets(self, files: Iterable[Inode]) -> None:
+        """Note what sockets are bound to, where a path does not tell where that is."""
+        for device, inode in files:
+            self._sockets.setdefault(device, set()).add(inode)
+
+    def add_hidden(self) -> None:
+        """Note that somebody may hold files open who is not seen by the tables."""
+        self._hidden = True

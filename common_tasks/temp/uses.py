@@ -1,0 +1,111 @@
+"""Who uses entries: by the leases, by the kernel's tables, and where these do not tell, by looking and by a lock."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..fs import lock, probe, processes
+from ..fs.directory import Directory
+from ..fs.lock import Claim
+from ..fs.uses import NOTHING_UNSEEN, Unseen, Uses
+from .base import open_base
+from .entry import Decision, Entry, Plan
+from .lease import Leased
+
+
+class EntryUses(NamedTuple):
+    """Who uses what in some open folders; `uses` is None where the system does not tell."""
+
+    uses: Uses | None
+
+    def of_entry(self, folder: Directory, entry: Entry, leased: Leased | None) -> str | None:
+        """Say who uses an entry that stands where it was found, or what goes with it; None for nobody seen."""
+        given_to = leased.users(entry.parts) if leased else None
+        if given_to is not None:
+            return processes.describe_pids(given_to)
+        if self.uses is None:
+            return _try_lock(folder, entry) if entry.identity.directory else None
+        return self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
+
+    def of(self, folder: Directory, places: Iterable[tuple[str, ...]], inode: int) -> str | None:
+        """Say who uses what stands at `places`, the first of which has that inode; None for nobody seen."""
+        if self.uses is None:
+            return None
+        if not self.uses.covers(folder):  # it could not be opened then
+            return "it cannot be told whether it is in use"
+        if not self.uses.any_in(folder):
+            return None
+        users = set()
+        for parts in places:
+            users |= self.uses.of(folder, parts, inode)
+            inode = 0
+        return processes.describe(users) if users else None
+
+    def at(self, folder: Directory, parts: tuple[str, ...]) -> str | None:
+        """Say who uses the very directory at `parts`, a category or a base, not only something in it."""
+        users = self.uses.at(folder, parts) if self.uses else None
+        return processes.describe(users) if users else None
+
+    def unseen(self, folder: Directory) -> Unseen:
+        """Return what only a look into the entries of a folder can tell."""
+        return self.uses.unseen(folder) if self.uses else NOTHING_UNSEEN
+
+
+def look_at_uses(folders: Iterable[Directory]) -> EntryUses:
+    """Look once at who uses what in some open folders. Raises OSError where this process may open no more files."""
+    distinct = {folder.fd: folder for folder in folders}
+    return EntryUses(processes.look(list(distinct.values())) if distinct else None)
+
+
+def look_inside(folder: Directory, places: Iterable[tuple[str, ...]], unseen: Unseen) -> str | None:
+    """Look into what stands at `places` in a folder for uses that are `unseen` otherwise; see `fs.probe`."""
+    return next(filter(None, (_look_inside(folder, parts, unseen) for parts in places)), None) if unseen else None
+
+
+def _look_inside(folder: Directory, parts: tuple[str, ...], unseen: Unseen) -> str | None:
+    try:
+        parent = folder.descend(parts[:-1])
+    except OSError:  # vanished, or not to be opened: a clean will say so
+        return None
+    with parent:
+        return probe.find_use(parent, parts[-1], unseen)
+
+
+def settled(plan: Plan) -> Plan:
+    """Return a plan that keeps what turns out to be in use by a look into what it removes, where that is needed.
+
+    Every file of these entries is looked at: so it is done for what is to go, and not for what is there.
+    """
+    if plan.force:
+        return plan
+    found = {row.entry.key: _unseen_user(row.entry) for row in plan.remove if row.entry.unseen}
+    used = {key: user for key, user in found.items() if user}
+    if not used:
+        return plan
+    keep = plan.keep + tuple(_in_use(row, used[row.entry.key]) for row in plan.remove if row.entry.key in used)
+    return replace(plan, remove=tuple(row for row in plan.remove if row.entry.key not in used), keep=keep)
+
+
+def _in_use(decision: Decision, user: str) -> Decision:
+    return Decision(entry=decision.entry._replace(state="in-use", reason=user), reason=user)
+
+
+def _unseen_user(entry: Entry) -> str | None:
+    try:
+        folder = open_base(entry.base) if entry.base else Directory.at(entry.folder, follow=True)
+    except OSError:  # a clean will say so
+        return None
+    if folder is None:
+        return None
+    with folder:
+        return look_inside(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.unseen)
+
+
+def _try_lock(folder: Directory, entry: Entry) -> str | None:
+    """Try the lock of a directory for an instant, where the system does not tell who uses it."""
+    try:
+        directory = folder.descend(entry.parts)
+    except OSError:  # vanished, or not to be opened: a clean will say so
+        return None
+    with directory, lock.claim(directory.fd) as granted:
+        return processes.describe(()) if granted is Claim.REFUSED else None
