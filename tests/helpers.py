@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from common_tasks.fs.workers import ALONE, Workers
+from common_tasks.monorepo import members
+from common_tasks.monorepo.members import Aim, Scope
+from common_tasks.monorepo.settings import Settings
+from common_tasks.project.patterns import Patterns
 from common_tasks.temp import inventory, layout, removal, retention, uses
 from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 
@@ -53,6 +58,18 @@ def plan(root: Path, max_age: float | None = None, force: bool = False) -> Plan:
 
 def clean(root: Path, max_age: float | None = None, force: bool = False) -> Outcome:
     return removal.carry_out(plan(root, max_age, force))
+
+
+def find_artifacts(root: Path, *more: str, keep: tuple[str, ...] = (), workers: Workers = ALONE) -> tuple[Entry, ...]:
+    """Return the artifacts in a project and those below, which all have these settings."""
+    settings = Settings(artifacts=Patterns(["...", *more]), keep=Patterns(keep))
+    scope = Scope(root=root, project=layout.project_at(str(root)), settings_of=lambda _: settings)
+    found = members.find(scope, Aim(cleaned=True, swept=True), workers)
+    return members.asked_for(scope, found)[0].artifacts
+
+
+def clean_artifacts(root: Path) -> Outcome:
+    return removal.carry_out(retention.make_plan(find_artifacts(root), retention.Policy(), 0))
 
 
 def reasons(rows: tuple[Decision, ...]) -> dict[str, str]:

@@ -16,7 +16,9 @@ from invoke.tasks import Task
 from ..project import marks
 
 if TYPE_CHECKING:
-    from ..monorepo.scope import Scope
+    from ..fs.values import Progress
+    from ..fs.workers import Workers
+    from ..monorepo.members import Scope
     from ..temp.layout import Project
 
 _DESCRIPTORS = 16384
@@ -38,17 +40,20 @@ def is_dry(c: Context, dry_run: bool) -> bool:
 
 def find_scope(c: Context, all_projects: bool) -> "Scope":
     """Return the projects to act on: one, or all of its monorepo."""
-    from ..monorepo.scope import Scope
-    from ..monorepo.settings import Sources
+    from ..monorepo.members import Scope
+    from ..monorepo.sources import Sources
+    from .configuration import load
 
     project = find_project(c)
-    monorepo = marks.monorepo_root(project.root)
-    tasks = _tasks_folder(c)
-    sources = Sources(c.config, None if tasks is None else Path(tasks), project.root, monorepo)
     if all_projects and project.reserved:
         folder = os.fspath(project.root)
         raise Exit(f"{folder!r} is {project.reserved}, no monorepo: --all-projects needs a project's folder", code=2)
-    return Scope(root=monorepo if all_projects else project.root, project=project, sources=sources, whole=all_projects)
+    monorepo = marks.monorepo_root(project.root)
+    tasks = None if c.config.tasks.collection_name == __package__ else _tasks_folder(c)
+    loaded = None if tasks is None else Path(tasks)
+    sources = Sources(c.config, load, loaded=loaded, current=project.root, monorepo=monorepo)
+    root = monorepo if all_projects else project.root
+    return Scope(root=root, project=project, settings_of=sources.of, whole=all_projects)
 
 
 def find_project(c: Context) -> "Project":
@@ -114,10 +119,13 @@ def allow_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def workers() -> int:
-    """Return how many processes may share the work: one a core of ours, four at most."""
+def workers_for(progress: "Progress | None" = None) -> "Workers":
+    """Return the workers for a task, who tell `progress` how far they are: one a core of ours, four at most."""
+    from ..fs.values import no_progress
+    from ..fs.workers import Workers
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return min(4, cores)
+    return Workers(min(4, cores), progress or no_progress)
 
 
 @contextlib.contextmanager
@@ -135,7 +143,7 @@ def few_collections() -> Iterator[None]:
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """Turn what is refused into one line on standard error and exit code 2."""
-    from ..monorepo.settings import InvalidSetting
+    from ..monorepo.quantities import InvalidSetting
     from ..temp import TempError
 
     try:

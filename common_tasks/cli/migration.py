@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..project import marks
-from .context import exit_if, find_project, refusals, workers
+from .context import exit_if, find_project, refusals, workers_for
 from .options import HELP, TempTask
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def temp_migrate(
         from ..report import migration as report_migration
 
         with report.watch("Looking") as progress:
-            found = audit.audit(scope, progress, workers())
+            found = audit.audit(scope, progress, workers_for().processes)
         changes: tuple[Change, ...] = ()
         failed: tuple[str, ...] = ()
         if diff or write:
@@ -70,7 +70,7 @@ def _plan_migration(found: "audit.Audit", unsafe: bool) -> "tuple[audit.Audit, t
     from ..migrate import change
 
     with report.watch("Rewriting") as progress:
-        return change.plan(found, unsafe=unsafe, progress=progress, workers=workers())
+        return change.plan(found, unsafe=unsafe, progress=progress, workers=workers_for().processes)
 
 
 def _write_migration(

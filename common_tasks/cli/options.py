@@ -6,6 +6,8 @@ from typing import Any
 from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
+from .configuration import hide_variables, shown_variables
+
 _REPLACES_RULES = "takes the place of all rules."
 HELP = {
     "max_age_hours": "HOURS: remove only temporary directories unchanged for that long; fractions and 0 are fine.",
@@ -58,6 +60,21 @@ class Option(Argument):
 
 class TempTask(Task[Any]):
     """A task whose options have the same letters in every task, and whose help names no type where one takes hours."""
+
+    @property
+    def pre(self) -> list[Any]:
+        """The tasks that run before: invoke asks for them before it reads the variables for a run."""
+        hide_variables()
+        return self._pre
+
+    @pre.setter
+    def pre(self, tasks: list[Any]) -> None:
+        self._pre = tasks
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the task."""
+        with shown_variables():
+            return super().__call__(*args, **options)
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Return what an option is made of."""

@@ -13,6 +13,7 @@ from invoke.program import Program
 from invoke.util import yaml  # type: ignore[attr-defined]  # its own copy, or the system's where a distribution has taken that out
 
 from . import ns
+from .configuration import Configuration
 from .context import refusals
 
 _BARE = "temp-status"  # what runs where no task is named
@@ -48,7 +49,7 @@ class CommonTasks(Program):
     def create_config(self) -> None:
         """Read the system's and the user's configuration."""
         with _readable():
-            super().create_config()
+            self.config = Configuration()
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read the options that stand before the first task."""
@@ -70,15 +71,12 @@ class CommonTasks(Program):
 
     def parse_collection(self) -> None:
         """Take our tasks, and the configuration of the project that they are run in."""
-        from ..monorepo import settings
         from ..temp import layout
 
         super().parse_collection()
         _check_working_directory()
         with refusals():
             root = layout.find_project().root
-            settings.read_file(self.config, root)
-            settings.refuse_untold(root)
         self.config.tasks.collection_name = __package__  # as if `inv` had found them there
         self.config.set_project_location(os.fspath(root))
         with _readable():

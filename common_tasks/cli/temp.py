@@ -20,13 +20,14 @@ from .context import (
     note_reserved,
     refusals,
     refuse_reserved,
-    workers,
+    workers_for,
 )
 from .options import temp_task
 
 if TYPE_CHECKING:
-    from ..monorepo.projects import Member
-    from ..monorepo.scope import Choice, Scope
+    from ..monorepo.choice import Choice
+    from ..monorepo.members import Aim, Member, Scope
+    from ..monorepo.settings import Limits
     from ..report import View
     from ..temp.entry import Outcome, Plan
 
@@ -36,19 +37,18 @@ def temp_status(
     c: Context, all_projects: bool = False, sort: str = "size", full: bool = False, json: bool = False
 ) -> None:
     """Show temporary directories: size, files, age, use."""
-    from .. import report
-    from ..monorepo.scope import Looking
+    from ..monorepo.members import Aim
 
     with refusals(), few_collections():
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         scope = find_scope(c, all_projects)
         note_reserved(scope.project)
-        with report.watch("Looking") as progress:
-            searched = not json and not scope.project.reserved
-            look = scope.look(Looking(searched=searched, progress=progress, workers=workers()))
-        _show_status(c, scope, look.members, view)
-        _tell_of_projects_below(c, look.below, temp_status)
-        exit_if(any(member.error for member in look.members))
+        found, looked = _look(scope, Aim(searched=not json and not scope.project.reserved))
+        _refuse_alone(scope, looked)
+        _show_status(c, scope, looked, view)
+        if not json:
+            _tell_of_projects_below(c, scope, found, temp_status)
+        exit_if(any(member.error for member in looked))
 
 
 _LIMITS = "max_age", "keep_last", "max_size", "category", "no_rules", "all_projects"
@@ -88,9 +88,10 @@ def temp_clean(
         debug: {max_age: 7d, keep_last: 3}
         cache: {max_size: 2GB}
     """
+    from ..monorepo.settings import Limits
+
     with refusals(), few_collections():
-        limits = {"--max-age-hours": max_age_hours, "--max-age": max_age}
-        limits |= {"--keep-last": keep_last, "--max-size": max_size}
+        limits = Limits(max_age_hours=max_age_hours, max_age=max_age, keep_last=keep_last, max_size=max_size)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         _clean(_How(c, is_dry(c, dry_run), force, view, pick), limits, category, no_rules, swept=False)
 
@@ -124,9 +125,10 @@ def clean(
       artifacts: ["...", "/out/"]
       keep: ["/dist/"]
     """
+    from ..monorepo.settings import Limits
+
     with refusals(), few_collections():
-        limits = {"--temp-age-hours": temp_age_hours, "--max-age": max_age}
-        limits |= {"--keep-last": keep_last, "--max-size": max_size}
+        limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, max_size=max_size)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         _clean(_How(c, is_dry(c, dry_run), force, view, pick=False), limits, category, no_rules, swept=True)
 
@@ -151,51 +153,65 @@ def _view(*, all_projects: bool, sort: str, full: bool, as_json: bool) -> "View"
     return View(as_json=as_json, full=full, whole=all_projects, sort=order)
 
 
-def _clean(
-    how: _How,
-    limits: dict[str, Any],
-    category: Iterable[str] | None,
-    no_rules: bool,
-    *,
-    swept: bool,
-) -> None:
+def _clean(how: _How, limits: "Limits", category: Iterable[str] | None, no_rules: bool, *, swept: bool) -> None:
     from .. import report
-    from ..monorepo import settings
+    from ..monorepo import members
+    from ..monorepo.choice import Choice
+    from ..monorepo.members import Aim
     from ..monorepo.picked import narrow
-    from ..monorepo.scope import Choice, Looking
 
     if how.pick:
         _refuse_to_ask(how.view.as_json)
     categories = frozenset([category] if isinstance(category, str) else category or ())
-    choice = Choice(settings.read_limits(limits), no_rules, categories, how.force)
+    choice = Choice(limits.rules(), no_rules, categories, how.force)
     scope = find_scope(how.c, how.view.whole)
     if swept:
         refuse_reserved(scope.project, how.force)
     else:
         note_reserved(scope.project)
-    with report.watch("Looking") as progress:
-        # What goes whatever its age need not be measured first: that can wait until it is out of sight.
-        measured = how.dry_run or how.pick
-        look = scope.look(Looking(swept=swept, choice=choice, measured=measured, progress=progress, workers=workers()))
-    _note_unknown(categories, look.members)
-    plans = choice.plans(look.members, time.time())
+    aim = Aim(cleaned=True, swept=swept)
+    found, looked = _look(scope, aim)
+    _refuse_alone(scope, looked)
+    _note_unknown(categories, looked)
+    plans = choice.plans(looked, time.time())
     if how.pick:
         picked = report.pick(scope.root, plans, time.time(), how.view)
-        look = scope.look(Looking(choice=choice, workers=workers()))  # much may have happened while the prompt waited
-        plans = [narrow(plan, picked) for plan in choice.plans(look.members, time.time())]
+        found, looked = _look(scope, aim)  # much may have happened while the prompt waited
+        plans = [narrow(plan, picked) for plan in choice.plans(looked, time.time())]
     outcomes = _carry_out(plans, how.dry_run)
-    forceable = _count_forceable(choice, look.members, outcomes)
+    forceable = _count_forceable(choice, looked, outcomes)
     rows = [
         report.ProjectOutcome(member.project.root, outcome, member.error)
-        for member, outcome in zip(look.members, outcomes, strict=True)
+        for member, outcome in zip(looked, outcomes, strict=True)
     ]
     report.show_outcome(scope.root, rows, time.time(), how.view, dry_run=how.dry_run, forceable=forceable)
-    for member in look.below if swept else ():
+    for member in () if scope.whole else found[1:]:
         if member.error:
             print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
-    if swept and not how.view.as_json and not scope.project.reserved:
-        _tell_of_projects_below(how.c, look.below, clean)
-    exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in look.members))
+    if not how.view.as_json and not scope.project.reserved:
+        if not swept and not any(plan.remove or plan.keep or plan.fail for plan in plans):
+            found = members.find(scope, Aim(searched=True), workers_for())
+        _tell_of_projects_below(how.c, scope, found, clean if swept else temp_clean)
+    exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in looked))
+
+
+def _look(scope: "Scope", aim: "Aim") -> "tuple[Sequence[Member], Sequence[Member]]":
+    """Return the projects that were found, and those of them that are asked for, with their entries."""
+    from .. import report
+    from ..monorepo import members
+
+    with report.watch("Looking") as progress:
+        workers = workers_for(progress)
+        found = members.find(scope, aim, workers)
+        return found, members.with_entries(members.asked_for(scope, found), workers=workers)
+
+
+def _refuse_alone(scope: "Scope", looked: "Sequence[Member]") -> None:
+    """End with exit code 2 where the one project asked for is left alone; one of many is reported as one of many."""
+    if not scope.whole and looked[0].error and not looked[0].artifacts:
+        raise Exit(looked[0].error, code=2)
+    if looked[0].settings is None:
+        raise Exit(looked[0].error or "", code=2)  # what is wrong at the root is wrong for all
 
 
 def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> None:
@@ -208,19 +224,19 @@ def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> No
 
 def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
     from .. import report
-    from ..monorepo import projects
+    from ..monorepo import members
     from ..temp.entry import Outcome
 
     if dry_run:
         return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
     allow_descriptors()
     with report.watch("Removing") as progress:
-        return projects.carry_out(plans, progress=progress, workers=workers())
+        return members.carry_out(plans, workers_for(progress))
 
 
 def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: "View") -> None:
     from .. import report
-    from ..monorepo.scope import BARE
+    from ..monorepo.choice import BARE
 
     now = time.time()
     command = command_for(c, temp_clean, temp_status)
@@ -242,15 +258,15 @@ def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Se
     return sum((row.entry.folder, row.entry.parts) in held for plan in plans for row in plan.remove)
 
 
-def _tell_of_projects_below(c: Context, members: Sequence["Member"], current: Task[Any]) -> None:
+def _tell_of_projects_below(c: Context, scope: "Scope", found: "Sequence[Member]", current: Task[Any]) -> None:
     """Say in one line what the projects below a single one hold."""
     from .. import report
-    from ..monorepo import projects
+    from ..monorepo import members
 
-    if not members:
+    if scope.whole or len(found) < 2:
         return
     with report.watch("Looking") as progress:
-        looked = projects.with_entries(members, orphans=False, progress=progress, workers=workers())
+        looked = members.with_entries(found[1:], orphans=False, workers=workers_for(progress))
     entries = [member.entries for member in looked if member.entries]
     report.show_hint(entries, command_for(c, temp_status, current))
 

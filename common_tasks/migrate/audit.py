@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..fs.values import Progress
-from ..monorepo import projects as monorepo
+from ..monorepo import members as monorepo
 from . import context, folders, source, t0_shadow, t1_helper, t6_files
 from .finding import Finding
 from .look import look_at, unread
@@ -25,7 +25,7 @@ def choose_projects(root: Path, here: Path, *, every: bool) -> tuple[Path, ...]:
     """Return the projects to audit: `here`, or every one of the monorepo that is no test's data."""
     if not every:
         return (here,)
-    return tuple(p for p in monorepo.find_projects(root) if not context.is_test_data(p.relative_to(root)))
+    return tuple(p for p in monorepo.find_roots(root) if not context.is_test_data(p.relative_to(root)))
 
 
 def audit(scope: Scope, progress: Progress, workers: int) -> Audit:

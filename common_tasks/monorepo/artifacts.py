@@ -1,92 +1,52 @@
-"""Finds the build and test left-overs that `clean` sweeps, in one project's tree or in a monorepo's."""
+"""Finds the build and test leftovers that `clean` sweeps, in one project's tree or in a monorepo's."""
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
-from ..fs.directory import Directory
-from ..fs.values import Progress, no_progress
+from ..fs.directory import Directory, open_on_same_mount
 from ..fs.walk import Position, Visitor, walk
 from ..fs.workers import Workers
 from ..project.git import Tracked, ask_git, find_new
-from ..project.patterns import Patterns
+from ..project.patterns import ARTIFACTS, Patterns
 from ..temp.entry import ARTIFACT, Entry, State
 from ..temp.inventory import with_usage
 from ..temp.states import Located, with_states
-from .search import Artifact, AskProject, Kept, Search, Sweep
+from .installs import Installs
+from .search import Artifact, AskProject, Parts, Sweep, search
 
-# People give these names to folders of sources, too.
-_DOUBTFUL = frozenset({"build", "dist"})
+# At a project's root, or in its `src`, people give these names to sources, too.
+_BY_PLACE = Patterns(pattern for pattern in ARTIFACTS if "/" in pattern.removesuffix("/"))
 _NEW_TO_GIT = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
+_EXPOSED = "kept: everybody may write to the folder it is in, and this is root"
 
 
-def find(
-    root: Path,
-    patterns: Patterns,
-    keep: Patterns,
-    bases: Iterable[Path],
-    *,
-    measured: bool = True,
-    progress: Progress = no_progress,
-    workers: int = 1,
-) -> tuple[Entry, ...]:
-    """Return the artifacts below `root`, sorted by path, each with what bears on its removal.
+def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> dict[Parts, tuple[Entry, ...]]:
+    """Find the projects at and below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
 
-    Links are neither artifacts nor followed. Not entered: what `keep` matches, `bases` and those of
-    other projects, `.git`, `node_modules`, virtual environments, other git repositories. What an
-    interrupted sweep left is found again as `unfinished`. Up to so many processes, `workers`, share the
-    work. Raises GuardFailed where git cannot tell what it tracks.
+    Return the artifacts of each project, by the names that lead from `root` to it; both are sorted by path. What is
+    swept in a folder is what `ask` says of the nearest project above it. Links are neither artifacts nor followed, and
+    other mounts not entered. Not entered either: what is kept, bases, `.git`, `node_modules`, environments, other git
+    repositories. What an interrupted sweep left is found again as `unfinished`. Raises GuardFailed where git cannot
+    tell what it tracks.
 
-    Kept, with the reason: what holds something that `keep` matches; a `build` or `dist` that git would have somebody
-    add, since it may be sources; for root, what lies in a folder that everybody may write to.
+    Kept, with the reason: what holds something that is to be kept; what an environment uses; at a project's root, what
+    git would have somebody add, since it may be sources; for root, what lies in a folder that is open to strangers.
     """
-    everywhere = Sweep.of(patterns, keep)
-    found = survey(
-        root, None, everywhere=everywhere, bases=bases, measured=measured, progress=progress, workers=workers
-    )
-    return found.artifacts
-
-
-class Survey(NamedTuple):
-    """What a walk over a monorepo found: the roots of its projects, as names below its own, and the artifacts."""
-
-    projects: tuple[tuple[str, ...], ...]
-    artifacts: tuple[Entry, ...]
-
-
-def survey(
-    root: Path,
-    ask: AskProject | None,
-    *,
-    everywhere: Sweep | None = None,
-    bases: Iterable[Path] = (),
-    listed: bool = True,
-    measured: bool = True,
-    progress: Progress = no_progress,
-    workers: int = 1,
-) -> Survey:
-    """Find the projects below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
-
-    Both are sorted by path. What `ask` says of a project holds below that, to where the next one begins, and what is
-    kept stays kept in all projects below. Where `everywhere` is given, that is swept in all of them, but for those
-    that have nothing swept, and besides what each keeps. Not entered, and raised: as for `find`.
-    """
-    search = Search(root, everywhere, bases, ask)
     with Directory.at(root, follow=True) as top:
-        artifacts, projects = search.run(top, workers)
-        artifacts = sorted(artifacts, key=lambda artifact: artifact.parts) if listed else []
+        found = search(top, ask, workers)
+        artifacts = sorted(found.artifacts, key=lambda artifact: artifact.parts) if listed else []
         tracked = ask_git(root) if artifacts else Tracked()
-        entries = [_entry(root, artifact, tracked) for artifact in artifacts]
-        sweeps = dict([((), everywhere)] if everywhere else []) | dict(projects)
-        guard = _Guard(top, sweeps, _new_to_git(root, entries))
-        located = [
-            Located(top, guard.check(entry, artifact.exposed))
-            for artifact, entry in zip(artifacts, entries, strict=True)
-        ]
-        found = with_states(with_usage(located, workers=Workers(workers, progress)))
-    return Survey(tuple(sorted(parts for parts, _ in projects)), tuple(found))
+        guard = _Guard(top, root, found.projects, found.environments, _new_to_git(root, artifacts, tracked))
+        located = [Located(top, guard.check(artifact, _entry(root, artifact, tracked))) for artifact in artifacts]
+        depths = {artifact.parts: artifact.depth for artifact in artifacts}
+        entries = with_states(with_usage(located, workers=workers))
+    projects: dict[Parts, list[Entry]] = {parts: [] for parts in sorted(found.projects)}
+    for entry in entries:
+        projects[entry.parts[: depths[entry.parts]]].append(entry)
+    return {parts: tuple(rows) for parts, rows in projects.items()}
 
 
 def _entry(root: Path, artifact: Artifact, tracked: Tracked) -> Entry:
@@ -103,60 +63,85 @@ def _entry(root: Path, artifact: Artifact, tracked: Tracked) -> Entry:
         category=ARTIFACT,
         name=artifact.parts[-1],
         identity=artifact.identity,
-        usage=artifact.usage,
         in_trash=artifact.in_trash,
         state=state,
         reason=reason,
     )
 
 
-def _new_to_git(root: Path, entries: Iterable[Entry]) -> Tracked:
-    """Return what git would list as untracked among doubtful entries."""
-    return find_new(root, ["/".join(e.parts) for e in entries if e.state == "idle" and e.name in _DOUBTFUL])
+def _is_by_place(artifact: Artifact) -> bool:
+    """Tell whether the place of an artifact, not its name alone, makes it one."""
+    below = artifact.parts[artifact.depth :]
+    return _BY_PLACE.match(below[:-1], below[-1], directory=artifact.identity.directory)
 
 
-def _at_and_above(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (parts[:length] for length in range(len(parts), -1, -1))
+def _new_to_git(root: Path, artifacts: Iterable[Artifact], tracked: Tracked) -> Tracked:
+    """Return what git would list as untracked among what only its place makes an artifact."""
+    doubtful = [each for each in artifacts if not each.in_trash and _is_by_place(each) and each.parts not in tracked]
+    return find_new(root, ["/".join(each.parts) for each in doubtful])
 
 
 class _Guard:
     """Tells which artifacts are to be kept though nothing tracks or pins them."""
 
-    def __init__(self, top: Directory, sweeps: Mapping[tuple[str, ...], Sweep], new_to_git: Tracked) -> None:
+    def __init__(
+        self,
+        top: Directory,
+        root: Path,
+        sweeps: Mapping[Parts, Sweep],
+        environments: Iterable[Parts],
+        new_to_git: Tracked,
+    ) -> None:
         self._top = top
-        self._sweeps = sweeps  # by the root that each holds below
+        self._root = root
+        self._sweeps = sweeps  # by the root of the project that each holds in
+        self._environments = environments
         self._new_to_git = new_to_git
         self._is_root = os.geteuid() == 0
 
-    def check(self, entry: Entry, exposed: bool) -> Entry:
-        """Return an entry, as kept where there is a reason for that; `exposed` as of the artifact."""
+    def check(self, artifact: Artifact, entry: Entry) -> Entry:
+        """Return the entry of an artifact, as kept where there is a reason for that."""
         if entry.state != "idle":
             return entry
-        if entry.name in _DOUBTFUL and entry.parts in self._new_to_git:
-            return entry._replace(state="kept", reason=_NEW_TO_GIT)
-        inside = self._kept_inside(entry)
-        if inside:
-            return entry._replace(state="kept", reason=f"kept: clean.keep names {inside} in it")
-        if exposed and self._is_root:
-            reason = "kept: everybody may write to the folder it is in, and this is root"
-            return entry._replace(state="kept", reason=reason, forceable=True)
+        reason = self._reason_of_place(artifact) or self._reason_inside(artifact)
+        if reason:
+            return entry._replace(state="kept", reason=reason)
+        if artifact.exposed and self._is_root:
+            return entry._replace(state="kept", reason=_EXPOSED, forceable=True)
         return entry
 
-    def _kept_inside(self, entry: Entry) -> str:
-        if not entry.identity.directory:
+    def _reason_of_place(self, artifact: Artifact) -> str:
+        if not _is_by_place(artifact):
             return ""
-        sweep = next(self._sweeps[root] for root in _at_and_above(entry.parts) if root in self._sweeps)
-        return next((kept for each in sweep.kept if (kept := self._find_kept(entry, each))), "")
+        if artifact.parts in self._new_to_git:
+            return _NEW_TO_GIT
+        user = self._installs.find_user(self._root.joinpath(*artifact.parts))
+        return f"kept: an editable install in {user} uses it" if user else ""
 
-    def _find_kept(self, entry: Entry, kept: Kept) -> str:
-        parts = entry.parts[kept.depth :]
-        if not kept.patterns.may_match_below(parts):
+    @cached_property
+    def _installs(self) -> Installs:
+        return Installs(self._root.joinpath(*parts) for parts in self._environments)
+
+    def _reason_inside(self, artifact: Artifact) -> str:
+        if not artifact.identity.directory:
             return ""
-        finding = _Finding(kept.patterns, parts[:-1])
-        # What cannot be looked into is dealt with when it is to be removed.
-        with contextlib.suppress(OSError), self._top.descend(entry.parts[:-1]) as parent:
-            walk(parent, entry.parts[-1], finding)
-        return "/".join(finding.found[len(parts) :])
+        keep = self._sweeps[artifact.parts[: artifact.depth]].keep
+        inside = find_inside(self._top, artifact.parts, keep, artifact.parts[artifact.depth :])
+        return f"kept: clean.keep names {inside} in it" if inside else ""
+
+
+def find_inside(folder: Directory, parts: Sequence[str], patterns: Patterns, below: Sequence[str]) -> str:
+    """Return the first thing inside the directory at `parts` that patterns match, as a path in it; empty without one.
+
+    `below`: the names that lead to the directory from where the patterns begin.
+    """
+    if not patterns.may_match_below(below):
+        return ""
+    finding = _Finding(patterns, below[:-1])
+    # What cannot be looked into is dealt with when it is to be removed.
+    with contextlib.suppress(OSError), folder.descend(parts[:-1]) as parent:
+        walk(parent, parts[-1], finding, open_on_same_mount)
+    return "/".join(finding.found[len(below) :])
 
 
 class _Finding(Visitor):
@@ -187,5 +172,6 @@ class _Finding(Visitor):
         return is_directory
 
     def left(self, position: Position, name: str) -> bool:
+        del position, name
         self._path.pop()
         return True

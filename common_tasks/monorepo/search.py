@@ -1,157 +1,137 @@
-"""Searches a project's tree, or a monorepo's, in one walk: for what is to be swept, and for the roots of projects."""
+"""Searches a tree of sources in one walk: for the roots of projects, for environments and for artifacts.
+
+What is swept in a folder is decided by the nearest project above it.
+"""
 
 import contextlib
 import os
-import stat
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 from ..fs import workers as pool
-from ..fs.directory import Directory
-from ..fs.usage import BLOCK
-from ..fs.values import Usage
+from ..fs.directory import Directory, open_on_same_mount
 from ..fs.walk import Position, Visitor, walk
+from ..fs.workers import Workers
+from ..project.marks import is_open_to_strangers
 from ..project.patterns import Patterns
 from ..temp import names
 from ..temp.base import is_tagged
 from ..temp.entry import Identity
 from ..temp.names import SEAL_ROOM, TAG, looks_sealed, unseal
 
-# Bases are cleaned as such, this project's and those of the projects below it.
-_NEVER_ENTERED = frozenset({".git", "node_modules", ".tmp", ".temp"})
-# A virtual environment of Python or conda, or another repository: somebody's work.
-_FOREIGN = frozenset({"pyvenv.cfg", "conda-meta", ".git"})
+# What is never entered, and never an artifact, whatever the patterns say: git's own, and bases, which are cleaned as
+# such. What is never entered, but may be an artifact. What makes a folder foreign: an environment of Python or conda,
+# or another repository.
+_UNTOUCHABLE = frozenset({".git", ".tmp", ".temp"})
+_NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
+_ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})
+_FOREIGN = _ENVIRONMENT | {".git"}
 _MOST_KNOWN = 10_000  # names of files that mean nothing
+_CACHED = "__pycache__"
+_COMPILED = ".pyc"
 
-
-class Kept(NamedTuple):
-    """What is left alone below a root that is `depth` names below the top."""
-
-    depth: int
-    patterns: Patterns
+Parts = tuple[str, ...]  # names that lead to something from the top of the search
 
 
 class Sweep(NamedTuple):
-    """What is swept in a project whose root is `depth` names below the top, and what is left alone there."""
+    """What is swept in a project, and what is kept."""
 
-    patterns: Patterns
-    kept: tuple[Kept, ...] = ()
-    depth: int = 0
-
-    @classmethod
-    def of(cls, patterns: Patterns, keep: Patterns, depth: int = 0, around: "Sweep | None" = None) -> Self:
-        """Return what holds in a project; what is kept in the one `around` it is kept here, too."""
-        own = (Kept(depth, keep),) if keep else ()
-        return cls(patterns, own + (around.kept if around else ()), depth)
-
-    def within(self, patterns: Patterns, keep: Patterns, depth: int) -> Self:
-        """Return what holds in a project inside that has these patterns, if it is swept with the one around it."""
-        swept = self.patterns if patterns else patterns
-        return self._replace(patterns=swept, kept=type(self).of(swept, keep, depth, self).kept)
-
-    def keeps(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
-        """Tell whether something is left alone."""
-        return any(each.patterns.match(path[each.depth :], name, directory=directory) for each in self.kept)
-
-
-_NOTHING = Sweep(Patterns(()))
+    artifacts: Patterns
+    keep: Patterns
 
 
 class AskProject(Protocol):
-    """Tells what is swept in a folder, and what is kept, if it is a project's root. `marks`: names that may say so."""
+    """Tells what is swept in a folder, if it is a project's root. `marks`: names in a folder that may make it one."""
 
     marks: frozenset[str]
 
-    def __call__(self, parts: tuple[str, ...], names: Collection[str], /) -> tuple[Patterns, Patterns] | None:
-        """Tell by the names that lead to it and by the names in it; None where it is no project's root."""
+    def __call__(self, parts: Parts, names: Collection[str], /, *, exposed: bool) -> Sweep | None:
+        """Tell by the names that lead to it and those in it; None where it is no project's root.
 
-
-class Found(NamedTuple):
-    """What a search found."""
-
-    artifacts: list["Artifact"]
-    projects: list[tuple[tuple[str, ...], Sweep]]
+        `exposed`: the folder, or one on the way there, is open to strangers.
+        """
 
 
 class Artifact(NamedTuple):
-    """An artifact. `exposed`: everybody may write to the folder it is in, or to one on the way there."""
+    """An artifact. `depth`: so many of its parts lead to its project. `exposed`: as for `AskProject`, of its folder."""
 
-    parts: tuple[str, ...]
+    parts: Parts
+    depth: int
     identity: Identity
-    usage: Usage | None
     in_trash: bool
     exposed: bool
 
 
+class Found(NamedTuple):
+    """What a search found. `projects`: by the parts that lead to each."""
+
+    artifacts: list[Artifact]
+    projects: dict[Parts, Sweep]
+    environments: list[Parts]
+
+    def add(self, other: "Found") -> None:
+        """Take over what another search found."""
+        self.artifacts.extend(other.artifacts)
+        self.projects.update(other.projects)
+        self.environments.extend(other.environments)
+
+
+def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
+    """Search below an open directory, which is a project's root: the first levels here, then each branch, shared out.
+
+    Other mounts are not entered, and links not followed. What has vanished, was swapped or may not be read is passed
+    over: it is nothing to sweep.
+    """
+    reader, found = _Reader(ask), Found([], {}, [])
+    branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(Patterns(()), Patterns(())), 0, exposed=False))])
+    while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
+        path, around = branches.popleft()
+        with contextlib.suppress(OSError), top.descend(path) as directory:
+            below, here = reader.read(directory, path, around.entered(directory.status().st_mode), found)
+            branches.extend(((*path, name), here) for name in below)
+    rest = list(branches)
+    pieces = min(len(rest), pool.MOST_PIECES)
+
+    def work(piece: int) -> Found:
+        part = Found([], {}, [])
+        for number in pool.part(piece, pieces, len(rest)):
+            path, around = rest[number]
+            with contextlib.suppress(OSError), top.descend(path[:-1]) as parent:
+                walk(parent, path[-1], _Searching(reader, path[:-1], around, part), open_on_same_mount)
+        return part
+
+    for part in pool.divide(pieces, work, workers.processes):
+        found.add(part)
+    return found
+
+
 class _Here(NamedTuple):
-    """What holds in a folder: what is swept, and whether artifacts in it are `exposed`."""
+    """What holds in a folder: what is swept there, at what depth that project begins, whether it is `exposed`."""
 
     sweep: Sweep
+    depth: int
     exposed: bool
 
-    def within(self, mode: int) -> "_Here":
+    def entered(self, mode: int) -> "_Here":
         """Return what holds in a folder inside it that has this mode."""
-        return self if self.exposed or not mode & stat.S_IWOTH else self._replace(exposed=True)
+        return self if self.exposed or not is_open_to_strangers(mode) else self._replace(exposed=True)
 
 
-class Search:
-    """A search through a tree for what matches, and for projects if there is an `ask`."""
+class _Reader:
+    """Reads folders one by one."""
 
-    def __init__(
-        self, root: Path, everywhere: Sweep | None, bases: Iterable[Path], ask: AskProject | None = None
-    ) -> None:
-        self._everywhere = everywhere
+    def __init__(self, ask: AskProject) -> None:
         self._ask = ask
-        top = root.resolve()
-        below = [base.relative_to(top).parts for base in map(Path.resolve, bases) if base.is_relative_to(top)]
-        self._bases = frozenset(below)
-        self._above_bases = frozenset(parts[:length] for parts in below for length in range(len(parts)))
-        # Names that tell of more than an artifact.
-        self._marks = _FOREIGN | {TAG} | (ask.marks if ask else frozenset())
+        self._marks = _FOREIGN | {TAG} | ask.marks  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
-
-    def run(self, root: Directory, workers: int) -> Found:
-        """Search below the open root: the first levels here, then each branch, shared out if they are many."""
-        found = Found([], [])
-        branches: deque[tuple[tuple[str, ...], _Here]] = deque(
-            [((), _Here(self._everywhere or _NOTHING, exposed=False))]
-        )
-        while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
-            path, around = branches.popleft()
-            names, here = self._read_at(root, path, around, found)
-            branches.extend(((*path, name), here) for name in names)
-        pieces = min(len(branches), pool.MOST_PIECES)
-        rest = list(branches)
-
-        def work(piece: int) -> Found:
-            part = Found([], [])
-            for number in pool.part(piece, pieces, len(rest)):
-                branch, around = rest[number]
-                # What has vanished, was swapped or is mounted, or may not be read, is nothing of ours to sweep.
-                with contextlib.suppress(OSError), root.descend(branch[:-1]) as parent:
-                    walk(parent, branch[-1], _Searching(self, branch[:-1], around, part))
-            return part
-
-        for part in pool.divide(pieces, work, workers):
-            found.artifacts.extend(part.artifacts)
-            found.projects.extend(part.projects)
-        return found
-
-    def _read_at(self, root: Directory, path: tuple[str, ...], around: _Here, found: Found) -> tuple[list[str], _Here]:
-        with contextlib.suppress(OSError), root.descend(path) as directory:
-            status = directory.status()
-            if status.st_dev == root.status().st_dev:
-                return self.read(directory, path, around.within(status.st_mode), found)
-        return [], around
 
     def read(self, directory: Directory, path: Sequence[str], around: _Here, found: Found) -> tuple[list[str], _Here]:
         """Collect what is in one folder; return the folders in it that are to be entered, and what holds there.
 
         `around`: what holds there unless it is a project's root.
         """
-        ordinary = self._ordinary_files(path, around.sweep)
+        ordinary = self._ordinary_files(path, around)
         with directory.scan() as rows:
             inside = list(rows)
         notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
@@ -160,17 +140,26 @@ class Search:
         here = around
         if not path or any(row.name in self._marks for row in notable):
             names = {row.name for row in inside}
+            if not _ENVIRONMENT.isdisjoint(names):
+                found.environments.append(tuple(path))
             if path and (not _FOREIGN.isdisjoint(names) or (TAG in names and is_tagged(directory))):
                 return [], around
-            here = around._replace(sweep=self._sweep_in(path, names, around.sweep, found))
+            here = self._ask_project(path, names, around, found)
             notable = inside
         return self._collect_from(directory, path, notable, here, found.artifacts), here
 
-    def _ordinary_files(self, path: Sequence[str], sweep: Sweep) -> set[str]:
-        """Return names that are known to mean nothing here if they are no directories': most are met often."""
-        if len(path) - sweep.depth < sweep.patterns.deepest:
+    def _ordinary_files(self, path: Sequence[str], here: _Here) -> set[str]:
+        """Return names that are known to mean nothing here if they are no directories: most are met often."""
+        if len(path) - here.depth < here.sweep.artifacts.deepest:
             return set()
-        return self._ordinary.setdefault(sweep.patterns, set())
+        return self._ordinary.setdefault(here.sweep.artifacts, set())
+
+    def _ask_project(self, path: Sequence[str], names: Collection[str], around: _Here, found: Found) -> _Here:
+        sweep = self._ask(tuple(path), names, exposed=around.exposed)
+        if sweep is None:
+            return around
+        found.projects[tuple(path)] = sweep
+        return around._replace(sweep=sweep, depth=len(path))
 
     def _collect_from(
         self,
@@ -181,56 +170,30 @@ class Search:
         found: list[Artifact],
     ) -> list[str]:
         """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
-        sweep, exposed = here
-        enter, below, ordinary = [], path[sweep.depth :], self._ordinary_files(path, sweep)
+        enter, below, ordinary = [], path[here.depth :], self._ordinary_files(path, here)
+        swept, kept = here.sweep.artifacts.match, here.sweep.keep.match
         for row in rows:
             name, is_directory = row.name, row.is_dir(follow_symlinks=False)
-            swept = sweep.patterns.match(below, name, directory=is_directory)
+            matches = swept(below, name, directory=is_directory)
             if len(name) > SEAL_ROOM and looks_sealed(name):
                 # Any other sealed directory than one left by an interrupted sweep is somebody's working one.
                 if _is_trash(directory, name):
-                    _collect(directory, path, name, found, exposed, in_trash=True)
-            elif swept and self._is_free(directory, path, row, sweep):
-                _collect(directory, path, name, found, exposed)
+                    _collect(directory, path, name, here, found, in_trash=True)
+            elif matches and _is_free(directory, path, row) and not kept(below, name, directory=is_directory):
+                _collect(directory, path, name, here, found)
             elif is_directory:
-                if name not in _NEVER_ENTERED and not self._is_left_alone(path, name, sweep):
+                if name not in _NEVER_ENTERED and not kept(below, name, directory=True):
                     enter.append(name)
-            elif not swept and name not in self._marks and len(ordinary) < _MOST_KNOWN:
+            elif not matches and name not in self._marks and len(ordinary) < _MOST_KNOWN:
                 ordinary.add(name)
         return enter
-
-    def _sweep_in(self, path: Sequence[str], names: Collection[str], around: Sweep, found: Found) -> Sweep:
-        said = self._ask(tuple(path), names) if self._ask else None
-        if said is None:
-            return around
-        if not self._everywhere:
-            sweep = Sweep.of(*said, len(path), around)
-        else:
-            sweep = around.within(*said, len(path)) if path else around
-        found.projects.append((tuple(path), sweep))
-        return sweep
-
-    def _is_left_alone(self, path: Sequence[str], name: str, sweep: Sweep) -> bool:
-        if not sweep.kept and not self._bases:
-            return False
-        return sweep.keeps(path, name, directory=True) or (*path, name) in self._bases
-
-    def _is_free(self, directory: Directory, path: Sequence[str], row: "os.DirEntry[str]", sweep: Sweep) -> bool:
-        """Tell whether what has the name of an artifact is one: no link, nobody's work, no base in it."""
-        parts = (*path, row.name)
-        is_directory = row.is_dir(follow_symlinks=False)
-        if row.is_symlink() or parts in self._bases or parts in self._above_bases:
-            return False
-        if sweep.keeps(path, row.name, directory=is_directory):
-            return False
-        return not (is_directory and any(directory.has(f"{row.name}/{mark}") for mark in _FOREIGN))
 
 
 class _Searching(Visitor):
     """Searches a branch."""
 
-    def __init__(self, search: Search, above: tuple[str, ...], around: _Here, found: Found) -> None:
-        self._search = search
+    def __init__(self, reader: _Reader, above: Parts, around: _Here, found: Found) -> None:
+        self._reader = reader
         self._path = list(above)
         self._holds = [around]  # in each folder on the way
         self._found = found
@@ -238,21 +201,33 @@ class _Searching(Visitor):
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
             mode = position.enter(name).st_mode
-        except OSError:  # see `Search.run`
+        except OSError:  # see `search`
             return None
         self._path.append(name)
-        here = self._holds[-1].within(mode)
+        here = self._holds[-1].entered(mode)
         try:
-            names, here = self._search.read(position.directory, self._path, here, self._found)
+            names, here = self._reader.read(position.directory, self._path, here, self._found)
         except OSError:
             names = []
         self._holds.append(here)
         return names
 
     def left(self, position: Position, name: str) -> bool:
+        del position, name
         self._path.pop()
         self._holds.pop()
         return True
+
+
+def _is_free(directory: Directory, path: Sequence[str], row: "os.DirEntry[str]") -> bool:
+    """Tell whether what has the name of an artifact may be one: no link, nobody's work, not the only copy."""
+    name = row.name
+    if row.is_symlink() or name in _UNTOUCHABLE:
+        return False
+    if row.is_dir(follow_symlinks=False):
+        return not any(directory.has(f"{name}/{mark}") for mark in _FOREIGN)
+    # Outside of __pycache__ what was compiled may be all that there is.
+    return not name.endswith(_COMPILED) or path[-1:] == [_CACHED] or directory.has(name[:-1])
 
 
 def _is_trash(directory: Directory, name: str) -> bool:
@@ -266,13 +241,11 @@ def _collect(
     directory: Directory,
     path: Sequence[str],
     name: str,
+    here: _Here,
     found: list[Artifact],
-    exposed: bool,
     *,
     in_trash: bool = False,
 ) -> None:
     with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
-        seen = directory.look(name)
-        identity = Identity.of(seen)
-        usage = Usage(1, seen.st_blocks * BLOCK, seen.st_mtime, max(seen.st_mtime, seen.st_ctime))
-        found.append(Artifact((*path, name), identity, None if identity.directory else usage, in_trash, exposed))
+        identity = Identity.of(directory.look(name))
+        found.append(Artifact((*path, name), here.depth, identity, in_trash, here.exposed))

@@ -113,15 +113,19 @@ CONFIGURED = 'from common_tasks import ns\nns.configure({"clean": {"keep": ["/bu
 
 def test_what_tasks_that_are_not_run_configure_is_not_taken_for_nothing(command: list[str], checkout: Path) -> None:
     (checkout / "tasks.py").write_text(CONFIGURED)
-    assert (
-        "not run for what it configures: write that into invoke.yaml" in run(command, checkout, "clean", code=2).stderr
-    )
+    run(command, checkout, "clean")
+    assert (checkout / "build").exists()
+    (checkout / "tasks.py").write_text(CONFIGURED.replace("configure({", "configure({**OTHER, "))
+    advice = "tasks are not run for what they configure: write that into invoke.yaml"
+    assert advice in run(command, checkout, "clean", code=2).stderr
+    run(command, checkout, "temp-status")
     (checkout / ".git").mkdir()
     (checkout / "below").mkdir()
     (checkout / "tasks.py").rename(checkout / "below/tasks.py")
     make_entry(checkout / "below/build")
     assert "FAILED" in run(command, checkout, "clean", "-a", code=1).stdout
     assert ((checkout / "build").exists(), (checkout / "below/build").exists()) == (False, True)
+    (checkout / "below/tasks.py").write_text(CONFIGURED)
     assert json.loads(inv(checkout / "below", "clean", "--json").stdout)["removed"] == []
     (checkout / "below/tasks.py").write_text("from common_tasks import ns\nns.configure({'run': {'echo': True}})\n")
     run(command, checkout, "clean", "-a")

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from common_tasks.fs import usage
 from common_tasks.fs import workers as pool
 from common_tasks.fs.directory import Directory, Place
-from common_tasks.monorepo import artifacts
-from common_tasks.project.patterns import Patterns
+from common_tasks.fs.workers import Workers
 from common_tasks.temp import inventory, layout, removal, retention
 
-from ..helpers import OLD, make_entry, python, take, trash_is_empty
+from ..helpers import OLD, find_artifacts, make_entry, python, take, trash_is_empty
 from .test_usage import TREES, build
 
 
@@ -166,10 +165,9 @@ def test_artifacts_are_found_by_several_workers_too(project: Path, monkeypatch: 
     monkeypatch.setattr(pool, "can_fork", lambda: True)
     for number in range(400):
         (project / f"src/p{number % 20}/m{number}/__pycache__").mkdir(parents=True)
-    arguments = project, Patterns(["..."]), Patterns([]), [project / ".tmp"]
-    found = artifacts.find(*arguments, workers=3)
+    found = find_artifacts(project, workers=Workers(3))
     assert len(found) == 400
-    assert found == artifacts.find(*arguments)
+    assert found == find_artifacts(project)
 
 
 def test_ctrl_c_ends_workers_too(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

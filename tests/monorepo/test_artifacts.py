@@ -3,22 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.fs.directory import Directory
-from common_tasks.monorepo import artifacts, search
-from common_tasks.project.patterns import Patterns
 from common_tasks.temp import names, removal, retention
 
 from ..conftest import As
-from ..helpers import HOLD_DEBUG, OLD, git, inv, inv_json, make_entry, make_project, running, said
+from ..helpers import HOLD_DEBUG, OLD, find_artifacts, git, inv, inv_json, make_entry, make_project, running, said
 
 SWEPT = """
-    __pycache__/x.pyc pkg/deep/__pycache__/y.pyc pkg/loose.pyc .pytest_cache/v .mypy_cache/v .ruff_cache/v
+    __pycache__/x.pyc pkg/deep/__pycache__/y.pyc pkg/code.pyc .pytest_cache/v .mypy_cache/v .ruff_cache/v
     pkg/.hypothesis/v notebooks/.ipynb_checkpoints/v .coverage .coverage.host.1 coverage.xml htmlcov/index.html
     build/lib/x dist/x.whl my.egg-info/PKG-INFO src/my.egg-info/PKG-INFO .tox/py/x .nox/x/y .eggs/x
 """
 STAYS = """
     pkg/build/code.py pkg/dist/code.py pkg/htmlcov/x pkg/.coverage .coveragerc deep/src/my.egg-info/PKG-INFO
-    node_modules/x/__pycache__/y.pyc .venv/pyvenv.cfg .venv/lib/__pycache__/x.pyc
+    pkg/only.pyc node_modules/x/__pycache__/y.pyc .venv/pyvenv.cfg .venv/lib/__pycache__/x.pyc
     vendored/.git/HEAD vendored/__pycache__/x.pyc pkg/code.py buildings dist.txt build.sh
 """
 
@@ -30,8 +27,7 @@ def fill(root: Path, paths: list[str] | str) -> None:
 
 
 def find(root: Path, *more: str, keep: tuple[str, ...] = ()) -> set[str]:
-    found = artifacts.find(root, Patterns(["...", *more]), Patterns(keep), [root / ".tmp"])
-    return {"/".join(entry.parts) for entry in found}
+    return {"/".join(entry.parts) for entry in find_artifacts(root, *more, keep=keep)}
 
 
 def test_clean_sweeps_left_overs_and_nothing_else(project: Path) -> None:
@@ -51,10 +47,7 @@ def test_name_that_means_nothing_in_one_folder_may_mean_something_in_another(pro
 
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
-    searching = search.Search(project, search.Sweep(Patterns(["..."])), [])
-    with Directory.at(project) as directory:
-        found = searching.run(directory, 1)
-    assert [artifact.parts for artifact in found.artifacts] == [("pkg", "__pycache__")]
+    assert find(project) == {"pkg/__pycache__"}
 
 
 def test_dry_run_lists_exactly_what_a_run_removes(project: Path) -> None:
@@ -83,6 +76,7 @@ def test_links_are_neither_artifacts_nor_followed(project: Path, tmp_path: Path)
 
 def test_what_git_tracks_stays(project: Path) -> None:
     fill(project, ["build/made.html", "pkg/__pycache__/x.pyc", "pkg/legacy.pyc", "pkg/loose.pyc"])
+    fill(project, ["pkg/legacy.py", "pkg/loose.py"])
     git(project, "init", "-q")
     git(project, "add", "-f", "build", "pkg/legacy.pyc")
     git(project, "commit", "-qm", "x")
@@ -128,15 +122,16 @@ def test_artifact_that_holds_what_is_to_be_kept_stays_whole_and_says_so(
 UNTRACKED = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
 
 
-def test_build_and_dist_that_git_neither_tracks_nor_ignores_stay_and_say_what_to_do(project: Path) -> None:
-    fill(project, ["build/a.c", "dist/b.c", "htmlcov/x", "pkg/__pycache__/x.pyc", "pkg/code.py"])
+def test_what_git_neither_tracks_nor_ignores_at_the_root_stays_and_says_what_to_do(project: Path) -> None:
+    doubtful = ["build", "dist", "htmlcov", "my.egg-info", "src/my.egg-info"]
+    fill(project, [f"{folder}/x" for folder in doubtful] + ["coverage.xml", "pkg/__pycache__/x.pyc", "pkg/code.py"])
     git(project, "init", "-q")
     said = inv_json(project, "clean", "--force")
-    assert {row["path"]: row["reason"] for row in said["kept"]} == {"build": UNTRACKED, "dist": UNTRACKED}
-    assert {row["path"] for row in said["removed"]} == {"htmlcov", "pkg/__pycache__"}
+    assert {row["path"]: row["reason"] for row in said["kept"]} == dict.fromkeys([*doubtful, "coverage.xml"], UNTRACKED)
+    assert {row["path"] for row in said["removed"]} == {"pkg/__pycache__"}
     (project / ".gitignore").write_text("/build/\n")
     assert [row["path"] for row in inv_json(project, "clean")["removed"]] == ["build"]
-    assert (project / "dist/b.c").exists()
+    assert (project / "dist/x").exists()
 
 
 def test_build_whose_files_git_ignores_goes(project: Path) -> None:
@@ -169,7 +164,7 @@ def test_root_leaves_artifacts_in_folders_that_everybody_may_write_to(project: P
 def test_ordinary_user_cleans_a_folder_that_everybody_may_write_to(project: Path, nobody: As) -> None:
     fill(project, ["open/__pycache__/x"])
     (project / "open").chmod(0o777)
-    [found] = nobody(lambda: artifacts.find(project, Patterns(["..."]), Patterns([]), []))
+    [found] = nobody(lambda: find_artifacts(project))
     assert found.state == "idle"
 
 
@@ -185,10 +180,10 @@ def test_entries_of_the_base_are_swept_as_entries_only(project: Path) -> None:
 
 def test_artifact_folder_that_holds_the_base_is_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMON_TASKS_TMP", "build/tmp")
-    fill(project, ["build/x", "build/__pycache__/x"])
+    fill(project, ["build/x", "pkg/__pycache__/x"])
     with running(HOLD_DEBUG, project) as holder:
         held = Path(said(holder))
-        assert [row["path"] for row in inv_json(project, "clean")["removed"]] == ["build/__pycache__"]
+        assert [row["path"] for row in inv_json(project, "clean")["removed"]] == ["pkg/__pycache__"]
         assert held.exists()
 
 
@@ -268,10 +263,9 @@ def test_killed_sweep_is_finished_by_the_next(project: Path) -> None:
     code = """
 import os, signal, time
 from pathlib import Path
-from common_tasks.monorepo import artifacts, search
-from common_tasks.project.patterns import Patterns
 from common_tasks.temp import removal, retention
-found = artifacts.find(Path.cwd(), Patterns(["..."]), Patterns([]), [])
+from tests.helpers import find_artifacts
+found = find_artifacts(Path.cwd())
 os.unlink = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
 removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
 """
@@ -289,7 +283,7 @@ removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
 def test_artifact_swapped_for_a_link_after_the_look_stays(project: Path, tmp_path: Path) -> None:
     fill(project, ["build/x", "pkg/__pycache__/x"])
     precious = make_entry(tmp_path / "precious")
-    found = artifacts.find(project, Patterns(["..."]), Patterns([]), [])
+    found = find_artifacts(project)
     (project / "build").rename(project / "moved")
     (project / "build").symlink_to(precious)
     (project / "pkg").rename(project / "gone")

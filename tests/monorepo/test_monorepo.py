@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.monorepo import projects
+from common_tasks.monorepo import members
+from common_tasks.monorepo.members import Aim, Scope
+from common_tasks.monorepo.settings import Settings
 from common_tasks.project.marks import monorepo_root
+from common_tasks.project.patterns import ARTIFACTS, Patterns
 from common_tasks.report.picking import parse
-from common_tasks.temp import lease
+from common_tasks.temp import layout, lease
 
 from ..helpers import HOLD_DEBUG, INV, OLD, SETUP, git, inv, inv_json, make_entry, make_project, python, running, said
 
@@ -152,10 +155,10 @@ def test_what_a_project_below_keeps_or_does_not_tell_stays_in_a_clean_around_it(
     assert {name for name in texts if not (aws / "plugins" / name / "src/__pycache__").exists()} == {"abs"}
 
 
-def test_what_a_project_around_keeps_stays_in_the_projects_below(mono: Path) -> None:
+def test_project_that_a_folder_belongs_to_decides_what_is_kept_there(mono: Path) -> None:
     (mono / "packages/aws/invoke.yaml").write_text("clean: {keep: [/plugins/s3/src/__pycache__/]}")
     document = inv_json(mono / "packages/web", "clean", "-a")
-    assert paths(document, "removed")["s3"] == [f".tmp/debug/demo_{OLD}"]
+    assert paths(document, "removed")["s3"] == [f".tmp/debug/demo_{OLD}", "src/__pycache__"]
 
 
 def test_other_repositories_environments_and_modules_of_node_are_not_entered(mono: Path) -> None:
@@ -195,10 +198,11 @@ def test_projects_that_share_a_base_show_it_once(mono: Path, tmp_path: Path) -> 
 
 def test_more_projects_than_are_looked_at_at_once(mono: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "most_descriptors", lambda: 40)
-    assert projects._most_at_once(folders=2) == 2
-    members = projects.with_entries(projects.find_members(mono, projects._built_in, swept=True))
-    assert [len(member.entries) for member in members] == [0, 1, 1, 0]
-    assert [len(member.artifacts) for member in members] == [0, 1, 1, 0]
+    built_in = Settings(artifacts=Patterns(ARTIFACTS), keep=Patterns(()))
+    scope = Scope(root=mono, project=layout.project_at(str(mono)), settings_of=lambda _: built_in, whole=True)
+    found = members.with_entries(members.find(scope, Aim(swept=True)))
+    assert [len(member.entries) for member in found] == [0, 1, 1, 0]
+    assert [len(member.artifacts) for member in found] == [0, 1, 1, 0]
 
 
 def test_root_is_the_git_top_level_else_the_outermost_project(mono: Path, tmp_path: Path) -> None:
@@ -232,7 +236,7 @@ def test_projects_are_found_by_markers_bases_and_tasks(mono: Path) -> None:
     (mono / "celery").mkdir()
     (mono / "celery/tasks.py").write_text("from celery import shared_task\n")
     make_entry(mono / "scripts/.temp/x")
-    found = [path.relative_to(mono).as_posix() for path in projects.find_projects(mono)]
+    found = [path.relative_to(mono).as_posix() for path in members.find_roots(mono)]
     assert found == [".", "docs", "packages/aws", "packages/aws/plugins/s3", "packages/web", "scripts"]
 
 

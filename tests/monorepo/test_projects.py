@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.monorepo.projects import find_projects
+from common_tasks.monorepo.members import find_roots
 from common_tasks.project.marks import monorepo_root
 
 from ..helpers import SETUP, git
@@ -23,7 +23,7 @@ def test_root_is_the_git_top_level(tmp_path: Path) -> None:
 
 def test_root_is_a_project_however_empty_it_is(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert find_projects(tmp_path / "empty") == (tmp_path / "empty",)
+    assert find_roots(tmp_path / "empty") == (tmp_path / "empty",)
 
 
 def test_without_git_root_is_the_outermost_project(tmp_path: Path) -> None:
@@ -47,11 +47,11 @@ def test_projects_have_a_marker_or_a_base(tmp_path: Path) -> None:
     (tmp_path / "h").mkdir()
     (tmp_path / "h/tasks.py").write_text("from invoke import task\n")
     # The root itself is always one.
-    assert find_projects(tmp_path) == tuple(tmp_path / name for name in ("", "a", "a/b", "c", "d", "h"))
+    assert find_roots(tmp_path) == tuple(tmp_path / name for name in ("", "a", "a/b", "c", "d", "h"))
 
 
 def test_foreign_folders_are_not_entered(tmp_path: Path) -> None:
     make(tmp_path, "pyproject.toml", "venv/pyvenv.cfg", "venv/x/setup.py", "node_modules/x/setup.py", "repo/.git/HEAD")
     make(tmp_path, "repo/setup.py", "outside/setup.py", ".git/x/setup.py")
     (tmp_path / "link").symlink_to(tmp_path / "outside")
-    assert find_projects(tmp_path) == (tmp_path, tmp_path / "outside")
+    assert find_roots(tmp_path) == (tmp_path, tmp_path / "outside")

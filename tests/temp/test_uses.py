@@ -11,10 +11,24 @@ from typing import Any
 import pytest
 
 from common_tasks.fs import kernel, processes
-from common_tasks.temp import TempManager, inventory, removal
+from common_tasks.temp import TempManager, inventory, removal, retention
 
 from ..conftest import As
-from ..helpers import OLD, clean, inv, inv_json, make_entry, plan, reasons, running, said, states, take, trash_is_empty
+from ..helpers import (
+    OLD,
+    clean,
+    find_artifacts,
+    inv,
+    inv_json,
+    make_entry,
+    plan,
+    reasons,
+    running,
+    said,
+    states,
+    take,
+    trash_is_empty,
+)
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the system has no /proc")
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
@@ -206,16 +220,8 @@ def test_use_that_begins_while_it_is_taken_out_of_sight_puts_it_back(
         opened.append(hidden.open())
 
     during(monkeypatch, look, open_what_is_hidden)
-    if place == "build":
-        from common_tasks.monorepo import artifacts
-        from common_tasks.project.patterns import Patterns
-        from common_tasks.temp import retention
-
-        found = artifacts.find(project, Patterns(["..."]), Patterns([]), [])
-        decided = retention.make_plan(found, retention.Policy(), 0)
-    else:
-        decided = plan(project)
-    outcome = removal.carry_out(decided)
+    found = retention.make_plan(find_artifacts(project), retention.Policy(), 0)
+    outcome = removal.carry_out(found if place == "build" else plan(project))
     assert [f"in use by pid {os.getpid()}" in row.reason for row in outcome.kept] == [True]
     assert not outcome.removed
     assert (entry / "sub/file-0").exists()

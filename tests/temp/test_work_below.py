@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from common_tasks.temp import TempManager, removal
-from common_tasks.temp.entry import Outcome
 
 from ..conftest import As
-from ..helpers import HOUR, OLD, clean, git, inv_json, make_entry, plan, python, reasons
+from ..helpers import HOUR, OLD, clean, clean_artifacts, git, inv_json, make_entry, plan, python, reasons
 
 
 @pytest.mark.parametrize("place", [".tmp/mine", ".tmp/mine.git", ".temp/mine", "build"])
@@ -51,15 +50,6 @@ def test_repository_below_a_folder_that_may_not_be_read_is_found_and_modes_are_a
     assert failed == {}
     assert (secret / "sub/.git/HEAD").exists()
     assert [folder.stat().st_mode & 0o777 for folder in locked] == [mode, mode]
-
-
-def clean_artifacts(root: Path) -> Outcome:
-    from common_tasks.monorepo import artifacts
-    from common_tasks.project.patterns import Patterns
-    from common_tasks.temp import retention
-
-    found = artifacts.find(root, Patterns(["..."]), Patterns([]), [])
-    return removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
 
 
 @pytest.mark.parametrize("place", [".temp/by hand", f".temp/run_{OLD}", ".tmp/by hand", ".tmp/debug/by hand"])

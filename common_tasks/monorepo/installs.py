@@ -1,0 +1,52 @@
+"""Which artifacts an environment still uses: the metadata and the links of editable installs."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# The files in a `site-packages` that name folders outside of it: of `setup.py develop`, of plain and of strict
+# editable installs (PEP 660), of those of meson-python and scikit-build-core, and of pip (PEP 610).
+_NAMING = ("*.egg-link", "*.pth", "*editable*.py", "*.dist-info/direct_url.json")
+_SITES = ("lib/python*/site-packages", "lib64/python*/site-packages", "site-packages")
+_MOST_READ = 2**20
+_METADATA = ".egg-info"
+
+
+class Installs:
+    """What environments name. `environments`: where they begin; the one that runs this is always among them."""
+
+    def __init__(self, environments: Iterable[Path]) -> None:
+        self._named = [(each, _read_names(each)) for each in dict.fromkeys([*environments, Path(sys.prefix)])]
+
+    def find_user(self, artifact: Path) -> Path | None:
+        """Return an environment that uses an artifact, which is metadata beside sources or holds what is linked."""
+        wanted = [os.fsencode(form) for form in _forms(artifact)]
+        return next((each for each, text in self._named if any(_names(text, path) for path in wanted)), None)
+
+
+def _forms(artifact: Path) -> Iterator[str]:
+    """Yield the paths that an environment would name: of metadata, the folder that it lies in."""
+    for folder in {artifact.parent, artifact.parent.resolve()}:
+        yield str(folder if artifact.name.endswith(_METADATA) else folder / artifact.name)
+
+
+def _names(text: bytes, path: bytes) -> bool:
+    """Tell whether a text names a path, or one below it."""
+    at = text.find(path)
+    while at >= 0:
+        if text[at + len(path) : at + len(path) + 1] in b"\n\r\t'\"/;,":
+            return True
+        at = text.find(path, at + 1)
+    return False
+
+
+def _read_names(environment: Path) -> bytes:
+    texts = []
+    for file in (file for site in _SITES for naming in _NAMING for file in environment.glob(f"{site}/{naming}")):
+        with contextlib.suppress(OSError), file.open("rb") as opened:
+            text = opened.read(_MOST_READ)
+            # What was installed from a wheel in `dist/` has no need of it any more.
+            texts += [text] if file.suffix != ".json" or b'"editable"' in text else []
+    return b"\n".join([*texts, b""])

@@ -1,0 +1,263 @@
+"""The projects that a task acts on, with what lies in them. A single project is a monorepo of one.
+
+From looking to removing there is one path, whether a task acts on one project or on all of a monorepo's.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..fs.directory import most_descriptors
+from ..fs.workers import ALONE, Workers
+from ..project import marks
+from ..project.patterns import Patterns
+from ..temp import inventory, layout, removal
+from ..temp.entry import Decision, Entry, Outcome, Plan
+from ..temp.layout import Base, Project
+from . import artifacts
+from .kept import mark_kept
+from .quantities import InvalidSetting
+from .search import Parts, Sweep
+from .settings import Settings
+
+_BASES = (".tmp", ".temp")
+# How many folders a project keeps open at most: its bases while it is looked at, their trashes too while it is cleaned.
+_OPEN_TO_LOOK = 2
+_OPEN_TO_CLEAN = 4
+_RESERVE = 32  # descriptors for everything else
+_NOTHING = Sweep(Patterns(()), Patterns(()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A project, and what lies in it.
+
+    `settings`: None where they are wrong. `error`: why it, or something of it, was left alone, in words.
+    """
+
+    project: Project
+    settings: Settings | None = None
+    entries: tuple[Entry, ...] = ()
+    artifacts: tuple[Entry, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a task acts on: `project` alone, or with `whole` all projects of the monorepo that it belongs to.
+
+    `root`: of the one or the other. `settings_of`: gives the settings of a project by its root; raises InvalidSetting.
+    """
+
+    root: Path
+    project: Project
+    settings_of: Callable[[Path], Settings]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What a task looks for.
+
+    `cleaned`: it removes, so it leaves a project alone whose settings are not certain. `swept`: it wants artifacts,
+    too, also those of the projects below a single one. `searched`: it wants to know of projects below a single one.
+    """
+
+    cleaned: bool = False
+    swept: bool = False
+    searched: bool = False
+
+
+def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]:
+    """Return the projects of a scope and below, the one at its root first, with their settings and artifacts.
+
+    They are sorted by path, and found in one walk; of a single project there is none unless the aim asks for more. A
+    project with wrong settings has that as its error. Raises GuardFailed where git cannot tell what it tracks.
+    """
+    ask = _Asking(scope, aim)
+    if not (scope.whole or aim.swept or aim.searched):
+        return (ask.member(scope.root),)
+    found = artifacts.survey(scope.root, ask, listed=aim.swept, workers=workers)
+    members = [replace(ask.member(scope.root.joinpath(*parts)), artifacts=rows) for parts, rows in found.items()]
+    return _without_bases(scope.root, members)
+
+
+def find_roots(root: Path) -> tuple[Path, ...]:
+    """Return the roots of the projects at and below `root`, sorted by path; nobody's settings are read."""
+    found = artifacts.survey(root, _Roots(root), listed=False, workers=ALONE)
+    return tuple(root.joinpath(*parts) for parts in found)
+
+
+def asked_for(scope: Scope, members: Sequence[Member]) -> tuple[Member, ...]:
+    """Return the members that a task acts on; a single project takes the artifacts of those below it along."""
+    if scope.whole:
+        return tuple(members)
+    together = tuple(artifact for member in members for artifact in member.artifacts)
+    return (replace(members[0], artifacts=together),)
+
+
+def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Member, ...]:
+    """Return the projects with their entries; those that killed processes left elsewhere, if asked for, in the first.
+
+    All share the workers. A base that two projects have is the first one's. A project that cannot be read has that as
+    its error, and no entries. Raises GuardFailed where git cannot tell what it tracks.
+    """
+    looked: list[Member] = []
+    scanning = _Scanning(members[0].project.root, workers)
+    sound = _with_bases_of_their_own(member for member in members if not member.error)
+    at_once = _most_at_once(_OPEN_TO_LOOK)
+    for start in range(0, len(sound), at_once):
+        looked += scanning.scan(sound[start : start + at_once], orphans=orphans and not start)
+    by_root = {member.project.root: member for member in (*members, *looked)}
+    return tuple(by_root[member.project.root] for member in members)
+
+
+def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome, ...]:
+    """Carry out the plans of projects, many at once; return an outcome for each, in order. See `removal.carry_out`."""
+    outcomes: list[Outcome] = []
+    at_once = _most_at_once(_OPEN_TO_CLEAN)
+    for start in range(0, len(plans), at_once):
+        part = plans[start : start + at_once]
+        together = removal.carry_out(sum(part[1:], part[0]), workers)
+        outcomes += _split(together, part)
+    return tuple(outcomes)
+
+
+class _Roots:
+    """Tells which folders are projects."""
+
+    marks = marks.NAMES | {*_BASES}
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __call__(self, parts: Parts, names: Collection[str], *, exposed: bool) -> Sweep | None:
+        """Return what is swept and what is kept in a folder; None where it is no project's root."""
+        folder = os.path.join(self._root, *parts)
+        is_project = not parts or _is_project(folder, names, exposed=exposed)
+        return self.sweep(Path(folder)) if is_project else None
+
+    def sweep(self, root: Path) -> Sweep:
+        """Return what is swept and what is kept in a project."""
+        del root
+        return _NOTHING
+
+
+class _Asking(_Roots):
+    """Tells what the settings of projects say, too."""
+
+    def __init__(self, scope: Scope, aim: Aim) -> None:
+        super().__init__(scope.root)
+        self._settings_of = scope.settings_of
+        self._aim = aim
+
+    def sweep(self, root: Path) -> Sweep:
+        """Return what is swept and what is kept in a project: nothing is swept in a home, or where it is uncertain."""
+        member = self.member(root)
+        if member.settings is None or member.error or (root != self._root and member.project.reserved):
+            return _NOTHING
+        return Sweep(member.settings.artifacts, member.settings.keep)
+
+    def member(self, root: Path) -> Member:
+        """Return the project at `root`, with its settings, or with what is wrong with them."""
+        project = layout.project_at(os.fspath(root))
+        try:
+            settings = self._settings_of(root)
+        except InvalidSetting as error:
+            return Member(project=project, error=str(error))
+        return Member(project=project, settings=settings, error=settings.uncertain if self._aim.cleaned else None)
+
+
+def _is_project(folder: str, names: Collection[str], *, exposed: bool) -> bool:
+    """Tell whether a folder below the root is a project: it holds a marker, or a base, that nobody else put there."""
+    if not marks.NAMES.isdisjoint(names) and marks.begins_project(folder, exposed=exposed):
+        return True
+    return any(name in names and _is_base(folder, name, exposed=exposed) for name in _BASES)
+
+
+def _is_base(folder: str, name: str, *, exposed: bool) -> bool:
+    with contextlib.suppress(OSError):
+        path = f"{folder}/{name}"
+        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+        return is_directory and not marks.is_planted(folder, os.lstat(path), exposed=exposed)
+    return False
+
+
+def _without_bases(root: Path, members: Sequence[Member]) -> tuple[Member, ...]:
+    """Drop the artifacts that are bases, or that bases lie in."""
+    bases = [base.path for member in members for base in member.project.bases]
+    below = [path.relative_to(root).parts for path in bases if path.is_relative_to(root)]
+    above = {parts[:length] for parts in below for length in range(len(parts) + 1)}
+    return tuple(
+        replace(member, artifacts=tuple(entry for entry in member.artifacts if entry.parts not in above))
+        for member in members
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scanning:
+    """How entries are looked at."""
+
+    root: Path
+    workers: Workers
+
+    def scan(self, members: Sequence[Member], *, orphans: bool) -> list[Member]:
+        """Look at the entries of several projects at once, and of each apart where one of them cannot be read."""
+        # As one project with many bases: git is asked once.
+        together = Project(self.root, tuple(base for member in members for base in member.project.bases))
+        try:
+            entries = inventory.scan([together], orphans=orphans, workers=self.workers)
+        except OSError as error:
+            if len(members) == 1:
+                return [replace(members[0], error=str(error))]
+            half = len(members) // 2
+            return self.scan(members[:half], orphans=orphans) + self.scan(members[half:], orphans=False)
+        return _shared_out(members, entries)
+
+
+def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Member]:
+    """Give each project its entries, as kept where its settings say so."""
+    owners = {base: number for number, member in enumerate(members) for base in member.project.bases}
+    lists: list[list[Entry]] = [[] for _ in members]
+    for entry in entries:
+        lists[owners[entry.base] if entry.base else 0].append(entry)
+    return [
+        replace(member, entries=mark_kept(found, member.settings.keep if member.settings else Patterns(())))
+        for member, found in zip(members, lists, strict=True)
+    ]
+
+
+def _with_bases_of_their_own(members: Iterable[Member]) -> list[Member]:
+    """Leave a base that several projects have to the first of them."""
+    taken: set[Base] = set()
+    own = []
+    for member in members:
+        bases = tuple(base for base in member.project.bases if base not in taken)
+        taken.update(bases)
+        own.append(replace(member, project=member.project._replace(bases=bases)))
+    return own
+
+
+def _most_at_once(folders: int) -> int:
+    """Return how many projects may be dealt with at once, if each keeps so many folders open.
+
+    A removal takes as many descriptors again; see `removal.carry_out`.
+    """
+    return max(1, (most_descriptors() - _RESERVE) // 2 // folders)
+
+
+def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:
+    """Give each plan its part of what became of all."""
+    owner = {row.entry.key: number for number, plan in enumerate(plans) for row in _rows(plan)}
+    parts: list[Mapping[str, list[Decision]]] = [{"removed": [], "kept": [], "failed": []} for _ in plans]
+    for became in ("removed", "kept", "failed"):
+        for row in getattr(together, became):
+            parts[owner[row.entry.key]][became].append(row)
+    return [Outcome(**{became: tuple(rows) for became, rows in part.items()}) for part in parts]
+
+
+def _rows(plan: Plan) -> tuple[Decision, ...]:
+    return (*plan.remove, *plan.keep, *plan.fail)

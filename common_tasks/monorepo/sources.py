@@ -1,0 +1,154 @@
+"""Where the settings of projects come from: files, variables, and what tasks configure. Nobody's code is run.
+
+From the most particular to the most general, as in invoke: what a running task has set, `inv -f FILE`, variables of
+the environment, the project's own files, what its tasks configure, the same of the monorepo's root, the files of the
+user and of the system.
+"""
+
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..project import marks
+from . import configured
+from .quantities import InvalidSetting
+from .settings import SECTIONS, Settings, flatten, read
+
+_SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
+_PYPROJECT = "pyproject.toml"
+_TABLE = "common-tasks"
+_OF_TASKS = "migrate"  # a section that temp-migrate reads
+
+Load = Callable[[str], Any]  # reads a file of YAML or JSON; raises whatever its parser raises
+
+
+class _Told(NamedTuple):
+    """What a folder says: its files, what its tasks configure, and why there may be more."""
+
+    files: Mapping[str, Any]
+    tasks: Mapping[str, Any]
+    uncertain: str | None
+
+
+class Sources:
+    """Gives the settings of projects.
+
+    `config`: what invoke made for the tasks that run, which it loaded from the folder `loaded`. `load`: reads files.
+    `current`: the project that they run for. `monorepo`: the folder whose files hold for all projects that do not say
+    otherwise.
+    """
+
+    def __init__(self, config: Any, load: Load, *, loaded: Path | None, current: Path, monorepo: Path) -> None:
+        self._config = config
+        self._load = load
+        self._loaded = loaded
+        self._current = current
+        self._monorepo = monorepo
+        self._told: dict[Path, _Told] = {}
+        self._read: dict[Path, Settings] = {}
+
+    def of(self, root: Path) -> Settings:
+        """Return the settings of the project at `root`. Raises InvalidSetting."""
+        if root not in self._read:
+            self._read[root] = self._settings(root)
+        return self._read[root]
+
+    def _settings(self, root: Path) -> Settings:
+        config = self._config
+        around = [self._loaded] if self._loaded and root == self._current else []
+        told = [self._ask(folder) for folder in dict.fromkeys([root, *around, self._monorepo])]
+        layers = [layer for each in told for layer in (each.files, each.tasks)]
+        general = [self._file_of("user"), self._file_of("system"), config._defaults]
+        particular = [config._modifications, config._overrides, self._file_of("runtime")]
+        settings = read([*layers, *general], os.environ, config._env_prefix, above=particular)
+        return replace(settings, uncertain=told[0].uncertain)
+
+    def _ask(self, folder: Path) -> _Told:
+        if folder not in self._told:
+            files = self._files_in(folder)
+            if folder == self._loaded:
+                self._told[folder] = _Told(files, self._config._collection, None)
+            else:
+                self._told[folder] = _Told(files, *configured.read_tasks(os.fspath(folder)))
+        return self._told[folder]
+
+    def _file_of(self, kind: str) -> Any:
+        """Return what invoke's file of this kind says; one that is Python was run by invoke."""
+        path = getattr(self._config, f"_{kind}_path")
+        if not path or not getattr(self._config, f"_{kind}_found") or path.endswith(".py"):
+            return getattr(self._config, f"_{kind}")
+        return read_file(os.path.expanduser(path), self._load)
+
+    def _files_in(self, folder: Path) -> dict[str, Any]:
+        """Return what the configuration files in a folder say. Raises InvalidSetting where two say the same."""
+        found: dict[str, Any] = {}
+        origin: dict[str, str] = {}
+        for path, content in self._contents(folder):
+            for key in flatten(content):
+                if key in origin:
+                    raise InvalidSetting(f"the setting {key} is in {origin[key]!r} and in {path!r}: keep one of them")
+                origin[key] = path
+            for section in SECTIONS:
+                if content and content.get(section) is not None:
+                    found[section] = {**found.get(section, {}), **content[section]}
+            found |= {key: None for key in (content or {}) if key not in SECTIONS}
+        return found
+
+    def _contents(self, folder: Path) -> list[tuple[str, Any]]:
+        stem = self._config.file_prefix or self._config.prefix
+        paths = [path for suffix in _SUFFIXES if is_file(path := f"{folder}/{stem}.{suffix}")]
+        contents = [(path, read_file(path, self._load)) for path in paths if not path.endswith(".py")]
+        if not contents and paths:
+            if folder != self._loaded:
+                raise InvalidSetting(f"{paths[0]!r} is not run for its settings: write them into {stem}.yaml")
+            contents = [(paths[0], self._config._project)]
+        return [*contents, (f"{folder}/{_PYPROJECT}", read_pyproject(os.fspath(folder)))]
+
+
+def read_file(path: str, load: Load) -> Any:
+    """Read a configuration file. Raises InvalidSetting where that is not possible, or not safe."""
+    try:
+        planted = marks.is_planted(os.path.dirname(path), os.lstat(path))
+        content = None if planted else load(path)
+    except Exception as error:
+        problem = " ".join(str(error).split())
+        raise InvalidSetting(f"{path!r} cannot be read: {problem}") from error
+    if planted:
+        raise InvalidSetting(f"{path!r} may have been put there by another user: it is not read")
+    if not isinstance(content, dict | None):
+        raise InvalidSetting(f"{path!r} takes settings by name, not {content!r}")
+    return content
+
+
+def read_pyproject(folder: str) -> Mapping[str, Any]:
+    """Return the table [tool.common-tasks] of the `pyproject.toml` in a folder. Raises InvalidSetting."""
+    path = f"{folder}/{_PYPROJECT}"
+    try:
+        text = marks.read(folder, _PYPROJECT) or b""
+        if _TABLE.encode() not in text:  # most say nothing of ours, and templates of projects may be no TOML
+            return {}
+        table = tomllib.loads(text.decode()).get("tool", {}).get(_TABLE, {})
+    except OSError as error:
+        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
+    except (ValueError, AttributeError) as error:
+        raise InvalidSetting(f"{path!r} cannot be read: {error}") from error
+    known = (*SECTIONS, _OF_TASKS)
+    unknown = [key for key in table if key not in known] if isinstance(table, dict) else [table]
+    if unknown:
+        raise InvalidSetting(f"{path!r}: [tool.{_TABLE}] takes {', '.join(known)}, not {unknown[0]!r}")
+    return dict(table)
+
+
+def is_file(path: str) -> bool:
+    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: nor can what it keeps."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
+    return stat.S_ISREG(mode)
