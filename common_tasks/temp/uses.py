@@ -25,7 +25,9 @@ class EntryUses(NamedTuple):
             return processes.describe_pids(given_to)
         if self.uses is None:
             return _try_lock(folder, entry) if entry.identity.directory else None
-        return self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
+        # Who works in a folder that was made by hand works with what is in it.
+        around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
+        return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
 
     def of(self, folder: Directory, places: Iterable[tuple[str, ...]], inode: int) -> str | None:
         """Say who uses what stands at `places`, the first of which has that inode; None for nobody seen."""

@@ -12,6 +12,7 @@ from .. import lease
 from ..base import locked, open_base
 from ..entry import Decision, Entry
 from ..names import KEEP, TRASH, UNDECIDED, seal
+from ..uses import look_at_uses
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRIES = 8
@@ -127,10 +128,13 @@ class Folders:
     def tidy(self, removed: Iterable[Decision]) -> None:
         """Remove the trash and hand-made categories that are empty now, and what leases say of what is gone."""
         entries = [row.entry for row in removed if row.entry.in_category and not row.entry.in_trash]
-        for folder, name in {(entry.folder, entry.parts[0]) for entry in entries}:
-            # Not empty, or in use as a mount: an empty folder left standing does no harm.
+        categories = {(self._open[entry.folder], entry.parts[0]) for entry in entries}
+        uses = look_at_uses(base for base, _ in categories)
+        for base, name in categories:
+            # Not empty, or a mount point: an empty folder left standing does no harm.
             with contextlib.suppress(OSError):
-                self._open[folder].remove(name)
+                if not uses.at(base, (name,)):
+                    base.remove(name)
         for batch in self._batches:
             batch.close()
         for base in self._bases:
