@@ -153,6 +153,8 @@ def keep_newest(root: Path | None, kept: Mapping[Path, str]) -> tuple[str, ...]:
     stood in the way, in words: a test's own failure matters more.
     """
     names = {stamped.name for path in kept if (stamped := parse_name(path.name))}
+    if not names:  # what stayed in the system's temporary location
+        return ()
     try:
         project = layout.find_project(root)
         if not _too_many(project.bases[0].path / CATEGORY, names):

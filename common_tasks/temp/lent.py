@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from ..errors import Unremovable
 from ..fs.directory import DIRECTORY, NOFOLLOW, Directory
@@ -116,6 +116,19 @@ def _end_all() -> None:
             sys.stderr.write(f"{left}\n")
 
 
+_given: set[str] = set()  # names that this process has had: tests may keep things by path, and inodes come again
+_DRAWS = 100
+
+
+def _new_name(name: str, inode: int) -> str:
+    for _ in range(_DRAWS):
+        sealed = names.seal(name, inode)
+        if sealed not in _given:
+            break
+    _given.add(sealed)
+    return sealed
+
+
 def _make(system: Path, name: str) -> tuple[Path, lease.Hold]:
     """Make a directory under a sealed name; it bears that name only once it is in use."""
     while True:
@@ -132,7 +145,7 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Hold]:
             continue
         lease.hold_for_block(held)
         maker.sign(held.fd, "/")
-        folder = system / names.seal(name, held.key[1])
+        folder = system / _new_name(name, held.key[1])
         try:
             unnamed.rename(folder)
         except FileNotFoundError:
@@ -182,8 +195,10 @@ def refuse_mounts(parent: Directory, name: str) -> None:
 
 def opener() -> Opener:
     """Return what opens directories on one mount alone: without `/proc` that takes a module that is slow to load."""
-    from ..fs import kernel
+    from ..fs import kernel, walk
 
+    if not isinstance(os, ModuleType):  # a test's fake file system (pyfakefs) stands in its place, without mounts
+        return walk.open_directory
     if kernel.can_compare_mounts():
         return kernel.open_and_compare_mounts
     from ..fs import syscalls

@@ -29,8 +29,8 @@ RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP, LEASES, AUTO})
 _ENTRY = re.compile(r"(.+)_(\d{9,12})(?:-(\d{1,9}))?", re.DOTALL)
 _STAMP_ROOM = len("_169634880000-999999999")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_NONCE = 2
-_DIGEST = 8
+_NONCE = 3
+_DIGEST = 7
 _SEALED = rf"(?s)(.+)_([{_ALPHABET}]{{{_NONCE}}})([{_ALPHABET}]{{{_DIGEST}}})"
 SEAL_ROOM = 1 + _NONCE + _DIGEST
 

@@ -114,12 +114,10 @@ class Run:
 
     def _waiting(self) -> set[str]:
         """Return the names that will still be removed when this process ends."""
-        folder = self._containment.folder
-        paths = [f"{folder}/{name}" for name in self._names(MAIN)]
-        if not paths:
+        if not self._names(MAIN):
             return set()
         gc.collect()
-        return {os.path.basename(path) for path in pending.will_be_removed(paths, self._at_exit.calls)}
+        return pending.will_be_removed(self._containment.folder, self._at_exit.calls) & set(self._names(MAIN))
 
     def _is_incomplete(self, session: pytest.Session) -> bool:
         stopped = session.shouldstop or session.shouldfail

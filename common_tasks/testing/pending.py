@@ -1,16 +1,18 @@
 """Tells whether a path will still be removed when this process ends."""
 
 import atexit
+import contextlib
 import gc
 import os
 import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-_DEEPEST = 4
-_MOST_MEMBERS = 1000
+_DEEPEST = 6  # callback, its object, that one's list, and what lies between
+_MOST = 10_000  # values that are looked at on one level
 
 Call = tuple[Any, ...]  # whatever a callback holds: function, arguments
 
@@ -41,17 +43,18 @@ class AtExit:
             atexit.unregister = self._unregister
 
 
-def will_be_removed(paths: Iterable[str], calls: Iterable[Call]) -> set[str]:
-    """Return those of `paths` that a callback mentions, `calls` of atexit among them, or an open file deletes."""
-    open_files = {os.fsdecode(closer.name) for closer in _self_deleting()}
-    callbacks = [*calls, *_finalizers(), *_of_multiprocessing()]
-    return {path for path in paths if path in open_files or any(_mentions(call, path, 0) for call in callbacks)}
+def will_be_removed(folder: str, calls: Iterable[Call]) -> set[str]:
+    """Return the names in `folder` that a callback (`calls`: those of atexit) holds, or that an open file deletes."""
+    held = [closer.name for closer in _self_deleting()]
+    for call in (*calls, *_finalizers(), *_of_multiprocessing()):
+        held += [value for value in _reachable(call) if isinstance(value, str | bytes | os.PathLike)]
+    return {name for value in held if (name := _name_in(folder, value))}
 
 
 def release_open_files(folder: str) -> None:
     """Let the open files in `folder` not try to delete themselves: the folder goes, and they with it."""
     for closer in _self_deleting():
-        if _names(closer.name, folder):
+        if _name_in(folder, closer.name):
             closer.delete = False
 
 
@@ -77,35 +80,31 @@ def _of_multiprocessing() -> Iterator[Call]:
             yield finalizer._callback, finalizer._args, finalizer._kwargs
 
 
-def _mentions(value: Any, path: str, depth: int) -> bool:
-    """Tell whether a value names `path` or something in it, or holds a value that does."""
-    if isinstance(value, str | bytes | os.PathLike):
-        return _names(value, path)
-    if depth == _DEEPEST:
-        return False
-    return any(_mentions(member, path, depth + 1) for member in _members(value))
+def _reachable(call: Call) -> Iterator[Any]:
+    """Yield what a callback holds, directly or through what it holds: not the modules and all that is in them."""
+    level: list[Any] = [call]
+    seen: set[int] = set()
+    for _ in range(_DEEPEST):
+        new = [value for value in level if id(value) not in seen][:_MOST]
+        seen.update(map(id, new))
+        yield from new
+        level = [held for value in new for held in _held_by(value)]
 
 
-def _names(value: Any, path: str) -> bool:
-    try:
+def _held_by(value: Any) -> list[Any]:
+    """Return what the garbage collector knows a value to hold; of a function's module, what its code names."""
+    held = gc.get_referents(value)
+    if isinstance(value, FunctionType):
+        space, names = value.__globals__, value.__code__.co_names
+        held = [each for each in held if each is not space]
+        held += [space[name] for name in names if name in space and not callable(space[name])]
+    return [each for each in held if not isinstance(each, type | ModuleType | CodeType)]
+
+
+def _name_in(folder: str, value: Any) -> str | None:
+    """Return the name in `folder` that a path is or leads through; None for any other."""
+    with contextlib.suppress(Exception):  # a path-like object of somebody else's, in whatever state
         text = os.fsdecode(value)
-    except Exception:  # a path-like object of somebody else's, in whatever state
-        return False
-    return text == path or text.startswith(path + os.sep)
-
-
-def _members(value: Any) -> list[Any]:
-    """Return what a callback can reach: members, attributes, what a function closes over and names."""
-    if isinstance(value, dict):
-        return [*list(value)[:_MOST_MEMBERS], *list(value.values())[:_MOST_MEMBERS]]
-    if isinstance(value, list | tuple | set | frozenset):
-        return list(value)[:_MOST_MEMBERS]
-    members = list(getattr(value, "__dict__", {}).values()) if not isinstance(value, type) else []
-    members += [getattr(value, name, None) for name in ("__self__", "__func__", "func", "args", "keywords")]
-    code = getattr(value, "__code__", None)
-    if code is not None:
-        space = value.__globals__
-        members += [space[name] for name in code.co_names if name in space and not callable(space[name])]
-        members += [cell.cell_contents for cell in value.__closure__ or () if cell != type(cell)()]
-        members += [value.__defaults__, value.__kwdefaults__]
-    return [member for member in members if not isinstance(member, type(sys))]
+        if text.startswith(folder + os.sep):
+            return text.removeprefix(folder).split(os.sep)[1]
+    return None

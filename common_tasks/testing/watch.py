@@ -22,8 +22,9 @@ _GENERATED = re.compile(r"_(?:xunit|unittest)_(\w+?)_fixture_(.*)")
 # A directory's time of change comes from a clock that ticks every 10 ms at the slowest: a younger one
 # may hide another change that falls into the same tick.
 _TICK_NS = 20_000_000
-# Few names are listed at every look. With more, one listing is paid for by looks that are left out.
-_FEW_NAMES = 200
+# Few names (a listing takes 0.3 us for each) are listed at every look. With more, one listing is paid for by looks that
+# are left out: then an owner is one of the tests since the last listing.
+_FEW_NAMES = 2000
 _NAMES_PER_LOOK = 25
 
 # What runs: its kind, and itself. What each process of a run does for itself is marked as such (see `Owner`).
@@ -169,8 +170,8 @@ class Watch:
         return None if accepted else self._innermost()
 
     def _innermost(self) -> Owner:
-        """Say what has run since the last look: no closer than a test where looks were left out."""
-        return Owner(self._item.nodeid) if self._skipped and self._item else _owner(self._running[-1])
+        """Say what has run since the last look: no closer than "about here" where looks were left out."""
+        return Owner(f"about {self._item.nodeid}") if self._skipped and self._item else _owner(self._running[-1])
 
     def _make_anew(self) -> None:
         """Make the directory again that a test has removed or replaced: the next one needs it."""

@@ -153,3 +153,6 @@ def serial(make_suite: Callable[..., Suite]) -> Suite:
 
 
 SIGINT, SIGKILL = signal.SIGINT, signal.SIGKILL
+# Root, but one whom permissions bind: an ordinary user may not be able to read this Python.
+BOUND = "-dac_override,-dac_read_search"
+AS_ORDINARY = ("setpriv", "--inh-caps=-all", f"--bounding-set={BOUND}") if os.geteuid() == 0 else ()

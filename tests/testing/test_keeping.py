@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import SIGINT, Suite
+from .conftest import AS_ORDINARY, SIGINT, Suite, make_older
 
 FORMS = """
 from common.temp import pytest_temp_dirs
@@ -357,22 +357,29 @@ class TestFine(unittest.TestCase):
 
 
 @pytest.mark.slow
-def test_the_newest_three_of_a_name_stay(suite: Suite) -> None:
+def test_the_newest_three_of_a_test_stay(suite: Suite) -> None:
     suite.write("def test_old(temp_dirs): temp_dirs(1); assert 0\ndef test_other(temp_dirs): temp_dirs(1); assert 0\n")
-    for number in range(1, 6):
-        (suite.root / f".tmp/test/test_old_{1600000000 + number}").mkdir(parents=True)
-    pinned = suite.root / ".tmp/test/test_old_1500000000"
-    pinned.mkdir()
-    (pinned / ".keep").touch()
-    (suite.root / ".tmp/test/test_elder_1600000000").mkdir()
+    older = make_older(suite.root, "test_old", 5)
+    [elder] = make_older(suite.root, "test_elder", 1)
+    (older[0] / ".keep").touch()
     suite.run()
-    old = [path.name for path in suite.kept() if path.name.startswith("test_old_")]
-    assert old[:3] == [pinned.name, "test_old_1600000004", "test_old_1600000005"]
+    old = [path for path in suite.kept() if path.name.startswith("test_old_")]
+    assert set(old) >= {older[0], *older[3:]}
     assert len(old) == 4
     suite.run()
     assert len([path for path in suite.kept() if path.name.startswith("test_old_")]) == 4
     assert len([path for path in suite.kept() if path.name.startswith("test_other_")]) == 2
-    assert (suite.root / ".tmp/test/test_elder_1600000000").is_dir()
+    assert elder.is_dir()
+
+
+@pytest.mark.slow
+def test_tests_of_one_name_do_not_push_one_another_out(serial: Suite) -> None:
+    for number in range(5):
+        serial.write("def test_sync(temp_dirs): temp_dirs(1); assert 0\n", f"test_{number}.py")
+    for _ in range(2):
+        serial.run("--import-mode=importlib")
+    ids = [(path / ".test-id").read_text() for path in serial.kept()]
+    assert sorted(ids) == sorted([f"test_{number}.py::test_sync" for number in range(5)] * 2)
 
 
 @pytest.mark.slow
@@ -444,3 +451,163 @@ def test_a_bad_ini_value_is_one_too(serial: Suite, name: str) -> None:
     done = serial.run()
     assert done.code == 4
     assert f"{name} takes" in done.err
+
+
+def test_a_block_of_a_test_s_own_body_ends_there_and_then(serial: Suite) -> None:
+    serial.write("""
+from common.temp import pytest_temp_dirs
+def test_it():
+    for _ in range(300):
+        with pytest_temp_dirs(2) as (source, target): (source / "file").touch()
+        assert not source.parent.exists()
+        assert os.listdir(source.parent.parent) == []
+    assert 0
+""")
+    done = serial.run()
+    assert done.outcomes == {"failed": 1}, done.out
+    assert serial.kept() == []
+
+
+def test_the_path_is_free_when_any_block_has_ended(serial: Suite) -> None:
+    serial.write("""
+from common.temp import pytest_temp_dirs
+paths = []
+
+@pytest.fixture
+def looks():
+    yield
+    assert not any(path.exists() for path in paths)
+
+@pytest.fixture
+def lends(looks):
+    with pytest_temp_dirs(1) as (source,):
+        paths.append(source.parent)
+        yield
+
+def test_it(lends):
+    with pytest.raises(ValueError), pytest_temp_dirs(1) as (source,):
+        paths.append(source.parent)
+        raise ValueError
+    assert not source.exists()
+    assert 0
+""")
+    assert serial.run().outcomes == {"failed": 1}
+    assert len(serial.kept()) == 2
+    assert serial.left() == []
+
+
+def test_an_attempt_that_passed_counts_as_passed(serial: Suite) -> None:
+    serial.write(
+        """
+def pytest_runtest_protocol(item, nextitem):
+    from _pytest.runner import runtestprotocol
+    for _ in range(2):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports: item.ihook.pytest_runtest_logreport(report=report)
+    return True
+""",
+        "conftest.py",
+    )
+    serial.write("""
+attempts = []
+def test_flaky(temp_dirs):
+    attempts.append(1)
+    (temp_dirs(1)[0] / str(len(attempts))).touch()
+    assert len(attempts) > 1
+""")
+    assert serial.run().outcomes == {"passed": 1}
+    assert [path.name for path in serial.root.glob(".tmp/test/*/source/*")] == ["1"]
+
+
+READ_ONLY = """
+from common.temp import pytest_temp_dirs
+def test_passes(temp_dirs, persistent_temp_dir): temp_dirs(1)
+def test_fails(temp_dirs): (temp_dirs(1)[0] / "evidence").touch(); assert 0
+def test_persistent(persistent_temp_dir): (persistent_temp_dir / "evidence").touch(); assert 0
+def test_block():
+    with pytest_temp_dirs(1) as (source,): (source / "evidence").touch(); assert 0
+"""
+
+
+@pytest.mark.parametrize("leaks", ["off", "fail"])
+def test_in_a_read_only_checkout_it_stays_in_the_system_s_place_and_is_named(serial: Suite, leaks: str) -> None:
+    serial.write(READ_ONLY)
+    (serial.root / ".tmp").touch()  # where root, too, can make no directory
+    done = serial.run(f"--temp-leaks={leaks}", "-W", "error")
+    assert done.outcomes == {"passed": 1, "failed": 3}, done.out
+    left = [serial.system / name for name in serial.left()]
+    assert len(left) == 3
+    assert all(done.out.count(f"{folder}\n") == 1 and f"{folder}  test_it.py::test_" in done.out for folder in left)
+    assert len([path for folder in left for path in folder.rglob("evidence")]) == 3
+    assert "not moved to the project: " in done.out
+
+
+def test_a_umask_that_a_test_leaves_does_not_matter(serial: Suite) -> None:
+    serial.write("def test_it(temp_dirs): temp_dirs(1); os.umask(0o777); assert 0\n")
+    done = serial.run(prefix=AS_ORDINARY)
+    [kept] = serial.kept()
+    assert f"{kept}\n" in done.out
+    assert all(path.stat().st_mode & 0o700 == 0o700 for path in (kept, kept.parent, kept.parents[1]))
+
+
+def test_a_test_finds_no_project_above_its_directory_and_a_socket_fits(serial: Suite) -> None:
+    serial.write("""
+import socket
+def test_it(temp_dirs):
+    [source] = temp_dirs(1)
+    top = source.parent
+    assert [oct(path.stat().st_mode & 0o777) for path in (source, top)] == ["0o700", "0o700"]
+    assert len(str(source)) - len(str(top.parent)) <= len("/t_") + 10 + len("/source")
+    with socket.socket(socket.AF_UNIX) as server: server.bind(str(source / "s"))
+    assert not any((path / "pyproject.toml").exists() for path in source.parents)
+""")
+    assert serial.run().outcomes == {"passed": 1}
+
+
+def test_what_a_test_removed_itself_is_no_fault(serial: Suite) -> None:
+    serial.write("def test_it(temp_dirs): shutil.rmtree(temp_dirs(1)[0].parent); assert 0\n")
+    done = serial.run()
+    assert "temporary directories kept" not in done.out
+    assert serial.kept() == []
+
+
+SUBTESTS = """
+import unittest
+from common.temp import pytest_temp_dirs
+class TestParts(unittest.TestCase):
+    def test_it(self):
+        for number in range(3):
+            with self.subTest(number=number), pytest_temp_dirs(1) as (source,):
+                (source / str(number)).touch()
+                assert number != 1
+"""
+
+
+def test_a_failed_part_of_a_test_is_a_failure(serial: Suite) -> None:
+    serial.write(SUBTESTS)
+    assert serial.run().code == 1
+    assert [path.name for path in serial.root.glob(".tmp/test/*/source/*")] == ["1"]
+
+
+@pytest.mark.slow
+def test_pyfakefs_and_the_fixtures_work_together(suite: Suite) -> None:
+    pytest.importorskip("pyfakefs")
+    suite.write("""
+from common.temp import pytest_temp_dirs
+
+def use(source):
+    with open(source / "file", "w") as file: file.write("x")
+    assert os.path.exists(source / "file")
+
+def test_first(fs, temp_dirs): use(temp_dirs(1)[0])
+def test_second(temp_dirs, fs): use(temp_dirs(1)[0])
+def test_block(fs):
+    with pytest_temp_dirs(1) as (source,): use(source)
+    assert not source.exists()
+def test_persistent(fs, persistent_temp_dir): use(persistent_temp_dir)
+def test_after(temp_dirs): use(temp_dirs(1)[0])
+""")
+    done = suite.run()
+    assert done.outcomes == {"passed": 5}, done.out
+    assert suite.left() == []
+    assert suite.kept() == []

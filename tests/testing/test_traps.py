@@ -1,13 +1,12 @@
 """What suites do to a plugin that watches them, one test each."""
 
-import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from ..helpers import inv, inv_json
-from .conftest import SIGINT, SIGKILL, Suite
+from .conftest import AS_ORDINARY, SIGINT, SIGKILL, Suite
 
 LEAVES = "\ndef test_after(): tempfile.mkdtemp()\n"
 
@@ -137,7 +136,7 @@ def test_a_worker_that_ends_at_once_is_told_and_the_rest_is_found(two_workers: S
     done = two_workers.run("--temp-leaks=report")
     assert done.outcomes == {"passed": 1, "failed": 1}
     assert done.owners["test_it.py::test_lives"] == 1
-    assert [names for owner, names in done.owners.items() if owner.startswith("unknown, in worker gw")] == [1]
+    assert done.owners["test_it.py::test_dies"] == 1
     assert "ended early: of its tests the list is incomplete" in done.out
     assert two_workers.left() == []
 
@@ -257,11 +256,6 @@ def test_it():
     assert len(list(suite.root.glob(".tmp/test/temp-leaks_*/**/inner/file"))) == 1
 
 
-# Root, but one whom permissions bind: an ordinary user may not be able to read this Python.
-BOUND = "-dac_override,-dac_read_search"
-AS_ORDINARY = ("setpriv", "--inh-caps=-all", f"--bounding-set={BOUND}") if os.geteuid() == 0 else ()
-
-
 def test_pyfakefs_fakes_its_own_tests_only(suite: Suite) -> None:
     pytest.importorskip("pyfakefs")
     suite.write(
@@ -318,9 +312,9 @@ def test_it(n):
 @pytest.mark.temp_leaks("accepted*")
 def test_marked(): tempfile.mkdtemp(prefix="accepted")
 """)
-    done = (
-        serial.run("--temp-leaks=report", "-p", "no:terminalreporter") if False else serial.run("--temp-leaks=report")
-    )
+    done = serial.run("--temp-leaks=report", "-v")
     assert "left in the temporary directory: 3000 names" in done.out
-    assert not [owner for owner in done.owners if "innocent" in owner]
+    assert sum(done.owners.values()) == 3000
+    assert done.owners["test_it.py::test_it (with 200 parameters)"] == 2000
+    assert all(owner.startswith(("test_it.py::test_it", "about test_it.py::test_it")) for owner in done.owners)
     assert serial.left() == []
