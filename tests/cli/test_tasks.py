@@ -263,3 +263,15 @@ def test_tasks_can_be_called_from_other_tasks(project: Path) -> None:
     inv(project, "fresh")
     assert not old.exists()
     assert not young.exists()
+
+
+def test_force_is_proposed_only_where_it_would_remove_something(project: Path) -> None:
+    with running(HOLD_DEBUG, project) as holder:
+        said(holder)
+        assert "--force" not in inv(project, "temp-clean", "--max-age", "1h", "--dry-run").stdout
+        assert "--force" not in inv(project, "temp-clean", "--dry-run", "--force").stdout
+        shown = inv(project, "temp-clean", "--dry-run").stdout
+    assert "--force would remove 1 more entry, which is in use or holds a git repository" in shown
+    kept = make_entry(project / ".tmp/debug/kept_1")
+    (kept / ".keep").touch()
+    assert "--force" not in inv(project, "temp-clean").stdout

@@ -292,6 +292,31 @@ def test_what_is_picked_goes_and_nothing_else(project: Path) -> None:
     assert sorted(path.name for path in (project / ".tmp/debug").iterdir()) == [f"e1_{OLD}", f"kept_{OLD}"]
 
 
+def test_what_changes_while_the_prompt_waits_stays(project: Path) -> None:
+    deep, pinned, gone, same = (make_entry(project / f".tmp/debug/{name}_{OLD}") for name in ("d", "p", "g", "s"))
+    terminal, other = pty.openpty()
+    with subprocess.Popen([INV, "temp-clean", "--pick"], cwd=project, stdin=other, stdout=other, stderr=other):
+        os.close(other)
+        shown = read_until(terminal, b"Remove: ")
+        (deep / "sub/fresh").write_text("hours of work")
+        (pinned / ".keep").touch()
+        gone.rename(project / "elsewhere")
+        os.write(terminal, b"*\n")
+        shown = read_until(terminal, b"kept 2")
+    os.close(terminal)
+    assert b"Picked: 4 entries" in shown
+    assert b"changed since it was shown" in shown
+    assert [path.exists() for path in (deep, pinned, same)] == [True, True, False]
+    assert (project / "elsewhere").exists()
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    shown = b""
+    while words not in shown:
+        shown += os.read(terminal, 65536)
+    return shown
+
+
 def test_empty_answer_leaves_all(project: Path) -> None:
     entry = make_entry(project / ".tmp/x")
     assert "Nothing was picked: everything stays." in pick(project, "")

@@ -14,16 +14,20 @@ from packaging.requirements import Requirement
 
 from common_tasks.project.patterns import ARTIFACTS
 
-from ..helpers import INV, OLD, inv, inv_json, make_entry, python
+from ..helpers import INV, OLD, git, inv, inv_json, make_entry, make_project, python
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+TASKS = (ROOT / "common_tasks/cli/README.md").read_text()
+HOUSE = (ROOT / "common_tasks/README.md").read_text()
+PROMISES = (ROOT / "tests/README.md").read_text()
+PAGES = sorted(path for path in ROOT.glob("**/*.md") if not any(part.startswith(".") for part in path.parts))
 PATH = f"{Path(INV).parent}{os.pathsep}{os.environ['PATH']}"
 
 
-def blocks(language: str, containing: str = "") -> list[str]:
-    return [text for found, text in BLOCKS if found == language and containing in text]
+def blocks(language: str, containing: str = "", page: str = README) -> list[str]:
+    found = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+    return [text for kind, text in found if kind == language and containing in text]
 
 
 def run(script: str, cwd: Path, path: str = PATH, code: int = 0, **variables: str) -> str:
@@ -34,48 +38,60 @@ def run(script: str, cwd: Path, path: str = PATH, code: int = 0, **variables: st
     return done.stdout + done.stderr
 
 
-def test_newcomers_commands_are_the_first_thing() -> None:
+def test_readme_is_short_and_its_first_commands_are_a_newcomers() -> None:
+    assert len(README.splitlines()) <= 250
     first, second = blocks("bash")[0].splitlines()
     assert first.endswith("inv demo")
     assert second.endswith("inv test")
-    assert README.index("```bash") < 40
+    assert README.index("```text") < README.index("uvx ") < README.index("```bash")
 
 
 def test_each_promise_names_a_test_that_there_is() -> None:
-    section = README.partition("## What it promises")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (.*) \| `(test_\w+)` \|$", section, re.MULTILINE)
+    rows = re.findall(r"^\| (.*) \| `(test_\w+)` \|$", PROMISES, re.MULTILINE)
     written = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
-    assert len(rows) > 20
+    assert len(rows) > 50
     assert [name for _, name in rows if f"def {name}(" not in written] == []
     assert [promise for promise, _ in rows if not promise.endswith(".")] == []
 
 
-def test_each_link_leads_to_a_heading() -> None:
-    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.*)$", README, re.MULTILINE)}
-    assert set(re.findall(r"\]\(#([\w-]+)\)", README)) <= headings
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text()
+    headings = {
+        re.sub(r"[^\w -]", "", found).lower().replace(" ", "-") for found in re.findall(r"^#+ (.*)$", text, re.M)
+    }
+    links = set(re.findall(r"\]\(([^)\s]+)\)", text))
+    assert {link for link in links if link.startswith("#") and link[1:] not in headings} == set()
+    files = {link.partition("#")[0] for link in links if not re.match(r"#|https?:", link)}
+    assert {link for link in files if not (page.parent / link).exists()} == set()
 
 
-COMMANDS = [line for text in blocks("bash")[3:] for line in text.splitlines()]
+def test_page_for_who_works_here_names_what_there_is() -> None:
+    modules = set(re.findall(r"`(\w+(?:/\w+)*\.py|\w+/)`", HOUSE)) - {"move.py", "verify.py"}
+    assert len(modules) > 15
+    assert {name for name in modules if not (ROOT / "common_tasks" / name).exists()} == set()
+    rooms = {path.parent.name for path in ROOT.glob("common_tasks/*/__init__.py")}
+    assert {room for room in rooms if f"| `{room}/` |" not in HOUSE} == set()
+
+
+COMMANDS = blocks("bash", "temp-migrate")[0].splitlines()
 
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_runs(project: Path, line: str) -> None:
     entry = make_entry(project / f".tmp/debug/demo_{OLD}", hours=100)
     run(line, project)
-    if "touch" in line:
-        assert inv_json(project, "temp-status")["entries"][0]["reason"] == "kept: .keep"
-    else:
-        assert entry.exists() is ("dry-run" in line or "status" in line)
+    assert entry.exists() is any(word in line for word in ("dry-run", "status", "migrate"))
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", [*blocks("python"), *blocks("python", page=TASKS)])
 def test_each_python_block_runs(project: Path, code: str) -> None:
     done = python(code, cwd=project)
     assert done.returncode == 0, done.stderr
 
 
 def test_clean_of_ones_own_lives_beside_ours(project: Path) -> None:
-    [tasks] = blocks("python", "add_collection")
+    [tasks] = blocks("python", "add_collection", TASKS)
     (project / "tasks.py").write_text(tasks)
     left = make_entry(project / "build")
     inv(project, "clean")
@@ -111,7 +127,7 @@ OLD_TASKS = (
 
 def test_module_in_the_way_is_named_by_the_error_that_is_printed(project: Path) -> None:
     (project / "common_tasks.py").write_text(LEGACY + OLD_TASKS)
-    [error] = blocks("text", "ImportError")
+    [error] = blocks("text", "ImportError", TASKS)
     said = run(f"{sys.executable} -c 'from common_tasks import ns'", project, code=1)
     assert said.splitlines()[-1] == error.strip().replace("/home/me/mono", str(project))
 
@@ -144,13 +160,13 @@ def test_each_block_of_settings_is_accepted(project: Path, settings: str) -> Non
 
 
 def test_variable_in_the_readme_works(project: Path) -> None:
-    [line] = blocks("bash", "INVOKE_CLEAN_KEEP")
-    for name in ("htmlcov", "dist", "build"):
+    [variable] = re.findall(r"`(INVOKE_CLEAN_KEEP=\S+)`", README)
+    for name in ("out", "dist", "build"):
         make_entry(project / name)
-    assert re.findall(r"would remove +(\S+)", run(line, project)) == ["htmlcov"]
+    assert re.findall(r"would remove +(\S+)", run(f"{variable} inv clean --dry-run", project)) == ["build"]
 
 
-@pytest.mark.parametrize("text", blocks("toml", "common-tasks"))
+@pytest.mark.parametrize("text", blocks("toml", "common-tasks", TASKS))
 def test_lines_for_pyproject_toml_are_valid_and_leave_python_3_10_out(text: str) -> None:
     settings = tomllib.loads(text)
     project = settings.get("project", {})
@@ -167,7 +183,7 @@ def test_lines_for_pyproject_toml_are_valid_and_leave_python_3_10_out(text: str)
 
 
 def test_calls_of_the_table_work(project: Path) -> None:
-    calls = re.findall(r"\| `([a-zA-Z_.]+\([^`|]*\))`(?:, from here)? \|$", README, re.MULTILINE)
+    calls = re.findall(r"\| `([a-zA-Z_.]+\([^`|]*\))` \|$", README, re.MULTILINE)
     assert len(calls) == 8
     code = "from common_tasks.temp import *\n" + "\n".join(calls)
     done = python(code, cwd=project)
@@ -182,9 +198,26 @@ def test_left_overs_that_are_named_are_swept() -> None:
 def test_demo_prints_what_the_readme_shows(project: Path) -> None:
     shutil.copy(ROOT / "tasks.py", project)
     status, plan = blocks("text", "Total: 5 entries")[0], blocks("text", "Would remove 2 entries")[0]
-    assert masked(seen("inv demo", project)) == masked(status)
-    shown = seen("inv temp-clean --max-age-hours 24 --dry-run", project, COMMON_TASKS_AGE="modified")
-    assert masked(shown) == masked(plan)
+    assert masked(seen("inv demo", project)) == masked(status)[1:]
+    shown = seen("inv temp-clean --max-age 1d --dry-run", project, COMMON_TASKS_AGE="modified")
+    assert masked(shown) == masked(plan)[1:]
+
+
+def test_monorepo_is_shown_as_the_readme_does(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    shown = blocks("text", "packages/billing")[0]
+    for name, entries, files in (("aws", 5, 9), ("billing", 2, 3), ("web", 1, 1), ("docs", 0, 0)):
+        root = make_project(tmp_path / "packages" / name)
+        for number in range(entries):
+            make_entry(root / f".tmp/debug/demo_{OLD + number}", files=files, hours=100)
+    (tmp_path / "packages/aws/invoke.yaml").write_text("temp: {retention: {default: {max_age: 1d}}}")
+    (tmp_path / "invoke.yaml").write_text("temp: {retention: {default: {max_age: 5d}}}")
+    printed = masked(run("common-tasks temp-status -a", tmp_path))
+    unlike = [
+        line for line in masked(shown)[1:] if line not in printed and "Due" not in line and "packages" not in line
+    ]
+    assert unlike == []
+    assert [line.split()[0] for line in printed if "packages/" in line] == re.findall(r"packages/\w+", shown)
 
 
 def seen(command: str, cwd: Path, **variables: str) -> str:

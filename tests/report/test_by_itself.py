@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ MADE = [
 ]
 
 
-def status(columns: int | None, on: On, row: ProjectStatus, **options: bool) -> str:
+def status(columns: int | None, on: On, row: ProjectStatus, **options: Any) -> str:
     return on(columns, lambda: report.show_status(ROOT, [row], NOW, View(**options)))
 
 
-def makers(on: On, rows: list[ProjectStatus], **options: bool) -> str:
+def makers(on: On, rows: list[ProjectStatus], **options: Any) -> str:
     return on(None, lambda: report.show_makers(ROOT, rows, NOW, View(**options)))
 
 

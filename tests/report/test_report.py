@@ -21,6 +21,7 @@ from common_tasks.fs.values import Usage
 from common_tasks.report import ProjectOutcome, ProjectStatus, View, cells, document, progress
 from common_tasks.report.console import Screen
 from common_tasks.report.text import age, shorten, shown, size, width
+from common_tasks.report.view import Sort
 from common_tasks.temp import retention
 from common_tasks.temp.entry import ARTIFACT, Decision, Entry, Identity, Outcome, State
 from common_tasks.temp.layout import Base
@@ -467,6 +468,48 @@ def test_path_outside_the_root_is_shown_whole(on: On) -> None:
 
 
 MANY = tuple(entry(f"wide/w_{OLD + number}", 4096 * number, number) for number in range(1, 1501))
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("size", ["crash_report", "demo", "thumbnails", "nnn", "processing"]),
+        ("age", ["nnn", "processing", "thumbnails", "demo", "crash_report"]),
+        ("name", ["thumbnails", "crash_report", "demo", "processing", "nnn"]),
+    ],
+)
+def test_sizes_decide_the_order_everywhere(on: On, sort: Sort, names: list[str]) -> None:
+    for columns in (80, None):
+        shown = on(columns, lambda: status_of(ENTRIES, sort=sort))
+        assert sorted(names, key=shown.index) == names
+
+
+def test_closing_line_says_how_old_the_youngest_was(on: On) -> None:
+    gone = tuple(Decision(entry=each, reason="not in use") for each in ENTRIES[:3])
+    left = Decision(entry=artifact("build", 2**21)._replace(usage=Usage(1, 1, NOW, NOW)), reason="left by a build")
+    for removed, said in (
+        (gone, "Removed 3 entries, 8.0 MiB, the youngest 1 min old"),
+        (gone[:1], "3.0 MiB, 2 days old"),
+    ):
+        shown = on(80, functools.partial(outcome_of, Outcome(removed=(*removed,), kept=(), failed=())))
+        assert f"{said}\n" in shown
+    assert "old" not in on(80, lambda: outcome_of(Outcome(removed=(left,), kept=(), failed=())))
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "7", "19"])
+def test_terminal_without_columns_is_drawn_like_most(on: On, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", columns)
+    assert Screen().width == (80 if columns == "0" else 20)
+    show_status()
+    show_outcome()
+
+
+@pytest.mark.parametrize("columns", range(20, 140))
+def test_heading_of_a_column_is_whole_or_not_there(on: On, columns: int) -> None:
+    idle = [each._replace(state="idle", reason=None) for each in ENTRIES]
+    head = on(columns, lambda: status_of(idle)).splitlines()[1]
+    assert set(head.split()) <= {"Entry", "Size", "Share", "Files", "Age", "State"}
 
 
 def test_long_list_is_summed_up_on_a_terminal(on: On) -> None:
