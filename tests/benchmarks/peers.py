@@ -34,7 +34,7 @@ _USERS = {
 
 
 class Peer(NamedTuple):
-    """A program, and the words that have it empty `.tmp` of the project in the working directory."""
+    """A program, and the words that have it empty `.tmp` of the project at `{root}`, which is the working directory."""
 
     name: str
     words: Sequence[str]
@@ -60,7 +60,7 @@ def peers() -> list[Peer]:
         Peer("rm -rf --one-file-system", ["rm", "-rf", "--one-file-system", ".tmp/work"]),
         Peer("find -delete", ["find", ".tmp/work", "-mindepth", "1", "-delete"]),
         Peer("git clean -ffdx", ["git", "clean", "-qffdx", "--", ".tmp"]),
-        Peer("tmpreaper", ["tmpreaper", "--mtime", "--mtime-dir", "--all", "1s", ".tmp"]),
+        Peer("tmpreaper", ["tmpreaper", "--mtime", "--mtime-dir", "--all", "1s", "{root}/.tmp/work"]),
         Peer("systemd-tmpfiles", ["systemd-tmpfiles", "--clean", "tmpfiles.conf"]),
         Peer("pyclean --erase", [str(BIN / "pyclean"), ".", "--yes", "--erase", ".tmp/work/**/*", ".tmp/work/*"]),
         Peer("rimraf", [rimraf, ".tmp/work"]),
@@ -95,8 +95,12 @@ def _project(entries: int, files: int) -> Iterator[Path]:
         yield root
 
 
+def _words(peer: Peer, root: Path) -> list[str]:
+    return [word.replace("{root}", str(root)) for word in peer.words]
+
+
 def _run(peer: Peer, root: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(peer.words, cwd=root, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(_words(peer, root), cwd=root, capture_output=True, text=True, check=False, timeout=100)
 
 
 def _in_use(peer: Peer) -> tuple[bool, int, bool]:
@@ -127,7 +131,7 @@ def _seconds(peer: Peer) -> float:
 def _killed(peer: Peer, after: float) -> bool:
     """Tell whether a program that is killed after so many seconds leaves an entry that is not whole."""
     with _project(_ENTRIES, _FILES) as root:
-        process = subprocess.Popen(peer.words, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(_words(peer, root), cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -154,9 +158,9 @@ def _is_whole(entry: Path, files: int) -> bool:
 
 
 def main() -> None:
-    """Try them all, and print what was seen."""
+    """Try them all, or those whose names are given, and print what was seen."""
     print(f"{'program':26}  kept in use  half deleted  mount survives  says what stayed")
-    for seen in map(watch, peers()):
+    for seen in (watch(peer) for peer in peers() if not sys.argv[1:] or peer.name in sys.argv[1:]):
         mount = "-" if seen.mount is None else "yes" if seen.mount else "NO"
         told = (
             "removes nothing" if not seen.acts else "yes" if seen.told else "nothing stayed" if not seen.kept else "no"
