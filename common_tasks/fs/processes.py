@@ -5,13 +5,13 @@ file; what is mounted elsewhere, in any mount namespace that a process is met in
 devices; swap files. Uses are compared by where things are in their file system (`kernel.Location`), so it makes no
 difference by which path somebody sees them. Looking locks, opens and changes nothing.
 
-Told in part (see `Uses.unseen` and `probe`): what is held by a descriptor on its way through a socket, by io_uring,
-by a process of this user that may not be looked into, or by one outside this PID namespace. Only probing a file tells
-that it is open; a working directory or an open directory of theirs cannot be told.
+Told in part (see `Uses.unseen` and `probe`): what is held by a descriptor on its way through a socket, by io_uring, or
+by a process of this user that may not be looked into. Only probing a file tells that it is open for writing; a working
+directory or an open directory of such a process cannot be told.
 
-Not told: what other users' processes use, to an ordinary user, but for locked directories, mounts, sockets, loop
-devices and swap; sockets bound by a relative name in another network namespace; mount namespaces that no process is in;
-a file whose path is longer than 4096 bytes, but by probing; watches (`inotify`).
+Not told: what other users' processes use, to an ordinary user, except locked directories, mounts, sockets, loop
+devices and swap; what processes outside this PID namespace use; sockets bound by a relative name in another network
+namespace; mount namespaces that no process is in; watches (`inotify`).
 """
 
 import contextlib
@@ -32,7 +32,6 @@ _PASSES = 6  # over the list of processes, until none is new
 _LONGEST = 60  # characters of a command
 _VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
 _TOO_LONG = ""  # in place of a path that the system does not tell for its length
-_FIRST_PIDS = "pid:[4026531836]"  # the PID namespace that holds all others (PROC_PID_INIT_INO)
 _RING = "anon_inode:[io_uring]"
 
 
@@ -78,7 +77,7 @@ class _Scan:
         self._sockets = list_sockets()
         self._add_mounts(self._view, User())
         self._add_sockets(self._sockets)
-        if _readlink("/proc/self/ns/pid") != _FIRST_PIDS or _hides_processes(table):
+        if _hides_processes(table):
             self.uses.add_hidden()
 
     def read(self, pid: int) -> None:
@@ -253,7 +252,12 @@ def _hides_processes(table: list[kernel.Mount]) -> bool:
 
 
 def _is_of_this_user(pid: int) -> bool:
-    """Tell whether a process runs as this user; what cannot be told counts as yes, one that has ended as no."""
+    """Tell whether a process runs as this user; what cannot be told counts as yes, one that has ended as no.
+
+    What root may not look into supervises its sandbox from outside, and is no program of root's.
+    """
+    if os.geteuid() == 0:
+        return False
     try:
         with open(f"/proc/{pid}/status", "rb") as rows:
             users = next((row.split()[1:] for row in rows if row.startswith(b"Uid:")), [])

@@ -73,7 +73,8 @@ def _with_state(uses: EntryUses, located: Located) -> Entry:
     fault = entry.usage.fault if entry.usage else None
     if fault:
         entry = entry._replace(reason=f"cannot be read in full: {fault}")
-    return entry._replace(unseen=uses.unseen(located.folder))
+    unseen = uses.unseen(located.folder)
+    return entry._replace(unseen=unseen) if unseen else entry
 
 
 def describe_held(path: str) -> str:

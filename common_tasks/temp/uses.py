@@ -25,6 +25,8 @@ class EntryUses(NamedTuple):
             return processes.describe_pids(given_to)
         if self.uses is None:
             return _try_lock(folder, entry) if entry.identity.directory else None
+        if self.uses.covers(folder) and not self.uses.any_in(folder):
+            return None
         # Who works in a folder that was made by hand works with what is in it.
         around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
         return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
@@ -35,8 +37,6 @@ class EntryUses(NamedTuple):
             return None
         if not self.uses.covers(folder):  # it could not be opened then
             return "it cannot be told whether it is in use"
-        if not self.uses.any_in(folder):
-            return None
         users = set()
         for parts in places:
             users |= self.uses.of(folder, parts, inode)

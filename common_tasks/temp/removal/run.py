@@ -88,6 +88,7 @@ def _take_out(
             moves = _put_back_swapped(moves, batches, record)
             for _ in range(0 if force else _LOOKS):
                 moves = _put_back_used(moves, record)
+            moves = moves if force else _put_back_probed(moves, record)
             moves = _put_back_changed(moves, record, workers)
         except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
             _put_all_back(moves)
@@ -187,7 +188,19 @@ def _put_back_used(moves: list[Move], record: _Record) -> list[Move]:
     for move in moves:
         places = [place.parts for place in move.places.values()]
         user = uses.of(move.folder, places, move.entry.identity.inode)
-        user = user or look_inside(move.folder, places, uses.unseen(move.folder))
+        if user:
+            _put_back(move, user, record)
+        else:
+            rest.append(move)
+    return rest
+
+
+def _put_back_probed(moves: list[Move], record: _Record) -> list[Move]:
+    """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
+    rest = []
+    for move in moves:
+        places = [place.parts for place in move.places.values()]
+        user = look_inside(move.folder, places, move.entry.unseen)
         if user:
             _put_back(move, user, record)
         else:
