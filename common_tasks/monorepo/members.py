@@ -19,6 +19,7 @@ from ..temp.entry import Decision, Entry, Outcome, Plan
 from ..temp.layout import Base, Project
 from . import artifacts
 from .kept import mark_kept
+from .orphans import find_bases, mark_orphaned
 from .quantities import InvalidSetting
 from .search import Parts, Sweep
 from .settings import Settings
@@ -207,7 +208,8 @@ class _Scanning:
     def scan(self, members: Sequence[Member], *, orphans: bool) -> list[Member]:
         """Look at the entries of several projects at once, and of each apart where one of them cannot be read."""
         # As one project with many bases: git is asked once.
-        together = Project(self.root, tuple(base for member in members for base in member.project.bases))
+        gone = tuple(find_bases(members[0].project)) if orphans else ()
+        together = Project(self.root, (*(base for member in members for base in member.project.bases), *gone))
         try:
             entries = inventory.scan([together], orphans=orphans, workers=self.workers)
         except OSError as error:
@@ -215,7 +217,7 @@ class _Scanning:
                 return [replace(members[0], error=str(error))]
             half = len(members) // 2
             return self.scan(members[:half], orphans=orphans) + self.scan(members[half:], orphans=False)
-        return _shared_out(members, entries)
+        return _shared_out(members, mark_orphaned(entries, gone))
 
 
 def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Member]:
@@ -223,7 +225,7 @@ def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Mem
     owners = {base: number for number, member in enumerate(members) for base in member.project.bases}
     lists: list[list[Entry]] = [[] for _ in members]
     for entry in entries:
-        lists[owners[entry.base] if entry.base else 0].append(entry)
+        lists[owners.get(entry.base, 0) if entry.base else 0].append(entry)
     return [
         replace(member, entries=mark_kept(found, member.settings.keep if member.settings else Patterns(())))
         for member, found in zip(members, lists, strict=True)

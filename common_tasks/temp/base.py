@@ -24,6 +24,8 @@ _MARKS = {
     TAG: SIGNATURE + b"what lies here may be removed at any time.\n",
     GITIGNORE: b"*\n",
 }
+_PROJECT = b"# Project: "
+_MOST_TAG = 2**13
 CATEGORY_MARK = ".category"
 _PATIENCE = 2.0  # seconds
 _MODE = 0o775  # however open the umask: a base that everybody may write to is refused
@@ -59,7 +61,7 @@ def make_base(base: Base) -> Directory:
             continue
         try:
             _refuse_unsafe(base, directory)
-            _mark(directory)
+            _mark(base, directory)
             _refuse_foreign_tag(base, directory)
         except BaseException:
             directory.close()
@@ -193,7 +195,7 @@ def is_tagged(directory: Directory) -> bool:
         os.close(tag)
 
 
-def _mark(directory: Directory) -> None:
+def _mark(base: Base, directory: Directory) -> None:
     # Every process writes the same bytes to an empty file, so it does not matter who is first, or killed.
     for name, content in _MARKS.items():
         try:
@@ -204,9 +206,26 @@ def _mark(directory: Directory) -> None:
         mark = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
         try:
             os.fchmod(mark, 0o644)  # whatever the umask: others have to know it, too
-            os.write(mark, content)
+            os.write(mark, content + _note(base) if name == TAG else content)
         finally:
             os.close(mark)
+
+
+def _note(base: Base) -> bytes:
+    """Return the line that says whose base this is, where it does not lie in its project."""
+    return b"%b%b\n" % (_PROJECT, os.fsencode(base.root)) if base.root and "\n" not in base.root else b""
+
+
+def noted_root(directory: Directory) -> str:
+    """Return the root of the project that an open base with our tag was made for; empty where it lies in that."""
+    tag = _open_tag(directory)
+    if tag is None:
+        return ""
+    try:
+        lines = os.read(tag, _MOST_TAG).split(b"\n")
+    finally:
+        os.close(tag)
+    return next((os.fsdecode(line.removeprefix(_PROJECT)) for line in lines if line.startswith(_PROJECT)), "")
 
 
 def mark_category(category: Directory) -> None:

@@ -17,21 +17,23 @@ from pathlib import Path
 from ..errors import BaseRefused, InvalidAge
 from ..project import marks
 from ..project.marks import variable
-from .names import RESERVED
+from .names import RESERVED, TAG
 
 VARIABLE = "COMMON_TASKS_TMP"
+_INSIDE = (".tmp", ".temp")  # what a base in its project is called
 _FROM_VARIABLE = f"from {VARIABLE}"
 # The folder of a project below the one that COMMON_TASKS_TMP names.
 _OF_A_PROJECT = r"(?s).+@[0-9a-f]{10}"
 
 
-class Base(namedtuple("Base", "path origin shared legacy", defaults=("", False, False))):
+class Base(namedtuple("Base", "path origin shared legacy root", defaults=("", False, False, ""))):
     """A folder of entries.
 
     `origin`: what makes it the project's, in words, where it is not simply inside; then only our tag makes it ours.
     `shared`: others use the folder, too: without our tag it is passed over, not refused, and other projects'
     bases in it are no entries.
     `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
+    `root`: the project's, where the base lies elsewhere: there it is written down whose it is.
     """
 
     __slots__ = ()
@@ -39,6 +41,7 @@ class Base(namedtuple("Base", "path origin shared legacy", defaults=("", False, 
     origin: str
     shared: bool
     legacy: bool
+    root: str
 
     @property
     def needs_tag(self) -> bool:
@@ -87,7 +90,7 @@ def _project_at(root: str, variable: str, home: str, temporary: str) -> Project:
     elsewhere = _expand(root, variable) if variable else inside
     if elsewhere not in (inside, legacy.path):
         own = elsewhere / _name_of_project(root)
-        bases = (Base(own, _FROM_VARIABLE), Base(elsewhere, _FROM_VARIABLE, shared=True))
+        bases = (Base(own, _FROM_VARIABLE, root=root), Base(elsewhere, _FROM_VARIABLE, shared=True))
     return Project(Path(root), bases if reserved else (*bases, legacy), reserved)
 
 
@@ -95,7 +98,39 @@ def _expand(root: str, variable: str) -> Path:
     expanded = os.path.expanduser(variable)
     if expanded.startswith("~"):
         raise BaseRefused(variable, f"from {VARIABLE} names the home folder of nobody here; nothing was touched")
-    return Path(os.path.normpath(os.path.join(root, expanded)))
+    path = Path(os.path.normpath(os.path.join(root, expanded)))
+    for folder in _around(path):
+        if folder.name in _INSIDE and str(folder.parent) != os.path.realpath(root) and _is_base(folder):
+            raise BaseRefused(variable, f"from {VARIABLE} names the base of another project; nothing was touched")
+    return path
+
+
+def _around(path: Path) -> tuple[Path, ...]:
+    real = path.resolve()
+    return (real, *real.parents)
+
+
+def _is_base(folder: Path) -> bool:
+    """Tell whether a folder that is called like a base is that of a project."""
+    around = os.fspath(folder.parent)
+    is_used = marks.begins_project(around) or os.path.lexists(folder / TAG)
+    return is_used and not marks.what_is_reserved(around)
+
+
+def orphaned_base(path: Path, root: str) -> Base | None:
+    """Return the base at `path`, below the folder that COMMON_TASKS_TMP names, if the project at `root` is gone.
+
+    `root`: what is written down there. None where it is still there, or was another's.
+    """
+    if path.name != _name_of_project(root):
+        return None
+    try:
+        os.lstat(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return Base(path, _FROM_VARIABLE, root=root)
+    except OSError:
+        return None
+    return None
 
 
 def _name_of_project(root: str) -> str:
