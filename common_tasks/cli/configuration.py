@@ -15,7 +15,9 @@ from invoke.exceptions import Exit
 
 # invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
 # in a traceback. So it must not see those that are ours while it prepares a task.
-_OURS = re.compile(r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))")
+_OURS = re.compile(
+    r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_(AUTO|KEEP_FREE|MAX_TOTAL|SYSTEM)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))"
+)
 
 _HIDDEN = "COMMON_TASKS_"  # before the name of a variable that is hidden
 

@@ -163,7 +163,7 @@ def _clean(how: _How, limits: "Limits", category: Iterable[str] | None, no_rules
     if how.pick:
         _refuse_to_ask(how.view.as_json)
     categories = frozenset([category] if isinstance(category, str) else category or ())
-    choice = Choice(limits.rules(), no_rules, categories, how.force)
+    choice = Choice(limits.policy(), no_rules, categories, how.force)
     scope = find_scope(how.c, how.view.whole)
     if swept:
         refuse_reserved(scope.project, how.force)
@@ -181,8 +181,8 @@ def _clean(how: _How, limits: "Limits", category: Iterable[str] | None, no_rules
     outcomes = _carry_out(plans, how.dry_run)
     forceable = _count_forceable(choice, looked, outcomes)
     rows = [
-        report.ProjectOutcome(member.project.root, outcome, member.error)
-        for member, outcome in zip(looked, outcomes, strict=True)
+        report.ProjectOutcome(member.project.root, outcome, member.error, plan.shortfalls)
+        for member, plan, outcome in zip(looked, plans, outcomes, strict=True)
     ]
     report.show_outcome(scope.root, rows, time.time(), how.view, dry_run=how.dry_run, forceable=forceable)
     for member in () if scope.whole else found[1:]:
@@ -236,13 +236,22 @@ def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
 
 def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: "View") -> None:
     from .. import report
+    from ..monorepo import by_itself
     from ..monorepo.choice import BARE
+    from ..temp.maker import with_makers
 
     now = time.time()
     command = command_for(c, temp_clean, temp_status)
     rows = [
-        report.ProjectStatus(member.project.root, member.entries, BARE.due(member, now), member.error)
-        for member in members
+        report.ProjectStatus(
+            member.project.root,
+            tuple(with_makers(member.entries)),
+            due,
+            member.error,
+            by_itself.last_report(member.project),
+            by_itself.waits_for_hand(member),
+        )
+        for member, due in zip(members, BARE.due(members, now), strict=True)
     ]
     whole = " --all-projects" if scope.whole else ""
     report.show_status(scope.root, rows, now, view, clean=command and f"{command}{whole}")

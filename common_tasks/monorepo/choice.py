@@ -1,54 +1,74 @@
 """What the options of a clean, and the rules of retention, make of what lies in projects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..temp import retention
+from ..temp.disks import look_at_disks
 from ..temp.entry import Plan
-from ..temp.policy import Policy
-from ..temp.retention import Due
+from ..temp.policy import NO_BUDGET, Budget, Policy
+from ..temp.retention import Due, Portion
 from ..temp.uses import settled
 from .members import Member
-from .settings import Rules, Settings
+from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the options of a clean say.
 
-    `limits`: the rule that they make, in place of those of the configuration. `categories`: those alone, if there are
-    any. `force`: what is in use, too.
+    `limits`: what they make in place of the rules of the configuration. `categories`: those alone, if there are any.
+    `force`: what is in use, too.
     """
 
-    limits: Rules | None = None
+    limits: Policy | None = None
     no_rules: bool = False
     categories: frozenset[str] = frozenset()
     force: bool = False
 
     def policy(self, settings: Settings | None) -> Policy:
         """Return what decides in a project with these settings."""
-        configured = None if self.no_rules or settings is None else settings.rules
-        return Policy(rules=self.limits or configured, categories=self.categories, force=self.force)
+        configured = Policy() if self.no_rules or settings is None else settings.policy
+        return replace(self.limits or configured, categories=self.categories, force=self.force)
+
+    def portions(self, members: Sequence[Member]) -> tuple[list[Portion], Budget]:
+        """Return the entries and the policy of each project, and the budget that they share: that of the first.
+
+        The first is the monorepo's root, or the only one. A project with settings that are not certain has no entries
+        here: a clean leaves it alone.
+        """
+        policies = [self.policy(member.settings) for member in members]
+        shared = policies[0].budget if policies else NO_BUDGET
+        portions = [
+            Portion(
+                () if member.settings and member.settings.uncertain else member.entries,
+                replace(policy, budget=policy.budget.beyond(shared)),
+            )
+            for member, policy in zip(members, policies, strict=True)
+        ]
+        return portions, shared
 
     def plans(self, members: Sequence[Member], now: float) -> list[Plan]:
         """Return a plan for each project, artifacts last: they go at any age. `now`: seconds since 1970."""
+        portions, shared = self.portions(members)
         swept = Policy(categories=self.categories, force=self.force, because="left by a build or a test")
+        plans = retention.make_plans(portions, now, _free(portions, shared), shared)
         return [
-            settled(
-                retention.make_plan(member.entries, self.policy(member.settings), now)
-                + retention.make_plan(member.artifacts, swept, now)
-            )
-            for member in members
+            settled(plan + retention.make_plan(member.artifacts, swept, now))
+            for member, plan in zip(members, plans, strict=True)
         ]
 
-    def due(self, member: Member, now: float) -> tuple[Due, ...]:
-        """Return what a clean of a project lets go now, within a day and within a week.
+    def due(self, members: Sequence[Member], now: float) -> tuple[tuple[Due, ...], ...]:
+        """Return, for each project, what a clean lets go now, within a day and within a week."""
+        portions, shared = self.portions(members)
+        return retention.forecasts(portions, now, _free(portions, shared), shared)
 
-        Nothing where its settings are not certain: a clean leaves it alone.
-        """
-        if member.settings and member.settings.uncertain:
-            return ()
-        return retention.forecast(member.entries, self.policy(member.settings), now)
+
+def _free(portions: Sequence[Portion], shared: Budget) -> dict[int, int]:
+    """Return what is free on the disks, if a budget asks for that."""
+    if not shared.keep_free and not any(portion.policy.budget.keep_free for portion in portions):
+        return {}
+    return look_at_disks(entry for portion in portions for entry in portion.entries)
 
 
 BARE = Choice()

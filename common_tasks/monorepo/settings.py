@@ -8,6 +8,10 @@ Everything wrong is an InvalidSetting: one line that names the key or variable, 
     temp:
       retention:
         debug: {max_age: 7d, keep_last: 3}  INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE=7d
+      max_total: 20GB                       INVOKE_TEMP_MAX_TOTAL
+      keep_free: 10GB                       INVOKE_TEMP_KEEP_FREE
+      auto: daily                           INVOKE_TEMP_AUTO
+      system: ["...", "playwright*"]        INVOKE_TEMP_SYSTEM=...,playwright*
 """
 
 import re
@@ -16,12 +20,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..project.patterns import ARTIFACTS, Patterns, parse
-from ..temp.policy import DEFAULT, Rule
+from ..temp.policy import DEFAULT, Budget, Limit, Policy, Rule
+from ..temp.system import BUILT_IN
 from .quantities import InvalidSetting, parse_age, parse_count, parse_hours, parse_size
 
 Rules = Mapping[str, Rule]
 
 _RETENTION = "temp.retention"
+MAX_TOTAL = "temp.max_total"
 _LIMITS: Mapping[str, Callable[[str, Any], Any]] = {
     "max_age": parse_age,
     "max_size": parse_size,
@@ -33,13 +39,30 @@ _LIMITS: Mapping[str, Callable[[str, Any], Any]] = {
 class Settings:
     """What a project's configuration says.
 
-    `rules`: by category; None where there are none. `uncertain`: why there may be more that was not read, in words.
+    `rules`: by category; None where there are none. `max_total` and `keep_free`: the budget. `auto`: the seconds
+    between two cleans that happen by themselves; None where none do. `system`: globs of names in the system's temporary
+    location. `uncertain`: why there may be more that was not read, in words.
     """
 
     artifacts: Patterns
     keep: Patterns
     rules: Rules | None = None
+    max_total: Limit | None = None
+    keep_free: Limit | None = None
+    auto: float | None = None
+    system: tuple[str, ...] = (BUILT_IN,)
     uncertain: str | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What the rules and the budget let go; everything where there is neither."""
+        budget = Budget(max_total=self.max_total, keep_free=self.keep_free)
+        return Policy(rules=self.rules or ({} if budget else None), budget=budget)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is anything for a clean to follow."""
+        return self.policy.rules is not None
 
 
 class Limits(NamedTuple):
@@ -50,15 +73,25 @@ class Limits(NamedTuple):
     max_age: Any = None
     keep_last: Any = None
     max_size: Any = None
+    max_total: Any = None
+    keep_free: Any = None
 
-    def rules(self) -> Rules | None:
-        """Return the rule for every category; None where no option is given. Raises InvalidSetting."""
+    def policy(self) -> Policy | None:
+        """Return what they let go; None where no option is given. Raises InvalidSetting.
+
+        With a budget, what is not too old or too much for its category stays until the budget is broken.
+        """
         given = {_option(name): value for name, value in self._asdict().items() if value is not None}
         ages = [name for name in given if "-age" in name]
         if len(ages) > 1:
             raise InvalidSetting(f"{' and '.join(ages)} say the same: give one")
         found = {_LIMIT_OF[name]: _PARSERS[name](name, value) for name, value in given.items()}
-        return {DEFAULT: Rule(**found)} if found else None
+        if not found:
+            return None
+        budget = Budget(max_total=found.pop("max_total", None), keep_free=found.pop("keep_free", None))
+        if budget and found.keys() <= {"keep_last"}:
+            return Policy(rules={}, budget=budget, keep_last=found.get("keep_last", 0))
+        return Policy(rules={DEFAULT: Rule(**found)}, budget=budget)
 
 
 def _option(name: str) -> str:
@@ -71,6 +104,8 @@ _PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
     "--max-age": parse_age,
     "--keep-last": parse_count,
     "--max-size": parse_size,
+    "--max-total": parse_size,
+    "--keep-free": parse_size,
 }
 _LIMIT_OF = {name: "max_age" if "-age" in name else name[2:].replace("-", "_") for name in _PARSERS}
 
@@ -124,6 +159,27 @@ class _Key(NamedTuple):
     from_text: Callable[[str], Any] | None
 
 
+_PERIODS = {"off": None, "hourly": 3600.0, "daily": 86_400.0, "weekly": 604_800.0}
+
+
+def _period(name: str, value: Any) -> float | None:
+    word = "off" if value is False else value  # YAML reads `off` as a truth value
+    if not isinstance(word, str) or word not in _PERIODS:
+        raise InvalidSetting(f"{name} takes {', '.join(_PERIODS)}, not {value!r}")
+    return _PERIODS[word]
+
+
+def _optional_size(name: str, value: Any) -> Limit | None:
+    return None if value is None else parse_size(name, value)
+
+
+def _globs(name: str, value: Any) -> tuple[str, ...]:
+    is_list = isinstance(value, list | tuple) and all(isinstance(glob, str) and glob for glob in value)
+    if not is_list or any("/" in glob for glob in value):
+        raise InvalidSetting(f"{name} takes a list of names, which may hold *, not {value!r}")
+    return tuple(value)
+
+
 def _words(text: str) -> list[str]:
     return re.findall(r"[^,\s]+", text)
 
@@ -132,6 +188,10 @@ _KEYS = {
     "clean.artifacts": _Key("artifacts", _patterns, ARTIFACTS, _words),
     "clean.keep": _Key("keep", _patterns, (), _words),
     _RETENTION: _Key("rules", _rules, {}, None),
+    MAX_TOTAL: _Key("max_total", _optional_size, None, str),
+    "temp.keep_free": _Key("keep_free", _optional_size, None, str),
+    "temp.auto": _Key("auto", _period, "off", str),
+    "temp.system": _Key("system", _globs, (BUILT_IN,), _words),
 }
 SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in _KEYS))
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..project import marks
 from . import configured
 from .quantities import InvalidSetting
-from .settings import SECTIONS, Settings, flatten, read
+from .settings import MAX_TOTAL, SECTIONS, Settings, flatten, read
 
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
 _PYPROJECT = "pyproject.toml"
@@ -60,12 +60,16 @@ class Sources:
     def _settings(self, root: Path) -> Settings:
         config = self._config
         around = [self._loaded] if self._loaded and root == self._current else []
-        told = [self._ask(folder) for folder in dict.fromkeys([root, *around, self._monorepo])]
-        layers = [layer for each in told for layer in (each.files, each.tasks)]
+        told = {folder: self._ask(folder) for folder in dict.fromkeys([root, *around, self._monorepo])}
+        layers = [
+            _of_all_projects(layer) if folder == self._monorepo != root else layer
+            for folder, each in told.items()
+            for layer in (each.files, each.tasks)
+        ]
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
         settings = read([*layers, *general], os.environ, config._env_prefix, above=particular)
-        return replace(settings, uncertain=told[0].uncertain)
+        return replace(settings, uncertain=told[root].uncertain)
 
     def _ask(self, folder: Path) -> _Told:
         if folder not in self._told:
@@ -107,6 +111,15 @@ class Sources:
                 raise InvalidSetting(f"{paths[0]!r} is not run for its settings: write them into {stem}.yaml")
             contents = [(paths[0], self._config._project)]
         return [*contents, (f"{folder}/{_PYPROJECT}", read_pyproject(os.fspath(folder)))]
+
+
+def _of_all_projects(layer: Any) -> Any:
+    """Return what a layer of the monorepo's root says of each project: its `max_total` is that of all together."""
+    section, _, key = MAX_TOTAL.partition(".")
+    values: Any = layer[section] if layer and section in layer else None
+    if not hasattr(values, "keys"):
+        return layer
+    return {**layer, section: {name: values[name] for name in values.keys() if name != key}}  # noqa: SIM118  (invoke's)
 
 
 def read_file(path: str, load: Load) -> Any:

@@ -205,6 +205,16 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
     names.check_name(name, "the name", project.root)
     names.check_category(category, project.root)
     base = project.bases[0]
+    try:
+        made = _create(base, category, name)
+    finally:
+        auto.look(base.path, project.root)  # also where the disk is full: then a clean helps most
+    maker.sign(made, os.fspath(project.root))
+    return Path(made)
+
+
+def _create(base: layout.Base, category: str, name: str) -> str:
+    """Make an entry and return its path."""
     folder = f"{base.path}/{category}"
     for _ in range(_TRIES):
         if not _stands(folder, _categories.get(folder)) and not _open_category(base, category, folder):
@@ -212,9 +222,7 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
             continue
         made = _make_numbered(base, category, folder, name)
         if made:
-            maker.sign(f"{folder}/{made}", os.fspath(project.root))
-            auto.look(base.path, project.root)
-            return Path(folder, made)
+            return f"{folder}/{made}"
     raise FileExistsError(f"{printable(folder)!r} is removed as fast as it is made")
 
 

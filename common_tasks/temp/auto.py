@@ -8,18 +8,14 @@ whether `auto` is mentioned where settings are written; the background process r
 import os
 import time
 
-from ..project import marks
 from . import names
+from .mark import HOUR, is_due
 
 TYPE_CHECKING = False  # see `temp`
 if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = "COMMON_TASKS_AUTO"
-HOUR = 3600.0
-DAY = 24 * HOUR
-LONGEST = 7 * DAY  # between two turns: a mark further in the future was written by a clock that was wrong
-SETTINGS = ("invoke.yaml", "invoke.yml", "invoke.json", "pyproject.toml", *marks.TASKS)  # where they may be
 
 _looks: "dict[Path, float]" = {}  # when this process looks next at a base, by a clock that never jumps
 
@@ -37,24 +33,3 @@ def look(base: "Path", root: "Path") -> None:
         from . import turn  # once a day, or at a turn
 
         turn.take(base, root)
-
-
-def is_due(mark: str, root: "Path", now: float) -> bool:
-    """Tell whether it is a base's turn by its mark, an absolute path. `now`: seconds since 1970."""
-    try:
-        found = os.lstat(mark)
-    except FileNotFoundError:
-        return True
-    except OSError:  # a base that cannot be looked into cannot be cleaned
-        return False
-    if not now < found.st_mtime <= now + LONGEST + HOUR:
-        return True
-    # An empty mark says that nobody asks for this; settings of the project that have changed since are read at once.
-    return not found.st_size and any(_changed(f"{root}/{name}") > found.st_ctime for name in SETTINGS)
-
-
-def _changed(path: str) -> float:
-    try:
-        return os.stat(path).st_ctime
-    except OSError:
-        return 0.0

@@ -3,17 +3,16 @@
 import os
 from collections.abc import Iterable
 
-from .budgets import Free
 from .entry import Entry
 
 
-def look_at_disks(entries: Iterable[Entry]) -> Free:
+def look_at_disks(entries: Iterable[Entry]) -> dict[int, int]:
     """Return the bytes that an ordinary user may still take up on each disk, by device number.
 
     A disk that cannot be asked is left out: nothing goes for its sake.
     """
     folders = {entry.identity.device: entry.folder for entry in entries}
-    free = {}
+    free: dict[int, int] = {}
     for device, folder in folders.items():
         try:
             found = os.statvfs(folder)

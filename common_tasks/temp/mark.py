@@ -13,7 +13,16 @@ from collections import namedtuple  # see `layout`
 from collections.abc import Iterator
 
 from ..fs.values import printable
+from ..project import marks
 
+TYPE_CHECKING = False  # see `temp`
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+LONGEST = 7 * DAY  # between two turns: a mark further in the future was written by a clock that was wrong
+SETTINGS = ("invoke.yaml", "invoke.yml", "invoke.json", "pyproject.toml", *marks.TASKS)  # where they may be
 _MOST_READ = 2**16
 
 
@@ -99,3 +108,24 @@ def read_report(path: str) -> Report | None:
         return None
     finally:
         os.close(mark)
+
+
+def is_due(mark: str, root: "Path", now: float) -> bool:
+    """Tell whether it is a base's turn by its mark, an absolute path. `now`: seconds since 1970."""
+    try:
+        found = os.lstat(mark)
+    except FileNotFoundError:
+        return True
+    except OSError:  # a base that cannot be looked into cannot be cleaned
+        return False
+    if not now < found.st_mtime <= now + LONGEST + HOUR:
+        return True
+    # An empty mark says that nobody asks for this; settings of the project that have changed since are read at once.
+    return not found.st_size and any(_changed(f"{root}/{name}") > found.st_ctime for name in SETTINGS)
+
+
+def _changed(path: str) -> float:
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0

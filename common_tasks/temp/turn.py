@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ..fs.values import complaint
 from ..project import marks
-from . import auto, mark, names
-from .auto import DAY, HOUR, VARIABLE
+from . import mark, names
+from .mark import DAY, HOUR
 
 TYPE_CHECKING = False  # see `temp`
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def take(base: Path, root: Path) -> None:
     """
     path = f"{base}/{names.AUTO}"
     with contextlib.suppress(OSError), mark.own(path) as owned:  # what cannot be written to cannot be cleaned either
-        if owned is None or not auto.is_due(path, root, time.time()):
+        if owned is None or not mark.is_due(path, root, time.time()):
             return
         asked = _is_mentioned(root)
         mark.write_turn(owned, time.time() + (HOUR if asked else DAY), asked=asked)
@@ -59,7 +59,7 @@ def _is_mentioned(root: Path) -> bool:
     if any(name.endswith(_SETTING) and value for name, value in os.environ.items()):
         return True
     folders = dict.fromkeys((root, marks.monorepo_root(root)))
-    own = [f"{folder}/{name}" for folder in folders for name in auto.SETTINGS]
+    own = [f"{folder}/{name}" for folder in folders for name in mark.SETTINGS]
     shared = [os.path.expanduser("~/.invoke.yaml"), "/etc/invoke.yaml"]
     return any(_MENTIONED.search(_read(path)) for path in (*own, *shared))
 
@@ -102,7 +102,7 @@ def start(root: Path) -> None:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in _VARIABLES or name.startswith(_OURS)}
     paths = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return kept | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {}) | {VARIABLE: "off"}
+    return kept | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {}) | {"COMMON_TASKS_AUTO": "off"}
 
 
 def _inheritable() -> Iterator[int]:

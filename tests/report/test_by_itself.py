@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from common_tasks.temp.mark import Report
 from .test_report import NOW, ROOT, On, entry, on
 
 __all__ = ["on"]
+PLAIN, JSON = View(), View(as_json=True)
 MADE = [
     entry("debug/a_1600000000", 4 * 2**30, 2)._replace(made_by="scripts/report.py"),
     entry("debug/b_1600000000", 2**30, 30)._replace(made_by="scripts/report.py"),
@@ -22,12 +22,12 @@ MADE = [
 ]
 
 
-def status(columns: int | None, on: On, row: ProjectStatus, **options: Any) -> str:
-    return on(columns, lambda: report.show_status(ROOT, [row], NOW, View(**options)))
+def status(columns: int | None, on: On, row: ProjectStatus, view: View = PLAIN) -> str:
+    return on(columns, lambda: report.show_status(ROOT, [row], NOW, view))
 
 
-def makers(on: On, rows: list[ProjectStatus], **options: Any) -> str:
-    return on(None, lambda: report.show_makers(ROOT, rows, NOW, View(**options)))
+def makers(on: On, rows: list[ProjectStatus], view: View = PLAIN) -> str:
+    return on(None, lambda: report.show_makers(ROOT, rows, NOW, view))
 
 
 def test_maker_has_a_column_where_there_is_room(on: On) -> None:
@@ -55,7 +55,7 @@ def test_makers_of_several_projects_are_told_apart(on: On) -> None:
 
 
 def test_makers_as_json(on: On) -> None:
-    found = json.loads(makers(on, [ProjectStatus(ROOT, MADE)], as_json=True))
+    found = json.loads(makers(on, [ProjectStatus(ROOT, MADE)], JSON))
     assert [each["made_by"] for each in found["makers"]] == ["scripts/report.py", "tests/test_it.py::test_it", None]
     assert found["makers"][0] == {
         "made_by": "scripts/report.py",
@@ -71,7 +71,7 @@ def test_maker_that_would_move_the_cursor_is_escaped(on: On) -> None:
 
 
 def test_entry_in_json_has_its_maker(on: On) -> None:
-    found = json.loads(status(None, on, ProjectStatus(ROOT, MADE), as_json=True))
+    found = json.loads(status(None, on, ProjectStatus(ROOT, MADE), JSON))
     assert [each["made_by"] for each in found["entries"]][-2:] == ["tests/test_it.py::test_it", None]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import auto, get_debug_temp_dir, mark, names
+from common_tasks.temp import get_debug_temp_dir, mark, names
 
 from ..helpers import python
 
@@ -32,8 +32,8 @@ def write(path: str, due: float, *, asked: bool = True) -> None:
         (NOW - 1e9, True),
         (NOW - 1, True),
         (NOW + 60, False),
-        (NOW + auto.LONGEST, False),
-        (NOW + auto.LONGEST + 2 * auto.HOUR, True),  # written by a clock that was wrong
+        (NOW + mark.LONGEST, False),
+        (NOW + mark.LONGEST + 2 * mark.HOUR, True),  # written by a clock that was wrong
         (NOW + 1e9, True),
     ],
 )
@@ -41,21 +41,21 @@ def test_turn_comes_at_the_time_of_the_mark_unless_that_is_too_far_away(
     project: Path, turn: str, due: float, comes: bool
 ) -> None:
     write(turn, due)
-    assert auto.is_due(turn, project, NOW) == comes
+    assert mark.is_due(turn, project, NOW) == comes
 
 
 def test_turn_comes_where_there_is_no_mark(project: Path, turn: str) -> None:
     os.unlink(turn)
-    assert auto.is_due(turn, project, NOW)
+    assert mark.is_due(turn, project, NOW)
 
 
 def test_without_auto_the_settings_are_read_once_a_day_and_when_they_change(project: Path, turn: str) -> None:
     assert os.stat(turn).st_size == 0
-    assert auto.DAY - 60 < os.stat(turn).st_mtime - time.time() <= auto.DAY
-    assert not auto.is_due(turn, project, time.time())
+    assert mark.DAY - 60 < os.stat(turn).st_mtime - time.time() <= mark.DAY
+    assert not mark.is_due(turn, project, time.time())
     time.sleep(0.02)
     (project / "invoke.yaml").write_text("temp: {auto: daily}\n")
-    assert auto.is_due(turn, project, time.time())
+    assert mark.is_due(turn, project, time.time())
 
 
 MENTIONS = {

@@ -1,0 +1,162 @@
+"""What a clean by itself does: what `temp-clean` would do by the rules, and nothing to what changed within the hour.
+
+The turn of every base that it is about is put off before anything is removed, and what it did is noted there.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import TempError
+from ..temp import mark, names
+from ..temp.base import is_tagged, open_base
+from ..temp.disks import look_at_disks
+from ..temp.entry import Entry, Outcome, Plan
+from ..temp.layout import Project
+from ..temp.mark import DAY, HOUR, Report
+from ..temp.policy import Budget
+from ..temp.retention import Portion, make_plans
+from ..temp.uses import settled
+from . import members
+from .choice import BARE
+from .members import Aim, Member, Scope
+from .quantities import InvalidSetting
+from .settings import Settings
+
+_MARGIN = 0.1  # of a budget: so much more is freed once it is broken, so that it is not broken again at once
+_MOST_TOLD = 10  # problems of one project
+
+
+def run(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings]) -> None:
+    """Clean what the settings say: all projects of the monorepo if its root asks for that, else this one.
+
+    What went wrong is noted in the project's base, and shown by the next `temp-status`; nothing is printed.
+    """
+    try:
+        scope = _scope(project, monorepo, settings_of)
+        if scope is None:
+            _put_off([project], time.time() + DAY, asked=False)
+            return
+        with _alone(scope.root) as granted:
+            if granted:
+                _clean(scope, settings_of(scope.root))
+    except (TempError, InvalidSetting, OSError) as error:
+        note(project, time.time(), str(error))
+
+
+def note(project: Project, now: float, problem: str) -> None:
+    """Note what stopped a clean in the base of the project that asked for it. `now`: seconds since 1970."""
+    _note(project, Report(now, problems=(problem,)))
+
+
+def _scope(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings]) -> Scope | None:
+    """Return what is to be cleaned; None where nobody asks for that. Raises InvalidSetting."""
+    if settings_of(project.root).auto is None:
+        return None
+    whole = settings_of(monorepo).auto is not None
+    return Scope(root=monorepo if whole else project.root, project=project, settings_of=settings_of, whole=whole)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[bool]:
+    """Hold the lock on cleans of these projects by themselves; it is on their folder, so nothing has to be made."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield _lock(folder)
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no locks here; two cleans at a time do no harm
+        return True
+    return True
+
+
+def _clean(scope: Scope, settings: Settings) -> None:
+    period = settings.auto or HOUR
+    found = members.asked_for(scope, members.find(scope, Aim(cleaned=True)))
+    asked = [member for member in found if member.settings is None or member.settings.auto]
+    _put_off([member.project for member in asked], time.time() + period, asked=True)
+    looked = members.with_entries(asked)
+    for member, outcome in zip(looked, members.carry_out(_plans(looked, period, time.time())), strict=True):
+        _note(member.project, _report(member, outcome))
+
+
+def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan]:
+    """Return the plans of a bare `temp-clean`, for what is old enough, and with an eye to the time until the next."""
+    portions, shared = BARE.portions(looked)
+    aged = [
+        Portion(
+            entries,
+            replace(policy, rules=policy.rules or {}, min_age=HOUR, budget=_ahead(policy.budget, entries, period, now)),
+        )
+        for entries, policy in portions
+    ]
+    every = [entry for portion in portions for entry in portion.entries]
+    free = look_at_disks(every)
+    return [settled(plan) for plan in make_plans(aged, now, free, _ahead(shared, every, period, now))]
+
+
+def _ahead(budget: Budget, entries: Iterable[Entry], period: float, now: float) -> Budget:
+    """Return a budget that expects as much to be made before the next clean as was made in such a time before."""
+    made = sum(
+        entry.usage.disk_bytes
+        for entry in entries
+        if entry.usage and entry.created and 0 <= now - entry.created < period
+    )
+    return budget.ahead(made, _MARGIN)
+
+
+def _report(member: Member, outcome: Outcome) -> Report:
+    problems = [member.error] if member.error else []
+    problems += [f"{row.entry.path}: {row.reason}" for row in outcome.failed[:_MOST_TOLD]]
+    if len(outcome.failed) > _MOST_TOLD:
+        problems.append(f"{len(outcome.failed) - _MOST_TOLD} more could not be removed")
+    return Report(time.time(), len(outcome.removed), outcome.freed_bytes, tuple(problems))
+
+
+def _put_off(projects: Iterable[Project], due: float, *, asked: bool) -> None:
+    """Write when the next turn of projects comes."""
+    for project in projects:
+        for path in _marks(project):
+            with contextlib.suppress(OSError), mark.own(path) as owned:  # what cannot be written, cannot be cleaned
+                if owned is not None:
+                    mark.write_turn(owned, due, asked=asked)
+
+
+def _note(project: Project, report: Report) -> None:
+    """Write what became of a project, where there is room for that."""
+    for path in _marks(project):
+        with contextlib.suppress(OSError), mark.own(path) as owned:  # the disk is full, say: the clean is done
+            if owned is not None:
+                mark.write_report(owned, report)
+
+
+def _marks(project: Project) -> list[str]:
+    """Return where the mark of a project's base is, if that is a base that the engine has made."""
+    base = project.bases[0]
+    with contextlib.suppress(OSError):  # refused, or gone
+        directory = open_base(base)
+        if directory is not None:
+            with directory:
+                return [f"{base.path}/{names.AUTO}"] if is_tagged(directory) else []
+    return []
+
+
+def last_report(project: Project) -> Report | None:
+    """Return what the last clean by itself did in a project; None where there was none."""
+    return next(filter(None, map(mark.read_report, _marks(project))), None)
+
+
+def waits_for_hand(member: Member) -> bool:
+    """Tell whether a project has rules that nobody applies unless a clean is run."""
+    return member.settings is not None and member.settings.has_rules and member.settings.auto is None
