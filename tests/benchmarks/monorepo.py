@@ -10,12 +10,6 @@ from .contest import BIN, Contest, Contestant, command, compete, engine_call, re
 
 _SHAPE = {"projects": 300, "entries": 5000, "files": 500_000, "folders": 50_000}
 _MOST = 80.0  # MiB
-_SETUP = """
-from common_tasks.monorepo import projects, settings
-nothing = patterns.Patterns([])
-built_in = settings.Settings(artifacts=patterns.Patterns(["..."]), keep=nothing)
-def members(**options): return projects.find_members(Path.cwd(), lambda root: built_in, **options)
-"""
 _PEAK = """
 import resource, subprocess, sys
 subprocess.run([{inv!r}, *{words!r}], stdout=subprocess.DEVNULL, check=True)
@@ -46,8 +40,8 @@ def contests(fresh: Callable[[], Path], rounds: int, cores: int) -> Iterator[Con
 
 
 def _looking(bare: Path, cores: int) -> Iterator[tuple[Contest, list[tuple[str, Contestant]]]]:
-    look = f"projects.with_entries(members(workers={cores}), workers={cores})"
-    yield Contest("look at the monorepo: the engine", 1.0), [("engine call", timed(_SETUP, look)), ("du -s", _DU)]
+    look = f"members.with_entries(find(workers={cores}), workers=Workers({cores}))"
+    yield Contest("look at the monorepo: the engine", 1.0), [("engine call", timed("", look)), ("du -s", _DU)]
     yield (
         Contest("inv temp-status -a", 1.15),
         [("inv temp-status -a", command(_INV, "temp-status", "-a")), ("empty inv task and du -s", _after(bare, _DU))],
@@ -57,9 +51,7 @@ def _looking(bare: Path, cores: int) -> Iterator[tuple[Contest, list[tuple[str, 
         [
             (
                 "engine call",
-                timed(
-                    _SETUP, f"artifacts.survey(Path.cwd(), projects.Asking(Path.cwd()), listed=False, workers={cores})"
-                ),
+                timed("", f"find(workers={cores})"),
             ),
             ("find, same names and prunes", _find()),
         ],

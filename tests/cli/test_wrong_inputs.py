@@ -22,7 +22,7 @@ WORDS = {
     "--help nosuch": "there is no task 'nosuch'",
     "-f": "--config needs a value",
     "-f nosuch.yaml temp-clean": "--config takes a file that exists, not 'nosuch.yaml'",
-    "-f broken.yaml temp-clean": "the configuration cannot be read: ",
+    "-f broken.yaml temp-clean": "'broken.yaml' cannot be read: ",
     "-f plain.txt temp-clean": "the configuration cannot be read: ",
     "-T soon temp-clean": "an option before the task has a wrong value: ",
     "-l -F fancy": "--list-format takes flat, nested, json, not 'fancy'",

@@ -46,7 +46,12 @@ def test_what_keep_names_stays_in_a_base_too(project: Path, pattern: str) -> Non
 
 
 def test_git_of_a_work_tree_or_submodule_is_no_artifact(project: Path) -> None:
-    (project / ".git").write_text("gitdir: elsewhere")
+    main = project.parent / "main"
+    main.mkdir()
+    git(main, "init", "-q")
+    git(main, "commit", "-q", "--allow-empty", "-m", "x")
+    git(main, "worktree", "add", "-q", str(project / "wt"))
+    (project / "wt/.git").rename(project / ".git")
     (project / ".hidden").touch()
     (project / "pkg/.git").mkdir(parents=True)
     found = {"/".join(entry.parts) for entry in find_artifacts(project, ".*", "*")}

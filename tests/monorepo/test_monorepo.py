@@ -18,7 +18,7 @@ from common_tasks.monorepo.settings import Settings
 from common_tasks.project.marks import monorepo_root
 from common_tasks.project.patterns import ARTIFACTS, Patterns
 from common_tasks.report.picking import parse
-from common_tasks.temp import layout, lease
+from common_tasks.temp import layout
 
 from ..helpers import HOLD_DEBUG, INV, OLD, SETUP, git, inv, inv_json, make_entry, make_project, python, running, said
 
@@ -197,7 +197,7 @@ def test_projects_that_share_a_base_show_it_once(mono: Path, tmp_path: Path) -> 
 
 
 def test_more_projects_than_are_looked_at_at_once(mono: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "most_descriptors", lambda: 40)
+    monkeypatch.setattr(members, "most_descriptors", lambda: 40)
     built_in = Settings(artifacts=Patterns(ARTIFACTS), keep=Patterns(()))
     scope = Scope(root=mono, project=layout.project_at(str(mono)), settings_of=lambda _: built_in, whole=True)
     found = members.with_entries(members.find(scope, Aim(swept=True)))
