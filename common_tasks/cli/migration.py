@@ -8,6 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from ..fs.workers import Workers
 from ..project import marks
 from .context import exit_if, find_project, refusals, workers_for
 from .options import HELP, TempTask
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         "diff": "Show what would change, as a patch; nothing is written.",
         "write": "Change the files: what is safe, with --unsafe the doubtful too.",
         "unsafe": "With --diff or --write: include what may change how the program behaves.",
-        "force": "With --write: also write files with uncommitted changes.",
+        "force": "With --write: also write files that git does not have as they stand.",
         "check": "End with exit code 1 while anything is open.",
         "json": HELP["json"],
     },
@@ -51,42 +52,41 @@ def temp_migrate(
         from ..report import migration as report_migration
 
         with report.watch("Looking") as progress:
-            found = audit.audit(scope, progress, workers_for().processes)
+            found = audit.audit(scope, Workers(workers_for().processes, progress))
         changes: tuple[Change, ...] = ()
-        failed: tuple[str, ...] = ()
+        failed: dict[Path, str] = {}
         if diff or write:
-            found, changes = _plan_migration(found, unsafe)
+            found, changes, failed = _plan_migration(found, unsafe=unsafe, force=force or diff)
         if write:
-            found, failed = _write_migration(found, changes, force)
+            found, failed = _write_migration(found, changes, failed)
         if diff and not json:
             report_migration.show_patch(changes, scope.root)
         else:
             report_migration.show_audit(found, failed, as_json=json)
-    exit_if(bool(failed) or (check and not all(item.done for item in found.checklist)))
+    exit_if((write and bool(failed)) or (check and not all(item.done for item in found.checklist)))
 
 
-def _plan_migration(found: "audit.Audit", unsafe: bool) -> "tuple[audit.Audit, tuple[Change, ...]]":
+def _plan_migration(
+    found: "audit.Audit", *, unsafe: bool, force: bool
+) -> "tuple[audit.Audit, tuple[Change, ...], dict[Path, str]]":
     from .. import report
     from ..migrate import change
+    from ..migrate.write import find_unwritable
 
+    left = find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=force)
     with report.watch("Rewriting") as progress:
-        return change.plan(found, unsafe=unsafe, progress=progress, workers=workers_for().processes)
+        planned, changes = change.plan(found, left, unsafe=unsafe, workers=Workers(workers_for().processes, progress))
+    return planned, changes, left
 
 
 def _write_migration(
-    found: "audit.Audit", changes: "tuple[Change, ...]", force: bool
-) -> "tuple[audit.Audit, tuple[str, ...]]":
+    found: "audit.Audit", changes: "tuple[Change, ...]", left: dict[Path, str]
+) -> "tuple[audit.Audit, dict[Path, str]]":
     from ..migrate import change
+    from ..migrate.write import write
 
-    root = found.scope.root
-    try:
-        files = () if force else change.find_uncommitted(changes, root)
-    except change.Refused as error:
-        raise Exit(f"{error}; --force writes all the same", code=2) from None
-    if files:
-        named = str(files[0].relative_to(root)) + (f" and {len(files) - 1} more" if len(files) > 1 else "")
-        raise Exit(f"uncommitted changes in {named}: commit them first, or give --force", code=2)
-    return change.write(found, changes)
+    failed = write(changes)
+    return change.settled(found, changes, failed), {**left, **failed}
 
 
 def _check_migration(diff: bool, write: bool) -> None:

@@ -1,171 +1,204 @@
 """Finds the legacy uses of whole projects, and what they have to do with each other."""
 
-import os
-import subprocess
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from ..fs.values import Progress
-from ..monorepo import members as monorepo
-from . import context, folders, source, t0_shadow, t1_helper, t6_files
-from .finding import Finding
-from .look import look_at, unread
+from ..fs.workers import MOST_PIECES, Workers, divide, part
+from ..monorepo.members import find_roots
+from ..project import git
+from . import files, gitignore, legacy_helper, place, shadowing, source, style, task_files
+from .finding import Finding, Left
+from .look import Around, look_at, unread
 from .names import Module
-from .processes import share
-from .references import References, find_mention, read_references
+from .repository import Repository
 from .result import Audit as Audit
-from .result import Repository as Repository
 from .result import Scope as Scope
 
-_NOT_OURS = frozenset({"_vendor", "vendor", "vendored", "site-packages", "third_party"})
+_Result = TypeVar("_Result")
 
 
 def choose_projects(root: Path, here: Path, *, every: bool) -> tuple[Path, ...]:
-    """Return the projects to audit: `here`, or every one of the monorepo that is no test's data."""
-    if not every:
-        return (here,)
-    return tuple(p for p in monorepo.find_roots(root) if not context.is_test_data(p.relative_to(root)))
+    """Return the projects to audit: `here`, or every one of the monorepo that is its own work."""
+    return tuple(p for p in find_roots(root) if is_own_work(p, root)) if every else (here,)
 
 
-def audit(scope: Scope, progress: Progress, workers: int) -> Audit:
-    """Look through the projects. `progress` is told of files that have been looked at."""
+def is_own_work(project: Path, root: Path) -> bool:
+    """Tell whether a project is no sample, template or test data, and no package inside another one."""
+    below = project.relative_to(root)
+    is_package = project != root and (project / "__init__.py").exists()
+    return not (place.is_data(below / "x") or place.is_foreign(below) or is_package)
+
+
+def audit(scope: Scope, workers: Workers) -> Audit:
+    """Look through the projects. Raises GuardFailed where git cannot tell what it ignores."""
     repository = _read_repository(scope)
-    found = _without_ignored(_look(scope, repository, progress, workers), scope.root)
-    by_project = _check_removed(_sort_out(scope, repository, found), repository.programs, scope.root)
-    findings = {project: tuple(sorted(rows, key=_order)) for project, rows in by_project.items()}
-    engine = "common_tasks.temp" if _has_own_common(repository.programs, scope.root) else "common.temp"
-    return Audit(scope, repository, findings, engine)
+    rows = _without_ignored(_look(scope, repository, workers), scope.root)
+    left = Counter(row.what for found in rows.values() for row in found if isinstance(row, Left))
+    found = {path: [row for row in each if isinstance(row, Finding)] for path, each in rows.items()}
+    by_project = _sort_out(scope, repository, found)
+    findings = {project: tuple(sorted(each, key=_order)) for project, each in by_project.items()}
+    engine = "common_tasks.temp" if _has_own_common(repository.programs) else "common.temp"
+    result = Audit(scope, repository, findings, engine, left)
+    return held_together(result.with_each(lambda row: _counted_on(row, repository)))
 
 
 def _read_repository(scope: Scope) -> Repository:
-    programs = tuple(_programs(scope.root))
-    shadows = tuple(shadow for path in programs if (shadow := t0_shadow.find_shadow(path)))
+    listed = tuple(files.list_files(scope.root))
+    programs = [path for path in listed if path.suffix == ".py"]
+    others = [path for path in listed if path.suffix != ".py"]
     every = choose_projects(scope.root, scope.root, every=True)
-    return Repository(programs, frozenset({*scope.projects, *every}), shadows)
+    return Repository(scope.root, programs, others, frozenset({*scope.projects, *every}))
 
 
-def _look(scope: Scope, repository: Repository, progress: Progress, workers: int) -> dict[Path, tuple[Finding, ...]]:
-    """Return the findings of each file that is asked for."""
-    asked = [path for path in repository.programs if repository.home(path) in scope.projects]
-    wanted = [path for path in asked if _is_within(path, scope.paths)]
-    own = (name for path in repository.programs for name in t1_helper.find_helpers(path, scope.root))
-    look = partial(look_at, root=scope.root, helpers=scope.helpers.union(own), shadows=repository.shadows)
-    return dict(zip(wanted, share(look, wanted, progress, workers), strict=True))
+def _look(scope: Scope, repository: Repository, workers: Workers) -> dict[Path, tuple[Finding | Left, ...]]:
+    """Return the findings of each file of the projects."""
+    wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
+    own = (name for path in repository.programs for name in legacy_helper.find_helpers(path, scope.root))
+    around = Around(
+        scope.root,
+        scope.helpers.union(own),
+        repository.shadows,
+        repository.bare_scripts,
+        repository.replacing,
+    )
+    return dict(zip(wanted, share(lambda path: look_at(path, around), wanted, workers), strict=True))
 
 
-def _sort_out(
-    scope: Scope, repository: Repository, found: dict[Path, tuple[Finding, ...]]
-) -> dict[Path, list[Finding]]:
+def share(work: Callable[[Path], _Result], paths: Sequence[Path], workers: Workers) -> list[_Result]:
+    """Do `work` for each path, by the workers together where that is worth it; the results in order."""
+    pieces = min(MOST_PIECES, len(paths))
+    if workers.processes < 2 or len(paths) < _FEW:
+        return [_told(work(path), workers) for path in paths]
+    chunks = divide(pieces, lambda piece: [work(paths[n]) for n in part(piece, pieces, len(paths))], workers.processes)
+    workers.progress(len(paths))
+    return [result for chunk in chunks for result in chunk]
+
+
+_FEW = 64  # files for which no worker is worth starting
+
+
+def _told(result: _Result, workers: Workers) -> _Result:
+    workers.progress(1)
+    return result
+
+
+def _without_ignored(
+    found: dict[Path, tuple[Finding | Left, ...]], root: Path
+) -> dict[Path, tuple[Finding | Left, ...]]:
+    """Leave out the files that git ignores: they are copies, or made by a build."""
+    paths = {path.relative_to(root).as_posix(): path for path, rows in found.items() if rows}
+    ignored = {paths[name] for name in git.find_ignored(root, paths)}
+    return {path: rows for path, rows in found.items() if path not in ignored}
+
+
+def _sort_out(scope: Scope, repository: Repository, found: dict[Path, list[Finding]]) -> dict[Path, list[Finding]]:
     """Return the findings by project, those of the modules that hide ours and of the checklist's files with them."""
-    by_project = {project: list(_check_files(scope, project)) for project in scope.projects}
+    by_project: dict[Path, list[Finding]] = {project: [] for project in scope.projects}
     for path, findings in found.items():
         if home := repository.home(path):
-            by_project[home] += _held_back(findings, repository.shadows)
-    for shadow in repository.shadows:
-        if (home := repository.home(shadow.path)) in by_project and _is_within(shadow.path, scope.paths):
-            by_project[home] += _check_shadow(shadow, found)
-    if not any(row.code == t0_shadow.CODE and row.safety == "report" for rows in by_project.values() for row in rows):
-        return by_project
-    return {project: [without_renaming(row) for row in rows] for project, rows in by_project.items()}
+            by_project[home] += findings
+    users = [path for path, rows in found.items() if any(row.code == shadowing.CODE for row in rows)]
+    for path in repository.shadows.paths:
+        if (home := repository.home(path)) in by_project:
+            by_project[home].append(_check_shadow(path, users, repository))
+    for project, row in gitignore.check(scope.projects, scope.root).items():
+        by_project[project].append(row)
+    for project in scope.projects:
+        if lacking := _check_tasks(project, scope.root, repository):
+            by_project[project].append(lacking)
+    return by_project
 
 
-def _without_ignored(found: dict[Path, tuple[Finding, ...]], root: Path) -> dict[Path, tuple[Finding, ...]]:
-    """Leave out the files that git ignores: they are copies, or made by a build."""
-    paths = [path for path, rows in found.items() if rows]
-    if not paths or not (root / ".git").exists():
-        return found
-    asked = b"\0".join(os.fsencode(path.relative_to(root)) for path in paths)
-    command = ["git", "-C", str(root), "check-ignore", "-z", "--stdin"]
+def _check_shadow(path: Path, users: Sequence[Path], repository: Repository) -> Finding:
     try:
-        done = subprocess.run(command, input=asked, capture_output=True, check=False)
-    except FileNotFoundError:  # no git, so nobody to tell
-        return found
-    ignored = {root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
-    return {path: rows for path, rows in found.items() if path not in ignored}
+        module = Module(source.read(path).text)
+    except source.UNREADABLE as error:
+        return unread(path, error)._replace(code=shadowing.CODE, group=shadowing.CODE)
+    finding = shadowing.check_module(path, module, users, repository.shadows)
+    mention = shadowing.find_mention(repository.settings)
+    return finding.refused(mention) if mention else finding
+
+
+def _check_tasks(project: Path, root: Path, repository: Repository) -> Finding | None:
+    path = project / task_files.NAME
+    try:
+        module = Module(source.read(path).text) if path.is_file() else Module("import invoke")
+    except source.UNREADABLE:
+        module = Module("")  # the check says so
+    hidden = bool(repository.shadows.paths)
+    doubt = place.why_not_import(path, root, module, repository.bare_scripts, hidden=hidden)
+    return task_files.check(project, doubt, repository.shadows)
 
 
 def _order(finding: Finding) -> tuple[Path, int, int, str]:
     return finding.path, finding.line, finding.column, finding.code
 
 
-def _programs(root: Path) -> Iterator[Path]:
-    for folder, names in folders.walk(root):
-        if _NOT_OURS.isdisjoint(Path(folder).relative_to(root).parts):
-            for name in sorted(names):
-                path = Path(folder, name)
-                if name.endswith(".py") and path.is_file() and not path.is_symlink():
-                    yield path
+def _has_own_common(programs: Iterable[Path]) -> bool:
+    """Tell whether a package or module `common` of the repository's own may hide the name `common.temp`."""
+    names = {path.parts[-2:] for path in programs}
+    return any(pair[-1] == "common.py" for pair in names) or not names.isdisjoint(
+        {("common", "__init__.py"), ("common", "temp.py")}
+    )
 
 
-def _is_within(path: Path, tops: Sequence[Path]) -> bool:
-    return not tops or any(path.is_relative_to(top) for top in tops)
-
-
-def _has_own_common(programs: Iterable[Path], root: Path) -> bool:
-    """Tell whether a package `common` of the repository's own hides the name `common.temp`."""
-    names = {path.relative_to(root).parts[-2:] for path in programs}
-    return not names.isdisjoint({("common", "__init__.py"), ("common", "temp.py")}) or (root / "common.py").is_file()
-
-
-def _held_back(findings: Iterable[Finding], shadows: Sequence[t0_shadow.Shadow]) -> Iterator[Finding]:
-    """Make unsafe what needs our module, as long as a module of the repository's own hides it."""
-    hidden = [shadow.path for shadow in shadows if shadow.path.name == "common_tasks.py"]
-    for finding in findings:
-        if hidden and finding.imports and finding.safety == "safe":
-            yield finding._replace(safety="unsafe", message=f"{finding.message}; {hidden[0].name} hides ours: T0 first")
-        else:
-            yield finding
-
-
-def without_renaming(finding: Finding) -> Finding:
-    """Turn a step of renaming into a report: it is all of them or none."""
-    return finding._replace(safety="report", edits=()) if finding.code == t0_shadow.CODE else finding
-
-
-def _check_removed(
-    by_project: dict[Path, list[Finding]], programs: Sequence[Path], root: Path
-) -> dict[Path, list[Finding]]:
-    """Turn what would take something from other files into reports."""
-    words = {name for rows in by_project.values() for row in rows for name in row.removes}
-    if not words:
-        return by_project
-    references = read_references(programs, words)
-    moving = _rewritten_users(by_project)
-    mentions = {word: find_mention(root, word) for word in words if word.startswith(".")}
-    return {
-        project: [_checked(row, references, mentions, moving) for row in rows] for project, rows in by_project.items()
-    }
-
-
-def _rewritten_users(by_project: dict[Path, list[Finding]]) -> frozenset[Path]:
-    """Return the files whose every use of the legacy helper is rewritten in the same run."""
-    rows = [row for rows in by_project.values() for row in rows if row.code == t1_helper.CODE]
-    return frozenset(row.path for row in rows) - {row.path for row in rows if row.safety != "safe"}
-
-
-def _checked(
-    finding: Finding, references: References, mentions: dict[str, Path | None], moving: frozenset[Path]
-) -> Finding:
-    for name in finding.removes:
-        users = [path for path in references.of(finding.path, name) if path not in moving]
-        users += filter(None, [mentions.get(name)])
-        if users:
-            return finding._replace(
-                safety="report", message=f"{finding.message}; {users[0].name} counts on it", edits=()
-            )
+def _counted_on(finding: Finding, repository: Repository) -> Finding:
+    """Return a finding as no longer safe if another file may count on what goes with it."""
+    for name in finding.removes if finding.safety != "report" else ():
+        if name.startswith(".tmp/"):
+            if looker := repository.who_looks(finding.path, name.removeprefix(".tmp/")):
+                finding = finding.doubted(looker) if "*" in name else finding.refused(looker)
+        elif name == "import ":
+            if importer := repository.importer_of(finding.path):
+                finding = finding.doubted(f"{importer.name} may import this file, and run it again")
+        elif finding.code != legacy_helper.CODE and (users := repository.users_of(finding.path, name)):
+            finding = finding.doubted(f"{users[0].name} counts on {name}")
     return finding
 
 
-def _check_files(scope: Scope, project: Path) -> Iterator[Finding]:
-    for finding in (t6_files.check_gitignore(project, scope.root), t6_files.check_tasks(project)):
-        if finding and _is_within(finding.path, scope.paths):
-            yield finding
+def held_together(found: Audit) -> Audit:
+    """Return the audit without steps that are only right together with one that is not taken."""
+    rows = [row for each in found.findings.values() for row in each]
+    stop = next((row for row in rows if row.group == shadowing.CODE and row.safety == "report"), None)
+    if stop is None and not _has_shadow_outside(found):
+        return found.with_each(lambda row: _held_definition(row, rows, found.repository))
+    where = f"{stop.path.name} line {stop.line}: {stop.message}" if stop else "it lies outside the projects asked for"
+    return found.with_each(lambda row: _waiting(row, stop, where)).with_each(
+        lambda row: _held_definition(row, rows, found.repository)
+    )
 
 
-def _check_shadow(shadow: t0_shadow.Shadow, found: dict[Path, tuple[Finding, ...]]) -> Iterator[Finding]:
-    users = [path for path, rows in found.items() if any(row.code == t0_shadow.CODE for row in rows)]
-    try:
-        yield t0_shadow.check_module(shadow, Module(source.read(shadow.path).text), users)
-    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError) as error:
-        yield unread(shadow.path, error)
+def _has_shadow_outside(found: Audit) -> bool:
+    """Tell whether a module that hides ours, or what names it, may lie outside what is looked at."""
+    shadows = found.repository.shadows.paths
+    return bool(shadows) and found.repository.projects != frozenset(found.findings)
+
+
+def _waiting(row: Finding, stop: Finding | None, where: str) -> Finding:
+    if row.group == shadowing.CODE and row is not stop and row.safety != "report":
+        return row.refused(f"the renaming is stopped: {where}")
+    if row.imports and row.safety != "report":
+        return row.refused(f"it waits until common_tasks.py is renamed, which is stopped: {where}")
+    return row
+
+
+def _held_definition(row: Finding, rows: Sequence[Finding], repository: Repository) -> Finding:
+    """Keep the definition of a helper that a file counts on which goes on using it."""
+    if legacy_helper.HELPER not in row.removes or row.safety == "report":
+        return row
+    helpers = [each for each in rows if each.code == legacy_helper.CODE and each is not row]
+    moving = {each.path for each in helpers} - {each.path for each in helpers if each.safety == "report"}
+    staying = [path for path in repository.users_of(row.path, legacy_helper.HELPER) if path not in moving]
+    unsafe = [each for each in helpers if each.safety == "unsafe"]
+    if any(each.path == row.path and each.safety == "report" for each in helpers):
+        return row.refused("a use of it in this file stays")
+    if staying:
+        return row.refused(f"{staying[0].name} goes on using it")
+    return row.doubted(f"line {unsafe[0].line} of {unsafe[0].path.name} is not proved to be safe") if unsafe else row
+
+
+def style_for(path: Path, root: Path) -> style.Style:
+    """Return how a file's project wants its imports and lines."""
+    return style.style_of(path.parent, root)

@@ -1,16 +1,25 @@
-"""Judges `with TemporaryDirectory(…) as name`: may a `Path` stand where a `str` stood."""
+"""T2, T4: `with tempfile.TemporaryDirectory()` becomes `temp_working_dir`, or `pytest_temp_dirs` for several by name.
+
+Both end with their block, as TemporaryDirectory does, but give a `Path` where that gives a `str`.
+"""
 
 import ast
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
-from . import context
-from .finding import Drop, Edit, ReplaceExpression, Safety
-from .names import Module, Scope, is_eager
-from .uses import is_path_of, takes_path
+from . import sub_folders, surroundings
+from .finding import Doubt, Drop, Edit, Finding, ReplaceItem, conclude
+from .names import Module, Scope
+from .naming import call_of, name_directory
+from .sub_folders import Folders
+from .surroundings import Program
+from .uses import as_path, is_path_of
 
-TEMPORARY_DIRECTORY = "tempfile.TemporaryDirectory"
+IN_TESTS, IN_SCRIPTS = "T2", "T4"
+ONE, SEVERAL = "temp_working_dir", "pytest_temp_dirs"
+_MAKER = "tempfile.TemporaryDirectory"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _KEYWORDS = {
     "dir": "dir= says where it is made",
@@ -34,193 +43,223 @@ class Block(NamedTuple):
         return self.statement.items[self.number].optional_vars
 
 
-class Verdict(NamedTuple):
-    """Whether a block may be rewritten, the reason where that is not safe, and what else must change with it."""
+class _Written(NamedTuple):
+    """What takes the place of a block's item, and what else changes with it."""
 
-    safety: Safety
-    reason: str = ""
+    code: str
     edits: tuple[Edit, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
-def find_blocks(module: Module) -> Iterator[Block]:
-    """Yield the blocks of a program, in the order of the text."""
+def check(program: Program) -> Iterator[Finding]:
+    """Yield the uses of TemporaryDirectory."""
+    module = program.module
     for call in module.calls:
+        if not module.is_call_of(call, _MAKER):
+            continue
         item = module.parents[call]
-        if isinstance(item, ast.withitem) and module.is_call_of(call, TEMPORARY_DIRECTORY):
-            statement = module.parents[item]
-            if isinstance(statement, With):
-                yield Block(call, statement, statement.items.index(item))
+        statement = module.parents[item]
+        if isinstance(item, ast.withitem) and isinstance(statement, With):
+            yield _finding(program, Block(call, statement, statement.items.index(item)))
+        elif not surroundings.is_fallback(module, call):
+            yield _loose(program, call)
 
 
-def find_loose_calls(module: Module) -> Iterator[ast.Call]:
-    """Yield the calls of TemporaryDirectory that no `with` statement ends."""
-    for call in module.calls:
-        if module.is_call_of(call, TEMPORARY_DIRECTORY) and not isinstance(module.parents[call], ast.withitem):
-            yield call
-
-
-def prefix(call: ast.Call) -> str | None:
-    """Return the name that a call gives its directory by `prefix=`, so that the new one begins with it."""
+def given_prefix(call: ast.Call) -> str | None:
+    """Return the name that a call of tempfile's gives its directory by `prefix=`; None where it gives none."""
     for keyword in call.keywords:
         if keyword.arg == "prefix" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
             return keyword.value.value.removesuffix("_")
     return None
 
 
-def judge(module: Module, block: Block) -> Verdict:
-    """Decide on a block, whatever takes its place."""
-    if reason := _why_not(module, block) or context.why_not_here(module, block.call):
-        return Verdict("report", reason)
-    verdict = _judge_uses(module, block)
-    if verdict.safety == "safe" and context.patches_system(module, block.statement):
-        return Verdict("unsafe", "functions of the system are replaced around it", verdict.edits)
-    return verdict
-
-
-def _why_not(module: Module, block: Block) -> str | None:
-    if isinstance(block.statement, ast.AsyncWith):
-        return "an async with takes no such block"
-    if block.call.args:
-        return "its arguments are given by position"
-    for keyword in block.call.keywords:
+def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
+    """Yield what a call of tempfile's asks for that the engine's functions do not give."""
+    if call.args:
+        yield Doubt("its arguments are given by position", final=True)
+    for keyword in call.keywords:
         if keyword.arg != "prefix":
-            return _KEYWORDS.get(keyword.arg or "", "its arguments are not written out")
-        if not _NAME.fullmatch(prefix(block.call) or ""):
-            return "prefix= is no plain name that is written out"
-    if not (block.target is None or isinstance(block.target, ast.Name)):
-        return f"{module.segment(block.target)} outlives the block"
-    return None
+            yield Doubt(_KEYWORDS.get(keyword.arg or "", "its arguments are not written out"), final=True)
+        elif not _NAME.fullmatch(given_prefix(call) or ""):
+            yield Doubt("prefix= is no plain name that is written out", final=True)
 
 
-def _judge_uses(module: Module, block: Block) -> Verdict:
+def _base(program: Program, call: ast.Call) -> Finding:
+    line, column = program.module.place(call)
+    code = IN_TESTS if program.is_test else IN_SCRIPTS
+    return Finding(program.path, line, column, code, "report", "TemporaryDirectory", (), (), call.end_lineno or line)
+
+
+def _loose(program: Program, call: ast.Call) -> Finding:
+    reason = f"no with statement says when it ends: where one can, use with {ONE}() as name"
+    return conclude(_base(program, call), [Doubt(reason, final=True)])
+
+
+def _finding(program: Program, block: Block) -> Finding:
+    written = _write(program, block)
+    item = ReplaceItem(program.module.place(block.statement), block.number, written.code)
+    base = _base(program, block.call)
+    message = f"{base.message}: with {written.code}" if not _is_final(written) else base.message
+    finding = base._replace(message=message, edits=(item, *written.edits), imports=(written.code.partition("(")[0],))
+    return conclude(finding, chain(written.doubts, surroundings.doubts(program, block.call)))
+
+
+def _is_final(written: _Written) -> bool:
+    return any(doubt.final for doubt in written.doubts)
+
+
+def _write(program: Program, block: Block) -> _Written:
+    module, name = program.module, block.target
+    prefix = given_prefix(block.call)
+    form = tuple(_form(module, block))
+    if form or not isinstance(name, ast.Name):
+        given = prefix or name_directory(module, block.call, None, program.path.stem)
+        return _Written(call_of(ONE, given), doubts=form)
+    if not prefix and (folders := _folders(program, block)):
+        drops = tuple(Drop(module.place(statement)) for statement in folders.statements)
+        return _Written(folders.code, drops)
+    return _with_name(program, block, name, prefix)
+
+
+def _form(module: Module, block: Block) -> Iterator[Doubt]:
+    if isinstance(block.statement, ast.AsyncWith):
+        yield Doubt("an async with takes no such block", final=True)
+    yield from refused_arguments(block.call)
     name = block.target
-    if not isinstance(name, ast.Name):
-        return Verdict("safe")
-    scope = module.scope_of(name)
-    if scope is None or isinstance(scope.node, ast.ClassDef) or _is_declared_outside(module, name, scope):
-        return Verdict("report", f"{name.id} belongs to a scope outside the function")
-    if other := _other_bindings(module, name, scope):
-        return Verdict("report", f"{name.id} is also given a value in line {other[0]}")
-    if conversion := path_conversion(module, block):
-        if not _stands_alone(module, conversion):
-            return Verdict("report", f"line {conversion.lineno} holds several statements")
-        return Verdict("safe", edits=(Drop(module.place(conversion)),))
-    if _is_converted_late(module, block, name):
-        return Verdict("report", f"{name.id} is text in the with statement, and a path after it")
-    return _judge_loads(module, block, name, scope)
+    if name is not None and not isinstance(name, ast.Name):
+        yield Doubt(f"{module.segment(name)} outlives the block", final=True)
+    elif isinstance(name, ast.Name):
+        yield from _bound_elsewhere(module, name)
 
 
-def _is_declared_outside(module: Module, name: ast.Name, scope: Scope) -> bool:
-    function = module.function_of(name)
-    return function is not None and scope.node is not function
-
-
-def _other_bindings(module: Module, name: ast.Name, scope: Scope) -> list[int]:
-    lines = []
+def _bound_elsewhere(module: Module, name: ast.Name) -> Iterator[Doubt]:
+    """Yield a doubt if the name is not the block's own, or has another value elsewhere."""
+    scope, function = module.scope_of(name), module.function_of(name)
+    if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
+        yield Doubt(f"{name.id} belongs to a scope outside the function", final=True)
+        return
     for binding in scope.bindings[name.id]:
         parent = module.parents[binding.node]
-        if isinstance(parent, ast.withitem) or (isinstance(parent, ast.Assign) and _converts(module, parent, name.id)):
-            continue
-        lines.append(getattr(binding.node, "lineno", 0))
-    return lines
+        made = isinstance(parent, ast.withitem) and module.is_call_of(parent.context_expr, _MAKER)
+        if not made and not _is_own_conversion(module, parent, name.id):
+            yield Doubt(f"{name.id} is also given a value in line {getattr(binding.node, 'lineno', 1)}", final=True)
+            return
 
 
-def _converts(module: Module, statement: ast.Assign, name: str) -> bool:
-    """Tell whether a statement is `name = Path(name)` at the head of a block that binds the name."""
-    block = module.parents[statement]
+def _is_own_conversion(module: Module, statement: ast.AST, name: str) -> bool:
+    """Tell whether a statement is `name = Path(name)`, on a line of its own, and begins a block that binds the name."""
+    block = module.parents.get(statement)
     return (
-        isinstance(block, ast.With)
+        isinstance(statement, ast.Assign)
+        and isinstance(block, ast.With)
         and block.body[0] is statement
+        and len(block.body) > 1
         and any(isinstance(item.optional_vars, ast.Name) and item.optional_vars.id == name for item in block.items)
-        and len(statement.targets) == 1
+        and [ast.unparse(target) for target in statement.targets] == [name]
         and is_path_of(module, statement.value, name)
+        and sub_folders.stand_alone(module, [statement])
     )
 
 
-def path_conversion(module: Module, block: Block) -> ast.Assign | None:
-    """Return the statement `name = Path(name)` that a block begins with."""
-    first = block.statement.body[0]
-    name = block.target
-    if not (isinstance(name, ast.Name) and isinstance(first, ast.Assign) and len(block.statement.body) > 1):
-        return None
-    target = first.targets[0]
-    same = isinstance(target, ast.Name) and target.id == name.id
-    in_items = any(_is_within(module, node, block.statement.items) for node, _ in _loads(module, name))
-    return first if same and not in_items and _converts(module, first, name.id) else None
-
-
-def _is_converted_late(module: Module, block: Block, name: ast.Name) -> bool:
-    """Tell whether a later item of the `with` statement uses a name that the block then makes a path."""
-    first = block.statement.body[0]
-    if not (isinstance(first, ast.Assign) and _converts(module, first, name.id)):
-        return False
-    return any(_is_within(module, node, block.statement.items) for node, _ in _loads(module, name))
-
-
-def _loads(module: Module, name: ast.Name) -> list[tuple[ast.Name, Scope]]:
+def _with_name(program: Program, block: Block, name: ast.Name, prefix: str | None) -> _Written:
+    """Write the block with one directory: by its name, or by the one that its path is given at once."""
+    module = program.module
     scope = module.scope_of(name)
-    return module.loads(name.id, scope) if scope else []
+    assert scope is not None  # noqa: S101  (see `_bound_elsewhere`)
+    loads = [load for load, used_in in module.loads(name.id, scope) if _concerns(module, block, load, used_in, scope)]
+    first = block.statement.body[0]
+    if _is_own_conversion(module, first, name.id):
+        return _converted(module, block, name, loads, prefix, program.path.stem)
+    alias = _alias(module, block, name, scope, loads)
+    called = alias.targets[0].id if alias and isinstance(alias.targets[0], ast.Name) else name.id
+    rest = [load for load in loads if alias is None or module.parents[load] is not alias.value]
+    uses = as_path(module, rest, called, shared=_shared(module, block, loads, scope))
+    drops = (Drop(module.place(alias)),) if alias else ()
+    given = prefix or name_directory(module, block.call, called, program.path.stem)
+    return _Written(f"{call_of(ONE, given)} as {called}", (*drops, *uses.edits), uses.doubts)
 
 
-def _is_within(module: Module, node: ast.AST, tops: list[ast.withitem]) -> bool:
-    return any(parent in tops for parent in module.above(node))
+def _converted(
+    module: Module, block: Block, name: ast.Name, loads: list[ast.Name], prefix: str | None, stem: str
+) -> _Written:
+    """Write a block that begins with `name = Path(name)`: the statement goes, the name is a path from the start."""
+    given = prefix or name_directory(module, block.call, name.id, stem)
+    early = [load for load in loads if any(item in module.above(load) for item in block.statement.items)]
+    doubts = [Doubt(f"{name.id} is text in the with statement, and a path after it", final=True)] if early else []
+    conversion = Drop(module.place(block.statement.body[0]))
+    return _Written(f"{call_of(ONE, given)} as {name.id}", (conversion,), tuple(doubts))
 
 
-def _judge_loads(module: Module, block: Block, name: ast.Name, scope: Scope) -> Verdict:
-    doubtful: list[ast.Name] = []
-    reasons: list[str] = []
-    for load, used_in in module.loads(name.id, scope):
-        owner = _owner(module, load, name.id)
-        if owner not in (block.statement, None):
-            continue  # another block of the same name
-        if reason := _doubt(module, block, load, owner, used_in is scope or is_eager(used_in)):
-            doubtful.append(load)
-            reasons.append(reason)
-    if not doubtful:
-        return Verdict("safe")
-    if any(module.is_in_f_string(load) for load in doubtful):
-        return Verdict("report", reasons[0])
-    text = f"str({name.id})"
-    edits = (ReplaceExpression(module.place(load), name.id, text) for load in doubtful)
-    return Verdict("unsafe", f"{reasons[0]}: {text} is written there", tuple(edits))
+def _concerns(module: Module, block: Block, load: ast.Name, used_in: Scope, scope: Scope) -> bool:
+    """Tell whether a use may see this block's directory: not if another block of the name is nearer, and runs it."""
+    if used_in is not scope:
+        return True  # a function of its own may run at any time
+    return _owner(module, load) in (block.statement, None)
 
 
-def _owner(module: Module, load: ast.Name, name: str) -> ast.AST | None:
+def _owner(module: Module, load: ast.Name) -> ast.AST | None:
     """Return the nearest `with` statement around a use that binds its name."""
     for parent in module.above(load):
         if isinstance(parent, With):
             bound = [item.optional_vars for item in parent.items]
-            if any(isinstance(target, ast.Name) and target.id == name for target in bound):
+            if any(isinstance(target, ast.Name) and target.id == load.id for target in bound):
                 return parent
     return None
 
 
-def _doubt(module: Module, block: Block, load: ast.Name, owner: ast.AST | None, at_once: bool) -> str | None:
-    line = load.lineno
-    if owner is None:
-        return f"{load.id} is used outside its block, in line {line}"
-    if not at_once:
-        return f"{load.id} is used in a function of its own, in line {line}"
-    if _is_within(module, load, block.statement.items):
-        return f"{load.id} is used by a later item of the with statement"
-    if not takes_path(module, load):
-        return f"line {line} may need {load.id} as text"
+def _shared(module: Module, block: Block, loads: list[ast.Name], scope: Scope) -> list[ast.Name]:
+    """Return the uses that may also see another block's directory, which may stay text."""
+    if len(scope.bindings[loads[0].id]) == 1 if loads else True:
+        return []
+    return [load for load in loads if module.used_in[load] is not scope or _owner(module, load) is None]
+
+
+def _alias(module: Module, block: Block, name: ast.Name, scope: Scope, loads: list[ast.Name]) -> ast.Assign | None:
+    """Return a statement `other = Path(name)` of the block, if `other` may be the block's name from the start."""
+    body = block.statement.body
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=other)], value=value) if is_path_of(module, value, name.id):
+                pass
+            case _:
+                continue
+        inside = [node for node, _ in module.names[other] if block.statement in module.above(node)]
+        stores = [node for node in inside if not isinstance(node.ctx, ast.Load)]
+        early = [node for node in inside if node.lineno < statement.lineno]
+        alone = len(body) > 1 and sub_folders.stand_alone(module, [statement]) and other in scope.bindings
+        apart = not _shared(module, block, loads, scope) and not any(module.is_in_f_string(load) for load in loads)
+        if alone and apart and len(stores) == 1 and not early and not _is_declared(scope, other):
+            return statement
     return None
 
 
-def _stands_alone(module: Module, statement: ast.stmt) -> bool:
-    return stand_alone(module, [statement])
+def _is_declared(scope: Scope, name: str) -> bool:
+    return name in scope.outer
 
 
-def stand_alone(module: Module, statements: list[ast.stmt]) -> bool:
-    """Tell whether statements share no line with others."""
-    lines = {line for statement in statements for line in range(statement.lineno, (statement.end_lineno or 0) + 1)}
-    shared = [
-        node for node in module.statements if node not in statements and (node.lineno in lines or _ends_in(node, lines))
-    ]
-    return not shared and len({statement.lineno for statement in statements}) == len(statements)
+def _folders(program: Program, block: Block) -> Folders | None:
+    """Return the directories that a block of a test begins by making, where it is about nothing else of its own."""
+    module, name = program.module, block.target
+    body = block.statement.body
+    if len(block.statement.items) > 1 or not isinstance(name, ast.Name):
+        return None
+    scope = module.scope_of(name)
+    converted = _is_own_conversion(module, body[0], name.id)
+    folders = sub_folders.find_run(module, body, name.id, converted=converted)
+    if scope is None or folders is None or folders.first or len(folders.statements) == len(body):
+        return None
+    names = {name.id} | sub_folders.aliases(folders)
+    if any(len(scope.bindings[each]) > 1 for each in names if not converted):
+        return None
+    if not sub_folders.uses_only(module, folders, names, scope) or not sub_folders.is_droppable(module, folders):
+        return None
+    return (
+        folders if folders.suits(module, scope, in_test=program.is_test and _ends_with_test(program, block)) else None
+    )
 
 
-def _ends_in(node: ast.stmt, lines: set[int]) -> bool:
-    simple = not hasattr(node, "body")
-    return simple and node.end_lineno in lines
+def _ends_with_test(program: Program, block: Block) -> bool:
+    """Tell whether a block is a test's, or a fixture's that each test has for itself."""
+    function = program.module.function_of(block.call)
+    fixture = surroundings.fixture_of(program.module, function) if function else None
+    return fixture is None or fixture.options.get("scope", "function") == "function"

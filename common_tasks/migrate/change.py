@@ -1,148 +1,147 @@
-"""Turns an audit into changes of files, and writes them."""
+"""Turns an audit into changes of files: each file once, and what hangs together as a group."""
 
-import subprocess
-from collections.abc import Callable, Container, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ..fs.values import Progress
-from . import source, t0_shadow, t6_files
-from .audit import Audit, without_renaming
+from ..fs.workers import Workers
+from . import gitignore, legacy_helper, shadowing, source, task_files
+from .audit import Audit, held_together, share, style_for
 from .finding import Change, Finding, Safety
-from .processes import share
-from .references import References, read_references
 from .rewrite import rewrite
+from .shadowing import Shadows
+
+_Rewritten = dict[tuple[Path, tuple[Finding, ...]], "bytes | str"]
 
 
-class Refused(OSError):
-    """Nothing is written, because nobody can tell what could not be had back."""
+def wanted_files(audit: Audit, *, unsafe: bool) -> tuple[Path, ...]:
+    """Return the files that are to be written, new ones too."""
+    rows = [row for rows in _choose(audit, unsafe=unsafe).values() for row in rows]
+    return tuple(sorted({row.path for row in rows}))
 
 
-def plan(audit: Audit, *, unsafe: bool, progress: Progress, workers: int) -> tuple[Audit, tuple[Change, ...]]:
-    """Return what is to change, and the audit with what cannot be rewritten after all turned into a report."""
+def plan(
+    audit: Audit, unwritable: Mapping[Path, str], *, unsafe: bool, workers: Workers
+) -> tuple[Audit, tuple[Change, ...]]:
+    """Return what is to change, and the audit with what cannot be rewritten after all turned into a report.
+
+    `unwritable`: files that are left alone, with the reason. What hangs together with one of them is left, too.
+    """
+    done: _Rewritten = {}
+    audit = audit.with_each(lambda row: _left(row, unwritable) if audit.scope.shows(row.path) else row)
+    while True:
+        audit = held_together(_whole(audit, unsafe=unsafe))
+        chosen = _choose(audit, unsafe=unsafe)
+        _rewrite_files(audit, chosen, done, workers)
+        failed = {path: result for path, rows in chosen.items() if isinstance(result := done[path, rows], str)}
+        if not failed:
+            changes = [change for path in sorted(chosen) for change in _changes(audit, path, chosen[path], done)]
+            return audit, _grouped(audit, [change for change in changes if change.before != change.after])
+        audit = audit.with_each(lambda row, failed=failed: _failed(row, failed))  # type: ignore[misc]
+
+
+def _left(row: Finding, unwritable: Mapping[Path, str]) -> Finding:
+    reason = unwritable.get(row.path)
+    return row.refused(f"not written: {reason}") if reason and row.safety != "report" else row
+
+
+def _failed(row: Finding, failed: Mapping[Path, str]) -> Finding:
+    reason = failed.get(row.path)
+    return row.refused(f"not rewritten: {reason}") if reason and row.safety != "report" else row
+
+
+def _whole(audit: Audit, *, unsafe: bool) -> Audit:
+    """Return the audit without a renaming of which some step is not asked for (by --paths)."""
+    steps = [row for rows in audit.findings.values() for row in rows if row.group == shadowing.CODE]
+    if not unsafe or all(audit.scope.shows(row.path) for row in steps):
+        return audit
+    return audit.with_each(lambda row: row.refused("--paths leaves out what names it") if row in steps else row)
+
+
+def _choose(audit: Audit, *, unsafe: bool) -> dict[Path, tuple[Finding, ...]]:
+    """Return what is to be changed in each file."""
     wanted: frozenset[Safety] = frozenset({"safe", "unsafe"} if unsafe else {"safe"})
-    references = read_references(audit.repository.programs)
-    chosen = _choose(audit, wanted)
-    results = _rewrite_files(audit, chosen, references, progress, workers)
-    failed = {path: result for path, result in results.items() if isinstance(result, str)}
-    if less := _without_what_hangs_together(audit, chosen, references, failed):
-        return plan(less, unsafe=unsafe, progress=progress, workers=workers)
-    audit = _with_each(audit, partial(_failed, failed=failed))
-    changes = {path: result for path, result in results.items() if isinstance(result, Change)}
-    for finding in audit.rows:
-        if finding.safety in wanted and finding.code == t6_files.CODE:
-            changes[finding.path] = _complete(finding, changes.get(finding.path), audit.scope.root)
-    every = [part for path in sorted(changes) for part in _moved(audit, changes[path])]
-    return audit, tuple(change for change in every if change.before != change.after)
-
-
-def _choose(audit: Audit, wanted: Container[Safety]) -> dict[Path, list[Finding]]:
-    """Return what is to be rewritten in each program."""
-    chosen: dict[Path, list[Finding]] = {}
-    for finding in audit.rows:
-        if finding.safety in wanted and finding.code != t6_files.CODE:
-            chosen.setdefault(finding.path, []).append(finding)
+    chosen: dict[Path, tuple[Finding, ...]] = {}
+    for row in audit.rows:
+        if row.safety in wanted:
+            chosen[row.path] = (*chosen.get(row.path, ()), row)
     return chosen
 
 
 def _rewrite_files(
-    audit: Audit, chosen: dict[Path, list[Finding]], references: References, progress: Progress, workers: int
-) -> dict[Path, Change | str]:
-    renamed = frozenset(shadow.path for shadow in audit.repository.shadows)
-    work = partial(_rewrite_file, chosen=chosen, engine=audit.engine, renamed=renamed, references=references)
-    return dict(zip(chosen, share(work, list(chosen), progress, workers), strict=True))
+    audit: Audit, chosen: Mapping[Path, tuple[Finding, ...]], done: _Rewritten, workers: Workers
+) -> None:
+    """Add to `done` what becomes of each file, or why it cannot be rewritten."""
+    pending = [path for path, rows in chosen.items() if (path, rows) not in done]
+    results = share(lambda path: _rewrite_file(audit, path, chosen[path]), pending, workers)
+    done.update(((path, chosen[path]), result) for path, result in zip(pending, results, strict=True))
 
 
-def _without_what_hangs_together(
-    audit: Audit, chosen: dict[Path, list[Finding]], references: References, failed: Container[Path]
-) -> Audit | None:
-    """Return the audit without steps that are only right together with one that failed; None where there is none."""
-    if any(row.code == t0_shadow.CODE for path, rows in chosen.items() if path in failed for row in rows):
-        return _with_each(audit, without_renaming)
-    held = {row for row in audit.rows if row.edits and _takes_from(row, references, failed)}
-    return _with_each(audit, partial(_held, held=held)) if held else None
+def _rewrite_file(audit: Audit, path: Path, rows: tuple[Finding, ...]) -> bytes | str:
+    try:
+        data = source.read_bytes(path) if path.exists() else None
+        if data is not None and path.suffix == ".py":
+            data = _rewrite_program(audit, path, data, [row for row in rows if row.code != task_files.CODE])
+        for row in rows:
+            data = _complete(audit, row, data)
+        return data or b""
+    except source.UNREADABLE as error:  # our own errors are ValueErrors, LibCST's are SyntaxErrors
+        return str(error) or type(error).__name__
 
 
-def _takes_from(finding: Finding, references: References, failed: Container[Path]) -> bool:
-    """Tell whether a definition would go that a file counts on which is not rewritten after all."""
-    return any(path in failed for name in finding.removes for path in references.of(finding.path, name))
+def _rewrite_program(audit: Audit, path: Path, data: bytes, rows: list[Finding]) -> bytes:
+    if not any(row.edits or row.imports for row in rows):
+        return data
+    found = source.decode(path, data)
+    repository, style = audit.repository, style_for(path, audit.scope.root)
+
+    def is_needed(name: str) -> bool:
+        return bool(repository.users_of(path, name))
+
+    return found.encode(rewrite(found.text, rows, audit.engine, style, is_needed))
 
 
-def _held(finding: Finding, *, held: Container[Finding]) -> Finding:
-    return finding._replace(safety="report", edits=()) if finding in held else finding
-
-
-def _with_each(audit: Audit, act: Callable[[Finding], Finding]) -> Audit:
-    return audit._replace(findings={project: tuple(map(act, rows)) for project, rows in audit.findings.items()})
-
-
-def _complete(finding: Finding, change: Change | None, root: Path) -> Change:
+def _complete(audit: Audit, row: Finding, data: bytes | None) -> bytes | None:
     """Add to a file of the checklist what it lacks, on top of what else changes in it."""
-    path = finding.path
-    before = change.before if change else path.read_bytes() if path.exists() else None
-    base = change.after if change else before
-    after = t6_files.complete(path, base, root) or base
-    return Change(path, before, after, (*(change.findings if change else ()), finding))
+    if row.code != task_files.CODE:
+        return data
+    if row.path.name == gitignore.NAME:
+        return gitignore.complete(data, row)
+    shadows = audit.repository.shadows
+    renamed = Shadows((), shadows.kept, shadows.replaced)  # what imports us is written only once nothing hides us
+    return task_files.complete(data, renamed, style_for(row.path, audit.scope.root))
 
 
-def _moved(audit: Audit, change: Change) -> Iterator[Change]:
-    """Split the change of a module that hides ours into a file that goes and one that comes."""
-    shadow = next((shadow for shadow in audit.repository.shadows if shadow.path == change.path), None)
-    if shadow is None or not any(finding.code == t0_shadow.CODE and finding.line == 1 for finding in change.findings):
-        yield change
+def _changes(audit: Audit, path: Path, rows: tuple[Finding, ...], done: _Rewritten) -> Iterator[Change]:
+    """Yield the change of a file; that of a module which hides ours is one that goes and one that comes."""
+    after = done[path, rows]
+    assert isinstance(after, bytes)  # noqa: S101  (`plan` goes on only if nothing failed)
+    before = source.read_bytes(path) if path.exists() else None
+    if path not in audit.repository.shadows.paths or not any(row.group == shadowing.CODE for row in rows):
+        yield Change(path, before, after, rows)
         return
-    yield Change(change.path.with_name(f"{shadow.new_stem}.py"), None, change.after, change.findings)
-    yield Change(change.path, change.before, None)
+    yield Change(path.with_name(f"{shadowing.NEW}.py"), None, after, rows)
+    yield Change(path, before, None, rows)
 
 
-def _rewrite_file(
-    path: Path, *, chosen: dict[Path, list[Finding]], engine: str, renamed: frozenset[Path], references: References
-) -> Change | str:
-    """Return the change of a file, or why there is none."""
-    home = "common_tasks" if path in renamed else engine  # there are the tasks, too
-    try:
-        found = source.read(path)
-        text = rewrite(found.text, chosen[path], home, lambda name: bool(references.of(path, name)))
-        return Change(path, found.data, found.encode(text), tuple(chosen[path]))
-    except (OSError, ValueError, SyntaxError, RecursionError) as error:  # ours are ValueErrors, LibCST's SyntaxErrors
-        return str(error)
-
-
-def _failed(finding: Finding, *, failed: dict[Path, str]) -> Finding:
-    reason = failed.get(finding.path)
-    if reason is None or not finding.edits:
-        return finding
-    return finding._replace(safety="report", message=f"{finding.message}; not rewritten: {reason}", edits=())
-
-
-def find_uncommitted(changes: Sequence[Change], root: Path) -> tuple[Path, ...]:
-    """Return the files of `changes` that git tracks and that differ from what is committed; none without git."""
-    paths = [change.path for change in changes if change.before is not None]
-    if not paths or not (root / ".git").exists():
-        return ()
-    command = ["git", "-C", str(root), "status", "--porcelain", "-z", "--untracked-files=no", "--"]
-    try:
-        done = subprocess.run([*command, *map(str, paths)], capture_output=True, check=False)
-    except FileNotFoundError:
-        raise Refused("git is not there to tell what is committed") from None
-    if done.returncode:
-        raise Refused(f"git cannot tell what is committed: {done.stderr.decode('utf-8', 'replace').strip()}")
-    changed = {root / row[3:].decode("utf-8", "surrogateescape") for row in done.stdout.split(b"\0") if len(row) > 3}
-    return tuple(sorted(changed & set(paths)))
-
-
-def write(audit: Audit, changes: Sequence[Change]) -> tuple[Audit, tuple[str, ...]]:
-    """Write the changes; return the audit with what is fixed, and what could not be written, in words."""
-    written: set[Path] = set()
-    failed: list[str] = []
+def _grouped(audit: Audit, changes: list[Change]) -> tuple[Change, ...]:
+    """Return the changes with their groups: a renaming with all that waits for it, a definition with all its users."""
+    groups: dict[Path, str] = {}
     for change in changes:
-        try:
-            if change.after is None:
-                change.path.unlink()
-            else:
-                source.replace(change.path, change.before, change.after)
-            written.add(change.path)
-        except OSError as error:
-            failed.append(f"{change.path.relative_to(audit.scope.root)}: {error}")
-    fixed = {finding for change in changes if change.path in written for finding in change.findings}
-    return _with_each(audit, lambda finding: finding._replace(fixed=finding in fixed)), tuple(failed)
+        for row in change.findings:
+            if legacy_helper.HELPER in row.removes:
+                users = audit.repository.users_of(row.path, legacy_helper.HELPER)
+                groups.update(dict.fromkeys((row.path, *users), f"{legacy_helper.CODE} {row.path}"))
+    if any(row.group == shadowing.CODE for change in changes for row in change.findings):
+        groups.update({change.path: shadowing.CODE for change in changes if _waits(change.findings)})
+    return tuple(change._replace(group=groups.get(change.path, "")) for change in changes)
+
+
+def _waits(rows: Iterable[Finding]) -> bool:
+    return any(row.group == shadowing.CODE or row.imports for row in rows)
+
+
+def settled(audit: Audit, changes: Iterable[Change], failed: Mapping[Path, str]) -> Audit:
+    """Return the audit with what is fixed, now that all changes but the failed are written."""
+    fixed = {row for change in changes if change.path not in failed for row in change.findings}
+    broken = {row for change in changes if change.path in failed for row in change.findings}
+    return audit.with_each(lambda row: row._replace(fixed=row in fixed and row not in broken))

@@ -1,5 +1,6 @@
-"""The values that travel from the rules to the report: findings, their edits, the checklist."""
+"""The values that travel from the rules to the report: findings with their edits, doubts, changes, the checklist."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -35,7 +36,7 @@ class ReplaceStatement(NamedTuple):
 
 
 class ReplaceExpression(NamedTuple):
-    """Write `code` in place of the name, attribute or call at `at` that is written as `old`."""
+    """Write `code` in place of the name, attribute, call or string at `at` that is written as `old`."""
 
     at: Place
     old: str
@@ -43,14 +44,26 @@ class ReplaceExpression(NamedTuple):
 
 
 class Wrap(NamedTuple):
-    """Put the statement at `at`, and all that follow it in its block, below the `with` head `code`."""
+    """Put `length` statements from the one at `at` (the rest of its block if None) below the `with` head `code`."""
 
     at: Place
     code: str
+    length: int | None = None
+
+
+class TryToWith(NamedTuple):
+    """Turn the `try … finally` at `at` into the `with` block of the head `code`.
+
+    `keeps_finally`: something else is done finally, so the `try` stays inside.
+    """
+
+    at: Place
+    code: str
+    keeps_finally: bool
 
 
 class DropParameter(NamedTuple):
-    """Remove a parameter of the function whose `def` is at `at`."""
+    """Remove a parameter of the function that begins at `at`."""
 
     at: Place
     name: str
@@ -62,14 +75,24 @@ class ReturnToYield(NamedTuple):
     at: Place
 
 
-Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropParameter | ReturnToYield
+Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | TryToWith | DropParameter | ReturnToYield
+
+
+class Doubt(NamedTuple):
+    """Why a rewrite is not proved to be safe, in words that name the line.
+
+    `final`: it is not written at all, whatever options are given.
+    """
+
+    reason: str
+    final: bool = False
 
 
 class Finding(NamedTuple):
     """A legacy use: where, what, whether it can be rewritten, and why not.
 
-    `imports` are names of `common.temp` that the edits need. `last_line` ends the part that a skip
-    comment silences. `removes` names definitions that go with it, and that other files may count on.
+    `imports` are names of the engine that the edits need. `last_line` ends the part that a skip comment silences.
+    `removes` names definitions that go with it. `group` holds together what is written together or not at all.
     """
 
     path: Path
@@ -82,7 +105,38 @@ class Finding(NamedTuple):
     imports: tuple[str, ...] = ()
     last_line: int = 0
     removes: tuple[str, ...] = ()
+    group: str = ""
     fixed: bool = False
+
+    def doubted(self, reason: str) -> "Finding":
+        """Return it as no longer safe, for one more reason."""
+        if self.safety == "report":
+            return self
+        return self._replace(safety="unsafe", message=f"{self.message}; {reason}")
+
+    def refused(self, reason: str) -> "Finding":
+        """Return it as one that is not rewritten, for this reason."""
+        return self._replace(safety="report", message=f"{self.message}; {reason}", edits=(), imports=(), removes=())
+
+
+def conclude(finding: Finding, doubts: Iterable[Doubt]) -> Finding:
+    """Return a finding with the verdict on it: safe only where every proof was looked for and no doubt is left.
+
+    This is the one place where anything becomes safe.
+    """
+    found = tuple(doubts)
+    final = next((doubt for doubt in found if doubt.final), None)
+    if final or not finding.edits:
+        return finding.refused(final.reason) if final else finding._replace(safety="report")
+    if found:
+        return finding._replace(safety="unsafe", message=f"{finding.message}; {found[0].reason}")
+    return finding._replace(safety="safe")
+
+
+class Left(NamedTuple):
+    """A use that is right as it is, or that nobody can do anything about: it is counted, by what it is."""
+
+    what: str
 
 
 class Item(NamedTuple):
@@ -97,10 +151,11 @@ class Item(NamedTuple):
 class Change(NamedTuple):
     """A file as it is and as it would be: `before` is None for a new file, `after` for one that goes.
 
-    `findings` are those that it settles.
+    `findings` are those that it settles; changes of one `group` are written together or not at all.
     """
 
     path: Path
     before: bytes | None
     after: bytes | None
     findings: tuple[Finding, ...] = ()
+    group: str = ""

@@ -1,14 +1,13 @@
-"""Imports to match a rewritten program: new names come in, those that nothing uses any more go."""
+"""Imports to match a rewritten program: new names come in where the project's settings put them, unused ones go."""
 
 import ast
 import re
 from collections.abc import Callable, Iterable
 
-import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
-
 from .finding import Place
 from .names import Binding, Function, Module
+from .source import is_pragma
+from .style import Style
 
 ENGINES = ("common.temp", "common_tasks.temp", "common_tasks")
 
@@ -17,21 +16,22 @@ class NameTaken(ValueError):
     """A name that is to be imported means something else in the file."""
 
 
-def settle(before: Module, text: str, names: Iterable[str], engine: str, is_needed: Callable[[str], bool]) -> str:
-    """Return `text` with `names` imported from `engine`, and without imports that only `before` used.
+def add(text: str, names: Iterable[str], home: str, style: Style, comment: str = "") -> str:
+    """Return `text` with `names` imported from `home` at its top level. Raises NameTaken.
 
-    An import that a string names stays (`mock.patch("module.name")`, `__all__`, an annotation), as does
-    one with a comment on its line, and one of which `is_needed` says so. Raises NameTaken.
+    They join an import from there; else they get one of their own, in the order that `style` asks for.
     """
-    after = Module(text)
-    missing = sorted(name for name in set(names) if not _is_imported(after, name))
-    if missing:
-        text = _add(cst.parse_module(text), missing, engine).code
-        after = Module(text)
-    unused = _unused(before, after, is_needed)
-    if not unused:
+    module = Module(text)
+    missing = sorted(name for name in set(names) if not _is_imported(module, name))
+    if not missing:
         return text
-    return MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True).visit(_Remover(unused)).code
+    lines = text.splitlines(keepends=True)
+    end = "\r\n" if "\r\n" in text else "\n"
+    if joined := _join(module, lines, missing, home, style):
+        statement, aliases = joined
+        lines[statement.lineno - 1 : statement.end_lineno] = [_written(home, aliases, style, comment, end)]
+        return "".join(lines)
+    return _insert(module, lines, _written(home, missing, style, comment, end), home, style, end)
 
 
 def _is_imported(module: Module, name: str) -> bool:
@@ -39,20 +39,142 @@ def _is_imported(module: Module, name: str) -> bool:
     for scope in module.scopes:
         for binding in scope.bindings.get(name, ()):
             if binding.origin not in {f"{engine}.{name}" for engine in ENGINES}:
-                raise NameTaken(f"{name} already means something else here")
+                raise NameTaken(f"{name} already means something else in line {getattr(binding.node, 'lineno', 1)}")
     return any(module.parents[module.parents[b.node]] is module.tree for b in module.top.bindings.get(name, ()))
 
 
-def _unused(before: Module, after: Module, is_needed: Callable[[str], bool]) -> dict[Place, set[str]]:
-    """Return the names that may go, by the place of their import statement."""
+def _join(
+    module: Module, lines: list[str], names: list[str], home: str, style: Style
+) -> tuple[ast.ImportFrom, list[str]] | None:
+    """Return a plain import from the same module, and the names that it is to have."""
+    for statement in module.tree.body:
+        if not (isinstance(statement, ast.ImportFrom) and statement.module == home and not statement.level):
+            continue
+        own = "".join(lines[statement.lineno - 1 : statement.end_lineno])
+        if style.single or "#" in own or ";" in own or statement.names[0].name == "*" or statement.col_offset:
+            continue
+        aliases = [f"{a.name} as {a.asname}" if a.asname else a.name for a in statement.names]
+        return statement, sorted({*aliases, *names}, key=_by_kind)
+    return None
+
+
+def _by_kind(name: str) -> tuple[int, str]:
+    """Sort as isort does: constants, classes, the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+def _written(home: str, names: Iterable[str], style: Style, comment: str, end: str) -> str:
+    ordered = sorted(names, key=_by_kind)
+    if style.single:
+        return "".join(f"from {home} import {name}{comment}{end}" for name in ordered)
+    return import_line(home, ordered, style.length, end) + comment + end
+
+
+def import_line(home: str, names: Iterable[str], length: int, end: str = "\n") -> str:
+    """Return an import of names, a name a line where it would be longer than `length`."""
+    names = list(names)
+    line = f"from {home} import {', '.join(names)}"
+    if len(line) <= length or len(names) < 2:
+        return line
+    return f"from {home} import ({end}" + "".join(f"    {name},{end}" for name in names) + ")"
+
+
+class _Entry:
+    """An import at the top level, with what it is sorted by."""
+
+    def __init__(self, statement: ast.Import | ast.ImportFrom, style: Style) -> None:
+        self.first, self.last = statement.lineno, statement.end_lineno or statement.lineno
+        is_from = isinstance(statement, ast.ImportFrom)
+        name = statement.module or "" if isinstance(statement, ast.ImportFrom) else statement.names[0].name
+        level = statement.level if isinstance(statement, ast.ImportFrom) else 0
+        self.section = style.section(name, level)
+        self.order = style.order(name, is_from=is_from)
+
+
+def _insert(module: Module, lines: list[str], line: str, home: str, style: Style, end: str) -> str:
+    section, order = style.section(home, 0), style.order(home, is_from=True)
+    run = _run(module, style)
+    if module.tree.body and module.tree.body[-1].end_lineno == (run[-1].last if run else 0):
+        lines[-1] = lines[-1].rstrip("\r\n") + end  # an import is the last line
+    if not run:
+        return _insert_first(module, lines, line, end)
+    same = [entry for entry in run if entry.section == section]
+    earlier = [entry for entry in same if entry.order <= order]
+    before = [entry for entry in run if entry.section < section]
+    if earlier:
+        lines.insert(earlier[-1].last, line)
+    elif same:
+        lines.insert(_above_comments(lines, same[0].first - 1), line)
+    elif before:
+        at = before[-1].last
+        follows = before[-1] is not run[-1] and at < len(lines) and lines[at].strip()
+        lines.insert(at, end + line + (end if follows else ""))
+    else:
+        lines.insert(_above_comments(lines, run[0].first - 1), line + end)
+    return "".join(lines)
+
+
+def _above_comments(lines: list[str], at: int) -> int:
+    while at and lines[at - 1].startswith("#") and not lines[at - 1].startswith("#!"):
+        at -= 1
+    return at
+
+
+def _run(module: Module, style: Style) -> list[_Entry]:
+    """Return the imports to sort ours into: those that tempfile is among, else the last before any definition."""
+    runs: list[list[ast.Import | ast.ImportFrom]] = [[]]
+    for statement in module.tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            runs[-1].append(statement)
+        elif isinstance(statement, Function | ast.ClassDef):
+            break
+        elif runs[-1]:
+            runs.append([])
+    plain = [run for run in runs if run]
+    chosen = next((run for run in plain if any(_imports_tempfile(each) for each in run)), plain[-1] if plain else [])
+    return [_Entry(statement, style) for statement in chosen]
+
+
+def _imports_tempfile(statement: ast.Import | ast.ImportFrom) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module == "tempfile"
+    return any(alias.name == "tempfile" for alias in statement.names)
+
+
+def _insert_first(module: Module, lines: list[str], line: str, end: str) -> str:
+    """Put an import into a program that has none: below its docstring or the comments that it begins with."""
+    body = module.tree.body
+    docstring = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    if docstring:
+        at = body[0].end_lineno or 1
+        rest = body[1:]
+        gap = "" if at < len(lines) and not lines[at].strip() else end
+        lines.insert(at, end + line + (gap if rest else ""))
+        return "".join(lines)
+    at = 0
+    while at < len(lines) and lines[at].startswith("#"):
+        at += 1
+    blank = at < len(lines) and not lines[at].strip()
+    above = end if at else ""
+    two = bool(body) and isinstance(body[0], Function | ast.ClassDef)
+    below = "" if blank or not body else end * (2 if two else 1)
+    lines.insert(at, above + line + below)
+    return "".join(lines)
+
+
+def find_unused(before: Module, after: Module, is_needed: Callable[[str], bool]) -> dict[Place, set[str]]:
+    """Return the imported names that only `before` used, by the place of their import statement.
+
+    One that a string names stays (`mock.patch("module.name")`, `__all__`), as does one with a comment of the author's
+    on its line, and one of which `is_needed` says so.
+    """
     found: dict[Place, set[str]] = {}
     for scope in after.scopes:
         for name, bindings in scope.bindings.items():
             if after.loads(name, scope) or not _was_used(before, name) or len(bindings) > 1:
                 continue
             statement = after.parents[bindings[0].node]
-            if _may_go(after, bindings[0], name) and not is_needed(name):
-                assert isinstance(statement, ast.stmt)  # noqa: S101  (an alias stands in an import statement)
+            if isinstance(statement, ast.stmt) and _may_go(after, bindings[0], name) and not is_needed(name):
                 found.setdefault(after.place(statement), set()).add(name)
     return found
 
@@ -64,143 +186,15 @@ def _was_used(before: Module, name: str) -> bool:
 def _may_go(after: Module, binding: Binding, name: str) -> bool:
     if not isinstance(binding.node, ast.alias) or (binding.node.asname is None and "." in binding.node.name):
         return False
-    home = after.parents[after.parents[binding.node]]
-    if not (isinstance(home, ast.Module) or (isinstance(home, Function) and len(home.body) > 1)):
+    statement = after.parents[binding.node]
+    home = after.parents[statement]
+    checking = isinstance(home, ast.If) and "TYPE_CHECKING" in ast.unparse(home.test) and statement in home.body
+    if not (isinstance(home, ast.Module) or checking or (isinstance(home, Function) and len(home.body) > 1)):
         return False
     word = re.compile(rf"\b{re.escape(name)}\b")
     return not any(word.search(text) for text in after.strings)
 
 
-class _Remover(cst.CSTTransformer):
-    """Takes names out of import statements; a comment that stood above one goes to what follows."""
-
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
-    def __init__(self, unused: dict[Place, set[str]]) -> None:
-        super().__init__()
-        self._unused = unused
-
-    def leave_IndentedBlock(
-        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
-    ) -> cst.IndentedBlock:
-        return updated_node.with_changes(body=self._block(original_node.body, updated_node.body))
-
-    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        body = self._block(original_node.body, updated_node.body)
-        header = updated_node.header
-        begins_blank = not header or not header[-1].comment
-        if body and len(body) < len(updated_node.body) and body[0] != updated_node.body[0] and begins_blank:
-            body[0] = _with_lines(body[0], _without_blanks(_lines(body[0])))
-        return updated_node.with_changes(body=body)
-
-    def _block(self, original: Iterable[cst.CSTNode], updated: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
-        body: list[cst.CSTNode] = []
-        waiting: list[cst.EmptyLine] = []
-        for old, new in zip(original, updated, strict=True):
-            start = self.get_metadata(PositionProvider, old).start
-            names = self._unused.get(Place(start.line, start.column))
-            kept = _without(new, names) if names and isinstance(new, cst.SimpleStatementLine) else new
-            if kept is None:
-                waiting += _lines(new) if not waiting else _without_blanks(_lines(new))
-                continue
-            body.append(_with_lines(kept, _joined(waiting, _lines(kept))) if waiting else kept)
-            waiting = []
-        return body
-
-
-def _lines(statement: cst.CSTNode) -> list[cst.EmptyLine]:
-    return list(getattr(statement, "leading_lines", ()))
-
-
-def _with_lines(statement: cst.CSTNode, lines: list[cst.EmptyLine]) -> cst.CSTNode:
-    return statement.with_changes(leading_lines=lines)
-
-
-def _without_blanks(lines: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
-    while lines and not lines[0].comment:
-        lines = lines[1:]
-    return lines
-
-
-def _joined(above: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
-    """Put the lines of a statement that is gone before those of the next, without doubling the blank ones."""
-    if not any(line.comment for line in above):
-        return own or above
-    if own and not own[0].comment:
-        while above and not above[-1].comment:
-            above = above[:-1]
-    return [*above, *own]
-
-
-def _without(line: cst.SimpleStatementLine, names: set[str]) -> cst.SimpleStatementLine | None:
-    """Return an import without some names: None where none is left, unchanged where it has a comment of its own."""
-    statement = line.body[0]
-    own = cst.Module([line.with_changes(leading_lines=[])]).code
-    if len(line.body) > 1 or "#" in own or not isinstance(statement, cst.Import | cst.ImportFrom):
-        return line
-    if isinstance(statement.names, cst.ImportStar):
-        return line
-    kept = [alias for alias in statement.names if _bound(alias) not in names]
-    if not kept:
-        return None
-    kept[-1] = kept[-1].with_changes(comma=statement.names[-1].comma)
-    return line.with_changes(body=[statement.with_changes(names=kept)])
-
-
-def _bound(alias: cst.ImportAlias) -> str:
-    return alias.evaluated_alias or alias.evaluated_name
-
-
-def _add(module: cst.Module, names: list[str], engine: str) -> cst.Module:
-    body = list(module.body)
-    for number, statement in enumerate(body):
-        if extended := _extended(statement, names, engine):
-            body[number] = extended
-            return module.with_changes(body=body)
-    at = _after_imports(body)
-    new = cst.parse_statement(f"from {engine} import {', '.join(names)}")
-    after_docstring = at and not _is_import(body[at - 1])
-    lines = [cst.EmptyLine(indent=False)] if after_docstring else []
-    body.insert(at, new.with_changes(leading_lines=lines))
-    return module.with_changes(body=body)
-
-
-def _extended(statement: cst.CSTNode, names: list[str], engine: str) -> cst.SimpleStatementLine | None:
-    """Return a plain import from the engine with more names; None for any other statement."""
-    match statement:
-        case cst.SimpleStatementLine(body=[cst.ImportFrom() as found]):
-            plain = not found.lpar and not isinstance(found.names, cst.ImportStar) and not found.relative
-        case _:
-            return None
-    module = cst.Module([]).code_for_node(found.module) if found.module else ""
-    if not plain or module != engine or isinstance(found.names, cst.ImportStar):
-        return None
-    aliases = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in found.names]
-    aliases += [cst.ImportAlias(cst.Name(name)) for name in names]
-    aliases.sort(key=lambda alias: alias.evaluated_name)
-    return statement.with_changes(body=[found.with_changes(names=aliases)])
-
-
-def _after_imports(body: list[cst.SimpleStatementLine | cst.BaseCompoundStatement]) -> int:
-    """Return the index behind the imports that a module begins with, behind its docstring at least."""
-    at = 0
-    for number, statement in enumerate(body):
-        if _is_import(statement) or (number == 0 and _is_docstring(statement)):
-            at = number + 1
-        elif not isinstance(statement, cst.Try | cst.If):
-            break
-    return at
-
-
-def _is_import(statement: cst.CSTNode) -> bool:
-    return isinstance(statement, cst.SimpleStatementLine) and all(
-        isinstance(small, cst.Import | cst.ImportFrom) for small in statement.body
-    )
-
-
-def _is_docstring(statement: cst.CSTNode) -> bool:
-    match statement:
-        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.SimpleString() | cst.ConcatenatedString())]):
-            return True
-        case _:
-            return False
+def has_comment_of_its_own(text: str) -> bool:
+    """Tell whether the text of a statement holds a comment that is more than a note to a linter."""
+    return any("#" in line and not is_pragma(line[line.index("#") :]) for line in text.splitlines())

@@ -2,58 +2,70 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from . import (
-    context,
-    source,
-    t0_shadow,
-    t1_helper,
-    t2_tests,
-    t3_tmp_path,
-    t4_scripts,
-    t5_leaks,
-)
-from .context import Program
-from .finding import Finding
+from . import blocks, hand_made, legacy_helper, mkdtemp, place, shadowing, source, surroundings, tmp_path
+from .finding import Finding, Left
 from .names import Module
+from .surroundings import Program
 
 UNREAD = "E1"  # the code of a file that cannot be looked through
 _WORDS = re.compile(rb"TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile|tmp_path|get_temp_dir|\.te?mp\b")
-_HOMES = re.compile(rb"\bcommon(?:_tasks)?\b")
-_RULES = (t0_shadow.check_imports, t1_helper.check, t2_tests.check, t3_tmp_path.check, t4_scripts.check, t5_leaks.check)
+_RULES = (legacy_helper.check, blocks.check, tmp_path.check, hand_made.check, mkdtemp.check)
 
 
-def look_at(
-    path: Path, *, root: Path, helpers: frozenset[str], shadows: tuple[t0_shadow.Shadow, ...]
-) -> tuple[Finding, ...]:
-    """Return the findings of one Python file of the monorepo at `root`.
+class Around(NamedTuple):
+    """What a file is looked at with: facts about its repository.
 
-    A file that cannot be read, or parsed, is a finding itself. `helpers` are the dotted names of legacy
-    helpers, `shadows` the modules that hide ours.
+    `helpers`: dotted names of legacy helpers. `shadows`: modules that hide ours. `bare`: names of the scripts that
+    something starts by a plain `python`. `replacing`: a file that replaces functions of tempfile, and where.
     """
+
+    root: Path
+    helpers: frozenset[str] = frozenset()
+    shadows: shadowing.Shadows = shadowing.Shadows()
+    bare: frozenset[str] = frozenset()
+    replacing: tuple[Path, str] | None = None
+
+
+def look_at(path: Path, around: Around) -> tuple[Finding | Left, ...]:
+    """Return the findings of one Python file. One that cannot be read, or parsed, is a finding itself."""
     try:
-        data = path.read_bytes()
-        if not _may_hold(data, helpers, bool(shadows)):
+        data = source.read_bytes(path)
+        if not _may_hold(data, around):
             return ()
-        found = source.decode(path, data)
-        module = Module(found.text)
-    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError) as error:
-        silent = context.is_test_data(path.relative_to(root)) or source.is_skipped(path)
+        module = Module(source.decode(path, data).text)
+    except source.UNREADABLE as error:
+        silent = place.is_data(path.relative_to(around.root)) or source.is_skipped(path)
         return () if silent else (unread(path, error),)
-    conftests = _conftests(path, root)
-    program = Program(path.relative_to(root), module, helpers, conftests, shadows)
-    findings = [finding for rule in _RULES for finding in rule(program)]
-    doubt = _doubt(path, root)
-    return tuple(_placed(finding, path, doubt) for finding in _without_skipped(findings, found.text, module))
+    program = _program(path, module, around)
+    rows = [row for rule in _RULES for row in rule(program)]
+    if around.shadows.paths and path not in around.shadows.paths:
+        rows += shadowing.check_users(program, around.shadows)
+    left = tuple(row for row in rows if isinstance(row, Left))
+    findings = _without_skipped([row for row in rows if isinstance(row, Finding)], module)
+    return (*left, *_placed(findings, path, module, around))
 
 
-def _may_hold(data: bytes, helpers: frozenset[str], hidden: bool) -> bool:
+def _may_hold(data: bytes, around: Around) -> bool:
     """Tell by its words alone whether a file may hold what is looked for."""
-    if _WORDS.search(data) or (hidden and _HOMES.search(data)):
+    if _WORDS.search(data) or (around.shadows.paths and shadowing.OLD.encode() in data):
         return True
-    return any(helper.rpartition(".")[2].encode() in data for helper in helpers)
+    return any(helper.rpartition(".")[2].encode() in data for helper in around.helpers)
+
+
+def _program(path: Path, module: Module, around: Around) -> Program:
+    replaced = None
+    if around.replacing:
+        elsewhere = around.replacing[0] != path
+        # What a test replaces is replaced while it runs: in the code that it runs, not in other tests.
+        replaced = around.replacing[1] if elsewhere and not path.name.startswith("test_") else None
+    relative = path.relative_to(around.root)
+    conftests = _conftests(path, around.root) if surroundings.is_test(relative) else ()
+    return Program(relative, module, around.helpers, conftests, replaced, bool(around.shadows.paths))
 
 
 def unread(path: Path, error: Exception) -> Finding:
@@ -63,32 +75,20 @@ def unread(path: Path, error: Exception) -> Finding:
     return Finding(path, line, 0, UNREAD, "report", f"not looked through: {reason}")
 
 
-def _doubt(path: Path, root: Path) -> str | None:
-    """Return why a file may be no place for new imports at all."""
-    relative = path.relative_to(root)
-    if context.is_test_data(relative):
-        return "it may be the data of a test"
-    in_package = (path.parent / "__init__.py").exists() and "scripts" not in relative.parts
-    if in_package and not context.is_test(relative) and not _depends_on_ours(path, root):
-        return "its package would need common-tasks wherever it runs, which pyproject.toml does not say"
-    return None
+def _placed(findings: Iterable[Finding], path: Path, module: Module, around: Around) -> Iterable[Finding]:
+    """Yield the findings with the doubts that concern the whole file."""
+    found = [finding._replace(path=path) for finding in findings]
+    if not any(finding.imports for finding in found):
+        return found
+    doubt = place.why_not_import(path, around.root, module, around.bare, hidden=bool(around.shadows.paths))
+    if doubt is None:
+        return found
+    judge = Finding.refused if doubt.final else Finding.doubted
+    return [judge(finding, doubt.reason) if finding.imports else finding for finding in found]
 
 
-def _depends_on_ours(path: Path, root: Path) -> bool:
-    """Tell whether the nearest `pyproject.toml` above a file names this package."""
-    files = [folder / "pyproject.toml" for folder in path.parents if folder.is_relative_to(root)]
-    nearest = next((file for file in files if file.is_file()), None)
-    return nearest is not None and re.search(rb"common[-_]tasks", nearest.read_bytes()) is not None
-
-
-def _placed(finding: Finding, path: Path, doubt: str | None) -> Finding:
-    if doubt and finding.safety == "safe" and finding.imports:
-        return finding._replace(path=path, safety="unsafe", message=f"{finding.message}; {doubt}")
-    return finding._replace(path=path)
-
-
-def _without_skipped(findings: list[Finding], text: str, module: Module) -> list[Finding]:
-    skipped = source.skipped_lines(text) if findings else frozenset[int]()
+def _without_skipped(findings: list[Finding], module: Module) -> list[Finding]:
+    skipped = source.skipped_lines(module.text) if findings else frozenset[int]()
     if not skipped:
         return findings
     body = module.tree.body
@@ -131,5 +131,5 @@ def _conftest(path: Path, changed: int) -> Module | None:
     """Return a conftest file, parsed anew once it has `changed`."""
     try:
         return Module(source.read(path).text)
-    except (OSError, source.Unreadable, SyntaxError, ValueError, RecursionError):
+    except source.UNREADABLE:
         return None  # it is a finding of its own

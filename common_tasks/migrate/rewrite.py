@@ -1,5 +1,6 @@
 """Applies the edits of findings to a program: LibCST keeps all that they do not concern."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast
@@ -18,10 +19,13 @@ from .finding import (
     ReplaceItem,
     ReplaceStatement,
     ReturnToYield,
+    TryToWith,
     Wrap,
 )
 from .names import Module
-from .source import comments
+from .shadowing import OLD, TASKS
+from .source import comments, is_pragma
+from .style import Style
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Edit = TypeVar("_Edit", bound=Edit)
@@ -31,25 +35,52 @@ class NotFaithful(ValueError):
     """A rewrite that would lose something, or a file that LibCST does not write back as it was."""
 
 
-def rewrite(text: str, findings: Iterable[Finding], engine: str, is_needed: Callable[[str], bool]) -> str:
+def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, is_needed: Callable[[str], bool]) -> str:
     """Return a program with the edits of `findings` made, and its imports to match.
 
-    `engine` is the module that new names are imported from; `is_needed` tells of an imported name that
-    other files count on it. Raises NotFaithful where the result would not parse or lose a comment, and
-    where a new name is taken.
+    `engine` is the module that new names are imported from; `is_needed` tells of an imported name that other files
+    count on it. Raises NotFaithful where the result would not parse or lose a comment, NameTaken where a new name is
+    taken.
     """
     found = tuple(findings)
     before = Module(text)
-    wrapper = MetadataWrapper(_parse(text), unsafe_skip_copy=True)
-    edits = [edit for finding in found for edit in finding.edits]
+    edits = tuple(dict.fromkeys(edit for finding in found for edit in finding.edits))
     rewriter = _Rewriter(edits)
-    changed = wrapper.visit(rewriter)
+    changed = MetadataWrapper(_parse(text), unsafe_skip_copy=True).visit(rewriter)
     if missed := set(edits) - rewriter.made:
         raise NotFaithful(f"line {min(edit.at for edit in missed).line} is not what it seems")
     names = {name for finding in found for name in finding.imports}
-    result = imports.settle(before, changed.code, names, engine, is_needed)
+    result = imports.add(_folded(changed.code, style.length), names - set(TASKS), engine, style)
+    result = imports.add(result, names & set(TASKS), OLD, style)
+    result = _without_unused(before, result, is_needed)
     _check(text, result)
     return result
+
+
+def _without_unused(before: Module, text: str, is_needed: Callable[[str], bool]) -> str:
+    unused = imports.find_unused(before, Module(text), is_needed)
+    if not unused:
+        return text
+    less = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True).visit(_ImportRemover(unused)).code
+    return text if less == text else _without_unused(before, less, is_needed)  # what went may have used another one
+
+
+def _folded(text: str, length: int) -> str:
+    """Fold the heads of `with pytest_temp_dirs(…)` that are longer than a line may be."""
+    if f"with {_LONG}" not in text:
+        return text
+    return "".join(_fold(line) if len(line.rstrip()) > length else line for line in text.splitlines(keepends=True))
+
+
+def _fold(line: str) -> str:
+    found = re.fullmatch(rf"(\s*)(with {_LONG})\((\d+, \[[^]]*\])\)( as .*)(\r?\n?)", line)
+    if not found:
+        return line
+    indent, head, arguments, rest, end = found.groups()
+    return f"{indent}{head}({end}{indent}    {arguments}{end}{indent}){rest}{end}"
+
+
+_LONG = "pytest_temp_dirs"
 
 
 def _parse(text: str) -> cst.Module:
@@ -67,8 +98,8 @@ def _check(before: str, after: str) -> None:
         compile(after, "<rewritten>", "exec", dont_inherit=True, flags=_ONLY_PARSE)
     except SyntaxError as error:
         raise NotFaithful(f"the rewritten program does not parse: {error}") from None
-    lost = Counter(text for _, text in comments(before))
-    if lost != Counter(text for _, text in comments(after)):
+    old, new = (Counter(text for _, text in comments(program)) for program in (before, after))
+    if new - old or any(not is_pragma(text) for text in old - new):
         raise NotFaithful("a comment stands where code would go")
 
 
@@ -98,6 +129,7 @@ class _Rewriter(cst.CSTTransformer):
         self._wraps = _by_place(edits, Wrap)
         self._parameters = _by_place(edits, DropParameter)
         self._yields = _by_place(edits, ReturnToYield)
+        self._tries = _by_place(edits, TryToWith)
 
     def _place(self, node: cst.CSTNode) -> Place:
         start = self.get_metadata(PositionProvider, node).start
@@ -110,15 +142,6 @@ class _Rewriter(cst.CSTTransformer):
             self.made.add(edit)
         return updated_node.with_changes(items=items)
 
-    def leave_SimpleStatementLine(
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.SimpleStatementLine:
-        for edit in self._statements.get(self._place(original_node), ()):
-            new = cst.ensure_type(cst.parse_statement(edit.code), cst.SimpleStatementLine)
-            self.made.add(edit)
-            return updated_node.with_changes(body=new.body)
-        return updated_node
-
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         return self._expression(original_node, updated_node)
 
@@ -126,6 +149,9 @@ class _Rewriter(cst.CSTTransformer):
         return self._expression(original_node, updated_node)
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        return self._expression(original_node, updated_node)
+
+    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.BaseExpression:
         return self._expression(original_node, updated_node)
 
     def _expression(self, original: cst.BaseExpression, updated: cst.BaseExpression) -> cst.BaseExpression:
@@ -140,7 +166,10 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
         for edit in self._parameters.get(self._place(original_node), ()):
-            updated_node = updated_node.with_changes(params=_without(updated_node.params, edit.name))
+            params = _without(updated_node.params, edit.name)
+            updated_node = updated_node.with_changes(params=params)
+            if not (params.params or params.kwonly_params or params.posonly_params or params.star_kwarg):
+                updated_node = updated_node.with_changes(whitespace_before_params=cst.SimpleWhitespace(""))
             self.made.add(edit)
         return updated_node
 
@@ -168,7 +197,9 @@ class _Rewriter(cst.CSTTransformer):
         """Return a block's new statements, and the comments that none of them follows."""
         body: list[Statement] = []
         waiting: list[cst.EmptyLine] = []
-        for number, (old, new) in enumerate(zip(original, updated, strict=True)):
+        pairs = list(zip(original, updated, strict=True))
+        while pairs:
+            old, new = pairs.pop(0)
             place, statement = self._place(old), cast(Statement, new)
             if place in self._drops:
                 self.made.update(self._drops[place])
@@ -176,12 +207,45 @@ class _Rewriter(cst.CSTTransformer):
                 waiting += [*blanks, *_comment_lines(statement)]
                 continue
             if place in self._wraps:
-                self.made.update(self._wraps[place])
-                rest = cast(Sequence[Statement], updated[number:])
-                return [*body, _below(self._wraps[place][0].code, waiting, rest)], []
-            body.append(_with_lines_above(statement, waiting))
-            waiting = []
+                [edit] = self._wraps[place]
+                self.made.add(edit)
+                count = len(pairs) if edit.length is None else edit.length - 1
+                rest, pairs = pairs[:count], pairs[count:]
+                inner, left = self._block([row[0] for row in rest], [row[1] for row in rest])
+                body.append(_below(edit.code, waiting, [statement, *inner], left))
+                waiting = []
+                continue
+            for each in self._anew(place, statement):
+                body.append(_with_lines_above(each, waiting))
+                waiting = []
         return body, [line for line in waiting if line.comment]
+
+    def _anew(self, place: Place, statement: Statement) -> list[Statement]:
+        """Return what stands in place of a statement."""
+        if isinstance(statement, cst.Try) and place in self._tries:
+            [edit] = self._tries[place]
+            self.made.add(edit)
+            return [_try_to_with(statement, edit)]
+        if not isinstance(statement, cst.SimpleStatementLine) or place not in self._statements:
+            return [statement]
+        [written] = self._statements[place]
+        self.made.add(written)
+        new = [cst.ensure_type(each, cst.SimpleStatementLine) for each in cst.parse_module(written.code).body]
+        new[0] = new[0].with_changes(leading_lines=statement.leading_lines)
+        new[-1] = new[-1].with_changes(trailing_whitespace=statement.trailing_whitespace)
+        return list(new)
+
+
+def _try_to_with(statement: cst.Try, edit: TryToWith) -> cst.With:
+    head = cst.ensure_type(cst.parse_statement(f"{edit.code} pass"), cst.With)
+    lines = statement.leading_lines
+    if edit.keeps_finally or statement.handlers:
+        kept = statement.finalbody if edit.keeps_finally else None
+        inner = statement.with_changes(leading_lines=[], finalbody=kept)
+        return head.with_changes(leading_lines=lines, body=cst.IndentedBlock([inner]))
+    body = cst.ensure_type(statement.body, cst.IndentedBlock)
+    left = _comment_lines(statement.finalbody) if statement.finalbody else []
+    return head.with_changes(leading_lines=lines, body=body.with_changes(footer=[*body.footer, *left]))
 
 
 def _item(code: str) -> cst.WithItem:
@@ -206,12 +270,12 @@ def _without(params: cst.Parameters, name: str) -> cst.Parameters:
     raise NotFaithful(f"the parameter {name} is not where it was")
 
 
-def _below(code: str, lines: list[cst.EmptyLine], rest: Sequence[Statement]) -> cst.With:
+def _below(code: str, lines: list[cst.EmptyLine], rest: Sequence[Statement], left: Sequence[cst.EmptyLine]) -> cst.With:
     first = rest[0]
     inner = list(first.leading_lines)
     while inner and not inner[0].comment:
         inner.pop(0)
-    block = cst.IndentedBlock([first.with_changes(leading_lines=inner), *rest[1:]])
+    block = cst.IndentedBlock([first.with_changes(leading_lines=inner), *rest[1:]], footer=left)
     head = cst.ensure_type(cst.parse_statement(f"{code} pass"), cst.With)
     return head.with_changes(leading_lines=lines, body=block)
 
@@ -232,7 +296,7 @@ def _blanks(statement: Statement) -> list[cst.EmptyLine]:
     return found
 
 
-def _comment_lines(statement: Statement) -> list[cst.EmptyLine]:
+def _comment_lines(statement: cst.CSTNode) -> list[cst.EmptyLine]:
     """Return every comment in and around a statement, each as a line of its own."""
     collector = _Comments()
     statement.visit(collector)
@@ -245,3 +309,106 @@ class _Comments(cst.CSTVisitor):
 
     def visit_Comment(self, node: cst.Comment) -> None:
         self.found.append(node)
+
+
+class _ImportRemover(cst.CSTTransformer):
+    """Takes names out of import statements; a comment that stood above one goes to what follows.
+
+    `if TYPE_CHECKING:` goes with the last of its imports.
+    """
+
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, unused: dict[Place, set[str]]) -> None:
+        super().__init__()
+        self._unused = unused
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        body = self._block(original_node.body, updated_node.body)
+        if body and body[0] is not updated_node.body[0] and not _lines(original_node.body[0]):
+            body[0] = _with_lines(body[0], _without_blanks(_lines(body[0])))
+        return updated_node.with_changes(body=body or [_passing()])
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
+        body = self._block(original_node.body, updated_node.body)
+        header = updated_node.header
+        begins_blank = not header or not header[-1].comment or not _lines(original_node.body[0])
+        if body and len(body) < len(updated_node.body) and body[0] != updated_node.body[0] and begins_blank:
+            body[0] = _with_lines(body[0], _without_blanks(_lines(body[0])))
+        return updated_node.with_changes(body=body)
+
+    def _block(self, original: Iterable[cst.CSTNode], updated: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
+        body: list[cst.CSTNode] = []
+        waiting: list[cst.EmptyLine] = []
+        for old, new in zip(original, updated, strict=True):
+            start = self.get_metadata(PositionProvider, old).start
+            names = self._unused.get(Place(start.line, start.column))
+            kept: cst.CSTNode | None = new
+            if names and isinstance(new, cst.SimpleStatementLine):
+                kept = _without_names(new, names)
+            elif isinstance(new, cst.If) and new.body is not cast(cst.If, old).body and _is_empty_check(new):
+                kept = None
+            if kept is None:
+                waiting += _lines(new) if not waiting else _without_blanks(_lines(new))
+                continue
+            body.append(_with_lines(kept, _joined(waiting, _lines(kept))) if waiting else kept)
+            waiting = []
+        return body
+
+
+def _is_empty_check(statement: cst.If) -> bool:
+    """Tell whether nothing is left of an `if TYPE_CHECKING:` but a `pass`."""
+    match statement:
+        case cst.If(body=cst.IndentedBlock(body=[cst.SimpleStatementLine(body=[cst.Pass()])]), orelse=None):
+            return "TYPE_CHECKING" in cst.Module([]).code_for_node(statement.test)
+        case _:
+            return False
+
+
+def _lines(statement: cst.CSTNode) -> list[cst.EmptyLine]:
+    return list(getattr(statement, "leading_lines", ()))
+
+
+def _with_lines(statement: cst.CSTNode, lines: list[cst.EmptyLine]) -> cst.CSTNode:
+    return statement.with_changes(leading_lines=lines)
+
+
+def _without_blanks(lines: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    while lines and not lines[0].comment:
+        lines = lines[1:]
+    return lines
+
+
+def _joined(above: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """Put the lines of a statement that is gone before those of the next, without doubling the blank ones."""
+    if not any(line.comment for line in above):
+        return own or above
+    if own and not own[0].comment:
+        while above and not above[-1].comment:
+            above = above[:-1]
+    return [*above, *own]
+
+
+def _without_names(line: cst.SimpleStatementLine, names: set[str]) -> cst.SimpleStatementLine | None:
+    """Return an import without some names: None where none is left, unchanged where it has a comment of its own."""
+    statement = line.body[0]
+    own = cst.Module([line.with_changes(leading_lines=[])]).code
+    if (
+        len(line.body) > 1
+        or imports.has_comment_of_its_own(own)
+        or not isinstance(statement, cst.Import | cst.ImportFrom)
+    ):
+        return line
+    if isinstance(statement.names, cst.ImportStar):
+        return line
+    kept = [alias for alias in statement.names if _bound(alias) not in names]
+    if not kept:
+        return None
+    kept[-1] = kept[-1].with_changes(comma=statement.names[-1].comma)
+    return line.with_changes(body=[statement.with_changes(names=kept)])
+
+
+def _bound(alias: cst.ImportAlias) -> str:
+    return alias.evaluated_alias or alias.evaluated_name

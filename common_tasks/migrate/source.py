@@ -12,10 +12,15 @@ from typing import NamedTuple
 
 SKIP = re.compile(r"#\s*temp-migrate:\s*skip\b")
 _BOM = codecs.BOM_UTF8
+_PRAGMA = re.compile(r"#\s*(?:noqa\b|type:\s*ignore|nosec\b|(?:pylint|pyright|mypy|isort|ruff):)")
 
 
 class Unreadable(ValueError):
     """A file whose text cannot be had; the message is the reason."""
+
+
+# What reading and parsing a file raises where it is no program: all of them are a finding, none ends the audit.
+UNREADABLE = (OSError, SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class Source(NamedTuple):
@@ -32,10 +37,18 @@ class Source(NamedTuple):
         return (_BOM if self.bom else b"") + text.encode(self.encoding)
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return what a regular file holds. Raises Unreadable for a pipe, a device or the like: reading might wait for ever."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise Unreadable("it is no regular file")
+        return file.read()
+
+
 def read(path: Path) -> Source:
     """Read a file as Python would. Raises Unreadable where it is no text in its own encoding, or no regular file."""
-    data = path.read_bytes()
-    return decode(path, data)
+    return decode(path, read_bytes(path))
 
 
 def decode(path: Path, data: bytes) -> Source:
@@ -54,6 +67,11 @@ def decode(path: Path, data: bytes) -> Source:
     return source
 
 
+def is_pragma(comment: str) -> bool:
+    """Tell whether a comment is a note to a linter about its own line."""
+    return _PRAGMA.match(comment) is not None
+
+
 def comments(text: str) -> list[tuple[int, str]]:
     """Return the comments of a program, each with its line."""
     tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
@@ -70,8 +88,8 @@ def skipped_lines(text: str) -> frozenset[int]:
 def is_skipped(path: Path) -> bool:
     """Tell whether a file that is perhaps no program has that comment at its head, above all else."""
     try:
-        text = path.read_bytes().decode("latin-1")
-    except OSError:
+        text = read_bytes(path).decode("latin-1")
+    except (OSError, Unreadable):
         return False
     return SKIP.search(head(text)) is not None
 
@@ -83,22 +101,3 @@ def head(text: str) -> str:
 
 def _is_blank_or_comment(line: str) -> bool:
     return not line.strip() or line.startswith("#")
-
-
-def replace(path: Path, before: bytes | None, after: bytes) -> None:
-    """Put a file's new content in place at once, its mode kept.
-
-    Raises FileExistsError where the file is no longer as it was read, another OSError where it cannot be
-    written; then it is as it was.
-    """
-    if (path.read_bytes() if path.exists() else None) != before:
-        raise FileExistsError(f"{path.name} changed while it was looked at")
-    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
-    try:
-        with beside.open("xb") as file:
-            file.write(after)
-            if before is not None:
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

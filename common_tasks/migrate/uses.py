@@ -1,10 +1,14 @@
 """Which uses of a temporary directory's name take a path, so that a `Path` does as well as a `str`."""
 
 import ast
+from collections.abc import Container, Iterable
+from typing import NamedTuple
 
+from .finding import Doubt, Edit, ReplaceExpression
 from .names import Module
 
-PATHS = frozenset(f"pathlib.{name}" for name in ("Path", "PurePath", "PosixPath", "PurePosixPath"))
+PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
+_CONCRETE = frozenset({"pathlib.Path", "pathlib.PosixPath"})
 # Those that give a str back (or no path at all), whatever kind of path they are given.
 _OS_PATH = (
     "abspath basename dirname exists expanduser expandvars getatime getctime getmtime getsize isabs isdir isfile "
@@ -22,26 +26,99 @@ _TAKES_PATH = frozenset(
         *(f"os.path.{name}" for name in _OS_PATH.split()),
         *(f"os.{name}" for name in _OS.split()),
         *(f"shutil.{name}" for name in _SHUTIL.split()),
-        *("builtins.open", "builtins.str", "io.open"),
+        *("builtins.open", "builtins.print", "builtins.str", "contextlib.chdir", "io.open", "zipfile.ZipFile"),
     }
 )
+_IN_DIRECTORY = frozenset(f"tempfile.{name}" for name in ("mkdtemp", "mkstemp", "NamedTemporaryFile", "TemporaryFile"))
 _SUBPROCESS = frozenset(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
+# Those of which only the place counts, not the directory's own name.
+PLACE_CALLS = frozenset(
+    {
+        *(f"os.path.{name}" for name in ["exists", "isdir", "isfile", "join", "lexists", "ismount"]),
+        *(
+            f"os.{name}"
+            for name in ["access", "chdir", "chmod", "listdir", "makedirs", "mkdir", "scandir", "stat", "walk"]
+        ),
+        *("builtins.open", "pathlib.Path", "shutil.rmtree", "shutil.copy", "shutil.copyfile"),
+    }
+)
+_FEW = 2  # so many `str(name)` read well; with more of them the author would have chosen another way
+
+Load = ast.Name | ast.Attribute
 
 
-def takes_path(module: Module, name: ast.Name) -> bool:
+class Uses(NamedTuple):
+    """What it takes to give the users of a name a `Path` where they had a `str`."""
+
+    edits: tuple[Edit, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+
+def as_path(module: Module, loads: Iterable[Load], name: str, *, shared: Container[Load] = ()) -> Uses:
+    """Return how the uses of a directory's name change if the name, now `name`, holds a `Path`.
+
+    `Path(name)` becomes `name`, but for uses that are `shared` with others of the name, which may be text. What may
+    need text is given `str(name)`: that is the same, but hard to read if it happens often.
+    """
+    edits: list[Edit] = []
+    doubts: list[Doubt] = []
+    texts: list[int] = []
+    for load in loads:
+        old, inside = module.segment(load), module.is_in_f_string(load)
+        call = module.parents[load]
+        if isinstance(call, ast.Call) and is_conversion(module, call, load) and not inside and load not in shared:
+            edits.append(ReplaceExpression(module.place(call), module.segment(call), name))
+        elif takes_path(module, load):
+            if old != name:
+                edits.append(ReplaceExpression(module.place(load), old, name))
+        elif inside:
+            doubts.append(Doubt(f"line {load.lineno} writes {old} in a form that a path has not", final=True))
+        else:
+            texts.append(load.lineno)
+            edits.append(ReplaceExpression(module.place(load), old, f"str({name})"))
+    if len(texts) > _FEW:
+        lines = ", ".join(map(str, sorted(set(texts))))
+        doubts.append(Doubt(f"lines {lines} may need {name} as text: str({name}) is written there"))
+    return Uses(tuple(edits), tuple(doubts))
+
+
+def is_conversion(module: Module, node: ast.AST, given: ast.expr) -> bool:
+    """Tell whether a node is `Path(given)`."""
+    if not (isinstance(node, ast.Call) and node.args == [given] and not node.keywords):
+        return False
+    called = module.dotted(node.func)
+    return bool(called) and called <= _CONCRETE
+
+
+def takes_path(module: Module, load: ast.expr) -> bool:
     """Tell whether a use of a name is of those that are the same for a `str` and a `Path`."""
-    parent = module.parents[name]
-    if isinstance(parent, ast.FormattedValue):
-        return parent.value is name and parent.conversion in (-1, ord("s")) and parent.format_spec is None
-    if isinstance(parent, ast.Call):
-        return name in parent.args and _call_takes_path(module, parent)
-    if isinstance(parent, ast.keyword):
-        call = module.parents[parent]
-        return parent.arg == "cwd" and module.is_call_of(call, *_SUBPROCESS)
+    parent = module.parents[load]
+    match parent:
+        case ast.FormattedValue():
+            return parent.value is load and parent.conversion in (-1, ord("s")) and parent.format_spec is None
+        case ast.Call():
+            return load in parent.args and _call_takes_path(module, parent)
+        case ast.keyword():
+            return _keyword_takes_path(module, parent)
+        case ast.List():
+            call = module.parents[parent]
+            in_command = isinstance(call, ast.Call) and call.args[:1] == [parent]
+            return in_command and module.is_call_of(call, *_SUBPROCESS) and not _has(call, "shell")
     return False
 
 
+def _has(call: ast.AST, option: str) -> bool:
+    return isinstance(call, ast.Call) and any(keyword.arg in (option, None) for keyword in call.keywords)
+
+
+def _keyword_takes_path(module: Module, keyword: ast.keyword) -> bool:
+    takers = {"cwd": _SUBPROCESS, "dir": _IN_DIRECTORY}.get(keyword.arg or "", frozenset())
+    return module.is_call_of(module.parents[keyword], *takers)
+
+
 def _call_takes_path(module: Module, call: ast.Call) -> bool:
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "chdir" and len(call.args) == 1:
+        return isinstance(call.func.value, ast.Name) and call.func.value.id in ("os", "monkeypatch")
     called = module.dotted(call.func)
     if not called:
         return False
@@ -51,13 +128,8 @@ def _call_takes_path(module: Module, call: ast.Call) -> bool:
 
 
 def is_path_of(module: Module, node: ast.AST, name: str) -> bool:
-    """Tell whether a node is `Path(name)`."""
-    return (
-        isinstance(node, ast.Call)
-        and bool(called := module.dotted(node.func))
-        and called <= PATHS
-        and not node.keywords
-        and len(node.args) == 1
-        and isinstance(node.args[0], ast.Name)
-        and node.args[0].id == name
-    )
+    """Tell whether a node is `Path(name)` of a plain name."""
+    match node:
+        case ast.Call(args=[ast.Name(id=given) as argument]):
+            return given == name and is_conversion(module, node, argument)
+    return False

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,19 @@ from .text import count, shown
 _STYLES = {"safe": "green", "unsafe": "yellow", "report": "cyan", "fixed": "green"}
 
 
-def show_audit(audit: Audit, failed: Sequence[str], *, as_json: bool) -> None:
-    """Print the checklist with what keeps each of its lines open, on standard output."""
+def show_audit(audit: Audit, failed: Mapping[Path, str], *, as_json: bool) -> None:
+    """Print the checklist with what keeps each of its lines open, on standard output.
+
+    `failed`: the files that were to be written and were not, with the reason; they go to standard error.
+    """
+    for path, reason in failed.items():
+        name = shown(_relative(audit.scope.root, path), sys.stderr.encoding)
+        print(f"not written: {name}: {shown(reason, sys.stderr.encoding)}", file=sys.stderr)
     if as_json:
         document.write(_document(audit))
         return
     screen = Screen()
     screen.show(_audit(audit, screen))
-    for text in failed:
-        print(f"not written: {shown(text, screen.encoding)}", file=sys.stderr)
 
 
 def show_patch(changes: Iterable[Change], root: Path) -> None:
@@ -52,9 +56,12 @@ def _style_of(row: str) -> str:
 
 
 def _audit(audit: Audit, screen: Screen) -> Iterator[Line]:
-    for project, findings in audit.findings.items():
-        yield from _project(audit, project, findings, screen)
+    for project in audit.findings:
+        yield from _project(audit, project, audit.shown(project), screen)
     yield from prose(_summary(audit), screen.width)
+    if audit.left:
+        parts = [f"{number} {what}" for what, number in sorted(audit.left.items())]
+        yield from prose(f"left as they are: {'; '.join(parts)}", screen.width)
 
 
 def _project(audit: Audit, project: Path, findings: Sequence[Finding], screen: Screen) -> Iterator[Line]:

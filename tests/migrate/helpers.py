@@ -3,10 +3,12 @@
 from pathlib import Path
 from textwrap import dedent
 
-from common_tasks.fs.values import no_progress
+from common_tasks.fs.workers import ALONE
 from common_tasks.migrate import audit, change
-from common_tasks.migrate.finding import Finding
+from common_tasks.migrate import write as writing
+from common_tasks.migrate.finding import Change, Finding
 
+PYPROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["common-tasks"]\n'
 TEST = "tests/test_it.py"
 SCRIPT = "scripts/build.py"
 
@@ -16,7 +18,7 @@ def plain(text: str) -> str:
 
 
 def audited(root: Path, *projects: Path, helpers: tuple[str, ...] = ()) -> audit.Audit:
-    return audit.audit(audit.Scope(root, projects or (root,), (), frozenset(helpers)), no_progress, 1)
+    return audit.audit(audit.Scope(root, projects or (root,), (), frozenset(helpers)), ALONE)
 
 
 def put(root: Path, files: dict[str, str]) -> None:
@@ -24,7 +26,7 @@ def put(root: Path, files: dict[str, str]) -> None:
     files = {
         "tasks.py": "from common_tasks import ns\n",
         ".gitignore": ".tmp/\n.temp/\n",
-        "pyproject.toml": "",
+        "pyproject.toml": PYPROJECT,
         **files,
     }
     for name, text in files.items():
@@ -43,17 +45,22 @@ def find(root: Path, text: str, path: str = TEST, **files: str) -> list[Finding]
     return found(root, path)
 
 
+def planned(found: audit.Audit, *, unsafe: bool = False) -> tuple[audit.Audit, tuple[Change, ...]]:
+    left = writing.find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=True)
+    return change.plan(found, left, unsafe=unsafe, workers=ALONE)
+
+
 def write(root: Path, *, unsafe: bool = False, helpers: tuple[str, ...] = ()) -> audit.Audit:
     """Migrate a project."""
-    planned, changes = change.plan(audited(root, helpers=helpers), unsafe=unsafe, progress=no_progress, workers=1)
-    done, failed = change.write(planned, changes)
-    assert failed == ()
-    return done
+    found, changes = planned(audited(root, helpers=helpers), unsafe=unsafe)
+    failed = writing.write(changes)
+    assert failed == {}
+    return change.settled(found, changes, failed)
 
 
 def is_settled(root: Path, *, unsafe: bool = False) -> bool:
     """Tell whether another run would change nothing."""
-    return change.plan(audited(root), unsafe=unsafe, progress=no_progress, workers=1)[1] == ()
+    return planned(audited(root), unsafe=unsafe)[1] == ()
 
 
 def rewrite(root: Path, text: str, path: str = TEST, *, unsafe: bool = False) -> str:

@@ -2,25 +2,25 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import find, plain, put, rewrite, safety, write
+from .helpers import find, found, plain, put, rewrite, safety, write
 
 USE = "\n\ndef test_it():\n    with {}() as d:\n        print(str(d))\n"
-NEW = "\n\ndef test_it():\n    with pytest_temp_dirs(1) as (d,):\n        print(str(d))\n"
-OURS = "from common.temp import pytest_temp_dirs\n"
+NEW = '\n\ndef test_it():\n    with temp_working_dir("it") as d:\n        print(str(d))\n'
+OURS = "from common.temp import temp_working_dir\n"
 # The head of a file, the name of the call in it, and the head afterwards.
 HEADS = {
     "module": ("import tempfile\n", "tempfile.TemporaryDirectory", OURS),
     "alias of the module": ("import tempfile as tf\n", "tf.TemporaryDirectory", OURS),
     "name": ("from tempfile import TemporaryDirectory\n", "TemporaryDirectory", OURS),
     "alias of the name": ("from tempfile import TemporaryDirectory as TD\n", "TD", OURS),
-    "first of two": ("import tempfile, x\n", "tempfile.TemporaryDirectory", "import x\n" + OURS),
+    "first of two": ("import tempfile, x\n", "tempfile.TemporaryDirectory", "import x\n\n" + OURS),
     "last of two": ("import x, tempfile\n", "tempfile.TemporaryDirectory", "import x\n" + OURS),
     "last in brackets": (
         "from tempfile import (\n    mkdtemp,\n    TemporaryDirectory,\n)\nx = mkdtemp\n",
         "TemporaryDirectory",
-        "from tempfile import (\n    mkdtemp,\n)\n" + OURS + "x = mkdtemp\n",
+        "from tempfile import (\n    mkdtemp,\n)\n\n" + OURS + "x = mkdtemp\n",
     ),
-    "docstring": ('"""Doc."""\nimport tempfile\n', "tempfile.TemporaryDirectory", '"""Doc."""\n' + OURS),
+    "docstring": ('"""Doc."""\nimport tempfile\n', "tempfile.TemporaryDirectory", '"""Doc."""\n\n' + OURS),
     "future": (
         "from __future__ import annotations\n\nimport tempfile\n",
         "tempfile.TemporaryDirectory",
@@ -29,30 +29,30 @@ HEADS = {
     "comments": (
         "# head\n\n# above\nimport tempfile\n\nimport x  # beside\n",
         "tempfile.TemporaryDirectory",
-        "# head\n\n# above\n\nimport x  # beside\n" + OURS,
+        "# head\n\n# above\nimport x  # beside\n" + OURS,
     ),
     "comment on its line": (
         "import tempfile  # noqa: S404\n",
         "tempfile.TemporaryDirectory",
-        "import tempfile  # noqa: S404\n" + OURS,
+        OURS,
     ),
     "try": (
         "try:\n    import tempfile\nexcept ImportError:\n    tempfile = None\n",
         "tempfile.TemporaryDirectory",
-        OURS + "try:\n    import tempfile\nexcept ImportError:\n    tempfile = None\n",
+        OURS + "\ntry:\n    import tempfile\nexcept ImportError:\n    tempfile = None\n",
     ),
     "type checking": (
         "import tempfile\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    " + OURS,
         "tempfile.TemporaryDirectory",
-        "from typing import TYPE_CHECKING\n" + OURS + "if TYPE_CHECKING:\n    " + OURS,
+        "from typing import TYPE_CHECKING\n\n" + OURS + "if TYPE_CHECKING:\n    " + OURS,
     ),
     "ours there": (OURS + "import tempfile\n", "tempfile.TemporaryDirectory", OURS),
     "more of ours there": (
         "from common.temp import get_temp_dir, temp_working_dir as t\nimport tempfile\nx = t\n",
         "tempfile.TemporaryDirectory",
-        "from common.temp import get_temp_dir, pytest_temp_dirs, temp_working_dir as t\nx = t\n",
+        "from common.temp import get_temp_dir, temp_working_dir, temp_working_dir as t\nx = t\n",
     ),
-    "submodule": ("import os.path, tempfile\n", "tempfile.TemporaryDirectory", "import os.path\n" + OURS),
+    "submodule": ("import os.path, tempfile\n", "tempfile.TemporaryDirectory", "import os.path\n\n" + OURS),
 }
 
 
@@ -73,12 +73,12 @@ def test_import_inside_a_function_goes_with_its_use(tmp_path: Path) -> None:
     """
     assert rewrite(tmp_path, text) == plain(
         """
-        from common.temp import pytest_temp_dirs
-        def test_it():
-            from pathlib import Path
+        from common.temp import temp_working_dir
 
-            with pytest_temp_dirs(1) as (d,):
-                print(Path(d))
+
+        def test_it():
+            with temp_working_dir("it") as d:
+                print(d)
         """
     )
 
@@ -95,15 +95,12 @@ def test_import_inside_a_function_goes_with_its_use(tmp_path: Path) -> None:
 def test_import_that_a_string_or_another_use_needs_stays(tmp_path: Path, line: str) -> None:
     after = rewrite(tmp_path, "import tempfile\n" + line + USE.format("tempfile.TemporaryDirectory"))
     assert after.startswith("import tempfile\n")
-    assert "pytest_temp_dirs(1)" in after
+    assert 'temp_working_dir("it")' in after
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "mock.patch('scripts.build.tempfile.mkdtemp')",
-        "mock.patch('build.tempfile')",
-        "mock.patch.object(build, 'tempfile')",
         "from scripts.build import tempfile",
         "from scripts.build import *",
         "print(build.tempfile)",
@@ -114,11 +111,27 @@ def test_import_that_another_file_counts_on_stays(tmp_path: Path, line: str) -> 
     put(tmp_path, {"scripts/build.py": script, "tests/test_it.py": line})
     write(tmp_path)
     after = (tmp_path / "scripts/build.py").read_text()
-    assert after.startswith("import tempfile\nfrom common.temp import temp_working_dir\n")
+    assert after.startswith("import tempfile\n\nfrom common.temp import temp_working_dir\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mock.patch('scripts.build.tempfile.mkdtemp')",
+        "mock.patch('build.tempfile')",
+        "mock.patch.object(build, 'tempfile')",
+        "monkeypatch.setattr(tempfile, 'TemporaryDirectory', x)",
+    ],
+)
+def test_script_whose_tempfile_a_test_replaces_is_unsafe(tmp_path: Path, line: str) -> None:
+    script = "import tempfile\n\nwith tempfile.TemporaryDirectory() as d:\n    print(str(d))\n"
+    put(tmp_path, {"scripts/build.py": script, "tests/test_it.py": line})
+    [row] = found(tmp_path, "scripts/build.py")
+    assert (row.safety, "test_it.py line 1 replaces" in row.message) == ("unsafe", True)
 
 
 def test_name_that_is_taken_is_reported_and_nothing_is_written(tmp_path: Path) -> None:
-    text = "import tempfile\n\npytest_temp_dirs = None\n" + USE.format("tempfile.TemporaryDirectory")
+    text = "import tempfile\n\ntemp_working_dir = None\n" + USE.format("tempfile.TemporaryDirectory")
     put(tmp_path, {"tests/test_it.py": text})
     rows = [row for row in write(tmp_path).rows if row.code == "T2"]
     assert [(row.safety, row.fixed, "already means" in row.message) for row in rows] == [("report", False, True)]

@@ -52,6 +52,7 @@ def test_three_projects_are_migrated(tmp_path: Path) -> None:
     put(three, {"tests/test_sync.py": TESTS})
     (three / "tasks.py").unlink()
     (three / ".gitignore").unlink()
+    put(top, {})
     git(top, "init", "-q")
     git(top, "add", ".")
     git(top, "commit", "-qm", "legacy")
@@ -72,6 +73,8 @@ def test_three_projects_are_migrated(tmp_path: Path) -> None:
 def test_project_alone_leaves_the_others_alone(tmp_path: Path) -> None:
     put(tmp_path, {"tests/test_a.py": TESTS, "nested/tests/test_b.py": TESTS, "nested/pyproject.toml": ""})
     git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "legacy")
     migrate(tmp_path, "--write")
     assert "pytest_temp_dirs" in (tmp_path / "tests/test_a.py").read_text()
     assert "pytest_temp_dirs" not in (tmp_path / "nested/tests/test_b.py").read_text()
@@ -80,6 +83,8 @@ def test_project_alone_leaves_the_others_alone(tmp_path: Path) -> None:
 def test_samples_of_tests_are_no_projects(tmp_path: Path) -> None:
     put(tmp_path, {"tests/samples/one/pyproject.toml": "", "tests/samples/one/one.py": "x = 1\n"})
     git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "legacy")
     migrate(tmp_path, "--all-projects", "--write")
     assert not (tmp_path / "tests/samples/one/tasks.py").exists()
 
@@ -102,6 +107,8 @@ def test_what_git_ignores_is_left_alone(tmp_path: Path) -> None:
         {"build/lib/tests/test_a.py": TESTS, "tests/test_é.py": TESTS, ".gitignore": "/build/\n.tmp/\n.temp/\n"},
     )
     git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "legacy")
     migrate(tmp_path, "--write")
     assert "pytest_temp_dirs" not in (tmp_path / "build/lib/tests/test_a.py").read_text()
     assert "pytest_temp_dirs" in (tmp_path / "tests/test_é.py").read_text()

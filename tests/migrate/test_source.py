@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.migrate import source
+from common_tasks.migrate import write as writing
+from common_tasks.migrate.finding import Change
 
 from .helpers import audited, put, write
 
 BLOCK = (
     "import tempfile\n\n\ndef test_it():\n    with tempfile.TemporaryDirectory() as d:\n        print(str(d), 'é')\n"
 )
-REWRITTEN = BLOCK.replace("import tempfile", "from common.temp import pytest_temp_dirs").replace(
-    "tempfile.TemporaryDirectory() as d", "pytest_temp_dirs(1) as (d,)"
+REWRITTEN = BLOCK.replace("import tempfile", "from common.temp import temp_working_dir").replace(
+    "tempfile.TemporaryDirectory() as d", 'temp_working_dir("it") as d'
 )
 
 
@@ -53,12 +54,35 @@ def test_file_that_changed_meanwhile_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "folder/a.py"
     path.parent.mkdir()
     path.write_bytes(b"new")
-    with pytest.raises(FileExistsError):
-        source.replace(path, b"old", b"newer")
-    with pytest.raises(FileExistsError):
-        source.replace(path, None, b"newer")
+    for before in (b"old", None):
+        assert "a.py" in writing.write([Change(path, before, b"newer")])[path]
     assert path.read_bytes() == b"new"
     assert os.listdir(path.parent) == ["a.py"]
+
+
+def test_group_is_written_whole_or_put_back(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.py", tmp_path / "two.py"
+    one.write_bytes(b"1")
+    two.write_bytes(b"changed meanwhile")
+    failed = writing.write([Change(one, b"1", b"2", group="g"), Change(two, b"1", b"2", group="g")])
+    assert set(failed) == {one, two}
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"changed meanwhile")
+
+
+def test_what_is_not_plainly_this_users_own_is_left_and_the_rest_written(tmp_path: Path) -> None:
+    put(tmp_path, {"test_a.py": BLOCK, "test_b.py": BLOCK, "shared.py": BLOCK})
+    os.link(tmp_path / "test_a.py", tmp_path / "other")
+    (tmp_path / "test_c.py").symlink_to("shared.py")
+    left = writing.find_unwritable(sorted(tmp_path.glob("test_*.py")), tmp_path, force=True)
+    assert {path.name for path in left} == {"test_a.py", "test_c.py"}
+
+
+def test_extended_attributes_stay(tmp_path: Path) -> None:
+    put(tmp_path, {"test_it.py": BLOCK})
+    os.setxattr(tmp_path / "test_it.py", "user.k", b"v")
+    write(tmp_path)
+    assert (tmp_path / "test_it.py").read_text() == REWRITTEN
+    assert os.getxattr(tmp_path / "test_it.py", "user.k") == b"v"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
-"""Recognises sub-directories that are made by hand: `source = base / "source"` and `source.mkdir()`."""
+"""Recognises sub-directories that are made one after the other: `source = base / "source"` and `source.mkdir()`."""
 
 import ast
 import re
 from typing import NamedTuple
 
-from .blocks import stand_alone
 from .names import Module, Scope
-from .uses import is_path_of
+from .uses import PLACE_CALLS, is_path_of
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
 _MKDIR_OPTIONS = frozenset({"parents", "exist_ok"})
@@ -26,9 +25,43 @@ class Folders(NamedTuple):
     @property
     def code(self) -> str:
         """The item of a `with` statement that makes the same directories."""
+        if len(self.names) == 1:
+            return f'temp_working_dir("{self.names[0]}") as {self.variables[0]}'
         names = ", ".join(f'"{name}"' for name in self.names)
-        targets = ", ".join(self.variables) + ("," if len(self.variables) == 1 else "")
-        return f"pytest_temp_dirs({len(self.names)}, [{names}]) as ({targets})"
+        return f"pytest_temp_dirs({len(self.names)}, [{names}]) as ({', '.join(self.variables)})"
+
+    def suits(self, module: Module, scope: Scope, *, in_test: bool) -> bool:
+        """Tell whether the engine may make them: several in a test, or one of which only the place counts."""
+        if len(self.names) > 1:
+            return in_test
+        [variable] = self.variables
+        bound_once = len(scope.bindings[variable]) == 1
+        others = [load for load, _ in module.loads(variable, scope) if not self.holds(module, load)]
+        return bound_once and all(_only_place_counts(module, load) for load in others)
+
+    def holds(self, module: Module, node: ast.AST) -> bool:
+        """Tell whether a node is part of the run."""
+        return any(statement in (node, *module.above(node)) for statement in self.statements)
+
+
+# Methods of a directory's path that are the same whatever its name and its parent are.
+_PLACE_METHODS = frozenset(
+    ["chmod", "exists", "glob", "is_dir", "iterdir", "joinpath", "lstat", "rglob", "rmdir", "stat", "walk"]
+)
+
+
+def _only_place_counts(module: Module, load: ast.Name) -> bool:
+    """Tell whether a use is the same whatever the directory's own name and parent are."""
+    parent = module.parents[load]
+    match parent:
+        case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant() | ast.JoinedStr() | ast.Name()):
+            return left is load
+        case ast.Attribute(attr=attr):
+            return attr in _PLACE_METHODS
+        case ast.Call():
+            called = module.dotted(parent.func)
+            return load in parent.args and bool(called) and called <= PLACE_CALLS
+    return False
 
 
 class _Run:
@@ -139,3 +172,27 @@ def aliases(folders: Folders) -> set[str]:
 def is_droppable(module: Module, folders: Folders) -> bool:
     """Tell whether the run can be taken out: no line is shared with another statement."""
     return stand_alone(module, list(folders.statements))
+
+
+def stand_alone(module: Module, statements: list[ast.stmt]) -> bool:
+    """Tell whether statements share no line with others."""
+    lines = {line for statement in statements for line in range(statement.lineno, (statement.end_lineno or 0) + 1)}
+    shared = [
+        node for node in module.statements if node not in statements and (node.lineno in lines or _ends_in(node, lines))
+    ]
+    return not shared and len({statement.lineno for statement in statements}) == len(statements)
+
+
+def _ends_in(node: ast.stmt, lines: set[int]) -> bool:
+    simple = not hasattr(node, "body")
+    return simple and node.end_lineno in lines
+
+
+def body_of(module: Module, statement: ast.AST) -> list[ast.stmt]:
+    """Return the statements that one stands among."""
+    parent = module.parents[statement]
+    for field in ("body", "orelse", "finalbody"):
+        body = getattr(parent, field, None)
+        if isinstance(body, list) and statement in body:
+            return body
+    return []

@@ -52,7 +52,7 @@ def test_module_that_hides_ours_is_told_in_steps_and_holds_the_rest_back(tmp_pat
     assert main.safety == "unsafe"
     for step in (
         "rename it to common_tasks_legacy.py",
-        "take clean, get_temp_dir, temp_clean, temp_status",
+        "take clean, temp_clean, temp_status",
         "tasks.py",
     ):
         assert step in main.message
@@ -88,30 +88,36 @@ def test_each_form_of_import_works_afterwards(tmp_path: Path) -> None:
         assert done.stdout.startswith("X"), (name, done.stderr)
 
 
-def test_own_common_temp_is_renamed_and_the_engine_has_its_other_name(tmp_path: Path) -> None:
+def test_common_temp_of_the_repositorys_own_stays_and_the_engine_has_its_other_name(tmp_path: Path) -> None:
     files = {
         "common/__init__.py": "",
         "common/temp.py": "def mine():\n    return 'mine'\n",
-        "scripts/a.py": "from common.temp import mine\nfrom common import temp\nprint(mine(), temp.mine())\n",
-        "tests/test_a.py": "import tempfile\n\ndef test_a():\n    with tempfile.TemporaryDirectory():\n        pass\n",
+        "scripts/a.py": "from common.temp import mine\nprint(mine())\n",
+        "tests/test_a.py": "import tempfile\n\n\ndef test_a():\n    with tempfile.TemporaryDirectory():\n        pass\n",
     }
     put(tmp_path, files)
-    write(tmp_path)
-    assert "from common_tasks.temp import pytest_temp_dirs" in (tmp_path / "tests/test_a.py").read_text()
-    assert (tmp_path / "common/temp.py").exists()
     write(tmp_path, unsafe=True)
-    assert python("import scripts.a", cwd=tmp_path).stdout == "mine mine\n"
-    assert not (tmp_path / "common/temp.py").exists()
-
-
-def test_import_that_cannot_be_written_anew_stops_the_renaming(tmp_path: Path) -> None:
-    other = "from common.temp import mine\n"
-    put(tmp_path, {"common/temp.py": "mine = 1\n", "a.py": "import common.temp\n", "b.py": other})
-    assert {(row.code, row.safety) for row in audited(tmp_path).rows} == {("T0", "report")}
-    assert is_settled(tmp_path, unsafe=True)
+    assert "from common_tasks.temp import temp_working_dir" in (tmp_path / "tests/test_a.py").read_text()
+    assert python("import scripts.a", cwd=tmp_path).stdout == "mine\n"
 
 
 def test_comment_that_would_be_lost_stops_the_renaming(tmp_path: Path) -> None:
-    imports = "from common.temp import (\n    mine,  # ours\n)\n"
-    put(tmp_path, {"common/temp.py": "mine = 1\n", "a.py": imports, "b.py": "from common.temp import mine\n"})
-    assert is_settled(tmp_path, unsafe=True)
+    imports = "from common_tasks import (\n    shout,  # ours\n)\n"
+    put(tmp_path, {"common_tasks.py": OWN, "a.py": imports, "b.py": "from common_tasks import shout\n"})
+    rows = [row for row in write(tmp_path, unsafe=True).rows if row.code == "T0"]
+    assert {row.safety for row in rows} == {"report"}
+    assert any("a.py line 1" in row.message for row in rows)
+    assert (tmp_path / "common_tasks.py").exists()
+    assert (tmp_path / "a.py").read_text() == imports
+
+
+def test_clean_that_does_more_than_ours_stays(tmp_path: Path) -> None:
+    own = OWN.replace('c.run("rm -rf .tmp")', 'c.run("rm -rf .tmp build")')
+    put(tmp_path, {"common_tasks.py": own, "tasks.py": TASKS})
+    write(tmp_path, unsafe=True)
+    assert "def clean" in (tmp_path / "common_tasks_legacy.py").read_text()
+    assert (
+        "import clean" in (tmp_path / "tasks.py").read_text().partition("common_tasks_legacy")[2]
+        or "clean" in (tmp_path / "tasks.py").read_text()
+    )
+    assert [row.code for row in audited(tmp_path).rows if not row.fixed] == ["T6"]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers import inv
+from ..helpers import git, inv
 from .helpers import audited, is_settled, plain, put, write
 
 OWN = """
@@ -31,7 +31,7 @@ def shows_all(root: Path) -> bool:
 def test_bare_tasks_get_ours_beside_them(tmp_path: Path) -> None:
     after = migrated_tasks(tmp_path, OWN)
     assert after.startswith(
-        "from invoke import task\nfrom common_tasks import clean, temp_clean, temp_status\n\n\n@task"
+        "from common_tasks import clean, temp_clean, temp_status  # noqa: F401\nfrom invoke import task\n\n\n@task"
     )
     assert shows_all(tmp_path)
 
@@ -48,9 +48,9 @@ def test_missing_file_is_made_and_an_empty_one_filled(tmp_path: Path) -> None:
     put(tmp_path, {})
     (tmp_path / "tasks.py").unlink()
     write(tmp_path)
-    assert (tmp_path / "tasks.py").read_text() == "from common_tasks import ns\n"
+    assert (tmp_path / "tasks.py").read_text().endswith('from common_tasks import ns\n\n__all__ = ["ns"]\n')
     assert migrated_tasks(tmp_path, '"""Tasks."""\n') == '"""Tasks."""\n'  # it does not say that it is invoke's
-    assert migrated_tasks(tmp_path, "import invoke\n") == "import invoke\nfrom common_tasks import ns\n"
+    assert migrated_tasks(tmp_path, "import invoke\n") == "import invoke\nfrom common_tasks import ns  # noqa: F401\n"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,8 @@ def test_missing_file_is_made_and_an_empty_one_filled(tmp_path: Path) -> None:
         "from common_tasks import *\n",
         "from common_tasks import clean, temp_clean, temp_status\n",
         "# temp-migrate: skip\nimport invoke\n",
+        "import common_tasks\nfrom invoke import Collection\n\nns = Collection()\n"
+        "ns.add_collection(common_tasks.ns, 'common')\n",
     ],
 )
 def test_file_that_has_them_stays_as_it_is(tmp_path: Path, text: str) -> None:
@@ -69,9 +71,9 @@ def test_file_that_has_them_stays_as_it_is(tmp_path: Path, text: str) -> None:
 def test_own_clean_stays_and_is_done_once_it_calls_ours(tmp_path: Path) -> None:
     own = plain(OWN) + '\n\n@task\ndef clean(c):\n    "Clean."\n    c.run("true")\n'
     after = migrated_tasks(tmp_path, own)
-    assert "from common_tasks import temp_clean, temp_status\n" in after
+    assert "from common_tasks import temp_clean, temp_status  # noqa: F401\n" in after
     [row] = audited(tmp_path).rows
-    assert (row.code, row.safety, "call temp_clean(c)" in row.message) == ("T6", "report", True)
+    assert (row.code, row.safety, "let it call temp_clean(c)" in row.message) == ("T6", "report", True)
     (tmp_path / "tasks.py").write_text(after.replace('c.run("true")', "temp_clean(c)"))
     assert list(audited(tmp_path).rows) == []
 
@@ -108,4 +110,5 @@ def test_gitignore_gets_what_it_lacks(tmp_path: Path, before: bytes | None, afte
 
 def test_gitignore_of_the_monorepo_holds_for_its_projects(tmp_path: Path) -> None:
     put(tmp_path, {"one/pyproject.toml": "", "one/tasks.py": "from common_tasks import ns\n"})
+    git(tmp_path, "init", "-q")
     assert list(audited(tmp_path, tmp_path / "one").rows) == []

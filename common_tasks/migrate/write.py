@@ -1,0 +1,101 @@
+"""Writes changes: a file that is not this user's alone to write is left and named; a group is written whole or not."""
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from ..project import git
+from .finding import Change
+
+
+class NotWritten(OSError):
+    """A file that could not be written; it is as it was."""
+
+
+def find_unwritable(paths: Iterable[Path], root: Path, *, force: bool) -> dict[Path, str]:
+    """Return the files that are left alone, with the reason: nothing of somebody's may be lost.
+
+    That is what the newest commit does not hold as it stands (unless `force`), what is no plain file of this user's,
+    and what has another name. A file that is not there yet has nothing to lose. Raises GuardFailed where git cannot
+    tell.
+    """
+    found: dict[Path, str] = {}
+    plain: list[Path] = []
+    for path in paths:
+        if reason := _why_not_plain(path):
+            found[path] = reason
+        elif os.path.lexists(path):
+            plain.append(path)
+    if not force:
+        names = {str(path.relative_to(root)): path for path in plain}
+        found |= {names[name]: reason for name, reason in git.find_unsaved(root, names).items()}
+    return found
+
+
+def _why_not_plain(path: Path) -> str | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None if path.parent.stat().st_uid == os.geteuid() else "its folder belongs to another user"
+    if stat.S_ISLNK(found.st_mode):
+        return "it is a link"
+    if not stat.S_ISREG(found.st_mode):
+        return "it is no regular file"
+    if found.st_uid != os.geteuid():
+        return "it belongs to another user"
+    if found.st_nlink > 1:
+        return "it has another name, too (a hard link)"
+    return None
+
+
+def write(changes: Sequence[Change]) -> dict[Path, str]:
+    """Write the changes; return those that were not written, with the reason. A group that fails is put back."""
+    failed: dict[Path, str] = {}
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(change.group or str(change.path), []).append(change)
+    for group in groups.values():
+        done: list[Change] = []
+        try:
+            for change in group:
+                _put(change.path, change.before, change.after)
+                done.append(change)
+        except OSError as error:
+            for change in reversed(done):
+                _put(change.path, change.after, change.before)
+            failed |= {change.path: str(error) for change in group}
+    return failed
+
+
+def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
+    """Put a file's new content in place at once, with its mode and extended attributes; None: there is no file.
+
+    Raises NotWritten where the file is no longer as it was read, another OSError where it cannot be written; then it is
+    as it was.
+    """
+    if (path.read_bytes() if os.path.lexists(path) and not _why_not_plain(path) else None) != before:
+        raise NotWritten(f"{path.name} changed while it was looked at")
+    if before is None and os.path.lexists(path):
+        raise NotWritten(f"{path.name} came while it was looked at")
+    if after is None:
+        path.unlink()
+        return
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    with ExitStack() as stack:
+        stack.callback(beside.unlink, missing_ok=True)
+        with beside.open("xb") as file:
+            file.write(after)
+            if before is not None:
+                _copy_attributes(path, file.fileno())
+        beside.replace(path)
+
+
+def _copy_attributes(path: Path, fd: int) -> None:
+    os.fchmod(fd, stat.S_IMODE(path.stat().st_mode))
+    if not hasattr(os, "listxattr"):
+        return
+    for name in os.listxattr(path):
+        with suppress(FileNotFoundError):
+            os.setxattr(fd, name, os.getxattr(path, name))
