@@ -38,7 +38,7 @@ class Source(NamedTuple):
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return what a regular file holds. Raises Unreadable for a pipe, a device or the like: reading might wait for ever."""
+    """Return what a regular file holds. Raises Unreadable for a pipe or a device, which might keep us waiting."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
