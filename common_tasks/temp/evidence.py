@@ -4,16 +4,17 @@ On one file system that is one rename; across two, the tree is copied and then r
 stays in the system's temporary location, under a sealed name, so that a clean finds it there.
 """
 
+import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 from ..errors import TempError
-from ..fs.directory import Directory, accessible
+from ..fs.directory import Directory, accessible, allow_owner
 from ..fs.values import complaint, printable
 from . import names
 from .lent import LentDirectory, delete, discard, opener, refuse_mounts
@@ -65,7 +66,7 @@ def _move(parent: Directory, name: str, make: Make) -> Kept:
 
 def _transfer(parent: Directory, name: str, category: Directory, entry: str) -> tuple[str, ...]:
     """Put a directory in the place of an empty one; return what else is to be said."""
-    with accessible(parent, name):  # only what its owner may change can be renamed into another folder
+    with movable(parent, name):
         try:
             parent.rename(name, category, entry)
             return ()
@@ -88,11 +89,23 @@ def _leave(parent: Directory, folder: Path, inode: int, elsewhere: Path | None) 
         return folder
     new = names.seal(names.unseal(folder.name, inode) or "kept", inode)
     try:
-        with Directory.at(elsewhere, follow=True) as other, accessible(parent, folder.name):
+        with Directory.at(elsewhere, follow=True) as other, movable(parent, folder.name):
             parent.rename(folder.name, other, new)
     except OSError:  # then it is named where it stands
         return folder
     return elsewhere / new
+
+
+@contextlib.contextmanager
+def movable(parent: Directory, name: str) -> Iterator[None]:
+    """Let its owner change the directory `name` for the block: else it cannot be renamed into another folder."""
+    with accessible(parent, name) as directory:
+        mode = allow_owner(directory)  # root may not need it
+        try:
+            yield
+        finally:
+            if mode is not None:
+                os.fchmod(directory.fd, mode)
 
 
 def ends_in_failure(error: BaseException) -> bool:

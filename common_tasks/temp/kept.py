@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GuardFailed, TempError
-from ..fs.directory import Directory, accessible
+from ..fs.directory import DIRECTORY, NOFOLLOW, Directory, accessible
 from ..project import marks
-from . import evidence, layout
+from . import evidence, layout, lease
 from .api import create_entry
 from .evidence import Kept
 from .lent import LentDirectory, discard
@@ -74,6 +74,11 @@ class LentInProject:
         """Make it. Raises as `create`."""
         self.folder = create(root, name)
         self._maker = os.getpid()
+        # A process may clean what it made itself, but not what it has lent: that is locked.
+        held = lease.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW)))
+        self._key = held.key if held else None
+        if held:
+            lease.hold(held)
 
     def start(self) -> Path:
         """Lend it."""
@@ -90,11 +95,17 @@ class LentInProject:
     def end(self) -> None:
         """Remove it. Raises Unremovable."""
         discard(self.folder)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._key:
+            lease.drop(self._key)
 
     def keep(self, borrower: Borrower, root: object, elsewhere: object = None) -> Kept | None:
         """Leave it where it is, and return that; None where nothing is left of it."""
         del root, elsewhere
         _note_id(self.folder, borrower.id)
+        self._let_go()
         return Kept(self.folder) if self.folder.is_dir() else None
 
 

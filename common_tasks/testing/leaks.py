@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ..fs.directory import Directory, Place, accessible
+from ..fs.directory import Directory, Place
 from ..fs.usage import measure
 from ..fs.values import complaint
 from ..temp import TempError, Unremovable, evidence, kept
@@ -222,5 +222,5 @@ def _move(containment: Containment, leak: Leak, place: Path) -> None:
         if not stat.S_ISDIR(folder.look(leak.name).st_mode):
             folder.rename(leak.name, target, leak.name)
             return
-        with accessible(folder, leak.name):  # only what its owner may change can be renamed into another folder
+        with evidence.movable(folder, leak.name):
             folder.rename(leak.name, target, leak.name)
