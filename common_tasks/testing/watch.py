@@ -112,6 +112,7 @@ class Watch:
         self._accepted = (*_ALWAYS_ACCEPTED, *ignore)
         self._running: list[Running] = [("", _START)]
         self._item: pytest.Item | None = None
+        self._latest = ""  # the test that runs, or that ran last
         self._names: list[str] = []  # as they were listed last, when the directory had last changed at `_seen`
         self._seen: int | None = None
         self._settled_at = 0  # until then, the time of a change may hide another one
@@ -171,7 +172,7 @@ class Watch:
 
     def _innermost(self) -> Owner:
         """Say what has run since the last look: no closer than "about here" where looks were left out."""
-        return Owner(f"about {self._item.nodeid}") if self._skipped and self._item else _owner(self._running[-1])
+        return Owner(f"about {self._latest}") if self._skipped and self._latest else _owner(self._running[-1])
 
     def _make_anew(self) -> None:
         """Make the directory again that a test has removed or replaced: the next one needs it."""
@@ -236,7 +237,7 @@ class Watch:
         """See what a test leaves."""
         look = self.look_closely if item.get_closest_marker("temp_leaks") else self.look
         look()
-        self._item = item
+        self._item, self._latest = item, item.nodeid
         self._running.append(("test", item.nodeid))
         yield
         look()
