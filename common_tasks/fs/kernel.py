@@ -159,7 +159,7 @@ def lock_holders() -> dict[Inode, set[int]]:
     """
     holders: dict[Inode, set[int]] = {}
     for _ in range(2):
-        for row in _read_whole(_LOCKS).splitlines():
+        for row in read_whole(_LOCKS).splitlines():
             # A row: number, kind, mode, access, pid, device and inode, start, end; "->" stands before a waiter's kind.
             words = row.split()
             if words[1] == "FLOCK":
@@ -169,7 +169,7 @@ def lock_holders() -> dict[Inode, set[int]]:
     return holders
 
 
-def _read_whole(path: str) -> str:
+def read_whole(path: str) -> str:
     """Read a table to its end: a page with room left may be followed by another."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.fs import kernel, processes
+from common_tasks.fs import processes
 from common_tasks.fs.directory import Directory
 from common_tasks.fs.kernel import Location
 from common_tasks.fs.uses import Uses
@@ -119,13 +119,6 @@ def test_descriptor_that_is_closed_while_it_is_looked_at_is_no_use() -> None:
         closed = os.dup(file.fileno())
     os.close(closed)
     assert processes._is_visit("/proc/self", closed)
-
-
-def test_lock_that_one_reading_of_the_table_misses_is_seen_by_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = "1: FLOCK  ADVISORY  READ 4123 08:01:77 0 EOF\n"
-    for tables in ([row, ""], ["", row]):
-        monkeypatch.setattr(kernel, "_read_whole", lambda _, left=tables: left.pop())
-        assert kernel.lock_holders() == {("8:1", 77): {4123}}
 
 
 def test_block_that_goes_on_is_no_orphan_where_the_system_tells_of_no_uses(

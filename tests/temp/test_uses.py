@@ -194,20 +194,20 @@ def test_process_that_has_this_ones_number_in_the_proc_that_is_read_is_seen(proj
 
 
 def during(monkeypatch: pytest.MonkeyPatch, look: int, act: Callable[[], None]) -> None:
-    """Let `act` happen just before the `look`-th look at who uses what is out of sight."""
-    real = removal._put_back_used
+    """Let `act` happen just before the `look`-th look at who uses what."""
+    real = processes.look
     looks: list[None] = []
 
-    def put_back_used(*arguments: object) -> object:
+    def look_at(*arguments: Any) -> Any:
         looks.append(None)
         if len(looks) == look:
             act()
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
-    monkeypatch.setattr(removal, "_put_back_used", put_back_used)
+    monkeypatch.setattr(processes, "look", look_at)
 
 
-@pytest.mark.parametrize("look", [1, 2])
+@pytest.mark.parametrize("look", [2, 3])  # the first is before it is moved
 @pytest.mark.parametrize("place", [".tmp/x", "build"])
 def test_use_that_begins_while_it_is_taken_out_of_sight_puts_it_back(
     project: Path, monkeypatch: pytest.MonkeyPatch, look: int, place: str
@@ -216,12 +216,13 @@ def test_use_that_begins_while_it_is_taken_out_of_sight_puts_it_back(
     opened = []
 
     def open_what_is_hidden() -> None:
-        [hidden] = [*project.glob(".tmp/.trash/*/sub/file-0"), *project.glob(".trash_*/sub/file-0")]
+        [hidden] = [*project.glob(".tmp/.trash/*/*/sub/file-0"), *project.glob(".trash_*/sub/file-0")]
         opened.append(hidden.open())
 
-    during(monkeypatch, look, open_what_is_hidden)
     found = retention.make_plan(find_artifacts(project), retention.Policy(), 0)
-    outcome = removal.carry_out(found if place == "build" else plan(project))
+    decided = found if place == "build" else plan(project)
+    during(monkeypatch, look, open_what_is_hidden)
+    outcome = removal.carry_out(decided)
     assert [f"in use by pid {os.getpid()}" in row.reason for row in outcome.kept] == [True]
     assert not outcome.removed
     assert (entry / "sub/file-0").exists()
