@@ -1,6 +1,7 @@
 """What many tests need: projects, entries, real processes."""
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from common_tasks.monorepo import members
 from common_tasks.monorepo.members import Aim, Scope
 from common_tasks.monorepo.settings import Settings
 from common_tasks.project.patterns import Patterns
-from common_tasks.temp import inventory, layout, removal, retention, uses
+from common_tasks.temp import inventory, layout, names, removal, retention, uses
 from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 
 INV = str(Path(sys.executable).parent / "inv")
@@ -115,6 +116,25 @@ def running(code: str, cwd: Path, *words: str) -> Iterator[subprocess.Popen[str]
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().rstrip("\n")
+
+
+def leave_out_of_sight(base: Path, what: str) -> Path:
+    """Make a folder of a base's trash as a killed clean leaves it: decided (TRASH), or not yet (UNDECIDED)."""
+    new = base / names.TRASH / "new"
+    new.mkdir(parents=True)
+    return new.rename(new.with_name(names.seal(what, new.stat().st_ino)))
+
+
+def before(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, act: Callable[[], object], *, call: int = 1) -> None:
+    """Let `act` happen just before the `call`-th call of a function or method."""
+    real, calls = getattr(where, name), itertools.count(1)
+
+    def with_act(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == call:
+            act()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(where, name, with_act)
 
 
 def eventually(fact: Callable[[], bool], seconds: float = 50) -> bool:

@@ -189,8 +189,10 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
     project = layout.find_project()
     names.check_name(name_prefix, "the name", project.root)
     base = project.bases[0]
-    with make_base(base) as directory, locked(directory):
-        return _find_cache(base, directory, name_prefix) or create_entry(project, name_prefix, "cache")
+    with make_base(base) as directory, locked(directory) as granted:
+        # Without the lock, what is found may be on its way to being deleted.
+        found = _find_cache(base, directory, name_prefix) if granted else None
+        return found or create_entry(project, name_prefix, "cache")
 
 
 def temp_working_dir(

@@ -8,15 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common_tasks.fs import usage
+from common_tasks.fs import workers as pool
 from common_tasks.fs.directory import Directory, Place
-from common_tasks.fs.values import Usage
+from common_tasks.fs.values import Usage, freed_bytes
+from common_tasks.fs.workers import Workers
 
-from ..helpers import OLD, make_entry, python, take
+from ..helpers import OLD, make_entry, python
 
 
-def measure(path: Path) -> Usage | None:
+def measure(path: Path, processes: int = 1) -> Usage | None:
     with Directory.at(path.parent) as parent:
-        return usage.measure([Place(parent, (path.name,))])[0]
+        return usage.measure([Place(parent, (path.name,))], Workers(processes))[0]
 
 
 def du(path: Path) -> int:
@@ -36,26 +38,76 @@ def test_bytes_are_those_of_du_and_files_are_counted(tmp_path: Path) -> None:
     assert (found.disk_bytes, found.files) == (du(entry), 10)
 
 
-def test_hard_link_counts_once_within_and_across_entries(project: Path) -> None:
-    one, two = (make_entry(project / ".tmp" / name, files=1, content=b"x" * 100_000) for name in "ab")
-    os.link(one / "sub/file-0", one / "sub/again")
-    os.link(one / "sub/file-0", two / "sub/other")
-    total = sum(entry.usage.disk_bytes for entry in take(project) if entry.usage)
-    both = subprocess.run(["du", "-s", "--block-size=1", one, two], capture_output=True, text=True, check=True)
-    assert total == sum(int(line.split()[0]) for line in both.stdout.splitlines())
+def test_file_with_several_links_inside_counts_once(tmp_path: Path) -> None:
+    entry = make_entry(tmp_path / "entry", files=1, content=b"x" * 100_000)
+    os.link(entry / "sub/file-0", entry / "again")
+    found = measure(entry)
+    assert found
+    assert (found.disk_bytes, found.shared) == (du(entry), ())
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_file_with_a_link_outside_counts_nothing_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(pool, "can_fork", lambda: True)
+    monkeypatch.setattr(pool, "WORTH_FORKING", 1)
+    entry = make_entry(tmp_path / "entry", files=9, content=b"x" * 100_000)
+    without = du(entry) - 102_400
+    file = entry / "sub/file-0"
+    os.link(file, entry / "sub/again")
+    os.link(file, tmp_path / "outside")
+    found = measure(entry, processes)
+    assert found
+    assert found.disk_bytes == pytest.approx(without, abs=4096)
+    assert [(link.links, link.inside, link.disk_bytes) for link in found.shared] == [
+        (3, 2, file.stat().st_blocks * usage.BLOCK)
+    ]
+
+
+def test_trees_that_share_a_file_give_it_back_together_and_only_then(tmp_path: Path) -> None:
+    trees = [make_entry(tmp_path / name, files=1, content=b"x" * 100_000) for name in "abc"]
+    for other in trees[1:]:
+        os.link(trees[0] / "sub/file-0", other / "linked")
+    usages = [found for tree in trees if (found := measure(tree))]
+    alone = sum(found.disk_bytes for found in usages)
+    assert freed_bytes(usages[:2]) == usages[0].disk_bytes + usages[1].disk_bytes
+    assert freed_bytes(usages) == alone + (trees[0] / "sub/file-0").stat().st_blocks * usage.BLOCK
 
 
 def test_newest_change_is_that_of_anything_inside(tmp_path: Path) -> None:
     entry = make_entry(tmp_path / "entry", hours=100)
     (entry / "link").symlink_to("nowhere")
-    for path in (entry / "link", entry / "sub", entry):
+    for path in (*entry.rglob("*"), entry):
         os.utime(path, (OLD, OLD), follow_symlinks=False)
     for number, path in enumerate((entry / "sub/file-1", entry / "link", entry / "sub", entry)):
-        changed = 3_000_000_000 + number
+        changed = OLD + 1 + number
         os.utime(path, (changed, changed), follow_symlinks=False)
         found = measure(entry)
         assert found
         assert found.modified == changed
+
+
+@pytest.mark.parametrize("which", [".", "sub", "sub/file-0", "linked"])
+def test_time_in_the_future_is_passed_over(tmp_path: Path, which: str) -> None:
+    entry = make_entry(tmp_path / "entry", hours=100)
+    os.link(entry / "sub/file-1", entry / "linked")
+    before = max(path.stat().st_mtime for path in entry.rglob("*"))
+    os.utime(entry, (OLD, OLD))
+    os.utime(entry / which, (3e9, 3e9))
+    found = measure(entry)
+    assert found
+    assert found.modified == before
+
+
+def test_where_every_time_lies_in_the_future_the_age_is_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    os.utime(file, (3e9, 3e9))
+    with Directory.at(tmp_path) as parent:
+        [found] = usage.measure([Place(parent, ("file",))], ctimes=False)
+    assert found
+    assert (found.changed, found.fault) == (0.0, "every time in it lies in the future")
 
 
 def test_time_before_1970_is_a_time(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from common_tasks.fs.directory import Directory, Place
 from common_tasks.fs.workers import Workers
 from common_tasks.temp import inventory, layout, removal, retention
 
-from ..helpers import OLD, find_artifacts, make_entry, python, take, trash_is_empty
+from ..helpers import OLD, eventually, find_artifacts, make_entry, python, take, trash_is_empty
 from .test_usage import TREES, build
 
 
@@ -39,8 +39,7 @@ def test_every_worker_takes_its_share(tmp_path: Path, forking: None) -> None:
 
     def wait_for_all(_: int) -> int:
         (begun / str(os.getpid())).touch()
-        while len(os.listdir(begun)) < 3:  # so nobody can be done before all have begun
-            time.sleep(0.001)
+        assert eventually(lambda: len(os.listdir(begun)) == 3)  # so nobody can be done before all have begun
         return os.getpid()
 
     pids = pool.divide(20, wait_for_all, 3)
@@ -109,8 +108,8 @@ def test_small_trees_start_no_worker(project: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("forked"))
     for number in range(20):
         make_entry(project / f".tmp/debug/e{number}_{OLD}")
-    found = take(project, workers=4)
-    removal.carry_out(retention.make_plan(found, retention.Policy(), 0), workers=4)
+    found = take(project, workers=Workers(4))
+    removal.carry_out(retention.make_plan(found, retention.Policy(), 0), workers=Workers(4))
     assert take(project) == ()
 
 
@@ -126,7 +125,7 @@ def test_scan_by_several_workers_gives_the_same_answer(trees: list[object], link
             os.link(files[0], Path(folder, "linked"))
         with Directory.at(folder) as directory:
             places = [Place(directory, (name,)) for name in sorted(directory.names())]
-            assert usage.measure(places, workers=3) == usage.measure(places)
+            assert usage.measure(places, workers=Workers(3)) == usage.measure(places)
 
 
 def test_removal_by_several_workers_removes_the_same(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +136,7 @@ def test_removal_by_several_workers_removes_the_same(project: Path, monkeypatch:
     (project / f".tmp/debug/e0_{OLD}/b").chmod(0o555)
     (project / f".tmp/debug/e0_{OLD}/link").symlink_to(project)
     decided = retention.make_plan(take(project), retention.Policy(), 0)
-    outcome = removal.carry_out(decided, workers=3)
+    outcome = removal.carry_out(decided, Workers(3))
     assert len(outcome.removed) == 5
     assert trash_is_empty(project)
     assert (project / "pyproject.toml").exists()
@@ -155,8 +154,8 @@ def test_one_great_entry_is_shared_out(project: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pool, "divide", divide)
     for number in range(60):
         make_entry(project / f".tmp/great/d{number}")
-    found = inventory.scan([layout.find_project()], workers=2)
-    removal.carry_out(retention.make_plan(found, retention.Policy(), 0), workers=2)
+    found = inventory.scan([layout.find_project()], workers=Workers(2))
+    removal.carry_out(retention.make_plan(found, retention.Policy(), 0), workers=Workers(2))
     assert min(filter(None, pieces)) > 40
     assert take(project) == ()
 
@@ -178,15 +177,15 @@ def test_ctrl_c_ends_workers_too(project: Path, tmp_path: Path, monkeypatch: pyt
     slow += "def read(*args): time.sleep(0.2); return real(*args)\nusage.Tally.read = read\n"
     code = slow + "from common_tasks.temp import inventory, layout\nfrom common_tasks.fs import workers\n"
     code += "workers.WORTH_FORKING = 1\nprint(flush=True)\n"
-    code += "inventory.scan([layout.find_project()], workers=3)"
+    code += "inventory.scan([layout.find_project()], workers=workers.Workers(3))"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as p:
         assert p.stdout
         p.stdout.readline()
-        children: list[str] = []
-        while len(children) < 2:
-            children = Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+        told = Path(f"/proc/{p.pid}/task/{p.pid}/children")
+        assert eventually(lambda: len(told.read_text().split()) >= 2)
+        children = told.read_text().split()
         p.send_signal(signal.SIGINT)
         p.wait(60)
     assert not any(Path(f"/proc/{child}").exists() for child in children)

@@ -12,8 +12,9 @@ import pytest
 from common_tasks.fs import usage
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import InvalidAge, TempManager, layout, removal, retention, states
+from common_tasks.temp.removal import run
 
-from ..helpers import HOUR, OLD, clean, inv, inv_json, make_entry, plan, reasons, set_age, take, trash_is_empty
+from ..helpers import HOUR, OLD, before, clean, inv, inv_json, make_entry, plan, reasons, set_age, take, trash_is_empty
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +65,11 @@ def test_state_of_a_file_with_several_links_does_not_count(project: Path) -> Non
     entry = make_entry(project / ".tmp/x", files=1)
     os.link(entry / "sub/file-0", project / "elsewhere")
     time.sleep(0.02)
-    before = time.time()
+    changed = time.time()
     os.chmod(project / "elsewhere", 0o600)
     [found] = take(project)
     assert found.usage
-    assert found.usage.changed < before <= (entry / "sub/file-0").stat().st_ctime + 0.01
+    assert found.usage.changed < changed <= (entry / "sub/file-0").stat().st_ctime + 0.01
 
 
 def test_variable_makes_only_mtimes_count(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,15 +112,12 @@ def test_what_is_written_deep_inside_between_plan_and_removal_is_put_back_whole(
 def test_what_is_written_once_it_is_out_of_sight_is_put_back(
     project: Path, old_and_deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = removal._put_back_changed
-
-    def write_first(moved: list[removal._Moving], *rest: object) -> object:
-        [hidden] = project.glob(".tmp/.trash/*")
+    def write() -> None:
+        [hidden] = project.glob(".tmp/.trash/*/*")
         (hidden / "sub/new").touch()
-        return real(moved, *rest)  # type: ignore[arg-type]
 
     decided = plan(project, max_age=24 * HOUR)
-    monkeypatch.setattr(removal, "_put_back_changed", write_first)
+    before(monkeypatch, run, "measure", write)
     assert reasons(removal.carry_out(decided).kept) == {"aaa": "changed since it was looked at"}
     assert (old_and_deep / "sub/new").exists()
 
@@ -147,28 +145,34 @@ def test_what_was_put_back_has_its_mode_again(project: Path, old_and_deep: Path)
 def test_place_that_was_taken_meanwhile_is_not_replaced(
     project: Path, old_and_deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = removal._put_back_changed
-
-    def take_its_place(moved: list[removal._Moving], *rest: object) -> object:
-        [hidden] = project.glob(".tmp/.trash/*")
+    def take_its_place() -> None:
+        [hidden] = project.glob(".tmp/.trash/*/*")
         (hidden / "sub/new").touch()
         old_and_deep.mkdir()  # an empty directory is what a plain rename replaces without a word
-        return real(moved, *rest)  # type: ignore[arg-type]
 
     decided = plan(project, max_age=24 * HOUR)
-    monkeypatch.setattr(removal, "_put_back_changed", take_its_place)
+    before(monkeypatch, run, "measure", take_its_place)
     [(name, why)] = reasons(removal.carry_out(decided).kept).items()
     assert (name, why) == ("aaa", "changed since it was looked at; its place was taken, so it is now called aaa-2")
     assert os.listdir(old_and_deep) == []
     assert (project / ".tmp/aaa-2/sub/new").exists()
 
 
-def test_time_in_the_future_counts_as_now(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("which", ["sub/file-0", "sub", "."])
+def test_time_in_the_future_is_passed_over(project: Path, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
     monkeypatch.setenv("COMMON_TASKS_AGE", "modified")
-    entry = make_entry(project / ".tmp/x")
-    set_age(entry, hours=-5000)
-    assert clean(project, max_age=HOUR).removed == ()
-    assert len(clean(project, max_age=0).removed) == 1
+    entry = make_entry(project / ".tmp/x", hours=50)
+    future = time.time() + 5000 * HOUR
+    os.utime(entry / which, (future, future))
+    assert clean(project, max_age=60 * HOUR).removed == ()
+    assert reasons(clean(project, max_age=40 * HOUR).removed) == {"x": "older than 40 h"}
+
+
+def test_where_every_time_lies_in_the_future_the_age_is_unknown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMON_TASKS_AGE", "modified")
+    set_age(make_entry(project / ".tmp/x"), hours=-5000)
+    assert "every time in it lies in the future" in reasons(clean(project, max_age=HOUR).kept)["x"]
+    assert len(clean(project).removed) == 1
 
 
 def test_database_and_its_journal_are_one_entry(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

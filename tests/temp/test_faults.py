@@ -130,7 +130,7 @@ def test_file_system_mounted_too_late_to_be_seen_is_not_entered(
         pytest.skip("mounting is not allowed here")
     (point / "precious").touch()
     outcome = clean(project)
-    [left] = project.glob(".tmp/.trash/*/sub/mnt")
+    [left] = project.glob(".tmp/.trash/*/*/sub/mnt")
     try:
         assert "sub/mnt: another file system is mounted here" in reasons(outcome.failed)["b"]
         assert (left / "precious").exists()
@@ -225,13 +225,13 @@ def test_failure_is_exit_code_1_and_named_in_table_and_json(broken: Path) -> Non
 
 
 @pytest.mark.parametrize("changed", [4_000_000_000, -86_400, 0])
-def test_clocks_that_are_wrong_remove_nothing_too_young(project: Path, changed: int) -> None:
+def test_clocks_that_are_wrong_remove_nothing_of_unknown_age(project: Path, changed: int) -> None:
     entry = make_entry(project / ".tmp/x")
     for path in [*entry.rglob("*"), entry]:
         os.utime(path, (changed, changed))
     outcome = clean(project, max_age=3600)
     assert bool(outcome.removed) is (changed <= 0)
-    assert not clean(project, max_age=0).failed
+    assert not clean(project).failed
     assert take(project) == ()
 
 
@@ -243,7 +243,7 @@ def test_clock_that_jumps_back_makes_everything_young(project: Path) -> None:
     assert retention.make_plan([entry], policy, entry.usage.modified - 1e6).remove == ()
 
 
-@pytest.mark.parametrize("place", [".tmp/.trash/0123456789abcdef", f".tmp/debug/x_{OLD}"])
+@pytest.mark.parametrize("place", [".tmp/.trash/mine", f".tmp/debug/x_{OLD}"])
 def test_folder_that_another_clean_tidies_away_while_this_one_looks_is_no_fault(
     project: Path, nobody: As, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from common_tasks.fs import deletion, kernel, syscalls
 from common_tasks.fs.directory import Directory
 from common_tasks.fs.values import no_progress
-from common_tasks.temp import get_debug_temp_dir, removal, temp_working_dir
+from common_tasks.temp import BaseRefused, get_debug_temp_dir, removal, temp_working_dir
 
 from ..helpers import OLD, clean, make_entry, make_project, plan, reasons, states, take
 
@@ -169,6 +169,28 @@ def test_mount_inside_a_block_is_not_crossed_when_the_table_of_mounts_is_out_of_
     [left] = Path(os.environ["TMPDIR"]).glob(".trash_*/mnt")
     subprocess.run(["umount", left], check=True)
     assert (precious / "sub/file-0").exists()
+
+
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+@pytest.mark.parametrize(
+    "point", [".tmp", ".temp", ".tmp/cache", ".tmp/.trash", f".tmp/cache/m_{OLD}", ".tmp/mine/sub"]
+)
+def test_no_mount_point_is_entered_on_the_way(project: Path, tmp_path: Path, point: str, kind: str) -> None:
+    make_entry(project / f".tmp/idle_{OLD}")
+    (project / point).mkdir(parents=True, exist_ok=True)
+    words = ["--bind", str(make_entry(tmp_path / "precious"))] if kind == "bind" else ["-t", "tmpfs", "none"]
+    with mounted(project / point, *words):
+        make_entry(project / point / f"model_{OLD}", hours=99)
+        before = sorted((project / point).rglob("*"))
+        if point in (".tmp", ".temp"):
+            with pytest.raises(BaseRefused, match="another file system is mounted here"):
+                clean(project)
+        else:
+            planned, outcome = plan(project), clean(project)
+            assert reasons(planned.remove).keys() == reasons(outcome.removed).keys() == {f"idle_{OLD}"}
+            assert ["mount point" in row.reason for row in outcome.failed] == [True]
+            assert reasons(planned.fail) == reasons(outcome.failed)
+        assert sorted((project / point).rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", ["a\rb", "a\vb", "a b", "a\nb", "a\\040b"])

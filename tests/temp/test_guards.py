@@ -15,7 +15,7 @@ from common_tasks.fs.directory import Directory
 from common_tasks.fs.kernel import Location
 from common_tasks.fs.uses import Uses
 from common_tasks.fs.walk import Position, Visitor, walk
-from common_tasks.fs.workers import WORTH_FORKING
+from common_tasks.fs.workers import WORTH_FORKING, Workers
 from common_tasks.temp import removal, temp_working_dir
 
 from ..conftest import As
@@ -195,10 +195,10 @@ def test_what_comes_back_replaces_nothing(project: Path, monkeypatch: pytest.Mon
 
     def take_the_place_and_use() -> None:
         entry.mkdir()  # a plain rename replaces an empty folder
-        [hidden] = project.glob(".tmp/.trash/*/sub/file-0")
+        [hidden] = project.glob(".tmp/.trash/*/*/sub/file-0")
         opened.append(hidden.open())
 
-    at("_put_back_used", monkeypatch, take_the_place_and_use)
+    at("look", monkeypatch, take_the_place_and_use)
     [row] = clean(project).kept
     opened.pop().close()
     assert row.reason.endswith("its place was taken, so it is now called x-2")
@@ -212,7 +212,7 @@ def test_what_comes_back_has_the_mode_that_it_had(
 ) -> None:
     entry = make_entry(project / ".tmp/x")
     entry.chmod(mode)
-    at("_put_back_used", monkeypatch, interrupt)
+    at("look", monkeypatch, interrupt)
 
     def clean_interrupted() -> None:
         with contextlib.suppress(KeyboardInterrupt):
@@ -243,7 +243,7 @@ def test_unnamed_folder_that_was_filled_is_not_given_to_the_workers(project: Pat
     big = make_entry(project / ".tmp/big", files=WORTH_FORKING, content=b"")
     decided = plan(project)
     make_entry(unnamed / "precious")
-    outcome = removal.carry_out(decided, workers=2)
+    outcome = removal.carry_out(decided, Workers(2))
     assert list(reasons(outcome.failed)) == [unnamed.name]
     assert (big.exists(), (unnamed / "precious/sub/file-0").exists()) == (False, True)
 

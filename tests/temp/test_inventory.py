@@ -59,7 +59,7 @@ def test_what_a_base_needs_for_itself_is_no_entry(project: Path) -> None:
     (project / ".tmp/.keep").touch()
     assert len(take(project)) == 1
     clean(project)
-    assert sorted(os.listdir(project / ".tmp")) == [".auto", ".gitignore", ".keep", "CACHEDIR.TAG"]
+    assert sorted(os.listdir(project / ".tmp")) == [".auto", ".gitignore", ".keep", ".leases", "CACHEDIR.TAG", "debug"]
 
 
 def test_category_that_holds_a_keep_file_keeps_all_its_entries(project: Path) -> None:
@@ -140,14 +140,10 @@ def test_several_projects_in_one_view(tmp_path: Path) -> None:
     assert [entry.path for entry in found] == made
 
 
-def test_without_being_asked_nothing_is_measured(project: Path) -> None:
+def test_everything_is_measured(project: Path) -> None:
     TempManager.create_persistent_dir()
-    assert [entry.usage for entry in take(project, measured=False)] == [None]
-
-
-def test_what_may_hold_a_persons_work_is_always_measured(project: Path) -> None:
     make_entry(project / ".tmp/by hand")
-    assert [entry.usage is None for entry in take(project, measured=False)] == [False]
+    assert [entry.usage.files for entry in take(project) if entry.usage] == [2, 0]
 
 
 def test_looking_changes_nothing_on_disk(project: Path) -> None:

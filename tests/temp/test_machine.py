@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from common_tasks.temp import TempManager, get_cache_temp_dir, lease, names, removal
+from common_tasks.temp import TempManager, get_cache_temp_dir, names, removal
 
 from ..helpers import OLD, make_entry, make_project, plan, said, set_age
 from .test_crashes import killed_at
@@ -146,13 +146,12 @@ class Machine(RuleBasedStateMachine):
         os.chdir(self.root)
         self.things: dict[Path, Thing] = {}
         self.moved: dict[int, Thing] = {}  # what a killed clean took out of sight
-        self.makers: dict[int, set[str]] = {}  # who made entries in a category, and keeps it open, by its inode
+        self.given: dict[Path, set[str]] = {}  # who was given what, though it may be gone: a lease names a path
+        self.marked: set[Path] = set()  # the categories that the engine made
         self.other: Other | None = None
 
     def teardown(self) -> None:
         self.end_helper()
-        for key in list(lease._held):
-            lease.drop(key)
         os.chdir(self._before)
         for left in self.system.iterdir():
             shutil.rmtree(left)
@@ -161,20 +160,22 @@ class Machine(RuleBasedStateMachine):
 
     @rule(category=st.sampled_from(CATEGORIES), by=st.sampled_from((ME, HELPER)))
     def create(self, category: str, by: str) -> None:
+        self.note_category(category)
         made = TempManager.create_persistent_dir("made", category) if by == ME else self.ask("persistent", category)
         self.add(Thing(Path(made), users={by}))
-        self.note_maker(Path(made).parent, by)
 
-    def note_maker(self, category: Path, by: str) -> None:
-        self.makers.setdefault(category.stat().st_ino, set()).add(by)
+    def note_category(self, name: str) -> None:
+        """Take note that an entry is about to be made in a category."""
+        if not (self.root / ".tmp" / name).exists():
+            self.marked.add(self.root / ".tmp" / name)
 
     @rule(name=st.sampled_from(CACHES), by=st.sampled_from((ME, HELPER)))
     def get_cache(self, name: str, by: str) -> None:
+        self.note_category("cache")
         found = Path(get_cache_temp_dir(name) if by == ME else self.ask("cache", name))
         newest = self.newest_cache(name)
         if newest is None:
             self.add(Thing(found, users={by}))
-            self.note_maker(found.parent, by)
             return
         assert found == newest.path
         newest.users.add(by)
@@ -201,8 +202,8 @@ class Machine(RuleBasedStateMachine):
         self.other = None
         for thing in (*self.things.values(), *self.moved.values()):
             thing.users.discard(HELPER)
-        for makers in self.makers.values():
-            makers.discard(HELPER)
+        for users in self.given.values():
+            users.discard(HELPER)
 
     # What people and programs do to entries.
 
@@ -324,8 +325,9 @@ class Machine(RuleBasedStateMachine):
         on_disk = {path for path in self.system.iterdir() if path != self.home}
         on_disk |= set(self.root.glob(".temp/*"))
         for folder in self.root.glob(".tmp/*"):
-            on_disk |= set(folder.iterdir()) if self.is_category(folder) else {folder}
+            on_disk |= self.in_category(folder) if self.is_place(folder) else {folder}
         assert {path for path in on_disk - set(self.trash()) if path.name not in names.RESERVED} == set(self.things)
+        assert all(folder.is_dir() and any(folder.glob(".category_*")) for folder in self.marked)
         for thing in self.things.values():
             assert thing.whole(), thing
 
@@ -334,25 +336,20 @@ class Machine(RuleBasedStateMachine):
     def verdicts(self, by: str, limit: float | None, force: bool) -> dict[str, Verdict]:
         """Return what a clean by a process has to do with each entry that it has to do with."""
         found = {str(thing.path): self.verdict(thing, by, limit, force) for thing in self.seen()}
-        # A category without entries looks like a hand-made folder, and is as young as its last change.
+        # A folder without entries that was a category by these alone is as young as its last change.
         for folder in self.root.glob(".tmp/*"):
-            if self.is_category(folder) and not any(path.parent == folder for path in self.things):
-                empty = Thing(folder, contents(folder), users=set(self.makers.get(folder.stat().st_ino, ())))
+            if self.is_place(folder) and not self.is_category(folder):
+                users = [users for path, users in self.given.items() if path.parent == folder]
+                empty = Thing(folder, contents(folder), users=set().union(*users))
                 found[str(folder)] = self.verdict(empty, by, limit, force)
         return found | {str(path): self.verdict_of_trash(path, by, limit, force) for path in self.trash()}
 
     def verdict_of_trash(self, path: Path, by: str, limit: float | None, force: bool) -> Verdict:
-        inode = path.stat().st_ino
-        thing = self.moved.get(inode)
-        if thing is None and inode in self.makers:  # a category that was emptied first
-            thing = Thing(path, users=set(self.makers[inode]))
-        if thing and path.name.startswith(names.UNDECIDED):  # nothing was decided yet: an entry like others
-            return self.verdict(replace(thing, path=path), by, limit, force)
-        users = thing.users - {by} if thing else set()
-        in_use = f"in use by pid {min(map(self.pid, users))} " if users else ""
-        if in_use and not force:
-            return Verdict(False, in_use)
-        return Verdict(True, f"forced, {in_use}" if in_use else "left by an interrupted clean")
+        if path.name.startswith(f"{names.TRASH}_"):
+            return Verdict(True, "left by an interrupted clean")
+        # Nothing was decided yet: an entry like others. What leases say of it does not hold out of sight.
+        thing = self.moved.get(path.stat().st_ino) or Thing(path)
+        return self.verdict(replace(thing, path=path, users=set()), by, limit, force)
 
     def verdict(self, thing: Thing, by: str, limit: float | None, force: bool) -> Verdict:
         category = thing.path.parent
@@ -374,6 +371,10 @@ class Machine(RuleBasedStateMachine):
         """Return the entries that there are: a block's directory is none while the block lasts."""
         return [thing for thing in self.things.values() if not (thing.orphan and thing.users)]
 
+    @staticmethod
+    def in_category(folder: Path) -> set[Path]:
+        return {path for path in folder.iterdir() if not path.name.startswith(".category_")}
+
     def newest_cache(self, name: str) -> Thing | None:
         stamps = {path: names.parse_name(path.name) for path in self.things if path.parent.name == "cache"}
         found = {stamp: self.things[path] for path, stamp in stamps.items() if stamp and stamp.name == name}
@@ -389,11 +390,21 @@ class Machine(RuleBasedStateMachine):
         thing.files.remove(names.KEEP)
         thing.hours = 0
 
-    def is_category(self, folder: Path) -> bool:
+    def is_place(self, folder: Path) -> bool:
+        """Tell whether entries are made in a folder."""
         return folder.parent == self.root / ".tmp" and folder.name in (*CATEGORIES, "cache")
 
+    def is_category(self, folder: Path) -> bool:
+        """Tell whether a folder is a category: made as one, or by what is in it."""
+        filled = any(path.parent == folder for path in self.things)
+        return self.is_place(folder) and (folder in self.marked or filled)
+
     def trash(self) -> list[Path]:
-        return [*self.root.glob(".t*mp/.trash/*"), *self.system.glob(".trash_*")]
+        """Return what killed cleans left: batches that were decided, what is in the others, and the system's."""
+        found = [*self.system.glob(".trash_*")]
+        for batch in self.root.glob(".t*mp/.trash/*"):
+            found += batch.iterdir() if batch.name.startswith(f"{names.UNDECIDED}_") else [batch]
+        return found
 
     def picked(self, pick: int) -> Thing | None:
         return list(self.things.values())[pick % len(self.things)] if self.things else None
@@ -401,6 +412,9 @@ class Machine(RuleBasedStateMachine):
     def add(self, thing: Thing) -> None:
         assert thing.path not in self.things
         thing.inode = thing.path.stat().st_ino
+        users = self.given.setdefault(thing.path, set())
+        users |= thing.users
+        thing.users = users
         self.things[thing.path] = thing
 
     # The processes.
@@ -441,6 +455,11 @@ class Machine(RuleBasedStateMachine):
             assert not os.path.lexists(path)
             self.things.pop(Path(path), None)
         assert {str(path) for path in self.trash()} <= report.kept.keys()
+        for base in {Path(path).relative_to(self.root).parts[0] for path in report.removed if self.is_inside(path)}:
+            assert all(any(batch.iterdir()) for batch in self.root.glob(f"{base}/.trash/*") if batch.is_dir())
+
+    def is_inside(self, path: str) -> bool:
+        return Path(path).is_relative_to(self.root)
 
 
 def rows(decisions: tuple[Any, ...]) -> Rows:

@@ -1,6 +1,7 @@
 """What is somebody's work, or somebody else's folder: it stays, and nothing is made in it."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,9 +12,10 @@ import pytest
 
 from common_tasks.project.git import in_repository
 from common_tasks.temp import BaseRefused, GuardFailed, TempManager, get_debug_temp_dir, layout
+from common_tasks.temp.base import SIGNATURE
 
 from ..conftest import As
-from ..helpers import OLD, clean, git, inv, inv_json, make_entry, plan, python, reasons, states, take
+from ..helpers import OLD, clean, git, inv, inv_json, make_entry, plan, python, reasons, states, take, trash_is_empty
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
@@ -110,14 +112,26 @@ def test_hand_made_folder_that_the_engine_makes_entries_in_stays_one(project: Pa
     assert clean(project, max_age=3600).removed == ()
 
 
-def test_notes_of_categories_do_not_grow_for_ever(project: Path) -> None:
-    tag = project / ".tmp/CACHEDIR.TAG"
-    for number in range(600):
-        made = TempManager.create_persistent_dir("x", f"{number:03d}" + "long" * 30)
-        os.rmdir(made)
-        os.rmdir(made.parent)
-    assert tag.stat().st_size < 2**16
-    assert tag.read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+def test_category_made_again_by_hand_is_none_even_with_a_copy_of_the_mark(project: Path) -> None:
+    category = TempManager.create_persistent_dir("x", "mine").parent
+    [mark] = category.glob(".category_*")
+    shutil.copytree(category, project / "copy")
+    shutil.rmtree(category)
+    (project / "copy").rename(category)
+    assert (category / mark.name).exists()
+    make_entry(category / "models", hours=99)
+    make_entry(category / f"run_{OLD}")
+    assert [entry.path for entry in take(project)] == [category]
+    assert clean(project, max_age=3600).removed == ()
+
+
+@pytest.mark.parametrize("stamp", ["1700000000", "models"])
+def test_repository_that_is_put_into_a_category_of_the_engines_stays(project: Path, stamp: str) -> None:
+    made = get_debug_temp_dir()
+    clone = make_repository(made.parent / f"clone_{stamp}")
+    assert list(reasons(clean(project).removed)) == [made.name]
+    assert reasons(clean(project).kept) == {clone.name: "kept: holds a git repository"}
+    assert len(clean(project, force=True).removed) == 1
 
 
 # Folders of others.
@@ -171,17 +185,79 @@ def test_marker_of_a_stranger_in_a_folder_open_to_everybody_marks_nothing(tmp_pa
 def test_entry_of_somebody_else_fails_in_the_plan_and_the_rest_goes(project: Path, nobody: As) -> None:
     foreign = make_entry(project / ".tmp/foreign")
     make_entry(project / ".tmp/mine")
-    given = nobody._give
-
-    def give_all_but_one(user: int) -> None:
-        given(user)
-        os.chown(foreign, 0, 0)
-
-    nobody._give = give_all_but_one  # type: ignore[method-assign]
-    assert nobody(lambda: (reasons(plan(project).fail), reasons(clean(project).removed))) == (
+    assert nobody(lambda: (reasons(plan(project).fail), reasons(clean(project).removed)), roots=[foreign]) == (
         {"foreign": "it belongs to another user: Permission denied"},
         {"mine": "not in use"},
     )
+
+
+def plan_and_clean(project: Path) -> tuple[dict[str, str], dict[str, str], dict[str, str], dict[str, str]]:
+    """Return what a plan says that is removed and that fails, and what a clean then does."""
+    planned = plan(project)
+    outcome = clean(project)
+    return reasons(planned.remove), reasons(planned.fail), reasons(outcome.removed), reasons(outcome.failed)
+
+
+@ROOT
+@pytest.mark.parametrize("place", [".tmp/x", f".tmp/debug/x_{OLD}", f".temp/x_{OLD}"])
+@pytest.mark.parametrize("inside", ["sub", "sub/deep/er"])
+def test_entry_with_a_folder_of_somebody_else_inside_is_not_begun(
+    project: Path, nobody: As, place: str, inside: str
+) -> None:
+    entry = make_entry(project / place)
+    (entry / inside).mkdir(parents=True, exist_ok=True)
+    (entry / inside / "theirs").touch()
+    make_entry(project / ".tmp/mine")
+    before = sorted(entry.rglob("*"))
+    planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=[entry / inside])
+    assert planned.keys() == removed.keys() == {"mine"}
+    assert unable == failed == {entry.name: f"{inside}: it belongs to another user: Permission denied"}
+    assert sorted(entry.rglob("*")) == before
+    assert trash_is_empty(project)
+
+
+@ROOT
+def test_empty_folder_and_files_of_somebody_else_in_an_own_folder_stop_nothing(project: Path, nobody: As) -> None:
+    entry = make_entry(project / ".tmp/x")
+    (entry / "empty").mkdir()
+    planned, unable, removed, failed = nobody(
+        lambda: plan_and_clean(project), roots=[entry / "empty", entry / "sub/file-0"]
+    )
+    assert (planned.keys(), unable) == (removed.keys(), failed) == ({"x"}, {})
+
+
+@ROOT
+@pytest.mark.parametrize("where", [".tmp", ".tmp/work", f".tmp/work/x_{OLD}/sub"])
+def test_what_a_sticky_folder_of_somebody_else_protects_fails_in_plan_and_clean_alike(
+    project: Path, nobody: As, where: str
+) -> None:
+    entry = make_entry(project / f".tmp/work/x_{OLD}")
+    (project / ".tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
+    sticky = project / where
+    sticky.chmod(0o1777)
+    theirs = [sticky, *sticky.iterdir()]
+    planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=theirs)
+    if where == ".tmp":  # what is in a category of this user's may go
+        theirs.remove(project / ".tmp/work")
+        planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=theirs)
+    assert planned.keys() == removed.keys()
+    assert unable == failed
+    assert (entry.name in failed) is entry.exists()
+    assert entry.exists() or where == ".tmp"
+    assert not entry.exists() or (entry / "sub/file-0").exists()
+
+
+@ROOT
+def test_what_root_makes_in_a_users_checkout_is_the_users_to_work_in(project: Path) -> None:
+    (project / ".tmp").mkdir()
+    for path in (project, project / ".tmp"):
+        os.chown(path, 65534, 65534)
+    python("from common_tasks.temp import *; TempManager.create_persistent_dir('x', 'new')", cwd=project)
+    assert (project / ".tmp/new").stat().st_uid == 65534
+    shutil.rmtree(project / ".tmp")
+    python("from common_tasks.temp import *; get_debug_temp_dir('x')", cwd=project)
+    places = (".tmp", ".tmp/debug", ".tmp/.leases")
+    assert [(project / place).stat().st_uid for place in places] == [65534] * 3
 
 
 # What git says.

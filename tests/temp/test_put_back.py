@@ -8,26 +8,47 @@ from typing import Any
 import pytest
 
 from common_tasks.fs.directory import Directory
-from common_tasks.temp import removal
-from common_tasks.temp.removal.folders import Folders
+from common_tasks.temp import names
+from common_tasks.temp.base import SIGNATURE
+from common_tasks.temp.removal import run
+from common_tasks.temp.removal.folders import Batch, Folders
+from common_tasks.temp.removal.move import Move
 
-from ..helpers import HOUR, OLD, clean, make_entry, reasons, running, said, take, trash_is_empty
+from ..helpers import (
+    HOUR,
+    OLD,
+    before,
+    clean,
+    leave_out_of_sight,
+    make_entry,
+    reasons,
+    running,
+    said,
+    take,
+    trash_is_empty,
+)
 from .test_file_systems import overlay
 from .test_file_systems import pytestmark as only_root_can_mount
 
 DAY = 24 * HOUR
 
 
+# The steps of a clean once the first entry is out of sight: what is called there, and for which time.
+STEPS: dict[str, tuple[Any, str, int]] = {
+    "verify": (Batch, "inodes", 1),
+    "look": (run, "look_at_uses", 2),  # the first look is before
+    "look again": (run, "look_at_uses", 3),
+    "measure": (run, "measure", 1),
+    "decide": (Batch, "decide", 1),
+    "decide one": (Move, "decide", 1),
+    "delete": (run, "delete_tree", 1),
+}
+
+
 def at(step: str, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Let `act` happen just before a step of the removal, the first time that it is reached."""
-    real, left = getattr(removal, step), [act]
-
-    def with_act(*arguments: Any) -> Any:
-        if left:
-            left.pop()()
-        return real(*arguments)
-
-    monkeypatch.setattr(removal, step, with_act)
+    where, name, call = STEPS[step]
+    before(monkeypatch, where, name, act, call=call)
 
 
 def interrupt() -> None:
@@ -43,9 +64,9 @@ def test_use_that_begins_meanwhile_is_put_back_though_another_clean_tidied_the_c
 
     def open_and_tidy() -> None:
         (project / ".tmp/debug").rmdir()
-        opened.extend(path.open() for path in project.glob(".tmp/.trash/*/sub/file-0"))
+        opened.extend(path.open() for path in project.glob(".tmp/.trash/*/*/sub/file-0"))
 
-    at("_put_back_used", monkeypatch, open_and_tidy)
+    at("look", monkeypatch, open_and_tidy)
     outcome = clean(project, max_age)
     assert [f"in use by pid {os.getpid()}" in row.reason for row in outcome.kept] == [True, True]
     assert all((entry / "sub/file-0").exists() for entry in entries)
@@ -54,7 +75,7 @@ def test_use_that_begins_meanwhile_is_put_back_though_another_clean_tidied_the_c
         file.close()
 
 
-@pytest.mark.parametrize("step", ["_verify_moved", "_put_back_used", "_put_back_changed"])
+@pytest.mark.parametrize("step", ["verify", "look", "look again", "measure"])
 @pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand"])
 def test_ctrl_c_before_it_is_decided_puts_all_back(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str
@@ -70,8 +91,7 @@ def test_ctrl_c_before_it_is_decided_puts_all_back(
 
 def test_ctrl_c_after_it_is_decided_leaves_it_to_the_next_clean(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = make_entry(project / ".tmp/x", hours=99)
-    real = removal._delete_all
-    monkeypatch.setattr(removal, "_delete_all", lambda moved, *rest: interrupt() if moved else real(moved, *rest))
+    at("delete", monkeypatch, interrupt)
     with pytest.raises(KeyboardInterrupt):
         clean(project, DAY)
     monkeypatch.undo()
@@ -82,14 +102,15 @@ def test_ctrl_c_after_it_is_decided_leaves_it_to_the_next_clean(project: Path, m
 
 
 @pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("step", ["_verify_moved", "_put_back_used", "_put_back_changed", "_decide"])
+@pytest.mark.parametrize("step", ["look", "look again", "measure", "decide"])
 @pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand", ".temp/by hand"])
 def test_young_work_survives_a_clean_killed_before_it_was_decided(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str, full: bool
 ) -> None:
     make_entry(project / place, hours=99)
     if full:
-        monkeypatch.setattr(Folders, "trash", lambda *_: None)
+        monkeypatch.setattr(Folders, "new_batch", lambda *_: None)
+        step = step.replace("decide", "decide one")
 
     def write_and_die() -> None:
         [file] = project.glob(".t*mp/**/sub/file-0")
@@ -103,7 +124,7 @@ def test_young_work_survives_a_clean_killed_before_it_was_decided(
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     [entry] = [entry for entry in take(project) if entry.state == "unfinished"]
-    assert entry.reason == "set aside by an interrupted clean"
+    assert entry.reason == "moved by an interrupted clean"
     assert reasons(clean(project, DAY).kept)[entry.path.name] == "younger than 24 h"
     [file] = project.glob(".t*mp/**/sub/file-0")
     assert file.read_text() == "young"
@@ -114,7 +135,7 @@ def test_young_work_survives_a_clean_killed_before_it_was_decided(
 
 @pytest.mark.parametrize("pin", [".keep", "sub/.keep", "sub/.git"])
 def test_what_was_not_decided_is_kept_as_any_other_entry(project: Path, pin: str) -> None:
-    entry = make_entry(project / ".tmp/.trash/.aside0123456789abcdef", hours=99)
+    entry = make_entry(leave_out_of_sight(project / ".tmp", names.UNDECIDED) / "0", hours=99)
     (entry / pin).touch()
     assert "kept" in [row.reason[:4] for row in clean(project, DAY).kept]
     assert entry.exists()
@@ -128,6 +149,7 @@ def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
     lower.mkdir()
     cache = make_entry(lower / f"project/.tmp/cache/c_{OLD}", hours=99)
     (lower / "project/pyproject.toml").touch()
+    (lower / "project/.tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
     ask = "from common_tasks.temp import *; print(get_cache_temp_dir('c'), flush=True); input()"
     users = []
     with overlay(tmp_path, "redirect_dir=off") as merged:
@@ -139,7 +161,7 @@ def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
             given.append(Path(said(users[0].__enter__())))
 
         given: list[Path] = []
-        at("_delete_all", monkeypatch, use_the_cache)
+        at("delete", monkeypatch, use_the_cache)
         assert list(reasons(clean(root, DAY).removed)) == [cache.name]
         assert given[0].is_dir()
         assert given[0].name != cache.name

@@ -1,14 +1,27 @@
 import os
 import socket
-from collections import OrderedDict
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import TempManager, get_debug_temp_dir, inventory, layout, lease, removal, retention
+from common_tasks.temp import TempManager, get_debug_temp_dir, names, removal
 
 from ..conftest import As
-from ..helpers import HOLD_DEBUG, OLD, clean, make_entry, plan, reasons, running, said, states, take, trash_is_empty
+from ..helpers import (
+    OLD,
+    clean,
+    git,
+    leave_out_of_sight,
+    make_entry,
+    plan,
+    reasons,
+    running,
+    said,
+    states,
+    take,
+    trash_is_empty,
+)
 
 
 def test_clean_removes_what_is_planned_and_nothing_else(project: Path) -> None:
@@ -28,16 +41,38 @@ def test_freed_bytes_are_those_of_the_plan(project: Path) -> None:
     assert clean(project).freed_bytes == entry.usage.disk_bytes > 200_000
 
 
-def test_usage_is_found_out_even_if_nobody_needed_it_before(project: Path) -> None:
-    make_entry(project / ".tmp/x", files=3)
-    entry = make_entry(project / ".tmp/y", files=4)
-    (entry / ".keep").touch()
-    found = inventory.scan([layout.find_project()], measured=False)
-    outcome = removal.carry_out(retention.make_plan(found, retention.Policy(), 0))
-    assert [row.entry.usage.files for row in outcome.removed + outcome.kept if row.entry.usage] == [3, 5]
+def test_file_with_a_link_outside_is_not_freed_and_one_of_which_all_links_go_is(project: Path) -> None:
+    one, two, three = (make_entry(project / ".tmp" / name, files=1) for name in ("one", "two", "three"))
+    shared = one / "shared"
+    shared.write_bytes(b"x" * 10**6)
+    os.link(shared, two / "shared")
+    kept = three / "outside"
+    kept.write_bytes(b"x" * 10**6)
+    os.link(kept, project / "outside")
+    planned = plan(project)
+    assert planned.remove
+    assert sum(row.entry.usage.disk_bytes for row in planned.remove if row.entry.usage) < 10**6
+    assert 10**6 <= clean(project).freed_bytes < 2 * 10**6
 
 
-def test_emptied_categories_go_and_others_stay(project: Path) -> None:
+def test_file_of_which_one_link_stays_in_another_entry_is_not_freed(project: Path) -> None:
+    one, two = (make_entry(project / ".tmp" / name, files=1) for name in ("one", "two"))
+    (one / "shared").write_bytes(b"x" * 10**6)
+    os.link(one / "shared", two / "shared")
+    (two / ".keep").touch()
+    assert 0 < clean(project).freed_bytes < 10**6
+
+
+def test_category_that_the_engine_made_stays_when_it_is_emptied(project: Path) -> None:
+    made = get_debug_temp_dir()
+    assert len(clean(project).removed) == 1
+    assert made.parent.exists()
+    assert take(project) == ()
+    assert clean(project).removed == ()
+    assert get_debug_temp_dir().parent == made.parent
+
+
+def test_hand_made_categories_that_are_emptied_go_and_others_stay(project: Path) -> None:
     make_entry(project / f".tmp/debug/x_{OLD}", hours=9)
     make_entry(project / f".tmp/data/x_{OLD}", hours=9)
     make_entry(project / f".tmp/data/y_{OLD}")
@@ -78,13 +113,39 @@ def test_fifos_sockets_and_links_are_only_unlinked(project: Path, tmp_path: Path
 
 
 def test_what_an_interrupted_run_left_is_shown_and_finished(project: Path) -> None:
-    make_entry(project / ".tmp/.trash/0123456789abcdef")
-    assert states(project) == {"0123456789abcdef": "unfinished"}
+    batch = leave_out_of_sight(project / ".tmp", names.TRASH)
+    make_entry(batch / "0")
+    assert states(project) == {batch.name: "unfinished"}
     assert TempManager.list_persistent_temps() == []
     outcome = clean(project, max_age=3600)  # whatever its age
-    assert reasons(outcome.removed) == {"0123456789abcdef": "left by an interrupted clean"}
+    assert reasons(outcome.removed) == {batch.name: "left by an interrupted clean"}
     assert trash_is_empty(project)
     assert clean(project).removed == ()
+
+
+@pytest.mark.parametrize("what", ["young", "with .keep", "with a repository", "a file"])
+def test_what_somebody_put_into_the_trash_is_an_entry_like_others(project: Path, what: str) -> None:
+    mine = make_entry(project / ".tmp/.trash/mine", hours=0 if what == "young" else 99)
+    file = project / ".tmp/.trash/file"
+    file.touch()
+    if what == "with .keep":
+        (mine / ".keep").touch()
+    if what == "with a repository":
+        git(mine, "init", "-q")
+    outcome = clean(project, max_age=3600 if what == "young" else None)
+    assert mine.exists() is (what != "a file")
+    assert file.exists() is (what == "young")
+    assert {entry.category for entry in take(project)} <= {"legacy"}
+    assert not outcome.failed
+
+
+def test_name_of_the_trash_is_sealed_for_one_folder(project: Path) -> None:
+    batch = leave_out_of_sight(project / ".tmp", names.TRASH)
+    copy = make_entry(project / ".tmp/.trash/copy")
+    batch.rmdir()
+    copy.rename(batch)
+    assert states(project) == {batch.name: "idle"}
+    assert clean(project, max_age=3600).removed == ()
 
 
 @pytest.mark.parametrize("change", ["file", "replaced", "pinned", "gone", "link", "used"])
@@ -108,8 +169,9 @@ def test_entry_that_changed_since_the_plan_stays(project: Path, tmp_path: Path, 
     outcome = removal.carry_out(decided)
     assert reasons(outcome.removed) == {"y": "not in use"}
     assert not outcome.failed
-    expected = {"gone": "gone before its turn", "pinned": "kept: .keep"}
-    assert reasons(outcome.kept)["x"] == expected.get(change, "changed since it was looked at")
+    # What is gone was removed by somebody else: that is neither removed nor kept nor failed.
+    expected = {"gone": {}, "pinned": {"x": "kept: .keep"}}
+    assert reasons(outcome.kept) == expected.get(change, {"x": "changed since it was looked at"})
     assert os.path.lexists(entry) is (change != "gone")
     assert not other.exists()
     if change in ("link", "replaced", "gone"):
@@ -155,35 +217,39 @@ def test_swap_between_check_and_rename_is_put_back(
     assert trash_is_empty(project)
 
 
-def test_removed_entry_of_this_process_gives_its_lease_back(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "_held", OrderedDict())  # the bound may be reached by earlier tests
-    stays = get_debug_temp_dir()  # the first keeps its category open, too
-    (stays / ".keep").touch()
-    before = len(os.listdir("/proc/self/fd"))
-    get_debug_temp_dir()
-    assert len(os.listdir("/proc/self/fd")) == before + 1
-    assert TempManager.clean_persistent_temps() == 1
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-@pytest.mark.parametrize("again", [1, 2])
-def test_no_descriptor_is_left_open(project: Path, again: int) -> None:
+@pytest.mark.parametrize("obstacle", ["mount", "none"])
+def test_no_descriptor_is_left_open(project: Path, obstacle: str) -> None:
+    if obstacle == "mount":
+        (project / ".tmp/.trash").mkdir(parents=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "none", project / ".tmp/.trash"], check=False)
+        if mounted.returncode:
+            pytest.skip("mounting is not allowed here")
     for number in range(30):
         entry = make_entry(project / ".tmp" / f"e{number}")
         (entry / "/".join("d" * 60)).mkdir(parents=True)
     before = sorted(os.listdir("/proc/self/fd"))
     clean(project)
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    after = sorted(os.listdir("/proc/self/fd"))
+    if obstacle == "mount":
+        subprocess.run(["umount", project / ".tmp/.trash"], check=True)
+    assert after == before
 
 
 def test_what_is_in_use_in_the_trash_stays_until_its_user_ends(project: Path) -> None:
-    with running(HOLD_DEBUG, project) as holder:
+    code = """
+from common_tasks.temp import get_debug_temp_dir
+made = get_debug_temp_dir("held")
+kept = open(made / "file", "w")
+print(made, flush=True)
+input()
+"""
+    with running(code, project) as holder:
         held = Path(said(holder))
-        (project / ".tmp/.trash").mkdir()
-        held.rename(project / ".tmp/.trash/0123456789abcdef")
-        assert "in use by pid" in reasons(clean(project).kept)["0123456789abcdef"]
+        batch = leave_out_of_sight(project / ".tmp", names.TRASH)
+        held.rename(batch / "0")
+        assert "in use by pid" in reasons(clean(project).kept)[batch.name]
         assert not trash_is_empty(project)
-    assert reasons(clean(project).removed)["0123456789abcdef"] == "left by an interrupted clean"
+    assert reasons(clean(project).removed)[batch.name] == "left by an interrupted clean"
     assert trash_is_empty(project)
 
 

@@ -11,7 +11,7 @@ from ...fs.kernel import Mounts
 from .. import lease
 from ..base import locked, open_base
 from ..entry import Decision, Entry
-from ..names import KEEP, TRASH, UNDECIDED, seal
+from ..names import KEEP, TRASH, UNDECIDED, looks_sealed, seal, unseal
 from ..uses import look_at_uses
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -64,7 +64,6 @@ class Folders:
         self._stack = stack
         self._open: dict[Path, Directory] = {}
         self._bases: list[Directory] = []
-        self._batches: list[Batch] = []
         self._parents: dict[tuple[int, tuple[str, ...]], Directory] = {}
         self._kept: dict[int, bool] = {}
 
@@ -76,7 +75,9 @@ class Folders:
             if opened is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             directory = self._open[entry.folder] = self._stack.enter_context(opened)
-            self._bases += [directory] if entry.base else []
+            if entry.base:
+                self._bases.append(directory)
+                self._stack.callback(_remove_trash, directory)
         return directory
 
     @contextlib.contextmanager
@@ -121,12 +122,12 @@ class Folders:
                 if error.errno not in _NO_ROOM:
                     raise
                 return None
-            self._batches.append(batch)
+            self._stack.callback(batch.close)
             return batch
         return None
 
     def tidy(self, removed: Iterable[Decision]) -> None:
-        """Remove the trash and hand-made categories that are empty now, and what leases say of what is gone."""
+        """Remove hand-made categories that are empty now, and what leases say of what is gone."""
         entries = [row.entry for row in removed if row.entry.in_category and not row.entry.in_trash]
         categories = {(self._open[entry.folder], entry.parts[0]) for entry in entries}
         uses = look_at_uses(base for base, _ in categories)
@@ -135,12 +136,26 @@ class Folders:
             with contextlib.suppress(OSError):
                 if not uses.at(base, (name,)):
                     base.remove(name)
-        for batch in self._batches:
-            batch.close()
         for base in self._bases:
-            with contextlib.suppress(OSError):
-                base.remove(TRASH)
             with locked(base) as granted:
                 if granted:
+                    _remove_empty_batches(base)
                     lease.take_in(base)
                     lease.drop_ended(base)
+
+
+def _remove_trash(base: Directory) -> None:
+    with contextlib.suppress(OSError):  # something is in it
+        base.remove(TRASH)
+
+
+def _remove_empty_batches(base: Directory) -> None:
+    """Remove the batches of cleans that were killed before they had moved anything, or of which nothing is left.
+
+    The caller holds the base's lock: so no other clean is about to fill one.
+    """
+    with contextlib.suppress(OSError), base.enter(TRASH) as trash:
+        for name in filter(looks_sealed, trash.names()):
+            with contextlib.suppress(OSError):  # something is in it
+                if unseal(name, trash.look(name).st_ino) == UNDECIDED:
+                    trash.remove(name)

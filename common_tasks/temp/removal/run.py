@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from ...fs import processes
 from ...fs.deletion import delete_together, delete_tree
 from ...fs.directory import Directory, Parents, Place
 from ...fs.syscalls import open_on_same_mount
@@ -94,8 +95,8 @@ def _take_out(
             _put_all_back(moves)
             raise
         _decide(moves, batches)
-        standing = [move for move in moves if move.stands]
-        _delete_all(standing, record, workers)
+        for _, group in groupby((move for move in moves if move.stands), key=lambda move: move.entry.folder):
+            _delete_standing(list(group), record, workers, force=force)
     return [move for move in moves if not move.stands]
 
 
@@ -246,6 +247,22 @@ def _decide(moves: list[Move], batches: list[Batch]) -> None:
         move.decided()
         with contextlib.suppress(OSError):
             move.decide()
+
+
+def _delete_standing(moves: list[Move], record: _Record, workers: Workers, *, force: bool) -> None:
+    """Delete what could not be renamed where it stands, under the lock of its base: nobody is given it meanwhile."""
+    folder, in_base = moves[0].folder, moves[0].entry.base is not None
+    try:
+        with _locked(folder) if in_base else contextlib.nullcontext():
+            leased = lease.read(folder) if in_base and not force else _NO_LEASES
+            users = [leased.users(move.entry.parts) for move in moves]
+            for move, pids in zip(moves, users, strict=True):
+                if pids is not None:
+                    _put_back(move, processes.describe_pids(pids), record)
+            _delete_all([move for move, pids in zip(moves, users, strict=True) if pids is None], record, workers)
+    except OSError as error:
+        for move in moves:
+            record.fail(move.decision, complaint("", error))
 
 
 def _delete_all(moves: list[Move], record: _Record, workers: Workers) -> None:

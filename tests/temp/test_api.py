@@ -1,15 +1,14 @@
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from common_tasks.fs.directory import Directory
 from common_tasks.temp import (
     EngineWarning,
     TempManager,
@@ -23,18 +22,18 @@ from common_tasks.temp import (
     temp_working_dir,
 )
 
-from ..helpers import HOLD_DEBUG, OLD, inv_json, make_entry, python, running, said, set_age
+from ..helpers import HOLD_DEBUG, OLD, before, make_entry, python, running, said, set_age, states
 
 
 def test_persistent_dir_is_new_and_empty_below_its_category(project: Path) -> None:
-    before = int(time.time())
+    began = int(time.time())
     made = TempManager.create_persistent_dir("demo", "debug")
     stamped = names.parse_name(made.name)
     assert made.parent == project / ".tmp/debug"
     assert not list(made.iterdir())
     assert stamped
     assert stamped.name == "demo"
-    assert before <= stamped.created <= time.time()
+    assert began <= stamped.created <= time.time()
 
 
 def test_without_a_category_it_is_uncategorized(project: Path) -> None:
@@ -84,32 +83,7 @@ def test_sixteen_threads_make_32000_distinct_directories(project: Path) -> None:
     for thread in threads:
         thread.join()
     assert len({name for mine in made for name in mine}) == 32_000
-    assert len(os.listdir(project / ".tmp/debug")) == 32_000
-
-
-def test_process_that_makes_10000_directories_does_not_run_out_of_descriptors(project: Path) -> None:
-    code = """
-import os, resource
-resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
-from common_tasks.temp import TempManager
-first = TempManager.create_persistent_dir("n", "debug")
-for _ in range(9999): last = TempManager.create_persistent_dir("n", "debug")
-assert len(os.listdir("/proc/self/fd")) < 70
-from common_tasks.temp import lease
-def held(path): return lease.held_here((os.stat(path).st_dev, os.stat(path).st_ino))
-print(held(first), held(last))
-"""
-    done = python(code, cwd=project)
-    assert done.stdout == "False True\n", done.stderr
-
-
-def test_latest_categories_are_in_use_however_many_a_process_has_made(project: Path) -> None:
-    for number in range(40):
-        TempManager.create_persistent_dir("x", f"category-{number}").rmdir()
-    for key in list(lease._held):
-        lease.drop(key)
-    seen = {row["path"]: row["state"] for row in inv_json(project, "temp-status")["entries"]}
-    assert (seen[".tmp/category-39"], seen[".tmp/category-30"]) == ("in-use", "in-use")
+    assert len(list((project / ".tmp/debug").glob("same_*"))) == 32_000
 
 
 def test_cache_is_found_again_by_the_next_run(project: Path) -> None:
@@ -130,19 +104,21 @@ def test_finding_a_cache_counts_as_a_use(project: Path) -> None:
     cache = make_entry(project / ".tmp/cache" / f"thumbs_{OLD}", hours=100)
     assert get_cache_temp_dir("thumbs") == cache
     assert time.time() - cache.stat().st_mtime < 60
-    with running("import time; print(1, flush=True); input()", project):
-        assert lease.held_here((cache.stat().st_dev, cache.stat().st_ino))
+    with running(
+        "from common_tasks.temp import *; print(get_cache_temp_dir('thumbs'), flush=True); input()", project
+    ) as p:
+        assert said(p) == str(cache)
+        assert states(project) == {cache.name: "in-use"}
 
 
 def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path) -> None:
     code = """
 import time
-from common_tasks.temp import get_cache_temp_dir, api as manager
-def slowly(*args, real=manager._find_cache):
-    found = real(*args)
+from common_tasks.temp import api, get_cache_temp_dir
+def slowly(*args, real=api.create_entry):
     time.sleep(0.03)  # more of them are between looking and making
-    return found
-manager._find_cache = slowly
+    return real(*args)
+api.create_entry = slowly
 print("ready", flush=True)
 input()
 print(get_cache_temp_dir("thumbs"))
@@ -156,7 +132,7 @@ print(get_cache_temp_dir("thumbs"))
             process.stdin.write(b"\n")
             process.stdin.flush()
         assert len({process.communicate()[0] for process in crowd}) == 1
-        assert len(os.listdir(project / ".tmp/cache")) == 1
+        assert len(list(project.glob(".tmp/cache/thumbs_*"))) == 1
         TempManager.clean_persistent_temps()
 
 
@@ -317,57 +293,30 @@ def test_clean_tells_what_it_could_not_remove(project: Path, monkeypatch: pytest
     assert [entry.exists() for entry in entries] == [True, False]
 
 
-def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], None]) -> None:
-    """Let `act` happen once, just before a lease is taken."""
-    real = lease.share
-    done: list[str] = []
-
-    def share(directory: Directory) -> lease.Lease | None:
-        path = directory.real_path()
-        if names.parse_name(os.path.basename(path)) and not done:
-            done.append(path)
-            act(path)
-        return real(directory)
-
-    monkeypatch.setattr(lease, "share", share)
-
-
-def test_cleaner_between_mkdir_and_lease_makes_another_directory(
+def test_category_that_a_cleaner_removes_before_the_directory_is_made_is_made_again(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken: list[str] = []
-
-    def take(path: str) -> None:
-        os.rmdir(path)
-        taken.append(path)
-
-    between(monkeypatch, take)
+    make_entry(project / f".tmp/debug/x_{OLD}")
+    before(monkeypatch, lease.Leases, "make", lambda: shutil.rmtree(project / ".tmp/debug"))
     made = get_debug_temp_dir()
-    assert taken
     assert made.is_dir()
-    assert lease.held_here((made.stat().st_dev, made.stat().st_ino))
+    assert states(project) == {made.name: "idle"}
 
 
-def test_cleaner_between_finding_a_cache_and_its_lease_makes_another(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = make_entry(project / ".tmp/cache" / f"thumbs_{OLD}")
-    between(monkeypatch, lambda path: os.rename(path, project / "taken"))
-    made = get_cache_temp_dir("thumbs")
-    assert made != cache
-    assert made.is_dir()
+def test_cleaner_and_who_asks_for_a_cache_exclude_each_other(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_entry(project / f".tmp/cache/thumbs_{OLD}")
+    code = "from common_tasks.temp import *; print(TempManager.clean_persistent_temps())"
+    cleaners: list[subprocess.Popen[str]] = []
 
+    def clean_now() -> None:
+        cleaners.append(subprocess.Popen([sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE, text=True))
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the base
+            cleaners[0].wait(0.5)
 
-def test_cleaner_that_holds_a_new_directory_does_not_get_it(project: Path) -> None:
-    code = """
-import fcntl, os, sys, time
-fd = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(fd, fcntl.LOCK_EX); print(1, flush=True); input()
-"""
-    cache = make_entry(project / ".tmp/cache" / f"thumbs_{OLD}")
-    set_age(cache, 10)
-    with running(code, project, str(cache)) as cleaner:
-        said(cleaner)
-        assert get_cache_temp_dir("thumbs") != cache
+    before(monkeypatch, lease.Leases, "note", clean_now)
+    assert get_cache_temp_dir("thumbs").is_dir()
+    assert cleaners[0].communicate(timeout=50)[0] == "0\n"
+    assert get_cache_temp_dir("thumbs").is_dir()
 
 
 def test_inventory_tells_size_age_and_state_oldest_first(project: Path) -> None:
