@@ -229,7 +229,7 @@ def _names(node: ast.AST, name: str) -> bool:
 def _plan_straight(
     program: Program, made: _Made, between: list[ast.stmt], removal: ast.stmt, call: str
 ) -> _Plan | None:
-    """Plan for a removal that follows in the same block: always run after a fixture's `yield`, else not after errors."""
+    """Plan for a removal that follows in the same block; it always runs after a fixture's `yield`."""
     module = program.module
     if not between or not stand_alone(module, [removal]):
         return None

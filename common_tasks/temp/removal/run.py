@@ -95,8 +95,9 @@ def _take_out(
             _put_all_back(moves)
             raise
         _decide(moves, batches)
-        for _, group in groupby((move for move in moves if move.stands), key=lambda move: move.entry.folder):
-            _delete_standing(list(group), record, workers, force=force)
+        standing = [move for move in moves if move.stands]
+        for _, together in groupby(standing, key=lambda move: move.entry.folder):
+            _delete_standing(list(together), record, workers, force=force)
     return [move for move in moves if not move.stands]
 
 
