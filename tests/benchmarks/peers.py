@@ -61,7 +61,7 @@ def peers() -> list[Peer]:
         Peer("find -delete", ["find", ".tmp/work", "-mindepth", "1", "-delete"]),
         Peer("git clean -ffdx", ["git", "clean", "-qffdx", "--", ".tmp"]),
         Peer("tmpreaper", ["tmpreaper", "--mtime", "--mtime-dir", "--all", "1s", "{root}/.tmp/work"]),
-        Peer("systemd-tmpfiles", ["systemd-tmpfiles", "--clean", "tmpfiles.conf"]),
+        Peer("systemd-tmpfiles", ["systemd-tmpfiles", "--clean", "{root}/tmpfiles.conf"]),
         Peer("pyclean --erase", [str(BIN / "pyclean"), ".", "--yes", "--erase", ".tmp/work/**/*", ".tmp/work/*"]),
         Peer("rimraf", [rimraf, ".tmp/work"]),
     ]

@@ -87,6 +87,7 @@ def test_status_json_is_as_promised(project: Path) -> None:
                 "disk_bytes": size,
                 "state": "idle",
                 "reason": None,
+                "made_by": None,
             }
         ],
         "total": {"entries": 1, "files": 2, "disk_bytes": size},
