@@ -497,7 +497,7 @@ def test_closing_line_says_how_old_the_youngest_was(on: On) -> None:
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "7", "19"])
-def test_terminal_without_columns_is_drawn_like_most(on: On, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+def test_terminal_without_columns_is_drawn_like_most(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setenv("COLUMNS", columns)
     assert Screen().width == (80 if columns == "0" else 20)
