@@ -20,7 +20,6 @@ from common_tasks.temp import removal, temp_working_dir
 
 from ..conftest import As
 from ..helpers import (
-    HOLD_DEBUG,
     HOUR,
     OLD,
     clean,
@@ -83,20 +82,21 @@ def test_database_whose_journal_alone_is_tracked_stays(project: Path) -> None:
     assert reasons(clean(project).kept) == {"data.db": "tracked by git"}
 
 
-def test_lock_taken_after_the_plan_keeps_an_entry_where_no_look_sees_it(
+def test_lease_taken_after_the_plan_keeps_an_entry_where_no_look_sees_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(HOLD_DEBUG, project) as holder:
-        held = Path(said(holder))
+    cache = make_entry(project / f".tmp/cache/c_{OLD}")
+    decided = plan(project)
+    code = "import os; os.utime = lambda *_, **__: None\nfrom common_tasks.temp import *\n"
+    with running(f"{code}print(get_cache_temp_dir('c'), flush=True); input()", project) as holder:
+        assert said(holder) == str(cache)
 
         def see_no_use(folders: Sequence[Directory], *_: object, **__: object) -> Uses:
             return Uses({folder.fd: Location("0:0", "") for folder in folders})
 
         monkeypatch.setattr(processes, "look", see_no_use)
-        decided = plan(project)
-        assert held.name in reasons(decided.remove)
-        assert reasons(removal.carry_out(decided).kept) == {held.name: "in use"}
-        assert held.exists()
+        assert f"in use by pid {holder.pid}" in reasons(removal.carry_out(decided).kept)[cache.name]
+        assert cache.exists()
 
 
 def test_library_that_a_process_has_loaded_is_in_use_though_no_descriptor_is_open(project: Path) -> None:

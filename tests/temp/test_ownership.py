@@ -249,7 +249,7 @@ def test_what_a_sticky_folder_of_somebody_else_protects_fails_in_plan_and_clean_
 
 @ROOT
 def test_what_root_makes_in_a_users_checkout_is_the_users_to_work_in(project: Path) -> None:
-    (project / ".tmp").mkdir()
+    TempManager.create_persistent_dir("first", "work")
     for path in (project, project / ".tmp"):
         os.chown(path, 65534, 65534)
     python("from common_tasks.temp import *; TempManager.create_persistent_dir('x', 'new')", cwd=project)

@@ -257,5 +257,5 @@ def test_category_that_is_pinned_after_the_plan_stays(project: Path) -> None:
     entry = make_entry(project / f".tmp/debug/x_{OLD}")
     decided = plan(project)
     (project / ".tmp/debug/.keep").touch()
-    assert reasons(removal.carry_out(decided).kept) == {entry.name: "kept: .keep"}
+    assert reasons(removal.carry_out(decided).kept) == {entry.name: "kept: .keep of debug"}
     assert entry.exists()

@@ -3,9 +3,8 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
 
-from ...fs.directory import Directory, Place, allow_owner, enter_restricted
+from ...fs.directory import Directory, Place, enter_restricted
 from ...fs.syscalls import rename_without_replacing  # now: later no descriptor may be free
 from ..entry import Decision, Identity
 from ..names import TRASH, UNDECIDED, seal
@@ -72,20 +71,14 @@ class Move:
             # A directory that its owner may not write to cannot be moved to another one.
             if not self.entry.identity.directory or self._mode is not None:
                 raise
-            with self._as_planned() as directory:
-                self._mode = allow_owner(directory)
+            with AsPlanned():
+                directory, self._mode = enter_restricted(self.parent, self.name)
+            directory.close()
             self._rename(self.name, str(number))
         except OSError as error:
             if error.errno != errno.EXDEV or not self.entry.identity.directory:
                 raise
             # An overlay file system cannot rename a directory of a lower layer: it is deleted where it stands.
-
-    @contextlib.contextmanager
-    def _as_planned(self) -> Iterator[Directory]:
-        with AsPlanned():
-            directory, self._mode = enter_restricted(self.parent, self.name)
-        with directory:
-            yield directory
 
     def _rename(self, name: str, number: str) -> None:
         target, parts = self._out_of_sight(number)

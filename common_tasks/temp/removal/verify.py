@@ -140,8 +140,10 @@ class WorkBelow(Visitor):
         held = belongs_to_others(position.directory, {row.name for row in notable})
         if held:
             raise Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
-        if where and names.parse_name(name) and lock.is_held(position.directory.fd):
-            raise Stays(f"in use: {where}")
+        if where and (names.parse_name(name) or names.looks_sealed(name)):
+            with lock.claim(position.directory.fd) as granted:  # who was lent it shares its lock
+                if granted is Claim.REFUSED:
+                    raise Stays(f"in use: {where}")
         return [row.name for row in notable if row.is_dir(follow_symlinks=False)]
 
     def _go_down(self, position: Position, name: str) -> None:
