@@ -125,11 +125,12 @@ def test_file_system_mounted_too_late_to_be_seen_is_not_entered(
 ) -> None:
     point = three / "sub/mnt"
     point.mkdir()
+    decided = plan(project)
     monkeypatch.setattr(kernel, "mount_table", list)
     if subprocess.run(["mount", "-t", "tmpfs", "none", point], capture_output=True, check=False).returncode:
         pytest.skip("mounting is not allowed here")
     (point / "precious").touch()
-    outcome = clean(project)
+    outcome = removal.carry_out(decided)
     [left] = project.glob(".tmp/.trash/*/*/sub/mnt")
     try:
         assert "sub/mnt: another file system is mounted here" in reasons(outcome.failed)["b"]
