@@ -15,6 +15,10 @@ HELP = {
     "max_age": f"AGE such as 7d, 12h or 90m: the same, with a unit; {_REPLACES_RULES}",
     "keep_last": f"NUMBER: keep the newest so many of each name, whatever their age; {_REPLACES_RULES}",
     "max_size": f"SIZE such as 2GB: remove the oldest of each category while it holds more; {_REPLACES_RULES}",
+    "max_total": f"SIZE: remove the oldest of all categories while they hold more together; {_REPLACES_RULES}",
+    "keep_free": f"SIZE: remove the oldest of all categories while less is free on their disk; {_REPLACES_RULES}",
+    "by": "maker: sum up by the program or test that made the directories.",
+    "system": "What your Python programs left in the system's temporary location; the age is 24 hours, if not given.",
     "category": "NAME of a category: clean only that one; repeatable.",
     "no_rules": "Clean as if the configuration had no retention rules.",
     "all_projects": "All projects of the monorepo, each by its own rules.",
@@ -25,7 +29,9 @@ HELP = {
     "json": "Print one JSON document instead of tables.",
     "full": "On a terminal, list every entry; pipes and JSON always get all of them.",
 }
-_UNTYPED = ("max_age_hours", "temp_age_hours", "max_age", "keep_last", "max_size", "sort")
+_UNTYPED = (
+    *("max_age_hours", "temp_age_hours", "max_age", "keep_last", "max_size", "max_total", "keep_free", "sort", "by"),
+)
 # An option without a letter here has none, so that a letter means the same in every task.
 _LETTERS = {
     "all_projects": "a",

@@ -23,6 +23,7 @@ from .context import (
     workers_for,
 )
 from .options import temp_task
+from .system import clean_system, refuse_with_system, show_system
 
 if TYPE_CHECKING:
     from ..monorepo.choice import Choice
@@ -32,30 +33,41 @@ if TYPE_CHECKING:
     from ..temp.entry import Outcome, Plan
 
 
-@temp_task("all_projects", "sort", "full", "json")
+@temp_task("all_projects", "sort", "full", "json", "by", "system")
 def temp_status(
-    c: Context, all_projects: bool = False, sort: str = "size", full: bool = False, json: bool = False
+    c: Context,
+    all_projects: bool = False,
+    sort: str = "size",
+    full: bool = False,
+    json: bool = False,
+    by: str | None = None,
+    system: bool = False,
 ) -> None:
     """Show temporary directories: size, files, age, use."""
     from ..monorepo.members import Aim
 
     with refusals(), few_collections():
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
+        if by not in (None, "maker"):
+            raise Exit(f"--by takes maker, not {by!r}", code=2)
         scope = find_scope(c, all_projects)
+        if system:
+            show_system(scope, view, by)
+            return
         note_reserved(scope.project)
         found, looked = _look(scope, Aim(searched=not json and not scope.project.reserved))
         _refuse_alone(scope, looked)
-        _show_status(c, scope, looked, view)
+        _show_status(c, scope, looked, view, by)
         if not json:
             _tell_of_projects_below(c, scope, found, temp_status)
         exit_if(any(member.error for member in looked))
 
 
-_LIMITS = "max_age", "keep_last", "max_size", "category", "no_rules", "all_projects"
+_LIMITS = "max_age", "keep_last", "max_size", "max_total", "keep_free", "category", "no_rules", "all_projects"
 _HOW = "dry_run", "force", "json", "full", "sort"
 
 
-@temp_task("max_age_hours", *_HOW, *_LIMITS, "pick", iterable=["category"])
+@temp_task("max_age_hours", *_HOW, *_LIMITS, "pick", "system", iterable=["category"])
 def temp_clean(
     c: Context,
     max_age_hours: str | float | None = None,
@@ -71,6 +83,9 @@ def temp_clean(
     pick: bool = False,
     max_age: str | None = None,
     sort: str = "size",
+    max_total: str | None = None,
+    keep_free: str | None = None,
+    system: bool = False,
 ) -> None:
     """Remove temporary directories: all, by age, or by rules.
 
@@ -87,12 +102,21 @@ def temp_clean(
         default: {max_age: 7d}
         debug: {max_age: 7d, keep_last: 3}
         cache: {max_size: 2GB}
+      max_total: 20GB   # of everything together: then the oldest of all go
+      keep_free: 10GB   # on the disk
+      auto: daily       # apply all this by itself: off, hourly, daily, weekly
     """
     from ..monorepo.settings import Limits
 
     with refusals(), few_collections():
-        limits = Limits(max_age_hours=max_age_hours, max_age=max_age, keep_last=keep_last, max_size=max_size)
+        sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
+        limits = Limits(max_age_hours=max_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
+        if system:
+            refused = {"--force": force, "--all-projects": all_projects, "--no-rules": no_rules, "--pick": pick}
+            refuse_with_system([name for name, given in refused.items() if given])
+            clean_system(find_scope(c, all_projects=False), view, limits, category, dry_run=is_dry(c, dry_run))
+            return
         _clean(_How(c, is_dry(c, dry_run), force, view, pick), limits, category, no_rules, swept=False)
 
 
@@ -111,6 +135,8 @@ def clean(
     no_rules: bool = False,
     max_age: str | None = None,
     sort: str = "size",
+    max_total: str | None = None,
+    keep_free: str | None = None,
 ) -> None:
     """Remove build and test leftovers, and what temp-clean does.
 
@@ -128,7 +154,8 @@ def clean(
     from ..monorepo.settings import Limits
 
     with refusals(), few_collections():
-        limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, max_size=max_size)
+        sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
+        limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         _clean(_How(c, is_dry(c, dry_run), force, view, pick=False), limits, category, no_rules, swept=True)
 
@@ -234,7 +261,7 @@ def _carry_out(plans: list["Plan"], dry_run: bool) -> Sequence["Outcome"]:
         return members.carry_out(plans, workers_for(progress))
 
 
-def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: "View") -> None:
+def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: "View", by: str | None) -> None:
     from .. import report
     from ..monorepo import by_itself
     from ..monorepo.choice import BARE
@@ -253,6 +280,9 @@ def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: 
         )
         for member, due in zip(members, BARE.due(members, now), strict=True)
     ]
+    if by:
+        report.show_makers(scope.root, rows, now, view)
+        return
     whole = " --all-projects" if scope.whole else ""
     report.show_status(scope.root, rows, now, view, clean=command and f"{command}{whole}")
 

@@ -1,0 +1,105 @@
+"""`--system`: what this user's Python programs left in the system's temporary location, shown and cleaned."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+
+from .context import allow_descriptors, exit_if
+
+if TYPE_CHECKING:
+    from ..monorepo.members import Scope
+    from ..monorepo.settings import Limits
+    from ..report import View
+    from ..temp.entry import Entry, Plan
+
+
+def refuse_with_system(options: Sequence[str]) -> None:
+    """End with exit code 2 where options were given that make no sense there."""
+    if options:
+        raise Exit(f"--system takes no {options[0]}", code=2)
+
+
+def show_system(scope: "Scope", view: "View", by: str | None) -> None:
+    """Show what is there."""
+    from .. import report
+    from ..temp import retention, system
+    from ..temp.lent import system_folder
+
+    _refuse_whole(view)
+    entries, now = _look(scope), time.time()
+    row = report.ProjectStatus(system_folder(), entries, retention.forecast(entries, system.policy(), now))
+    if by:
+        report.show_makers(row.root, [row], now, view)
+    else:
+        report.show_status(row.root, [row], now, view, clean="temp-clean --system" if entries else None)
+
+
+def clean_system(
+    scope: "Scope", view: "View", limits: "Limits", category: Iterable[str] | None, *, dry_run: bool
+) -> None:
+    """Remove what nothing has changed for a day, or for as long as the options say."""
+    from .. import report
+    from ..temp.entry import Outcome
+    from ..temp.lent import system_folder
+
+    hours = _hours(limits)
+    categories = [category] if isinstance(category, str) else category or ()
+    plan = _plan(_look(scope), hours, categories)
+    if dry_run:
+        outcome = Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
+    else:
+        from ..temp import removal
+
+        allow_descriptors()
+        outcome = removal.carry_out(plan)
+    row = report.ProjectOutcome(system_folder(), outcome)
+    report.show_outcome(row.root, [row], time.time(), view, dry_run=dry_run)
+    exit_if(bool(outcome.failed))
+
+
+def _plan(entries: "Sequence[Entry]", hours: float, categories: Iterable[str]) -> "Plan":
+    from ..temp import retention, system
+    from ..temp.uses import settled
+
+    return settled(retention.make_plan(entries, system.policy(hours, categories), time.time()))
+
+
+def _look(scope: "Scope") -> "tuple[Entry, ...]":
+    from .. import report
+    from ..temp import system
+    from ..temp.maker import with_makers
+
+    settings = scope.settings_of(scope.root)
+    with report.watch("Looking"):
+        return tuple(with_makers(system.scan(settings.system)))
+
+
+def _hours(limits: "Limits") -> float:
+    """Return the age that the options ask for. Raises InvalidSetting; ends where they ask for something else."""
+    from ..temp import system
+
+    refuse_with_system(
+        [
+            f"--{name.replace('_', '-')}"
+            for name in ("keep_last", "max_size", "max_total", "keep_free")
+            if getattr(limits, name) is not None
+        ]
+    )
+    policy = limits.policy()
+    if policy is None or policy.rules is None:
+        return system.MAX_AGE
+    [rule] = policy.rules.values()
+    hours = rule.max_age.value / 3600 if rule.max_age else system.MAX_AGE
+    if hours < system.LEAST_AGE:
+        name = "--max-age-hours" if limits.max_age is None else "--max-age"
+        raise Exit(
+            f"{name} takes an age from 1 hour up with --system, not {rule.max_age.words if rule.max_age else hours!r}",
+            code=2,
+        )
+    return hours
+
+
+def _refuse_whole(view: "View") -> None:
+    refuse_with_system(["--all-projects"] if view.whole else [])
