@@ -69,6 +69,10 @@ def reported(root: Path) -> mark.Report:
     return found
 
 
+def next_turn(root: Path) -> float:
+    return os.stat(root / ".tmp" / names.AUTO).st_mtime - time.time()
+
+
 def left(root: Path) -> set[str]:
     return {path.name for path in root.glob(".tmp/*/*_*")}
 
@@ -86,8 +90,7 @@ def test_script_starts_a_clean_by_the_rules_that_notes_what_it_did(ruled: Path) 
     assert (found.entries, found.problems) == (1, ())
     assert found.freed_bytes > 0
     assert {name.partition("_")[0] for name in left(ruled)} == {"young", "x"}
-    due = os.stat(ruled / ".tmp" / names.AUTO).st_mtime - time.time()
-    assert 3500 < due <= 3600
+    wait_until(lambda: 3400 < next_turn(ruled) <= 3600)  # the time is put back right after the report is written
 
 
 @pytest.mark.parametrize(("word", "seconds"), [("hourly", 3600), ("daily", 86_400), ("weekly", 604_800)])
@@ -95,7 +98,7 @@ def test_next_turn_comes_when_the_setting_says(ruled: Path, word: str, seconds: 
     (ruled / "invoke.yaml").write_text(RULES.replace("hourly", word))
     python(MAKES, cwd=ruled)
     reported(ruled)
-    assert seconds - 100 < os.stat(ruled / ".tmp" / names.AUTO).st_mtime - time.time() <= seconds
+    wait_until(lambda: seconds - 200 < next_turn(ruled) <= seconds)
 
 
 def test_nothing_goes_that_changed_within_the_hour(project: Path) -> None:

@@ -157,7 +157,6 @@ def test_lock_that_names_no_running_process_holds_nothing(system_temp: Path, con
     assert [row.entry.path.name for row in plan().remove] == ["pytest-0"]
 
 
-@pytest.mark.xfail(reason="a bound socket is no use yet")
 def test_manager_in_use_stays_with_its_socket_and_goes_once_it_was_killed(short_temp: Path) -> None:
     code = "from multiprocessing import Manager\nm = Manager()\nprint(m._process.pid, flush=True)\ninput()"
     with running(code, short_temp) as process:
@@ -242,7 +241,6 @@ child.wait()
     assert len(clean().removed) == 1
 
 
-@pytest.mark.xfail(reason="a bound socket is no use yet")
 def test_repository_work_tree_and_bound_socket_stay(short_temp: Path, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()
