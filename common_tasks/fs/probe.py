@@ -13,8 +13,7 @@ from .uses import Unseen
 from .walk import Position, Visitor, walk
 
 _HARMLESS = signal.SIGURG  # what the kernel sends who holds a lease; the default, SIGIO, ends a process
-_TRIES = 4  # others may be probing the same file at this moment
-_PAUSE_S = 0.002
+_PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before each try, half a second in all
 
 
 def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:
@@ -85,11 +84,10 @@ def is_open_elsewhere(parent: int, name: str) -> bool:
 
     A write lease (fcntl(2), F_SETLEASE) is granted to the owner of a file, and to root, if nobody else has it open, and
     is given back at once. Who opens the file in that instant waits for that, or fails if it said that it would not
-    wait. Others that probe the same file are told from users by trying again.
+    wait. Others that probe the same file at this moment are told from users by trying again, for half a second.
     """
-    for number in range(_TRIES):
-        if number:
-            time.sleep(number * _PAUSE_S)
+    for pause in _PAUSES:
+        time.sleep(pause)
         if _try_lease(parent, name, fcntl.F_WRLCK) is not False:
             return False
     return True

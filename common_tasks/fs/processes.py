@@ -14,14 +14,11 @@ devices and swap; what processes outside this PID namespace use; sockets bound b
 namespace; mount namespaces that no process is in; watches (`inotify`).
 """
 
-import contextlib
-import errno
-import fcntl
 import os
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from . import kernel
-from .directory import VISITING, Directory
+from . import kernel, procfs
+from .directory import Directory
 from .kernel import Location, raise_if_short
 from .sockets import Sockets, list_sockets, names_bound_elsewhere
 from .uses import User, Uses
@@ -30,8 +27,6 @@ from .views import View, heads_of
 
 _PASSES = 6  # over the list of processes, until none is new
 _LONGEST = 60  # characters of a command
-_VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
-_TOO_LONG = ""  # in place of a path that the system does not tell for its length
 _RING = "anon_inode:[io_uring]"
 
 
@@ -67,12 +62,12 @@ class _Scan:
         self.uses = Uses(places)
         self._refused = False  # some process may not be looked into
         self._readable: set[int] = set()
-        self._self = int(_readlink("/proc/self") or 0)  # as this /proc numbers it: it may be another namespace's
+        self._self = int(procfs.readlink("/proc/self") or 0)  # as this /proc numbers it: it may be another namespace's
         self._heads = heads_of(places.values())
         self._view = View(self._heads, table)
-        self._namespace = _readlink("/proc/self/ns/mnt")
+        self._namespace = procfs.readlink("/proc/self/ns/mnt")
         self._views: dict[tuple[str, str], View] = {}  # by namespace and root
-        self._network = _readlink("/proc/self/ns/net")
+        self._network = procfs.readlink("/proc/self/ns/net")
         self._networks: set[str | None] = {self._network}  # those whose sockets were looked at
         self._sockets = list_sockets()
         self._add_mounts(self._view, User())
@@ -85,9 +80,9 @@ class _Scan:
         folder = f"/proc/{pid}"
         if not self._read_one(pid, folder):
             # Its first thread may have ended, and the others go on.
-            threads: Iterable[str] = _list_threads(folder)
+            threads: Iterable[str] = procfs.list_threads(folder)
         else:
-            threads = _threads_apart(pid, folder) if pid in self._readable else ()
+            threads = procfs.threads_apart(pid, folder) if pid in self._readable else ()
         for thread in threads:
             self._read_one(pid, f"{folder}/task/{thread}")
 
@@ -95,7 +90,7 @@ class _Scan:
         """Note what a process, or one of its threads, uses; False where it has ended."""
         try:
             namespace = os.readlink(f"{folder}/ns/mnt")
-            links = {name: _target(f"{folder}/{name}") for name in ("cwd", "root")}
+            links = {name: procfs.target_of(f"{folder}/{name}") for name in ("cwd", "root")}
         except PermissionError:
             self._refuse(pid)
             return True
@@ -111,7 +106,7 @@ class _Scan:
 
     def _refuse(self, pid: int) -> None:
         self._refused = True
-        if _is_of_this_user(pid):
+        if procfs.is_of_this_user(pid):
             self.uses.add_hidden()
 
     def _view_of(self, pid: int, folder: str, namespace: str, root: str) -> View:
@@ -155,7 +150,7 @@ class _Scan:
 
     def _read_network(self, pid: int, folder: str, view: View, root: str) -> None:
         """Note the sockets of a network namespace of which only names are told."""
-        network = _readlink(f"{folder}/ns/net")
+        network = procfs.readlink(f"{folder}/ns/net")
         if network is None or network in self._networks or not view.prefixes:
             return
         try:
@@ -169,37 +164,28 @@ class _Scan:
                 self.uses.add(place, _SOCKET)
 
     def _read_open(self, pid: int, folder: str, view: View) -> None:
-        exe = _readlink(f"{folder}/exe")
-        if exe is None and pid != self._self:
-            return  # a thread of the kernel's, or ended: it has neither files nor maps
-        if exe:
-            self._note(pid, f"{folder}/exe", exe, view)
+        try:
+            program = procfs.target_of(f"{folder}/exe")
+        except OSError:
+            if pid != self._self:
+                return  # a thread of the kernel's, or ended: it has neither files nor maps
+        else:
+            self._note(pid, f"{folder}/exe", program, view)
         own = self._own_that_is_no_use() if pid == self._self else ()
-        for fd, target in _open_files(folder, own):
-            if target.startswith("/"):
-                if f"{target}/".startswith(view.prefixes):
-                    self._note_open(pid, folder, fd, target, view)
-            elif target == _TOO_LONG:
+        for fd, target in procfs.open_files(folder, own):
+            if target == procfs.TOO_LONG or f"{target}/".startswith(view.prefixes):
                 self._note_open(pid, folder, fd, target, view)
-            elif self._may_hold_more(target) and _holds_more(folder, fd):
+            elif self._may_hold_more(target) and procfs.holds_more(folder, fd):
                 self.uses.add_hidden()
-        table = self._maps(folder)
+        table = procfs.maps(folder)
         for target in view.mapped_in(table):
             self._note(pid, "", target, view)
         if b"[io_uring]" in table:  # a ring may have no descriptor any more
             self.uses.add_hidden()
 
-    def _maps(self, folder: str) -> bytes:
-        try:
-            with open(f"{folder}/maps", "rb", buffering=0) as file:
-                return file.readall()
-        except OSError as error:
-            raise_if_short(error)
-            return b""
-
     def _note_open(self, pid: int, folder: str, fd: int, target: str, view: View) -> None:
         """Note what a descriptor leads to, unless the number is another file's by the time that its flags are read."""
-        if not _is_visit(folder, fd) and _still_leads_to(f"{folder}/fd/{fd}", target):
+        if not procfs.is_visit(folder, fd) and procfs.still_leads_to(f"{folder}/fd/{fd}", target):
             self._note(pid, f"{folder}/fd/{fd}", target, view)
 
     def _may_hold_more(self, target: str) -> bool:
@@ -212,10 +198,10 @@ class _Scan:
 
     def _own_that_is_no_use(self) -> set[int]:
         """Return those descriptors of this process that no removal has to wait for; it may have thousands."""
-        return {fd for fd in map(int, os.listdir("/proc/self/fd")) if _is_own_visit(fd)}
+        return {fd for fd in map(int, os.listdir("/proc/self/fd")) if procfs.is_own_visit(fd)}
 
     def _note(self, pid: int, link: str, target: str, view: View) -> None:
-        if target == _TOO_LONG:
+        if target == procfs.TOO_LONG:
             target = self._shorten(link)
         if target.startswith("/"):  # else a pipe, a socket, or out of reach from here
             for place in view.locate(target):
@@ -224,7 +210,7 @@ class _Scan:
     def _shorten(self, link: str) -> str:
         """Return the path of the nearest folder, above what a link leads to, that has a path short enough."""
         try:
-            return _short_path_above(link)
+            return procfs.short_path_above(link)
         except OSError as error:  # it has ended, or it is a file: the system does not tell what that lies in
             raise_if_short(error)
             self.uses.add_hidden()
@@ -237,36 +223,24 @@ class _Scan:
                 for place in view.locate(path):
                     self.uses.add(place, User(how=how))
         if self._refused:
-            with _unless_short():
-                holders = kernel.lock_holders()
-                self.uses.add_locked({inode: pids - self._readable for inode, pids in holders.items()})
+            self.uses.add_locked({inode: pids - self._readable for inode, pids in _lock_holders().items()})
 
 
 _SOCKET = User(how="a socket is bound in it")
+
+
+def _lock_holders() -> dict[kernel.Inode, set[int]]:
+    try:
+        return kernel.lock_holders()
+    except OSError as error:
+        raise_if_short(error)
+        return {}
 
 
 def _hides_processes(table: list[kernel.Mount]) -> bool:
     """Tell whether `/proc` is mounted so that it does not list what this user may not look into (`hidepid`)."""
     own = (mount.options for mount in table if mount.kind == "proc" and mount.point == "/proc")
     return os.geteuid() != 0 and any("hidepid=" in options and "hidepid=0" not in options for options in own)
-
-
-def _is_of_this_user(pid: int) -> bool:
-    """Tell whether a process runs as this user; what cannot be told counts as yes, one that has ended as no.
-
-    What root may not look into supervises its sandbox from outside, and is no program of root's.
-    """
-    if os.geteuid() == 0:
-        return False
-    try:
-        with open(f"/proc/{pid}/status", "rb") as rows:
-            users = next((row.split()[1:] for row in rows if row.startswith(b"Uid:")), [])
-    except PermissionError:
-        return True
-    except OSError as error:
-        raise_if_short(error)
-        return False
-    return str(os.geteuid()).encode() in users
 
 
 def _folder_of_socket(name: str, inode: int) -> str | None:
@@ -279,134 +253,6 @@ def _folder_of_socket(name: str, inode: int) -> str | None:
         folder, _, last = name.rpartition("/")
         return os.path.join(os.path.realpath(folder or "/", strict=True), last)
     except OSError:  # moved since, or bound in another mount namespace
-        return None
-
-
-def _threads_apart(pid: int, folder: str) -> Iterator[str]:
-    """Yield the threads that have a working directory, root or descriptors of their own, apart from the first's."""
-    try:
-        if os.stat(f"{folder}/task").st_nlink <= 3:  # one for each thread, and two
-            return
-    except OSError:
-        return
-    from .syscalls import shares_tables  # `ctypes` takes long to load, and most often there is none to ask about
-
-    for thread in _list_threads(folder):
-        if int(thread) != pid and not shares_tables(pid, int(thread)):
-            yield thread
-
-
-def _list_threads(folder: str) -> list[str]:
-    try:
-        return os.listdir(f"{folder}/task")
-    except OSError as error:
-        raise_if_short(error)
-        return []
-
-
-def _open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
-    try:
-        directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise_if_short(error)
-        return found
-    try:
-        for name in os.listdir(directory):
-            if int(name) in passed_over:
-                continue
-            try:
-                found.append((int(name), _target(name, directory)))
-            except OSError:
-                continue
-    except OSError as error:
-        raise_if_short(error)
-    finally:
-        os.close(directory)
-    return found
-
-
-def _is_visit(folder: str, fd: int) -> bool:
-    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
-    told = _fdinfo(folder, fd)
-    if told is None:  # closed meanwhile: no use any more
-        return True
-    return int(told.get("flags", "0"), 8) & _VISITING == _VISITING
-
-
-def _holds_more(folder: str, fd: int) -> bool:
-    """Tell whether a socket carries descriptors that nobody has received, or a ring has files of its own.
-
-    Where the kernel does not say how many (before 5.9), there may be some.
-    """
-    told = _fdinfo(folder, fd)
-    if told is None:
-        return False
-    return told.get("scm_fds", told.get("UserFiles")) != "0"
-
-
-def _fdinfo(folder: str, fd: int) -> dict[str, str] | None:
-    """Return what the system tells of a descriptor; None where it was closed meanwhile."""
-    try:
-        with open(f"{folder}/fdinfo/{fd}", errors="surrogateescape") as rows:
-            return {key: value.strip() for key, colon, value in (row.partition(":") for row in rows) if colon}
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except OSError as error:
-        raise_if_short(error)
-        return {}
-
-
-def _is_own_visit(fd: int) -> bool:
-    """Tell the same of a descriptor of this process."""
-    try:
-        return fcntl.fcntl(fd, fcntl.F_GETFL) & _VISITING == _VISITING
-    except OSError:  # closed meanwhile, and its number may be another file's soon
-        return False
-
-
-def _target(link: str, directory: int | None = None) -> str:
-    """Return what a link of a process leads to, or _TOO_LONG. Raises OSError where it has ended."""
-    try:
-        return os.readlink(link, dir_fd=directory)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        return _TOO_LONG
-
-
-def _still_leads_to(link: str, target: str) -> bool:
-    try:
-        return _target(link) == target
-    except OSError:  # closed meanwhile
-        return False
-
-
-def _short_path_above(link: str) -> str:
-    fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
-    try:
-        while (path := _target(f"/proc/self/fd/{fd}")) == _TOO_LONG:
-            above = os.open("..", os.O_PATH | os.O_CLOEXEC, dir_fd=fd)
-            os.close(fd)
-            fd = above
-        return path
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
-def _unless_short() -> Iterator[None]:
-    """Pass over a table that is out of reach."""
-    try:
-        yield
-    except OSError as error:
-        raise_if_short(error)
-
-
-def _readlink(path: str) -> str | None:
-    try:
-        return os.readlink(path)
-    except OSError:
         return None
 
 

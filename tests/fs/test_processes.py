@@ -432,3 +432,22 @@ def test_names_of_users_are_words() -> None:
     assert processes.describe([User(how="swap")]) == "in use: swap"
     assert processes.describe([User(how="swap"), User(os.getpid())]).startswith(f"in use by pid {os.getpid()} (")
     assert processes.describe([]) == processes.describe_pids([]) == "in use"
+
+
+def test_program_with_too_long_a_path_does_not_hide_what_its_process_uses(base: Directory, entry: Path) -> None:
+    deep = "d" * 250
+    code = f"""
+import os, shutil, subprocess, sys
+os.chdir({str(entry.parents[2])!r})
+for _ in range(20):
+    os.mkdir({deep!r}); os.chdir({deep!r})
+shutil.copy('/bin/sleep', 'server')
+with open({str(entry / "sub/file-0")!r}) as kept:
+    server = subprocess.Popen(['./server', '600'], stdin=kept)
+os.chdir('/')
+print(server.pid, flush=True); input(); server.kill(); server.wait()
+"""
+    with running(code, Path("/")) as process:
+        server = int(said(process))
+        assert User(server) in look(base).of(base, ("x",))
+        process.communicate("\n")

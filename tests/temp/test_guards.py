@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.fs import processes
+from common_tasks.fs import processes, procfs
 from common_tasks.fs.directory import Directory
 from common_tasks.fs.kernel import Location
 from common_tasks.fs.uses import Uses
@@ -66,7 +66,7 @@ def test_program_of_a_process_is_in_use_even_where_its_maps_cannot_be_read(
 ) -> None:
     entry = make_entry(project / ".tmp/x")
     shutil.copy("/bin/sleep", entry / "sub/server")
-    monkeypatch.setattr(processes._Scan, "_maps", lambda *_: b"")
+    monkeypatch.setattr(procfs, "maps", lambda *_: b"")
     with subprocess.Popen([entry / "sub/server", "600"]) as server:
         seen = states(project)
         server.kill()
@@ -115,10 +115,10 @@ def test_library_that_a_process_has_loaded_is_in_use_though_no_descriptor_is_ope
 
 def test_descriptor_that_is_closed_while_it_is_looked_at_is_no_use() -> None:
     with open("/dev/null") as file:
-        assert not processes._is_visit("/proc/self", file.fileno())
+        assert not procfs.is_visit("/proc/self", file.fileno())
         closed = os.dup(file.fileno())
     os.close(closed)
-    assert processes._is_visit("/proc/self", closed)
+    assert procfs.is_visit("/proc/self", closed)
 
 
 def test_block_that_goes_on_is_no_orphan_where_the_system_tells_of_no_uses(
@@ -252,13 +252,13 @@ def test_descriptor_that_is_another_files_by_the_time_its_flags_are_read_is_no_u
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = make_entry(project / ".tmp/x")
-    real = processes._is_visit
+    real = procfs.is_visit
 
     def is_visit(folder: str, fd: int) -> bool:
         if looked_into.fd == fd:
             os.dup2(null.fileno(), fd)
         return real(folder, fd)
 
-    monkeypatch.setattr(processes, "_is_visit", is_visit)
+    monkeypatch.setattr(procfs, "is_visit", is_visit)
     with Directory.at(entry) as looked_into, open("/dev/null") as null:
         assert states(project) == {"x": "idle"}

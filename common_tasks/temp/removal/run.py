@@ -88,8 +88,9 @@ def _take_out(
                     moves.append(move)  # one by one: what has moved has to be known whenever Ctrl-C comes
             moves = _put_back_swapped(moves, batches, record)
             for _ in range(0 if force else _LOOKS):
-                moves = _put_back_used(moves, record)
-            moves = moves if force else _put_back_probed(moves, record)
+                uses = look_at_uses([move.folder for move in moves])
+                moves = _put_back_used(moves, uses, record)
+            moves = _put_back_probed(moves, uses, record) if uses else moves
             moves = _put_back_changed(moves, record, workers)
         except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
             _put_all_back(moves)
@@ -181,11 +182,8 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
     return rest
 
 
-def _put_back_used(moves: list[Move], record: _Record) -> list[Move]:
-    """Look at who uses what is out of sight, and put that back; return the rest."""
-    if not moves:
-        return []
-    uses = look_at_uses([move.folder for move in moves])
+def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
+    """Put back what is out of sight and in use; return the rest."""
     rest = []
     for move in moves:
         places = [place.parts for place in move.places.values()]
@@ -197,12 +195,12 @@ def _put_back_used(moves: list[Move], record: _Record) -> list[Move]:
     return rest
 
 
-def _put_back_probed(moves: list[Move], record: _Record) -> list[Move]:
+def _put_back_probed(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
     rest = []
     for move in moves:
         places = [place.parts for place in move.places.values()]
-        user = look_inside(move.folder, places, move.entry.unseen)
+        user = look_inside(move.folder, places, uses.unseen(move.folder))
         if user:
             _put_back(move, user, record)
         else:

@@ -1,0 +1,171 @@
+"""Reading what `/proc` tells of one process or thread (Linux: proc(5)).
+
+A `folder` is "/proc/<pid>" or "/proc/<pid>/task/<thread>". A process may end, and a descriptor may be closed, at any
+moment: then there is nothing to tell. Where this process may open no more files, that is always raised as OSError.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Container, Iterator
+
+from .directory import VISITING
+from .kernel import raise_if_short
+
+TOO_LONG = ""  # in place of a path that the system does not tell for its length
+_VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
+
+
+def readlink(path: str) -> str | None:
+    """Return what a link leads to; None where that is not told."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def target_of(link: str, directory: int | None = None) -> str:
+    """Return what a link of a process leads to, or TOO_LONG. Raises OSError where it has ended."""
+    try:
+        return os.readlink(link, dir_fd=directory)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return TOO_LONG
+
+
+def still_leads_to(link: str, target: str) -> bool:
+    """Tell whether a link leads to what `target_of` returned for it before."""
+    try:
+        return target_of(link) == target
+    except OSError:  # closed meanwhile
+        return False
+
+
+def short_path_above(link: str) -> str:
+    """Return the path of the nearest directory, at or above the one that a link leads to, that is short enough.
+
+    Raises OSError: NotADirectoryError where the link leads to a file, since nothing tells what that lies in.
+    """
+    fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
+    try:
+        while (path := target_of(f"/proc/self/fd/{fd}")) == TOO_LONG:
+            above = os.open("..", os.O_PATH | os.O_CLOEXEC, dir_fd=fd)
+            os.close(fd)
+            fd = above
+        return path
+    finally:
+        os.close(fd)
+
+
+def is_of_this_user(pid: int) -> bool:
+    """Tell whether a process runs as this user; what cannot be told counts as yes, one that has ended as no.
+
+    What root may not look into supervises its sandbox from outside, and is no program of root's.
+    """
+    if os.geteuid() == 0:
+        return False
+    try:
+        with open(f"/proc/{pid}/status", "rb") as rows:
+            users = next((row.split()[1:] for row in rows if row.startswith(b"Uid:")), [])
+    except PermissionError:
+        return True
+    except OSError as error:
+        raise_if_short(error)
+        return False
+    return str(os.geteuid()).encode() in users
+
+
+def list_threads(folder: str) -> list[str]:
+    """Return the numbers of a process's threads."""
+    try:
+        return os.listdir(f"{folder}/task")
+    except OSError as error:
+        raise_if_short(error)
+        return []
+
+
+def threads_apart(pid: int, folder: str) -> Iterator[str]:
+    """Yield the threads that have a working directory, root or descriptors of their own, apart from the first's."""
+    try:
+        if os.stat(f"{folder}/task").st_nlink <= 3:  # one for each thread, and two
+            return
+    except OSError:
+        return
+    from .syscalls import shares_tables  # `ctypes` takes long to load, and most often there is none to ask about
+
+    for thread in list_threads(folder):
+        if int(thread) != pid and not shares_tables(pid, int(thread)):
+            yield thread
+
+
+def open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]]:
+    """Return the descriptors of a process, without some, each with what it leads to or TOO_LONG."""
+    found: list[tuple[int, str]] = []
+    try:
+        directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise_if_short(error)
+        return found
+    try:
+        for name in os.listdir(directory):
+            if int(name) in passed_over:
+                continue
+            try:
+                found.append((int(name), target_of(name, directory)))
+            except OSError:
+                continue
+    except OSError as error:
+        raise_if_short(error)
+    finally:
+        os.close(directory)
+    return found
+
+
+def maps(folder: str) -> bytes:
+    """Return the table of what a process has mapped."""
+    try:
+        with open(f"{folder}/maps", "rb", buffering=0) as file:
+            return file.readall()
+    except OSError as error:
+        raise_if_short(error)
+        return b""
+
+
+def is_visit(folder: str, fd: int) -> bool:
+    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
+    told = _fdinfo(folder, fd)
+    if told is None:  # closed meanwhile: no use any more
+        return True
+    return int(told.get("flags", "0"), 8) & _VISITING == _VISITING
+
+
+def is_own_visit(fd: int) -> bool:
+    """Tell the same of a descriptor of this process."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GETFL) & _VISITING == _VISITING
+    except OSError:  # closed meanwhile, and its number may be another file's soon
+        return False
+
+
+def holds_more(folder: str, fd: int) -> bool:
+    """Tell whether a socket carries descriptors that nobody has received, or a ring has files of its own.
+
+    Where the kernel does not say how many (before 5.9), there may be some.
+    """
+    told = _fdinfo(folder, fd)
+    if told is None:
+        return False
+    return told.get("scm_fds", told.get("UserFiles")) != "0"
+
+
+def _fdinfo(folder: str, fd: int) -> dict[str, str] | None:
+    """Return what the system tells of a descriptor; None where it was closed meanwhile."""
+    try:
+        with open(f"{folder}/fdinfo/{fd}", errors="surrogateescape") as rows:
+            return {key: value.strip() for key, colon, value in (row.partition(":") for row in rows) if colon}
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except OSError as error:
+        raise_if_short(error)
+        return {}
