@@ -63,8 +63,8 @@ def elsewhere_mounted(tmp_path: Path) -> Iterator[Path]:
     point = tmp_path / "mnt"
     point.mkdir()
     yield point
-    while os.path.ismount(point):
-        subprocess.run(["umount", point], check=True)
+    while not subprocess.run(["umount", point], check=False, capture_output=True).returncode:
+        pass  # a bind mount is none to `os.path.ismount`
 
 
 STAY = "print(flush=True); input()"
