@@ -209,8 +209,11 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
     base = project.bases[0]
     try:
         made = _create(base, category, name)
-    finally:
-        auto.look(base.path, project.root)  # also where the disk is full: then a clean helps most
+    except OSError as error:
+        if not isinstance(error, BaseRefused):  # the disk is full, say: then a clean helps most
+            auto.look(base.path, project.root)
+        raise
+    auto.look(base.path, project.root)
     maker.sign(made, os.fspath(project.root))
     return Path(made)
 

@@ -148,7 +148,8 @@ def _accept(base: Base, directory: Directory, linked: bool, unmarked: frozenset[
     foreign = directory.status().st_uid != os.geteuid()
     if not (base.needs_tag or linked or foreign) or is_tagged(directory):
         return True
-    if base.needs_tag and not (linked or foreign) and set(directory.names()) <= unmarked:
+    # Root has just made an empty one for the owner of the project, say; whose it may be is seen to by `make_base`.
+    if (foreign or base.needs_tag) and not linked and set(directory.names()) <= unmarked:
         return bool(unmarked)
     what = "belongs to somebody else" if foreign else "is not empty" if base.needs_tag else "is a link"
     raise _refused(base, f"{what} and carries no {TAG} of common-tasks; nothing was touched")

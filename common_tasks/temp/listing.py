@@ -100,12 +100,9 @@ class BaseListing(NamedTuple):
         reason = "moved by an interrupted clean" if state == "unfinished" else None
         if not stamped and not in_trash:  # what has no time in its name was not made by the engine
             category = LEGACY
-            if (
-                state in ("idle", "unfinished")
-                and stat.S_ISDIR(found.st_mode)
-                and _is_kept_inside(self.directory, parts)
-            ):
-                state, reason = "kept", f"kept: {KEEP} of what is in it"
+        by_hand = category == LEGACY and state in ("idle", "unfinished") and stat.S_ISDIR(found.st_mode)
+        if by_hand and _is_kept_inside(self.directory, parts):
+            state, reason = "kept", f"kept: {KEEP} of what is in it"
         return Entry(
             self.base.path,
             parts,

@@ -53,6 +53,10 @@ def test_link_as_base_is_refused(project: Path, tmp_path: Path, which: str) -> N
     (project / which).symlink_to(tmp_path / "home")
     with pytest.raises(BaseRefused, match="nothing was touched"):
         take(project)
+    if which == ".tmp":
+        with pytest.raises(BaseRefused, match="nothing was touched"):
+            TempManager.create_persistent_dir()
+    assert os.listdir(tmp_path / "home") == [precious.name]
     assert inv(project, "temp-clean", code=2).stderr.count("\n") == 1
     assert (precious / "sub/file-0").exists()
 

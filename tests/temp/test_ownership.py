@@ -157,7 +157,7 @@ def test_nothing_is_made_where_everybody_may_write(project: Path, which: str, mo
     (project / which).chmod(mode)
     done = python("from common_tasks.temp import *; get_debug_temp_dir()", cwd=project)
     assert "may be written to by everybody: take that right away with chmod o-w" in done.stderr
-    assert len(list(project.glob(".tmp/debug/*"))) == 1
+    assert len(list(project.glob(".tmp/debug/debug_*"))) == 1
 
 
 def test_open_umask_makes_no_base_that_is_refused(project: Path) -> None:
@@ -248,6 +248,24 @@ def test_what_a_sticky_folder_of_somebody_else_protects_fails_in_plan_and_clean_
 
 
 @ROOT
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("folder", [".tmp", ".tmp/work"])
+def test_what_anybody_may_write_to_is_protected_by_a_sticky_folder(
+    project: Path, nobody: As, folder: str, kind: str
+) -> None:
+    (project / ".tmp").mkdir()
+    (project / ".tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
+    (project / folder).mkdir(exist_ok=True)
+    theirs = project / folder / f"x_{OLD}"
+    (theirs.mkdir if kind == "folder" else theirs.touch)()
+    theirs.chmod(0o777)
+    (project / folder).chmod(0o1777)
+    planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=[project / folder, theirs])
+    assert (planned, removed) == ({}, {})
+    assert unable == failed == {theirs.name: "it belongs to another user: Operation not permitted"}
+
+
+@ROOT
 def test_what_root_makes_in_a_users_checkout_is_the_users_to_work_in(project: Path) -> None:
     TempManager.create_persistent_dir("first", "work")
     for path in (project, project / ".tmp"):
@@ -258,6 +276,19 @@ def test_what_root_makes_in_a_users_checkout_is_the_users_to_work_in(project: Pa
     python("from common_tasks.temp import *; get_debug_temp_dir('x')", cwd=project)
     places = (".tmp", ".tmp/debug", ".tmp/.leases")
     assert [(project / place).stat().st_uid for place in places] == [65534] * 3
+
+
+@ROOT
+@pytest.mark.parametrize("content", ["nothing", "half a mark", "something"])
+def test_empty_base_of_a_stranger_is_not_made_in(project: Path, content: str) -> None:
+    (project / ".tmp").mkdir()
+    if content != "nothing":
+        (project / ".tmp" / ("CACHEDIR.TAG" if content == "half a mark" else "theirs")).touch()
+    os.chown(project / ".tmp", 4321, 4321)
+    before = os.listdir(project / ".tmp")
+    done = python("from common_tasks.temp import *; get_debug_temp_dir('x')", cwd=project)
+    assert "belongs to" in done.stderr
+    assert os.listdir(project / ".tmp") == before
 
 
 # What git says.
