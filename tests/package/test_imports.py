@@ -55,12 +55,9 @@ def test_making_a_directory_loads_no_more(project: Path) -> None:
 
 def test_engine_is_standard_library_in_full(project: Path) -> None:
     package = Path(common_tasks.__file__).parent
-    every = [
-        f"common_tasks.{path.parent.name}.{path.stem}"
-        for path in package.glob("*/*.py")
-        if path.parent.name in ("fs", "project", "temp")
-    ]
-    assert {"common_tasks.temp.removal", "common_tasks.fs.deletion"} <= set(every)
+    files = [path for room in ("fs", "project", "temp") for path in (package / room).rglob("*.py")]
+    every = [".".join(("common_tasks", *path.relative_to(package).with_suffix("").parts)) for path in files]
+    assert {"common_tasks.temp.removal.run", "common_tasks.fs.deletion"} <= set(every)
     modules = loaded_by("import " + ", ".join(every), project)
     foreign = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"common_tasks"}
     # What an editable install, or a tool of the developer's, loads at every start.
