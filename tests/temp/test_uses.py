@@ -331,15 +331,7 @@ def test_base_of_somebody_else_that_is_only_readable_fails_in_the_plan(project: 
 
     # The project is the user's, its base is root's: as a container leaves it.
     project.chmod(0o755)
-    given = nobody._give
-
-    def give_but_the_base(user: int) -> None:
-        given(user)
-        for path in [project / ".tmp", *(project / ".tmp").rglob("*")]:
-            os.chown(path, 0, 0)
-
-    nobody._give = give_but_the_base  # type: ignore[method-assign]
-    planned, failed = nobody(look_and_clean)
+    planned, failed = nobody(look_and_clean, roots=[project / ".tmp", *(project / ".tmp").rglob("*")])
     assert planned.keys() == failed.keys() == {"x"}  # the other is in use here
     assert "Permission denied" in planned["x"]
     assert entry.exists()
