@@ -115,7 +115,7 @@ class Keeper:
     def _is_over(self, loan: Loan) -> bool:
         """Tell whether a block that ended well leaves nothing to decide."""
         of_body = loan.in_body and self._in_body and self._policy != "all"
-        return of_body and loan.lent.is_lent and not _has_failed_already(self._item)
+        return of_body and loan.lent.is_lent and not (self._failed or _has_noted_failure(self._item))
 
     def _set_aside(self, loan: Loan) -> None:
         loan.ended = True
@@ -239,7 +239,6 @@ def _number_and_names(names: tuple[str | int, ...]) -> tuple[int, list[str] | No
     return len(names), [str(name) for name in names]
 
 
-def _has_failed_already(item: Any) -> bool:
+def _has_noted_failure(item: Any) -> bool:
     """Tell whether a test of unittest's has failed: what its set-up holds ends within its body, without exception."""
-    outcome = getattr(getattr(item, "instance", None), "_outcome", None)
-    return not getattr(outcome, "success", True)
+    return bool(getattr(item, "_excinfo", None))

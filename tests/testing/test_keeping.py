@@ -135,34 +135,6 @@ def test_a_failure_in_setup_or_teardown_keeps_as_one_in_the_call_does(suite: Sui
 
 
 @pytest.mark.slow
-def test_a_fixture_still_finds_its_files_after_its_yield(suite: Suite) -> None:
-    suite.write("""
-from common.temp import pytest_temp_dirs
-seen = []
-
-@pytest.fixture
-def looks():
-    yield
-    assert seen.pop().exists()
-
-@pytest.fixture
-def makes(looks):
-    with pytest_temp_dirs(1) as (source,):
-        (source / "file").touch()
-        seen.append(source / "file")
-        yield
-
-def test_pass(makes): pass
-def test_fail(makes): assert 0
-def test_in_body(looks):
-    with pytest_temp_dirs(1) as (source,):
-        seen.append(source)
-""")
-    assert suite.run().outcomes == {"failed": 1, "passed": 2}
-    assert [path.name.rpartition("_")[0] for path in suite.kept()] == ["test_fail"]
-
-
-@pytest.mark.slow
 def test_a_skip_inside_a_fixture_breaks_nothing_and_keeps_nothing(suite: Suite) -> None:
     suite.write("""
 from common.temp import pytest_temp_dirs
@@ -569,6 +541,21 @@ def test_what_a_test_removed_itself_is_no_fault(serial: Suite) -> None:
     done = serial.run()
     assert "temporary directories kept" not in done.out
     assert serial.kept() == []
+
+
+def test_what_the_set_up_of_a_unittest_holds_is_kept_when_a_part_fails(serial: Suite) -> None:
+    serial.write("""
+import unittest
+from common.temp import pytest_temp_dirs
+class TestParts(unittest.TestCase):
+    def setUp(self): [self.source] = self.enterContext(pytest_temp_dirs(1))
+    def test_fails(self): (self.source / "fails").touch(); self.fail()
+    def test_passes(self): (self.source / "passes").touch()
+    def test_skips(self): self.skipTest("no")
+""")
+    assert serial.run().outcomes == {"failed": 1, "passed": 1, "skipped": 1}
+    assert [path.name for path in serial.root.glob(".tmp/test/*/source/*")] == ["fails"]
+    assert serial.left() == []
 
 
 SUBTESTS = """
