@@ -1,5 +1,9 @@
 """How a program is called."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from common_tasks.fs.program import describe, program, running
@@ -24,4 +28,10 @@ def test_program_is_called_by_its_path_in_the_project_else_by_its_name(path: str
 
 def test_running_test_is_known(request: pytest.FixtureRequest) -> None:
     assert running.test == request.node.nodeid
-    assert program().startswith("/")
+
+
+def test_program_is_known_by_its_absolute_path(tmp_path: Path) -> None:
+    script = tmp_path / "report.py"
+    script.write_text("from common_tasks.fs.program import program; print(program())")
+    done = subprocess.run([sys.executable, "report.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{script.resolve()}\n"
