@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.fs.program import describe, program, running
+from common_tasks.fs.program import describe, running
 
 
 @pytest.mark.parametrize(
