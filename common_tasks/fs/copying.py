@@ -54,6 +54,7 @@ class _Copying(Visitor):
         return self._copy_files(position.directory)
 
     def left(self, position: Position, name: str) -> bool:
+        del position, name
         _copy_status(self.position.directory.fd, self._entered.pop())
         if self._entered:
             self.position.leave()

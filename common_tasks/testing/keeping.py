@@ -50,6 +50,7 @@ class Keeper:
         self._setups: list[Any] = []  # the requests of the fixtures that are being set up, outermost first
         self._loans: list[Loan] = []
         self._failed = False  # the attempt at a test that is running
+        self._failed_parts = 0  # sub-tests of it
         self._interrupted = False
         self._kept: dict[Path, str] = {}
         self.rows: list[Row] = []
@@ -90,7 +91,7 @@ class Keeper:
 
     @contextlib.contextmanager
     def _lend_here(self, lent: LentToTest | LentInProject, *, in_body: bool) -> Iterator[Path]:
-        loan = Loan(lent, *self._borrower(), in_body=in_body)
+        loan = Loan(lent, *self._borrower(), in_body=in_body, failures_before=self._failures())
         with_block = lent.start()
         self._loans.append(loan)
         try:
@@ -115,7 +116,11 @@ class Keeper:
     def _is_over(self, loan: Loan) -> bool:
         """Tell whether a block that ended well leaves nothing to decide."""
         of_body = loan.in_body and self._in_body and self._policy != "all"
-        return of_body and loan.lent.is_lent and not (self._failed or _has_noted_failure(self._item))
+        return of_body and loan.lent.is_lent and self._failures() == loan.failures_before
+
+    def _failures(self) -> int:
+        """Return how many failures are known of the running test, whose body goes on: sub-tests, and unittest's."""
+        return self._failed_parts + len(getattr(self._item, "_excinfo", None) or ())
 
     def _set_aside(self, loan: Loan) -> None:
         loan.ended = True
@@ -154,7 +159,9 @@ class Keeper:
         if outcome.excinfo:
             return
         report: pytest.TestReport = outcome.get_result()
-        self._failed = report.failed or (self._failed and report.when != "setup")
+        if report.when == "setup":
+            self._failed, self._failed_parts = False, 0
+        self._failed = self._failed or report.failed or self._failed_parts > 0
         if not self._loans:
             return
         if self._failed:
@@ -170,7 +177,7 @@ class Keeper:
         """Collect what a test's report says was kept; a part of the running test may have failed, too."""
         self.rows += map(Row.from_json, getattr(report, "temp_dirs", ()))
         if self._in_body and self._item and report.nodeid == self._item.nodeid and report.failed:
-            self._failed = True
+            self._failed_parts += 1
 
     def pytest_keyboard_interrupt(self) -> None:
         """Of a test that was interrupted nobody knows whether it would have passed."""
@@ -237,8 +244,3 @@ def _number_and_names(names: tuple[str | int, ...]) -> tuple[int, list[str] | No
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError(f"temp_dirs takes names, or how many directories, not {names}")
     return len(names), [str(name) for name in names]
-
-
-def _has_noted_failure(item: Any) -> bool:
-    """Tell whether a test of unittest's has failed: what its set-up holds ends within its body, without exception."""
-    return bool(getattr(item, "_excinfo", None))

@@ -41,7 +41,8 @@ class Row(NamedTuple):
 class Loan:
     """A directory that is lent: to `item`, or to what shares the fixture `fixture` where that is set.
 
-    `in_body`: it was asked for in a test's own body. `failed`: the tests that worked with it and failed.
+    `in_body`: it was asked for in a test's own body, which had as many failures by then as `failures_before` says.
+    `failed`: the tests that worked with it and failed.
     """
 
     lent: LentToTest | LentInProject
@@ -49,6 +50,7 @@ class Loan:
     item: pytest.Item | None
     fixture: str = ""
     in_body: bool = False
+    failures_before: int = 0
     ended: bool = False
     failed: list[str] = field(default_factory=list)
 
