@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from .values import Key
@@ -40,14 +40,16 @@ def open_on_same_mount(parent: int, name: str) -> int:
     """Open the directory `name` in the open `parent` to look into it, unless something is mounted on it.
 
     Raises MountPoint where another mount begins, bind mounts included; another OSError, ELOOP or ENOTDIR, where that
-    is a link or no directory. `syscalls.open_on_same_mount` does the same, quicker, but takes longer to load.
+    is a link or no directory, EXDEV where it cannot be told. `syscalls.open_on_same_mount` does the same, quicker, but
+    takes longer to load.
     """
-    return _refuse_mount(os.open(name, VISITING, dir_fd=parent), parent, name)
+    return _open_if_same(parent, name, mount_of)
 
 
-def _refuse_mount(fd: int, parent: int, name: str) -> int:
+def _open_if_same(parent: int, name: str, mount: Callable[[int], int]) -> int:
+    fd = os.open(name, VISITING, dir_fd=parent)
     try:
-        same = _mount_of(fd) == _mount_of(parent)
+        same = mount(fd) == mount(parent)
     except BaseException:
         os.close(fd)
         raise
@@ -57,15 +59,33 @@ def _refuse_mount(fd: int, parent: int, name: str) -> int:
     raise mount_point(name)
 
 
-def _mount_of(fd: int) -> int:
-    """Return which mount an open file is on. Only the kernel's number tells a bind mount from its surroundings."""
-    if sys.platform.startswith("linux"):
-        try:
-            with open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as rows:
-                return int(rows.read(512).partition(b"mnt_id:")[2].split(None, 1)[0])
-        except (FileNotFoundError, IndexError):  # no /proc
-            pass
-    return os.fstat(fd).st_dev
+def can_compare_mounts() -> bool:
+    """Tell whether the system says which mount an open file is on, or has no bind mounts to tell apart."""
+    return not sys.platform.startswith("linux") or os.path.exists("/proc/self/fdinfo")
+
+
+def mount_of(fd: int) -> int:
+    """Return which mount an open file is on. Only the kernel's number tells a bind mount from its surroundings.
+
+    Raises OSError: EXDEV where that cannot be told.
+    """
+    if not sys.platform.startswith("linux"):
+        return os.fstat(fd).st_dev
+    try:
+        with open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as rows:
+            return int(rows.read(512).partition(b"mnt_id:")[2].split(None, 1)[0])
+    except (FileNotFoundError, PermissionError, IndexError):
+        raise OSError(errno.EXDEV, "cannot tell what is mounted here: neither openat2 nor /proc") from None
+
+
+def _mount_or_device(fd: int) -> int:
+    """Return the mount of an open file; without /proc its device, which is enough to look but not to delete."""
+    try:
+        return mount_of(fd)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return os.fstat(fd).st_dev
 
 
 class Directory:
@@ -99,8 +119,8 @@ class Directory:
             self.fd = -1
 
     def enter(self, name: str) -> "Directory":
-        """Open the directory `name`; see `open_on_same_mount`."""
-        return Directory(open_on_same_mount(self.fd, name))
+        """Open the directory `name`, unless something is mounted on it; raises as `open_on_same_mount` does."""
+        return Directory(_open_if_same(self.fd, name, _mount_or_device))
 
     def descend(self, parts: Iterable[str]) -> "Directory":
         """Open the directory that `parts` lead to, one after the other; with none, this one once more."""

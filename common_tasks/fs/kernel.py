@@ -3,17 +3,15 @@
 import errno
 import os
 import re
-import sys
 from collections import namedtuple  # see `temp.layout`
 from collections.abc import Iterator
 
-from .directory import VISITING, Directory
+from .directory import VISITING, Directory, mount_of
 
 _LOCKS = "/proc/locks"
 _SWAPS = "/proc/swaps"
 _BLOCK_DEVICES = "/sys/block"
 _MOUNTS = "/proc/{}/mountinfo"
-_MOUNT_OF = "/proc/self/fdinfo/{}"
 SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look: nothing is told by that
 
 Inode = tuple[str, int]  # device, as in `Location`, and inode number
@@ -104,7 +102,7 @@ def _unescape(field: bytes) -> str:
 def _mount_number(path: str) -> int:
     fd = os.open(path, VISITING)
     try:
-        return _mount_of(fd)
+        return mount_of(fd)
     finally:
         os.close(fd)
 
@@ -114,7 +112,7 @@ def locate(folder: Directory, mounts: list[Mount]) -> Location:
 
     A directory on a mount that was detached, or that belongs to another mount namespace, has none.
     """
-    number = _mount_of(folder.fd)
+    number = mount_of(folder.fd)
     for mount in mounts:
         if mount.number == number:
             path = folder.real_path().rstrip("/")
@@ -216,40 +214,3 @@ def raise_if_short(error: OSError) -> None:
     """Tell a process or table that is out of reach from one that was not looked at for want of descriptors."""
     if error.errno in SHORT:
         raise error
-
-
-def mount_point(name: str) -> OSError:
-    """Return the error for a directory that another mount begins at."""
-    return OSError(errno.EXDEV, "another file system is mounted here", name)
-
-
-def can_compare_mounts() -> bool:
-    """Tell whether the system says which mount an open file is on, or has no bind mounts to tell apart."""
-    return not sys.platform.startswith("linux") or os.path.exists(_MOUNT_OF.format(0).rpartition("/")[0])
-
-
-def open_and_compare_mounts(parent: int, name: str) -> int:
-    """Open the directory `name` in the open `parent`, unless something is mounted on it.
-
-    Raises OSError: EXDEV where another mount begins, bind mounts included, and where that cannot be told.
-    """
-    fd = os.open(name, VISITING, dir_fd=parent)
-    try:
-        same = _mount_of(fd) == _mount_of(parent)
-    except OSError:
-        os.close(fd)
-        raise
-    if same:
-        return fd
-    os.close(fd)
-    raise mount_point(name)
-
-
-def _mount_of(fd: int) -> int:
-    if not sys.platform.startswith("linux"):
-        return os.fstat(fd).st_dev
-    try:
-        with open(_MOUNT_OF.format(fd), "rb") as rows:
-            return next(int(row.split()[1]) for row in rows if row.startswith(b"mnt_id:"))
-    except (FileNotFoundError, PermissionError, StopIteration):
-        raise OSError(errno.EXDEV, "cannot tell what is mounted here: neither openat2 nor /proc") from None

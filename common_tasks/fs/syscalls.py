@@ -9,8 +9,8 @@ import errno
 import os
 import sys
 
-from .directory import VISITING, Directory
-from .kernel import mount_point, open_and_compare_mounts
+from .directory import VISITING, Directory, mount_point
+from .directory import open_on_same_mount as open_and_compare_mounts
 
 _OPENAT2 = 437  # the same on every architecture but alpha
 _NO_CROSSING = 0x01  # RESOLVE_NO_XDEV

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from ..errors import Unremovable
-from ..fs.directory import DIRECTORY, NOFOLLOW, Directory
+from ..fs.directory import DIRECTORY, NOFOLLOW, Directory, can_compare_mounts, open_on_same_mount
 from ..fs.values import Key, complaint, no_progress
 from ..fs.walk import Opener
 from . import lease, maker, names
@@ -195,12 +195,12 @@ def refuse_mounts(parent: Directory, name: str) -> None:
 
 def opener() -> Opener:
     """Return what opens directories on one mount alone: without `/proc` that takes a module that is slow to load."""
-    from ..fs import kernel, walk
+    from ..fs import walk
 
     if not isinstance(os, ModuleType):  # a test's fake file system (pyfakefs) stands in its place, without mounts
         return walk.open_directory
-    if kernel.can_compare_mounts():
-        return kernel.open_and_compare_mounts
+    if can_compare_mounts():
+        return open_on_same_mount
     from ..fs import syscalls
 
     return syscalls.open_on_same_mount

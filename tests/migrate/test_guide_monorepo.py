@@ -1,5 +1,6 @@
 """The guide's own monorepo: after --write all runs as before, after --unsafe too, and temp-status works everywhere."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,7 +116,9 @@ def behaviour(root: Path) -> list[str]:
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=root / "b", capture_output=True, text=True, check=False)
+    # Apart from what other runs left in the system's temporary location, of which pytest may have to say something.
+    alone = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(root.parent)}
+    done = subprocess.run(command, cwd=root / "b", env=alone, capture_output=True, text=True, check=False)
     said.append(done.stdout.partition(" in ")[0])
     return said
 

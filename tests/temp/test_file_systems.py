@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.fs import deletion, kernel, syscalls
+from common_tasks.fs import deletion, directory, kernel, syscalls
 from common_tasks.fs.directory import Directory
 from common_tasks.fs.values import no_progress
 from common_tasks.temp import BaseRefused, get_debug_temp_dir, removal, temp_working_dir
@@ -132,7 +132,7 @@ def test_what_is_young_or_used_on_an_overlay_stays(tmp_path: Path) -> None:
         assert made.exists()
 
 
-OPENERS = {"openat2": syscalls.open_on_same_mount, "fdinfo": kernel.open_and_compare_mounts}
+OPENERS = {"openat2": syscalls.open_on_same_mount, "fdinfo": directory.open_on_same_mount}
 
 
 @pytest.mark.parametrize("opener", OPENERS)
