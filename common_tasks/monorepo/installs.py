@@ -42,9 +42,17 @@ def _names(text: bytes, path: bytes) -> bool:
     return False
 
 
+def _naming_files(environment: Path) -> list[Path]:
+    """Return the files that may name something; none in an environment that this user may not look into, nor run."""
+    try:
+        return [file for site in _SITES for naming in _NAMING for file in environment.glob(f"{site}/{naming}")]
+    except PermissionError:
+        return []
+
+
 def _read_names(environment: Path) -> bytes:
     texts = []
-    for file in (file for site in _SITES for naming in _NAMING for file in environment.glob(f"{site}/{naming}")):
+    for file in _naming_files(environment):
         with contextlib.suppress(OSError), file.open("rb") as opened:
             text = opened.read(_MOST_READ)
             # What was installed from a wheel in `dist/` has no need of it any more.

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from common_tasks.monorepo.installs import Installs
 from common_tasks.temp import names, removal, retention
 
 from ..conftest import As
@@ -159,6 +160,13 @@ def test_root_leaves_artifacts_in_folders_that_everybody_may_write_to(project: P
     assert [(row["path"], row["reason"]) for row in said["kept"]] == [("open/deep/__pycache__", reason)]
     assert [row["path"] for row in said["removed"]] == ["pkg/__pycache__"]
     assert [row["path"] for row in inv_json(project, "clean", "--force")["removed"]] == ["open/deep/__pycache__"]
+
+
+def test_environment_that_may_not_be_looked_into_stops_nothing(project: Path, nobody: As) -> None:
+    locked = project / "locked"
+    locked.mkdir()
+    locked.chmod(0)
+    assert nobody(lambda: Installs([locked]).find_user(project / "x.egg-info")) is None
 
 
 def test_ordinary_user_cleans_a_folder_that_everybody_may_write_to(project: Path, nobody: As) -> None:

@@ -113,7 +113,14 @@ def outer_temp() -> str:
 
 @pytest.fixture
 def make_suite(tmp_path: Path, outer_temp: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Suite]]:
-    for name in ("PYTEST_ADDOPTS", "PYTEST_DEBUG_TEMPROOT", "PYTEST_KEEP_TEMPS", "PYTEST_XDIST_WORKER"):
+    for name in (
+        "PYTEST_ADDOPTS",
+        "PYTEST_DEBUG_TEMPROOT",
+        "PYTEST_KEEP_TEMPS",
+        "PYTEST_XDIST_WORKER",
+        "CI",
+        "BUILD_NUMBER",
+    ):
         monkeypatch.delenv(name, raising=False)
 
     def make(*workers: str) -> Suite:

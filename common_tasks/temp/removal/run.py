@@ -184,28 +184,14 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
 
 def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what is out of sight and in use; return the rest."""
-    rest = []
-    for move in moves:
-        places = [place.parts for place in move.places.values()]
-        user = uses.of(move.folder, places, move.entry.identity.inode)
-        if user:
-            _put_back(move, user, record)
-        else:
-            rest.append(move)
-    return rest
+    users = [uses.of(move.folder, _paths(move), move.entry.identity.inode) for move in moves]
+    return _put_back_all_with(users, moves, record)
 
 
 def _put_back_probed(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
-    rest = []
-    for move in moves:
-        places = [place.parts for place in move.places.values()]
-        user = look_inside(move.folder, places, uses.unseen(move.folder))
-        if user:
-            _put_back(move, user, record)
-        else:
-            rest.append(move)
-    return rest
+    users = [look_inside(move.folder, _paths(move), uses.unseen(move.folder)) for move in moves]
+    return _put_back_all_with(users, moves, record)
 
 
 def _put_back_changed(moves: list[Move], record: _Record, workers: Workers) -> list[Move]:
@@ -213,12 +199,25 @@ def _put_back_changed(moves: list[Move], record: _Record, workers: Workers) -> l
     aged = [move for move in moves if move.decision.by_age]
     places = [place for move in aged for place in move.places.values()]
     usages = iter(measure(places, Workers(workers.processes), moved=True, ctimes=layout.counts_ctimes()))
-    rest = []
+    reasons = []
     for move in moves:
         planned = move.entry.usage
         found = [usage for usage in [next(usages) for _ in move.places] if usage] if move.decision.by_age else []
-        if planned and any(usage.fault or usage.changed > planned.changed for usage in found):
-            _put_back(move, CHANGED, record)
+        changed = planned and any(usage.fault or usage.changed > planned.changed for usage in found)
+        reasons.append(CHANGED if changed else None)
+    return _put_back_all_with(reasons, moves, record)
+
+
+def _paths(move: Move) -> list[tuple[str, ...]]:
+    return [place.parts for place in move.places.values()]
+
+
+def _put_back_all_with(reasons: Sequence[str | None], moves: list[Move], record: _Record) -> list[Move]:
+    """Put back each entry that has a reason to stay; return the rest."""
+    rest = []
+    for why, move in zip(reasons, moves, strict=True):
+        if why:
+            _put_back(move, why, record)
         else:
             rest.append(move)
     return rest
