@@ -166,7 +166,7 @@ def test_environment_that_may_not_be_looked_into_stops_nothing(project: Path, no
     locked = project / "locked"
     locked.mkdir()
     locked.chmod(0)
-    assert nobody(lambda: Installs([locked]).find_user(project / "x.egg-info")) is None
+    assert nobody(lambda: Installs([locked / "env"]).find_user(project / "x.egg-info")) is None
 
 
 def test_ordinary_user_cleans_a_folder_that_everybody_may_write_to(project: Path, nobody: As) -> None:
