@@ -42,7 +42,7 @@ class Position:
         self._inode = found.st_ino
         self._above: list[_Level] = []
         self._name = ""
-        self._closed = 0  # so many levels from the top are closed, but for the top itself
+        self._closed = 0  # how many levels below the top are closed; the top itself never is
 
     def __enter__(self) -> "Position":
         return self

@@ -59,7 +59,7 @@ def _hunks(before: bytes, after: bytes) -> Iterator[bytes]:
 
 
 def _ended(parts: list[str]) -> list[str]:
-    """Return lines that end in a line feed each, but for a last one that has none."""
+    """Return lines that each end in a line feed, except perhaps the last."""
     whole = [f"{part}\n" for part in parts[:-1]]
     return [*whole, parts[-1]] if parts[-1] else whole
 

@@ -135,7 +135,7 @@ class _Reader:
         with directory.scan() as rows:
             inside = list(rows)
         notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
-        if path and not notable:  # the top is told of, however empty it is
+        if path and not notable:  # the top is always reported, even if it is empty
             return [], around
         here = around
         if not path or any(row.name in self._marks for row in notable):

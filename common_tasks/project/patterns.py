@@ -91,7 +91,7 @@ def parse(patterns: tuple[str, ...]) -> Patterns:
 
 
 def _parse(text: str) -> _Pattern:
-    """Take a pattern apart. Raises ValueError for what is none."""
+    """Take a pattern apart. Raises ValueError where the text is no pattern."""
     if text.startswith("!"):
         _refuse(text, rf"name what is to stay in clean.keep; for a name that begins with '!' write {chr(92) + text!r}")
     if text.startswith("#"):

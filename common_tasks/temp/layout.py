@@ -1,6 +1,6 @@
 """Where a directory belongs: project root, bases, categories, names.
 
-Pure, but for looking upward for the root. On disk::
+Pure, except that the root is looked for upward. On disk::
 
     <root>/.tmp/<category>/<name>_<unix>/     made here; where COMMON_TASKS_TMP is set:
     $COMMON_TASKS_TMP/<root's name>@<digest>/<category>/<name>_<unix>/

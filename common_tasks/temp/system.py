@@ -133,7 +133,7 @@ def _settle_pytest(directory: Directory, entry: Entry, found: Sequence[Entry]) -
 
 
 def _number(entry: Entry) -> int:
-    """Return the number of a run, from 1; 0 for what is none."""
+    """Return the number of a run, from 1; 0 where the name is not that of a run."""
     run = _RUN.fullmatch(entry.parts[-1])
     return int(run[1]) + 1 if run else 0
 

@@ -57,7 +57,7 @@ class Containment:
         return os.environ.get(_TMPDIR, "") not in ("", self.system) and tempfile.tempdir != self.system
 
     def restore(self) -> None:
-        """Put back what was there before the run, but for what a test has set for itself."""
+        """Put back what was there before the run, except what a test has set for itself."""
         if tempfile.tempdir == self.folder:
             tempfile.tempdir = self._tempdir
         for name, ours in ((_TMPDIR, self.folder), (_PYTEST_ROOT, self.system)):
