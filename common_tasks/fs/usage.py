@@ -57,26 +57,17 @@ class Clock:
 class Tally:
     """A usage while it is being added up; hard links stay apart until the tree is counted."""
 
-    __slots__ = (
-        *("blocks", "changed", "device", "fault", "files", "holds", "links", "marked"),
-        *("missing", "modified", "obstacle"),
-    )
-
-    def __init__(self) -> None:
-        self.files = 0
-        self.blocks = 0
-        self.modified = _NEVER
-        self.changed = _NEVER  # of ctimes only
-        self.device = 0
-        self.links: dict[int, tuple[int, int, int]] | None = None  # by inode: blocks, links, how many of them are here
-        self.fault: str | None = None
-        self.holds: str | None = None
-        self.obstacle: str | None = None
-        self.marked = False
-        self.missing = False
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _restore, tuple(getattr(self, name) for name in self.__slots__)
+    files = 0
+    blocks = 0
+    modified = _NEVER
+    changed = _NEVER  # of ctimes only
+    device = 0
+    links: dict[int, tuple[int, int, int]] | None = None  # by inode: blocks, links, how many of them are here
+    fault: str | None = None
+    holds: str | None = None
+    obstacle: str | None = None
+    marked = False
+    missing = False
 
     def add_file(self, found: os.stat_result, clock: Clock, *, ctime: bool = True) -> None:
         """Count what is no directory, with its ctime or without."""
@@ -176,13 +167,6 @@ class Tally:
         self.obstacle = self.obstacle or part.obstacle
         self.marked = self.marked or part.marked
         self.missing = self.missing or part.missing
-
-
-def _restore(*values: object) -> Tally:
-    tally = Tally()
-    for name, value in zip(Tally.__slots__, values, strict=True):
-        setattr(tally, name, value)
-    return tally
 
 
 class _Branch(NamedTuple):

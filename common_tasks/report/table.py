@@ -14,6 +14,7 @@ from .console import Line, Screen, Span, prose
 from .text import shorten, width
 
 _GAP = 2
+_SPACE = " " * _GAP
 _SHAPE = 2  # columns of a row's shape
 _INDENT = 4  # of what stands below its label
 _LONGEST_NOTE = 48  # columns, on a terminal
@@ -69,21 +70,13 @@ class _Widths:
 
     def __init__(self, table: Table) -> None:
         # There may be very many rows, but what stands in their cells is often the same.
-        texts: list[set[str]] = [{column.heading} for column in table.columns]
-        notes: set[tuple[str, ...]] = set()
-        self.head = width(table.label)
-        self.labels: Counter[int] = Counter()
-        for row in table.rows:
-            for known, cell in zip(texts, row.cells, strict=True):
-                known.add(cell)
-            notes.add(row.notes)
-            if row.head:
-                self.head = max(self.head, width(row.label))
-            else:
-                self.labels[width(row.label)] += 1
+        rows = table.rows
+        texts = [{column.heading, *[row.cells[number] for row in rows]} for number, column in enumerate(table.columns)]
+        notes = {row.notes for row in rows} - {()}
+        self.head = max([width(table.label), *(width(row.label) for row in rows if row.head)])
+        self.labels = Counter([width(row.label) for row in rows if not row.head])
         self.cells = [max(map(width, known)) for known in texts]
-        self.verb = max((width(row.verb) for row in table.rows), default=0)
-        notes.discard(())
+        self.verb = max(map(width, {row.verb for row in rows}), default=0)
         heading = width(table.note) if notes else 0
         self.note = max([heading, *(width(_best(each, _LONGEST_NOTE)) for each in notes)])
         self.word = max([heading, *(min(width(each[-1]), _LONGEST_WORD) for each in notes)])
@@ -131,12 +124,17 @@ def _headings(table: Table, layout: Layout) -> Row:
 def _plain(layout: Layout, table: Table, row: Row) -> Line:
     """Return a row for a pipe: one piece, for there is nothing to style, and there may be very many."""
     label = row.label if row.head else row.verb.ljust(layout.mark) + row.label
-    pieces = [label, " " * (layout.mark + (layout.label or 0) - width(label))]
+    pieces = [_pad(label, layout.mark + (layout.label or 0), left=True)]
     for column, cell, room in zip(table.columns, row.cells, layout.cells, strict=True):
-        filler = " " * (_GAP + room - width(cell))
-        pieces += [" " * _GAP, cell, filler[_GAP:]] if column.left else [filler, cell]
-    pieces += [" " * _GAP, row.notes[0]] if row.notes else []
-    return (Span("".join(pieces)),)
+        pieces.append(_pad(cell, room, left=column.left))
+    pieces += row.notes[:1]
+    return (Span(_SPACE.join(pieces)),)
+
+
+def _pad(text: str, room: int, *, left: bool) -> str:
+    """Fill a text up to `room` columns."""
+    room += 0 if text.isascii() else len(text) - width(text)
+    return text.ljust(room) if left else text.rjust(room)
 
 
 def _fit(table: Table, widths: _Widths, room: int) -> Layout:

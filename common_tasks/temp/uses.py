@@ -25,11 +25,17 @@ class EntryUses(NamedTuple):
             return processes.describe_pids(given_to)
         if self.uses is None:
             return _try_lock(folder, entry) if entry.identity.directory else None
-        if self.uses.covers(folder) and not self.uses.any_in(folder):
+        if not self.any_in(folder):
             return None
         # Who works in a folder that was made by hand works with what is in it.
         around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
         return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
+
+    def any_in(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
+        """Tell whether anybody may use anything at or below `parts` in a folder. If not, nothing there need be asked."""
+        if self.uses is None:
+            return False
+        return not self.uses.covers(folder) or self.uses.any_in(folder, parts)
 
     def of(self, folder: Directory, places: Iterable[tuple[str, ...]], inode: int) -> str | None:
         """Say who uses what stands at `places`, the first of which has that inode; None for nobody seen."""

@@ -9,7 +9,7 @@ from ...fs.syscalls import rename_without_replacing  # now: later no descriptor 
 from ..entry import Decision, Identity
 from ..names import TRASH, UNDECIDED, seal
 from .folders import Batch
-from .verdict import CHANGED, AsPlanned, Stays
+from .verdict import AS_PLANNED, CHANGED, Stays
 
 _MOST_NAMES = 1000  # that are tried for what has to go back, where its place was taken
 
@@ -20,26 +20,46 @@ class Move:
     The steps are `go` and `verify`, then `decide` or `come_back`. In between it is out of sight, and whole.
     """
 
-    __slots__ = ("_batch", "_mode", "_target", "decision", "entry", "folder", "name", "parent", "places", "stands")
+    __slots__ = ("_batch", "_mode", "_moved", "_target", "decision", "entry", "folder", "parent")
 
     def __init__(self, decision: Decision, folder: Directory, parent: Directory) -> None:
         self.decision = decision
-        self.entry = entry = decision.entry
-        self.name = entry.parts[-1]  # by which it was planned for
+        self.entry = decision.entry
         self.folder = folder  # the open base, or the root of an artifact's project
         self.parent = parent  # the open directory that it stands in
-        # Where its names are now, its own first.
-        self.places = {name: Place(folder, (*entry.parts[:-1], name)) for name in entry.names}
-        # It is where it was planned for, in sight. That stays so where an overlay file system cannot rename it.
-        self.stands = not entry.in_trash
-        self._target = parent
+        # Its names that are out of sight, its own first, and what each is called there.
+        self._moved: tuple[tuple[str, str], ...] = ()
+        self._target = parent  # the open directory that these are in
         self._batch: Batch | None = None
         self._mode: int | None = None  # what the mode of its directory was, if that had to be changed
 
     @property
-    def place(self) -> Place:
-        """Where it is now."""
-        return self.places[self.name]
+    def name(self) -> str:
+        """The name by which it was planned for."""
+        return self.entry.parts[-1]
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is in sight, where it was planned for: an overlay file system may not be able to rename it."""
+        return not self._moved and not self.entry.in_trash
+
+    def paths(self) -> list[tuple[str, ...]]:
+        """Return where its names are now, its own first: the names that lead there from the folder."""
+        around = self.entry.parts[:-1]
+        if not self._moved:
+            return [(*around, name) for name in self.entry.names]
+        moved, above = dict(self._moved), self._above()
+        return [(*above, moved[name]) if name in moved else (*around, name) for name in self.entry.names]
+
+    def places(self) -> list[Place]:
+        """Return where its names are now, its own first."""
+        return [Place(self.folder, parts) for parts in self.paths()]
+
+    def _above(self) -> tuple[str, ...]:
+        """Return the names that lead to what is out of sight."""
+        if self._batch:
+            return self._batch.parts
+        return () if self.entry.base else self.entry.parts[:-1]
 
     def go(self, batch: Batch | None, number: int) -> None:
         """Rename the entry, and what goes with it, out of sight.
@@ -56,7 +76,7 @@ class Move:
 
     def verify(self) -> None:
         """See that what was renamed is what was planned for, not what was swapped in. Raises Stays, and OSError."""
-        found = Identity.of(self._target.look(self.place.name))
+        found = Identity.of(self._target.look(self._moved[0][1]))
         planned = self.entry.identity
         # An overlay file system may give a file another inode when it is renamed, but not another time.
         copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
@@ -71,7 +91,7 @@ class Move:
             # A directory that its owner may not write to cannot be moved to another one.
             if not self.entry.identity.directory or self._mode is not None:
                 raise
-            with AsPlanned():
+            with AS_PLANNED:
                 directory, self._mode = enter_restricted(self.parent, self.name)
             directory.close()
             self._rename(self.name, str(number))
@@ -81,51 +101,43 @@ class Move:
             # An overlay file system cannot rename a directory of a lower layer: it is deleted where it stands.
 
     def _rename(self, name: str, number: str) -> None:
-        target, parts = self._out_of_sight(number)
+        target, new = self._out_of_sight(number)
         try:
-            self.parent.rename(name, target, parts[-1])
+            self.parent.rename(name, target, new)
         except FileNotFoundError:
             if name != self.name:  # what goes with it is gone already
                 return
-            with AsPlanned():
+            with AS_PLANNED:
                 self.parent.look(name)
             raise
-        self._target, self.stands = target, False
-        self.places[name] = Place(self.folder, parts)
+        self._target = target
+        self._moved += ((name, new),)
 
-    def _out_of_sight(self, number: str) -> tuple[Directory, tuple[str, ...]]:
-        """Return where a name is to go: the open directory, and the names that lead there from the folder."""
+    def _out_of_sight(self, number: str) -> tuple[Directory, str]:
+        """Return where a name is to go: the open directory, and the name there."""
         if self._batch:
-            return self._batch.directory, (*self._batch.parts, number)
+            return self._batch.directory, number
         if self.entry.base:  # its disk is full
-            return self.folder, (seal(UNDECIDED, self.entry.identity.inode),)
-        return self.parent, (*self.entry.parts[:-1], seal(TRASH, self.entry.identity.inode))
+            return self.folder, seal(UNDECIDED, self.entry.identity.inode)
+        return self.parent, seal(TRASH, self.entry.identity.inode)
 
     def decide(self) -> None:
         """Give what is alone out of sight the name by which the next clean finishes it. Raises OSError."""
-        if self.stands or self.entry.in_trash or self._batch or not self.entry.base:
+        if self._batch or not self.entry.base:
             return
-        for name, place in self.places.items():
+        for number, (name, now) in enumerate(self._moved):
             new = seal(TRASH, self.entry.identity.inode)
-            self._target.rename(place.name, self._target, new)
-            self.places[name] = Place(self.folder, (new,))
-
-    def decided(self) -> None:
-        """Take note that the batch has another name by now."""
-        if self._batch and not self.stands:
-            self.places = {
-                name: Place(self.folder, (*self._batch.parts, place.name)) for name, place in self.places.items()
-            }
+            self._target.rename(now, self._target, new)
+            self._moved = (*self._moved[:number], (name, new), *self._moved[number + 1 :])
 
     def come_back(self, why: str) -> str:
         """Put the entry back where it was, without replacing anything; return why it stays, and where if not there."""
         restored = self.name
-        for name, place in list(self.places.items()):
-            if place.parts != (*self.entry.parts[:-1], name):
-                stands = self._return(place.name, name)
-                self.places[name] = Place(self.folder, (*self.entry.parts[:-1], name))
-                restored = stands if name == self.name else restored
-        self.stands = not self.entry.in_trash
+        while self._moved:
+            (name, now), *others = self._moved
+            stands = self._return(now, name)
+            self._moved = tuple(others)
+            restored = stands if name == self.name else restored
         self._restore_mode(restored)
         return why if restored == self.name else f"{why}; its place was taken, so it is now called {restored}"
 

@@ -30,7 +30,7 @@ from ..lent import is_unnamed
 from ..uses import EntryUses, look_at_uses, look_inside
 from .folders import Batch, Folders
 from .move import Move
-from .verdict import CHANGED, AsPlanned, Gone, Stays
+from .verdict import AS_PLANNED, CHANGED, Gone, Stays
 from .verify import verify
 
 _MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
@@ -120,7 +120,7 @@ def _move_out(
 ) -> Iterator[Move]:
     """Move the entries of one folder, under its lock if it is a base. `uses`: None to take what is in use, too."""
     try:
-        with AsPlanned():
+        with AS_PLANNED:
             folder = folders.open(decisions[0].entry)
         in_base = decisions[0].entry.base is not None
         with _locked(folder) if in_base else contextlib.nullcontext():
@@ -156,7 +156,7 @@ def _locked(base: Directory) -> Iterator[None]:
 
 
 def _parent(folders: Folders, folder: Directory, decision: Decision) -> Directory:
-    with AsPlanned():
+    with AS_PLANNED:
         return folders.parent(folder, decision.entry.parts[:-1])
 
 
@@ -167,7 +167,7 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
     }
     rest = []
     for move in moves:
-        known = inodes.get(move.place.parts[-2:])
+        known = inodes.get(move.paths()[0][-2:])
         if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
             rest.append(move)
             continue
@@ -184,32 +184,32 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
 
 def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what is out of sight and in use; return the rest."""
-    users = [uses.of(move.folder, _paths(move), move.entry.identity.inode) for move in moves]
+    around = {(move.folder, move.paths()[0][:-1]) for move in moves}
+    if not any(uses.any_in(folder, parts) for folder, parts in around):
+        return moves
+    users = [uses.of(move.folder, move.paths(), move.entry.identity.inode) for move in moves]
     return _put_back_all_with(users, moves, record)
 
 
 def _put_back_probed(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
-    users = [look_inside(move.folder, _paths(move), uses.unseen(move.folder)) for move in moves]
+    users = [look_inside(move.folder, move.paths(), uses.unseen(move.folder)) for move in moves]
     return _put_back_all_with(users, moves, record)
 
 
 def _put_back_changed(moves: list[Move], record: _Record, workers: Workers) -> list[Move]:
     """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
     aged = [move for move in moves if move.decision.by_age]
-    places = [place for move in aged for place in move.places.values()]
+    places = [place for move in aged for place in move.places()]
     usages = iter(measure(places, Workers(workers.processes), moved=True, ctimes=layout.counts_ctimes()))
     reasons = []
     for move in moves:
         planned = move.entry.usage
-        found = [usage for usage in [next(usages) for _ in move.places] if usage] if move.decision.by_age else []
+        measured = [next(usages) for _ in move.entry.names] if move.decision.by_age else []
+        found = [usage for usage in measured if usage]
         changed = planned and any(usage.fault or usage.changed > planned.changed for usage in found)
         reasons.append(CHANGED if changed else None)
     return _put_back_all_with(reasons, moves, record)
-
-
-def _paths(move: Move) -> list[tuple[str, ...]]:
-    return [place.parts for place in move.places.values()]
 
 
 def _put_back_all_with(reasons: Sequence[str | None], moves: list[Move], record: _Record) -> list[Move]:
@@ -242,7 +242,6 @@ def _decide(moves: list[Move], batches: list[Batch]) -> None:
         with contextlib.suppress(OSError):  # what is wrong with it, the deletion says
             batch.decide()
     for move in moves:
-        move.decided()
         with contextlib.suppress(OSError):
             move.decide()
 
@@ -268,11 +267,11 @@ def _delete_all(moves: list[Move], record: _Record, workers: Workers) -> None:
     gone: set[Place] = set()
     if workers.processes > 1 and files >= WORTH_FORKING:
         # What is not gone then, and every fault, is met again below.
-        places = [place for move in moves for place in move.places.values() if not is_unnamed(place.name)]
+        places = [place for move in moves for place in move.places() if not is_unnamed(place.name)]
         gone = {places[number] for number in delete_together(places, workers, open_on_same_mount)}
     with Parents() as parents:
         for move in moves:
-            left = [place for place in move.places.values() if place not in gone]
+            left = [place for place in move.places() if place not in gone]
             faults = [fault for place in left if (fault := _delete(parents, place, workers))]
             if faults:
                 where = "is still there" if move.stands else "waits in the trash"

@@ -13,7 +13,7 @@ class Gone(Exception):
     """Somebody else has removed an entry first."""
 
 
-class AsPlanned:
+class _AsPlanned:
     """Turns errors that say that an entry is gone, or is another kind of file, into Gone and Stays."""
 
     def __enter__(self) -> None:
@@ -24,3 +24,6 @@ class AsPlanned:
             raise Gone from None
         if isinstance(error, OSError) and error.errno in SWAPPED:
             raise Stays(CHANGED) from None
+
+
+AS_PLANNED = _AsPlanned()

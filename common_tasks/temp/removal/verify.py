@@ -17,7 +17,7 @@ from ..states import WORK_MARKS, belongs_to_others, describe_held, is_pinned
 from ..uses import EntryUses
 from .folders import Folders
 from .move import Move
-from .verdict import CHANGED, AsPlanned, Stays
+from .verdict import AS_PLANNED, CHANGED, Stays
 
 
 def verify(folders: Folders, move: Move, leased: Leased, uses: EntryUses | None, locks: contextlib.ExitStack) -> None:
@@ -52,7 +52,7 @@ def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
     """Take the lock that a directory lent for a block has of its own. Raises Stays where its user holds it."""
     if not move.entry.identity.directory:
         return
-    with AsPlanned():
+    with AS_PLANNED:
         directory = locks.enter_context(move.parent.enter(move.name))
     granted = locks.enter_context(lock.claim(directory.fd))
     if granted is Claim.REFUSED and not force:
@@ -65,7 +65,7 @@ def _refuse_changed(folders: Folders, move: Move, *, force: bool) -> None:
     More than its time is looked at: the clock of a file system may be coarser than a race.
     """
     entry = move.entry
-    with AsPlanned():
+    with AS_PLANNED:
         if entry.identity.directory and is_pinned_folder(move.parent, move.name):
             raise Stays(f"kept: {KEEP}")
         found = move.parent.look(move.name)
@@ -93,7 +93,7 @@ def _refuse_new_companions(move: Move) -> None:
 
 def _refuse_category(move: Move) -> None:
     """See that a folder that somebody made is no category by now, and that nothing in it is to be kept."""
-    with AsPlanned(), accessible(move.parent, move.name) as directory:
+    with AS_PLANNED, accessible(move.parent, move.name) as directory:
         entry = move.entry
         at_top = entry.base and not entry.base.legacy and len(entry.parts) == 1
         if at_top and is_category(move.folder, move.name, directory.names()):
