@@ -10,7 +10,7 @@ from ..monorepo.members import find_roots
 from ..project import git
 from . import files, gitignore, legacy_helper, place, shadowing, source, style, task_files
 from .finding import Finding, Left
-from .look import Around, look_at, unread
+from .look import look_at, unread
 from .names import Module
 from .repository import Repository
 from .result import Audit as Audit
@@ -56,14 +56,10 @@ def _look(scope: Scope, repository: Repository, workers: Workers) -> dict[Path, 
     """Return the findings of each file of the projects."""
     wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
     own = (name for path in repository.programs for name in legacy_helper.find_helpers(path, scope.root))
-    around = Around(
-        scope.root,
-        scope.helpers.union(own),
-        repository.shadows,
-        repository.bare_scripts,
-        repository.replacing,
-    )
-    return dict(zip(wanted, share(lambda path: look_at(path, around), wanted, workers), strict=True))
+    helpers = scope.helpers.union(own)
+    repository.read()
+    rows = share(lambda path: look_at(path, repository, helpers), wanted, workers)
+    return dict(zip(wanted, rows, strict=True))
 
 
 def share(work: Callable[[Path], _Result], paths: Sequence[Path], workers: Workers) -> list[_Result]:

@@ -10,15 +10,16 @@ from itertools import chain
 from typing import NamedTuple
 
 from . import sub_folders, surroundings
+from .aliases import find_alias
 from .finding import Doubt, Drop, Edit, Finding, ReplaceItem, conclude
 from .names import Module, Scope
-from .naming import call_of, name_directory
+from .naming import ONE, given_prefix, maker
 from .sub_folders import Folders
 from .surroundings import Program
 from .uses import as_path, is_path_of
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"
-ONE, SEVERAL = "temp_working_dir", "pytest_temp_dirs"
+SEVERAL = "pytest_temp_dirs"
 _MAKER = "tempfile.TemporaryDirectory"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _KEYWORDS = {
@@ -65,14 +66,6 @@ def check(program: Program) -> Iterator[Finding]:
             yield _loose(program, call)
 
 
-def given_prefix(call: ast.Call) -> str | None:
-    """Return the name that a call of tempfile's gives its directory by `prefix=`; None where it gives none."""
-    for keyword in call.keywords:
-        if keyword.arg == "prefix" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
-            return keyword.value.value.removesuffix("_")
-    return None
-
-
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
     """Yield what a call of tempfile's asks for that the engine's functions do not give."""
     if call.args:
@@ -110,15 +103,13 @@ def _is_final(written: _Written) -> bool:
 
 def _write(program: Program, block: Block) -> _Written:
     module, name = program.module, block.target
-    prefix = given_prefix(block.call)
     form = tuple(_form(module, block))
     if form or not isinstance(name, ast.Name):
-        given = prefix or name_directory(module, block.call, None, program.path.stem)
-        return _Written(call_of(ONE, given), doubts=form)
-    if not prefix and (folders := _folders(program, block)):
+        return _Written(maker(program, block.call, ""), doubts=form)
+    if not given_prefix(block.call) and (folders := _folders(program, block)):
         drops = tuple(Drop(module.place(statement)) for statement in folders.statements)
         return _Written(folders.code, drops)
-    return _with_name(program, block, name, prefix)
+    return _with_name(program, block, name)
 
 
 def _form(module: Module, block: Block) -> Iterator[Doubt]:
@@ -161,7 +152,7 @@ def _is_own_conversion(module: Module, statement: ast.AST, name: str) -> bool:
     )
 
 
-def _with_name(program: Program, block: Block, name: ast.Name, prefix: str | None) -> _Written:
+def _with_name(program: Program, block: Block, name: ast.Name) -> _Written:
     """Write the block with one directory: by its name, or by the one that its path is given at once."""
     module = program.module
     scope = module.scope_of(name)
@@ -169,25 +160,23 @@ def _with_name(program: Program, block: Block, name: ast.Name, prefix: str | Non
     loads = [load for load, used_in in module.loads(name.id, scope) if _concerns(module, block, load, used_in, scope)]
     first = block.statement.body[0]
     if _is_own_conversion(module, first, name.id):
-        return _converted(module, block, name, loads, prefix, program.path.stem)
-    alias = _alias(module, block, name, scope, loads)
-    called = alias.targets[0].id if alias and isinstance(alias.targets[0], ast.Name) else name.id
-    rest = [load for load in loads if alias is None or module.parents[load] is not alias.value]
-    uses = as_path(module, rest, called, shared=_shared(module, block, loads, scope))
-    drops = (Drop(module.place(alias)),) if alias else ()
-    given = prefix or name_directory(module, block.call, called, program.path.stem)
-    return _Written(f"{call_of(ONE, given)} as {called}", (*drops, *uses.edits), uses.doubts)
+        return _converted(program, block, name, loads)
+    shared = _shared(module, loads, scope)
+    alias = None if shared else find_alias(module, [block.statement.body], name, scope, loads)
+    called = alias.name if alias else name.id
+    rest = [load for load in loads if alias is None or alias.statement not in module.above(load)]
+    uses = as_path(module, rest, called, shared=shared)
+    drops = (Drop(module.place(alias.statement)),) if alias else ()
+    return _Written(f"{maker(program, block.call, called)} as {called}", (*drops, *uses.edits), uses.doubts)
 
 
-def _converted(
-    module: Module, block: Block, name: ast.Name, loads: list[ast.Name], prefix: str | None, stem: str
-) -> _Written:
+def _converted(program: Program, block: Block, name: ast.Name, loads: list[ast.Name]) -> _Written:
     """Write a block that begins with `name = Path(name)`: the statement goes, the name is a path from the start."""
-    given = prefix or name_directory(module, block.call, name.id, stem)
+    module = program.module
     early = [load for load in loads if any(item in module.above(load) for item in block.statement.items)]
     doubts = [Doubt(f"{name.id} is text in the with statement, and a path after it", final=True)] if early else []
     conversion = Drop(module.place(block.statement.body[0]))
-    return _Written(f"{call_of(ONE, given)} as {name.id}", (conversion,), tuple(doubts))
+    return _Written(f"{maker(program, block.call, name.id)} as {name.id}", (conversion,), tuple(doubts))
 
 
 def _concerns(module: Module, block: Block, load: ast.Name, used_in: Scope, scope: Scope) -> bool:
@@ -207,34 +196,11 @@ def _owner(module: Module, load: ast.Name) -> ast.AST | None:
     return None
 
 
-def _shared(module: Module, block: Block, loads: list[ast.Name], scope: Scope) -> list[ast.Name]:
+def _shared(module: Module, loads: list[ast.Name], scope: Scope) -> list[ast.Name]:
     """Return the uses that may also see another block's directory, which may stay text."""
     if len(scope.bindings[loads[0].id]) == 1 if loads else True:
         return []
     return [load for load in loads if module.used_in[load] is not scope or _owner(module, load) is None]
-
-
-def _alias(module: Module, block: Block, name: ast.Name, scope: Scope, loads: list[ast.Name]) -> ast.Assign | None:
-    """Return a statement `other = Path(name)` of the block, if `other` may be the block's name from the start."""
-    body = block.statement.body
-    for statement in body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=other)], value=value) if is_path_of(module, value, name.id):
-                pass
-            case _:
-                continue
-        inside = [node for node, _ in module.names[other] if block.statement in module.above(node)]
-        stores = [node for node in inside if not isinstance(node.ctx, ast.Load)]
-        early = [node for node in inside if node.lineno < statement.lineno]
-        alone = len(body) > 1 and sub_folders.stand_alone(module, [statement]) and other in scope.bindings
-        apart = not _shared(module, block, loads, scope) and not any(module.is_in_f_string(load) for load in loads)
-        if alone and apart and len(stores) == 1 and not early and not _is_declared(scope, other):
-            return statement
-    return None
-
-
-def _is_declared(scope: Scope, name: str) -> bool:
-    return name in scope.outer
 
 
 def _folders(program: Program, block: Block) -> Folders | None:

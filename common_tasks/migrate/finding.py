@@ -23,9 +23,13 @@ class ReplaceItem(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Remove the statement at `at`; its comments go to what follows."""
+    """Remove the statement at `at`; its comments go to what follows.
+
+    `with_rest`: the `finally` or the method that it stands in goes, too, if nothing is left in it that does anything.
+    """
 
     at: Place
+    with_rest: bool = False
 
 
 class ReplaceStatement(NamedTuple):
@@ -51,17 +55,6 @@ class Wrap(NamedTuple):
     length: int | None = None
 
 
-class TryToWith(NamedTuple):
-    """Turn the `try … finally` at `at` into the `with` block of the head `code`.
-
-    `keeps_finally`: something else is done finally, so the `try` stays inside.
-    """
-
-    at: Place
-    code: str
-    keeps_finally: bool
-
-
 class DropParameter(NamedTuple):
     """Remove a parameter of the function that begins at `at`."""
 
@@ -75,7 +68,7 @@ class ReturnToYield(NamedTuple):
     at: Place
 
 
-Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | TryToWith | DropParameter | ReturnToYield
+Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropParameter | ReturnToYield
 
 
 class Doubt(NamedTuple):

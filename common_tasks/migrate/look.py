@@ -3,13 +3,12 @@
 import ast
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from . import blocks, hand_made, legacy_helper, mkdtemp, place, shadowing, source, surroundings, tmp_path
 from .finding import Finding, Left
 from .names import Module
+from .repository import Repository
 from .surroundings import Program
 
 UNREAD = "E1"  # the code of a file that cannot be looked through
@@ -17,55 +16,44 @@ _WORDS = re.compile(rb"TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile|tmp
 _RULES = (legacy_helper.check, blocks.check, tmp_path.check, hand_made.check, mkdtemp.check)
 
 
-class Around(NamedTuple):
-    """What a file is looked at with: facts about its repository.
+def look_at(path: Path, repository: Repository, helpers: frozenset[str]) -> tuple[Finding | Left, ...]:
+    """Return the findings of one Python file. One that cannot be read, or parsed, is a finding itself.
 
-    `helpers`: dotted names of legacy helpers. `shadows`: modules that hide ours. `bare`: names of the scripts that
-    something starts by a plain `python`. `replacing`: a file that replaces functions of tempfile, and where.
+    `helpers`: dotted names of legacy helpers.
     """
-
-    root: Path
-    helpers: frozenset[str] = frozenset()
-    shadows: shadowing.Shadows = shadowing.Shadows()
-    bare: frozenset[str] = frozenset()
-    replacing: tuple[Path, str] | None = None
-
-
-def look_at(path: Path, around: Around) -> tuple[Finding | Left, ...]:
-    """Return the findings of one Python file. One that cannot be read, or parsed, is a finding itself."""
     try:
         data = source.read_bytes(path)
-        if not _may_hold(data, around):
+        if not _may_hold(data, repository, helpers):
             return ()
         module = Module(source.decode(path, data).text)
     except source.UNREADABLE as error:
-        silent = place.is_data(path.relative_to(around.root)) or source.is_skipped(path)
+        silent = place.is_data(path.relative_to(repository.root)) or source.is_skipped(path)
         return () if silent else (unread(path, error),)
-    program = _program(path, module, around)
+    program = _program(path, module, repository, helpers)
     rows = [row for rule in _RULES for row in rule(program)]
-    if around.shadows.paths and path not in around.shadows.paths:
-        rows += shadowing.check_users(program, around.shadows)
+    if repository.shadows.paths and path not in repository.shadows.paths:
+        rows += shadowing.check_users(program, repository.shadows)
     left = tuple(row for row in rows if isinstance(row, Left))
     findings = _without_skipped([row for row in rows if isinstance(row, Finding)], module)
-    return (*left, *_placed(findings, path, module, around))
+    return (*left, *_placed(findings, path, module, repository))
 
 
-def _may_hold(data: bytes, around: Around) -> bool:
+def _may_hold(data: bytes, repository: Repository, helpers: frozenset[str]) -> bool:
     """Tell by its words alone whether a file may hold what is looked for."""
-    if _WORDS.search(data) or (around.shadows.paths and shadowing.OLD.encode() in data):
+    if _WORDS.search(data) or (repository.shadows.paths and shadowing.OLD.encode() in data):
         return True
-    return any(helper.rpartition(".")[2].encode() in data for helper in around.helpers)
+    return any(helper.rpartition(".")[2].encode() in data for helper in helpers)
 
 
-def _program(path: Path, module: Module, around: Around) -> Program:
+def _program(path: Path, module: Module, repository: Repository, helpers: frozenset[str]) -> Program:
     replaced = None
-    if around.replacing:
-        elsewhere = around.replacing[0] != path
+    relative = path.relative_to(repository.root)
+    if repository.replacing:
+        elsewhere = repository.replacing[0] != path
         # What a test replaces is replaced while it runs: in the code that it runs, not in other tests.
-        replaced = around.replacing[1] if elsewhere and not path.name.startswith("test_") else None
-    relative = path.relative_to(around.root)
-    conftests = _conftests(path, around.root) if surroundings.is_test(relative) else ()
-    return Program(relative, module, around.helpers, conftests, replaced, bool(around.shadows.paths))
+        replaced = repository.replacing[1] if elsewhere and not surroundings.is_test_module(relative) else None
+    conftests = _conftests(path, repository) if surroundings.is_test(relative) else ()
+    return Program(relative, module, repository.classes, helpers, conftests, replaced, bool(repository.shadows.paths))
 
 
 def unread(path: Path, error: Exception) -> Finding:
@@ -75,12 +63,13 @@ def unread(path: Path, error: Exception) -> Finding:
     return Finding(path, line, 0, UNREAD, "report", f"not looked through: {reason}")
 
 
-def _placed(findings: Iterable[Finding], path: Path, module: Module, around: Around) -> Iterable[Finding]:
+def _placed(findings: Iterable[Finding], path: Path, module: Module, repository: Repository) -> Iterable[Finding]:
     """Yield the findings with the doubts that concern the whole file."""
     found = [finding._replace(path=path) for finding in findings]
     if not any(finding.imports for finding in found):
         return found
-    doubt = place.why_not_import(path, around.root, module, around.bare, hidden=bool(around.shadows.paths))
+    hidden = bool(repository.shadows.paths)
+    doubt = place.why_not_import(path, repository.root, module, repository.bare_scripts, hidden=hidden)
     if doubt is None:
         return found
     judge = Finding.refused if doubt.final else Finding.doubted
@@ -119,17 +108,8 @@ def _is_docstring(statement: object, module: Module) -> bool:
     )
 
 
-def _conftests(path: Path, root: Path) -> tuple[Module, ...]:
-    folders = [folder for folder in path.parents if folder.is_relative_to(root)]
+def _conftests(path: Path, repository: Repository) -> tuple[Module, ...]:
+    folders = [folder for folder in path.parents if folder.is_relative_to(repository.root)]
     files = [folder / "conftest.py" for folder in reversed(folders)]
-    found = [_conftest(file, file.stat().st_mtime_ns) for file in files if file != path and file.is_file()]
+    found = [repository.classes.read(file) for file in files if file != path and file.is_file()]
     return tuple(module for module in found if module)
-
-
-@lru_cache(maxsize=1024)
-def _conftest(path: Path, changed: int) -> Module | None:
-    """Return a conftest file, parsed anew once it has `changed`."""
-    try:
-        return Module(source.read(path).text)
-    except source.UNREADABLE:
-        return None  # it is a finding of its own

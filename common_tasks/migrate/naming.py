@@ -3,51 +3,57 @@
 import ast
 import re
 
-from .names import Function, Module
+from .names import Function
+from .surroundings import Program
 
+ONE = "temp_working_dir"
 _LONGEST = 30
+_FEW = 3  # words that are taken of a name that is too long
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # What a name holds that says no more than that it is about a temporary directory.
 _SAYS_NOTHING = re.compile(
-    "an?|base|d|dir|directory|dirname|dirs|dn|f|fixture|folder|name|path|root|setup|t|td|tdir|temp|tempdir|temporary|"
-    "test|testcase|tests|tmp|tmpdir|tmpdirname|tmppath|work|workdir|workspace"
+    "an?|base|cwd|d|dir|directory|dirname|dirs|dn|f|fixture|folder|here|name|path|root|setup|t|td|tdir|temp|tempdir|"
+    "temporary|test|testcase|tests|tmp|tmpdir|tmpdirname|tmppath|wd|work|workdir|workspace"
 )
 _GENERIC = re.compile(
-    "call|cls|conftest|context|decorator|func|helpers?|init|inner|main|mktmp|run|setUp|setUpClass|asyncSetUp|setup_(?:method|class)|utils?|wrapper"
+    "call|cls|conftest|context|decorator|func|helpers?|init|inner|main|mktmp|run|setUp|setUpClass|support|asyncSetUp|setup_(?:method|class)|utils?|wrapper"
 )
 
 
-def name_directory(module: Module, node: ast.AST, target: str | None, stem: str) -> str:
-    """Return a name for the directory made at `node`, which the code calls `target`; empty where nothing says more.
+def maker(program: Program, call: ast.Call, target: str) -> str:
+    """Return the call of `temp_working_dir` that stands in for a call of tempfile's, given to `target` (or nothing)."""
+    name = given_prefix(call) or _name(program, call, target)
+    return f'{ONE}("{name}")' if name else f"{ONE}()"
 
-    `stem`: the file's name.
+
+def given_prefix(call: ast.Call) -> str | None:
+    """Return the name that a call of tempfile's gives its directory by `prefix=`; None where it gives none."""
+    for keyword in call.keywords:
+        if keyword.arg == "prefix" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
+            return keyword.value.value.rstrip("-_. ")
+    return None
+
+
+def _name(program: Program, call: ast.Call, target: str) -> str:
+    """Return a name by what the code calls the directory, else by what it stands in; empty where nothing says more.
+
+    A long name gives way to a shorter one further out, and is cut only where there is none.
     """
-    around = [parent.name for parent in module.above(node) if isinstance(parent, Function | ast.ClassDef)]
-    for candidate in (target or "", *around, stem):
-        if name := _meaning(candidate):
-            return name
-    return ""
+    around = [each.name for each in program.module.above(call) if isinstance(each, Function | ast.ClassDef)]
+    candidates = [target, *around, program.path.stem]
+    meanings = [words for candidate in candidates if (words := _meaning(candidate))]
+    short = (words for words in meanings if len("_".join(words)) <= _LONGEST)
+    return "_".join(next(short, meanings[0][:_FEW] if meanings else []))
 
 
-def call_of(maker: str, name: str) -> str:
-    """Return the call of an engine's function that makes a directory of this name."""
-    return f'{maker}("{name}")' if name else f"{maker}()"
-
-
-def _meaning(text: str) -> str:
-    """Return what a name says beyond that it is a test or a directory; empty where that is nothing."""
-    if _GENERIC.fullmatch(text):
-        return ""
+def _meaning(text: str) -> list[str]:
+    """Return the words of a name that say more than that it is a test or a directory."""
     words = [word.lower() for part in text.split("_") for word in _WORD.split(part) if word]
     while words and _SAYS_NOTHING.fullmatch(words[0]):
         words = words[1:]
     while words and _SAYS_NOTHING.fullmatch(words[-1]):
         words = words[:-1]
-    kept: list[str] = []
-    for word in words:
-        if kept and len("_".join([*kept, word])) > _LONGEST:
-            break
-        kept.append(word)
-    name = "_".join(kept)
-    return name if _PLAIN.fullmatch(name) and len(name) > 1 and not _GENERIC.fullmatch(name) else ""
+    name = "_".join(words)
+    says_something = not (_GENERIC.fullmatch(text) or _GENERIC.fullmatch(name))
+    return words if says_something and _PLAIN.fullmatch(name) and len(name) > 1 else []

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .base_paths import BASES
+from .classes import Classes
 from .shadowing import Shadows, find_shadows
 
 _MOST_BYTES = 2**20
@@ -52,6 +53,11 @@ class Repository:
         return dict(_read_all(self.programs))
 
     @cached_property
+    def classes(self) -> Classes:
+        """What the programs define."""
+        return Classes(self.root, self.texts)
+
+    @cached_property
     def settings(self) -> dict[Path, str]:
         """The text of every other file but documents and lists of what is ignored."""
         paths = (p for p in self._others if p.suffix.lower() not in _DOCUMENTS and p.name not in _IGNORING)
@@ -76,6 +82,10 @@ class Repository:
             if found:
                 return path, f"{path.name} line {text.count(chr(10), 0, found.start()) + 1}"
         return None
+
+    def read(self) -> None:
+        """Read what each file is looked at with, so that forked workers need not do it again."""
+        _ = self.shadows, self.bare_scripts, self.replacing, self.classes
 
     @cached_property
     def _users(self) -> dict[str, set[Path]]:

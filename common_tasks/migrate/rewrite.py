@@ -19,7 +19,6 @@ from .finding import (
     ReplaceItem,
     ReplaceStatement,
     ReturnToYield,
-    TryToWith,
     Wrap,
 )
 from .names import Module
@@ -122,6 +121,7 @@ class _Rewriter(cst.CSTTransformer):
     def __init__(self, edits: Sequence[Edit]) -> None:
         super().__init__()
         self.made: set[Edit] = set()
+        self._left: dict[cst.CSTNode, list[Statement]] = {}  # in the blocks that may go with what is dropped in them
         self._items = _by_place(edits, ReplaceItem)
         self._drops = _by_place(edits, Drop)
         self._statements = _by_place(edits, ReplaceStatement)
@@ -129,7 +129,6 @@ class _Rewriter(cst.CSTTransformer):
         self._wraps = _by_place(edits, Wrap)
         self._parameters = _by_place(edits, DropParameter)
         self._yields = _by_place(edits, ReturnToYield)
-        self._tries = _by_place(edits, TryToWith)
 
     def _place(self, node: cst.CSTNode) -> Place:
         start = self.get_metadata(PositionProvider, node).start
@@ -184,6 +183,9 @@ class _Rewriter(cst.CSTTransformer):
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
         body, left = self._block(original_node.body, updated_node.body)
+        drops = (drop for node in original_node.body for drop in self._drops.get(self._place(node), ()))
+        if any(drop.with_rest for drop in drops):
+            self._left[original_node] = body
         footer = [*left, *updated_node.footer]
         return updated_node.with_changes(body=body or [_passing()], footer=footer)
 
@@ -201,31 +203,40 @@ class _Rewriter(cst.CSTTransformer):
         while pairs:
             old, new = pairs.pop(0)
             place, statement = self._place(old), cast(Statement, new)
-            if place in self._drops:
-                self.made.update(self._drops[place])
+            if wraps := self._wraps.get(place):
+                edit = wraps.pop()
+                self.made.add(edit)
+                count = len(pairs) if edit.length is None else edit.length - 1
+                rest, pairs = [(old, new), *pairs[:count]], pairs[count:]
+                inner, left = self._block([row[0] for row in rest], [row[1] for row in rest])
+                body.append(_below(edit.code, waiting, inner, left))
+                waiting = []
+                continue
+            if place in self._drops or self._is_idle_method(old):
+                self.made.update(self._drops.get(place, ()))
                 blanks = _blanks(statement) if not waiting else []
                 waiting += [*blanks, *_comment_lines(statement)]
                 continue
-            if place in self._wraps:
-                [edit] = self._wraps[place]
-                self.made.add(edit)
-                count = len(pairs) if edit.length is None else edit.length - 1
-                rest, pairs = pairs[:count], pairs[count:]
-                inner, left = self._block([row[0] for row in rest], [row[1] for row in rest])
-                body.append(_below(edit.code, waiting, [statement, *inner], left))
-                waiting = []
-                continue
-            for each in self._anew(place, statement):
+            if isinstance(old, cst.Try) and old.finalbody and self._left.get(old.finalbody.body) == []:
+                instead, after = _unwrapped(cst.ensure_type(statement, cst.Try))
+            else:
+                instead, after = self._anew(place, statement), []
+            for each in instead:
                 body.append(_with_lines_above(each, waiting))
                 waiting = []
+            waiting = after
         return body, [line for line in waiting if line.comment]
+
+    def _is_idle_method(self, node: cst.CSTNode) -> bool:
+        """Tell whether a method does nothing, now that something was taken out of it, but what it does without one."""
+        left = self._left.get(node.body) if isinstance(node, cst.FunctionDef) else None
+        if left is None:
+            return False
+        name = cst.ensure_type(node, cst.FunctionDef).name.value
+        return all(cst.Module([]).code_for_node(each).strip() == f"super().{name}()" or _is_text(each) for each in left)
 
     def _anew(self, place: Place, statement: Statement) -> list[Statement]:
         """Return what stands in place of a statement."""
-        if isinstance(statement, cst.Try) and place in self._tries:
-            [edit] = self._tries[place]
-            self.made.add(edit)
-            return [_try_to_with(statement, edit)]
         if not isinstance(statement, cst.SimpleStatementLine) or place not in self._statements:
             return [statement]
         [written] = self._statements[place]
@@ -236,16 +247,23 @@ class _Rewriter(cst.CSTTransformer):
         return list(new)
 
 
-def _try_to_with(statement: cst.Try, edit: TryToWith) -> cst.With:
-    head = cst.ensure_type(cst.parse_statement(f"{edit.code} pass"), cst.With)
-    lines = statement.leading_lines
-    if edit.keeps_finally or statement.handlers:
-        kept = statement.finalbody if edit.keeps_finally else None
-        inner = statement.with_changes(leading_lines=[], finalbody=kept)
-        return head.with_changes(leading_lines=lines, body=cst.IndentedBlock([inner]))
+def _unwrapped(statement: cst.Try) -> tuple[list[Statement], list[cst.EmptyLine]]:
+    """Return what is left of a `try` without its `finally`, and the comments that follow it."""
+    after = _comment_lines(statement.finalbody) if statement.finalbody else []
+    if statement.handlers:
+        return [statement.with_changes(finalbody=None)], after
     body = cst.ensure_type(statement.body, cst.IndentedBlock)
-    left = _comment_lines(statement.finalbody) if statement.finalbody else []
-    return head.with_changes(leading_lines=lines, body=body.with_changes(footer=[*body.footer, *left]))
+    first, *rest = cast(list[Statement], list(body.body))
+    lines = [*statement.leading_lines, *_comment_lines(body.header), *first.leading_lines]
+    return [first.with_changes(leading_lines=lines), *rest], [*body.footer, *after]
+
+
+def _is_text(statement: Statement) -> bool:
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.SimpleString())]):
+            return True
+        case _:
+            return False
 
 
 def _item(code: str) -> cst.WithItem:
@@ -297,10 +315,10 @@ def _blanks(statement: Statement) -> list[cst.EmptyLine]:
 
 
 def _comment_lines(statement: cst.CSTNode) -> list[cst.EmptyLine]:
-    """Return every comment in and around a statement, each as a line of its own."""
+    """Return every comment in and around a statement, each as a line of its own, without notes to a linter about it."""
     collector = _Comments()
     statement.visit(collector)
-    return [cst.EmptyLine(comment=comment) for comment in collector.found]
+    return [cst.EmptyLine(comment=comment) for comment in collector.found if not is_pragma(comment.value)]
 
 
 class _Comments(cst.CSTVisitor):

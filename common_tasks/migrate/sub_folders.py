@@ -177,9 +177,9 @@ def is_droppable(module: Module, folders: Folders) -> bool:
 def stand_alone(module: Module, statements: list[ast.stmt]) -> bool:
     """Tell whether statements share no line with others."""
     lines = {line for statement in statements for line in range(statement.lineno, (statement.end_lineno or 0) + 1)}
-    shared = [
-        node for node in module.statements if node not in statements and (node.lineno in lines or _ends_in(node, lines))
-    ]
+    inside = {node for statement in statements for node in ast.walk(statement)}
+    others = (node for node in module.statements if node not in inside)
+    shared = any(node.lineno in lines or _ends_in(node, lines) for node in others)
     return not shared and len({statement.lineno for statement in statements}) == len(statements)
 
 

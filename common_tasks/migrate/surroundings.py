@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .classes import Classes
 from .finding import Doubt
 from .names import Function, Module, all_arguments
 
@@ -23,17 +24,23 @@ FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture"})
 class Program(NamedTuple):
     """A parsed file with what a rule needs to know of the repository around it.
 
-    `path` is relative to the monorepo's root. `helpers`: dotted names of legacy helpers. `conftests`: the conftest
-    files above. `replaced`: where another file replaces functions of tempfile, in words. `hidden`: a module of the
-    repository's own that hides ours.
+    `path` is relative to the monorepo's root. `classes`: what the files of the repository define. `helpers`: dotted
+    names of legacy helpers. `conftests`: the conftest files above. `replaced`: where another file replaces functions of
+    tempfile, in words. `hidden`: a module of the repository's own that hides ours.
     """
 
     path: Path
     module: Module
+    classes: Classes
     helpers: frozenset[str] = frozenset()
     conftests: tuple[Module, ...] = ()
     replaced: str | None = None
     hidden: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The absolute path."""
+        return self.classes.root / self.path
 
     @property
     def is_test(self) -> bool:
@@ -44,6 +51,11 @@ class Program(NamedTuple):
 def is_test(path: Path) -> bool:
     """Tell from its path, relative to the root, whether a file holds tests or helps them."""
     return not _TEST_FOLDERS.isdisjoint(path.parts[:-1]) or _TEST_FILE.fullmatch(path.stem) is not None
+
+
+def is_test_module(path: Path) -> bool:
+    """Tell from its path whether a file holds tests itself: other tests do not run it."""
+    return path.stem != "conftest" and _TEST_FILE.fullmatch(path.stem) is not None
 
 
 def parameters(function: Function) -> list[str]:

@@ -1,6 +1,7 @@
 """Which uses of a temporary directory's name take a path, so that a `Path` does as well as a `str`."""
 
 import ast
+import re
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
@@ -42,16 +43,18 @@ PLACE_CALLS = frozenset(
         *("builtins.open", "pathlib.Path", "shutil.rmtree", "shutil.copy", "shutil.copyfile"),
     }
 )
+_REPRESENTED = re.compile(r"%(?:\(\w*\))?[-#0 +*.\d]*[ra]")
 _FEW = 2  # so many `str(name)` read well; with more of them the author would have chosen another way
 
 Load = ast.Name | ast.Attribute
 
 
 class Uses(NamedTuple):
-    """What it takes to give the users of a name a `Path` where they had a `str`."""
+    """What it takes to give the users of a name a `Path` where they had a `str`. `texts`: lines that may need text."""
 
     edits: tuple[Edit, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    texts: tuple[int, ...] = ()
 
 
 def as_path(module: Module, loads: Iterable[Load], name: str, *, shared: Container[Load] = ()) -> Uses:
@@ -66,7 +69,8 @@ def as_path(module: Module, loads: Iterable[Load], name: str, *, shared: Contain
     for load in loads:
         old, inside = module.segment(load), module.is_in_f_string(load)
         call = module.parents[load]
-        if isinstance(call, ast.Call) and is_conversion(module, call, load) and not inside and load not in shared:
+        converted = is_conversion(module, call, load) and not _only_renames(module, call)
+        if isinstance(call, ast.Call) and converted and not inside and load not in shared:
             edits.append(ReplaceExpression(module.place(call), module.segment(call), name))
         elif takes_path(module, load):
             if old != name:
@@ -79,7 +83,13 @@ def as_path(module: Module, loads: Iterable[Load], name: str, *, shared: Contain
     if len(texts) > _FEW:
         lines = ", ".join(map(str, sorted(set(texts))))
         doubts.append(Doubt(f"lines {lines} may need {name} as text: str({name}) is written there"))
-    return Uses(tuple(edits), tuple(doubts))
+    return Uses(tuple(edits), tuple(doubts), tuple(texts))
+
+
+def _only_renames(module: Module, call: ast.AST) -> bool:
+    """Tell whether nothing but another name would be left without the conversion, as in `p = d` for `p = Path(d)`."""
+    assigned = module.parents[call]
+    return isinstance(assigned, ast.Assign) and assigned.value is call
 
 
 def is_conversion(module: Module, node: ast.AST, given: ast.expr) -> bool:
@@ -100,10 +110,22 @@ def takes_path(module: Module, load: ast.expr) -> bool:
             return load in parent.args and _call_takes_path(module, parent)
         case ast.keyword():
             return _keyword_takes_path(module, parent)
+        case ast.BinOp():
+            return _is_inserted(parent, load)
+        case ast.Tuple():
+            return _is_inserted(module.parents[parent], parent)
         case ast.List():
             call = module.parents[parent]
             in_command = isinstance(call, ast.Call) and call.args[:1] == [parent]
             return in_command and module.is_call_of(call, *_SUBPROCESS) and not _has(call, "shell")
+    return False
+
+
+def _is_inserted(node: ast.AST, given: ast.expr) -> bool:
+    """Tell whether a text with `%s` is filled with what is given: not by `%r`, which tells a path from a text."""
+    match node:
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=right):
+            return right is given and not _REPRESENTED.search(text)
     return False
 
 
@@ -119,6 +141,9 @@ def _keyword_takes_path(module: Module, keyword: ast.keyword) -> bool:
 def _call_takes_path(module: Module, call: ast.Call) -> bool:
     if isinstance(call.func, ast.Attribute) and call.func.attr == "chdir" and len(call.args) == 1:
         return isinstance(call.func.value, ast.Name) and call.func.value.id in ("os", "monkeypatch")
+    match call.func:
+        case ast.Attribute(value=ast.Constant(value=str(text)), attr="format"):
+            return "!" not in text and ":" not in text.replace("://", "")
     called = module.dotted(call.func)
     if not called:
         return False

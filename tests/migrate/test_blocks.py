@@ -52,6 +52,9 @@ SAFE = {
     "comprehension": "print([os.path.join(d, x) for x in 'ab'])",
     "lambda": "f = lambda: os.listdir(d)",
     "generator": "f = (os.path.join(d, x) for x in 'ab')",
+    "format": "print('%s/x' % d)",
+    "format of several": "print('%s %s' % (d, 1))",
+    "str.format": "print('{}/x'.format(d))",
     "not used": "pass",
 }
 DOUBTFUL = {
@@ -62,7 +65,8 @@ DOUBTFUL = {
     "sys.argv": "sys.argv[1:] = [d]",
     "method of str": "d.encode()",
     "concatenation": "print(d + '/x')",
-    "format": "print('%s' % d)",
+    "format with %r": "print('%r' % d)",
+    "format of something": "print(x % d)",
     "setdefault": "os.environ.setdefault('HOME', d)",
     "default of getenv": "x = os.getenv('HOME', d)",
     "value of copytree": "x = shutil.copytree('a', d)",
@@ -158,7 +162,9 @@ def test_argument_that_carries_meaning_is_reported(tmp_path: Path, arguments: st
     assert safety(tmp_path, text) == [("T2", "report")]
 
 
-@pytest.mark.parametrize(("prefix", "name"), [("demo_", "demo"), ("demo-", "demo-"), ("demo", "demo")])
+@pytest.mark.parametrize(
+    ("prefix", "name"), [("demo_", "demo"), ("demo-", "demo"), ("demo.", "demo"), ("demo", "demo")]
+)
 def test_prefix_stays_the_beginning_of_the_name(tmp_path: Path, prefix: str, name: str) -> None:
     text = BLOCK.replace("{}", "pass").replace("TemporaryDirectory()", f"TemporaryDirectory(prefix='{prefix}')")
     assert f'with temp_working_dir("{name}") as d:' in rewrite(tmp_path, text)

@@ -100,6 +100,167 @@ PAIRS = {
                 print("done")
         """,
     ),
+    "finally after other statements": (
+        """
+        def test_clone():
+            tmp = tempfile.mkdtemp()
+            file = os.path.join(tmp, "x")
+            try:
+                os.listdir(file)  # now
+            finally:
+                # gone at last
+                shutil.rmtree(tmp, ignore_errors=True)
+            print(os.path.join(tmp, "y"))
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("clone") as tmp:
+                file = os.path.join(tmp, "x")
+                os.listdir(file)  # now
+                # gone at last
+            print(os.path.join(tmp, "y"))
+        """,
+    ),
+    "finally around it": (
+        """
+        def test_clone():
+            try:
+                tmp = tempfile.mkdtemp()
+                os.chdir(tmp)
+            finally:
+                os.chdir("/")
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            try:
+                with temp_working_dir("clone") as tmp:
+                    os.chdir(tmp)
+            finally:
+                os.chdir("/")
+        """,
+    ),
+    "finally with handlers": (
+        """
+        def test_clone():
+            tmp = tempfile.mkdtemp()
+            try:
+                os.listdir(tmp)
+            except OSError:
+                print(tmp)
+            finally:
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("clone") as tmp:
+                try:
+                    os.listdir(tmp)
+                except OSError:
+                    print(tmp)
+        """,
+    ),
+    "finally of two": (
+        """
+        def test_clone():
+            one = tempfile.mkdtemp()
+            two = tempfile.mkdtemp()
+            try:
+                os.listdir(one)
+                os.listdir(two)
+            finally:
+                shutil.rmtree(one)
+                shutil.rmtree(two)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("one") as one:
+                with temp_working_dir("two") as two:
+                    os.listdir(one)
+                    os.listdir(two)
+        """,
+    ),
+    "path of its own name": (
+        """
+        def test_clone():
+            tmp = tempfile.mkdtemp()
+            try:
+                source = Path(tmp)
+                (source / "x").touch()
+            finally:
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("source") as source:
+                (source / "x").touch()
+        """,
+    ),
+    "path of a name that lives on": (
+        """
+        def test_clone():
+            tmp = tempfile.mkdtemp()
+            try:
+                if os.listdir(tmp):
+                    source = Path(tmp)
+            finally:
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("clone") as tmp:
+                if os.listdir(tmp):
+                    source = Path(tmp)
+        """,
+    ),
+    "addCleanup of what is text": (
+        """
+        class TestClone(unittest.TestCase):
+            def test_it(self):
+                target = tempfile.mkdtemp(prefix="clone-")
+                self.addCleanup(lambda: shutil.rmtree(target))
+                Repo.clone(target)
+        """,
+        """
+        class TestClone(unittest.TestCase):
+            def test_it(self):
+                target = str(self.enterContext(temp_working_dir("clone")))
+                Repo.clone(target)
+        """,
+    ),
+    "tearDown of what is a path": (
+        """
+        class TestClone(unittest.TestCase):
+            def setUp(self):
+                super().setUp()
+                self.one = tempfile.mkdtemp()
+                self.two = tempfile.mkdtemp()
+                os.mkdir(os.path.join(self.one, "x"))
+
+            def tearDown(self):  # noqa: N802
+                if os.path.exists(self.one):
+                    shutil.rmtree(self.one)
+                try:
+                    shutil.rmtree(self.two)
+                except OSError:
+                    pass
+                super().tearDown()
+
+            def test_it(self):
+                os.listdir(Path(self.two) / "x")
+        """,
+        """
+        class TestClone(unittest.TestCase):
+            def setUp(self):
+                super().setUp()
+                self.one = self.enterContext(temp_working_dir("one"))
+                self.two = self.enterContext(temp_working_dir("two"))
+                os.mkdir(os.path.join(self.one, "x"))
+
+            def test_it(self):
+                os.listdir(self.two / "x")
+        """,
+    ),
     "fixture": (
         """
         @pytest.fixture(scope="session")
@@ -131,7 +292,10 @@ UNSAFE = {
     "uses d after its removal": (
         "d = tempfile.mkdtemp()\n    try:\n        pass\n    finally:\n        shutil.rmtree(d)\n        print(os.listdir(d))"
     ),
-    "not known to be a TestCase": "d = tempfile.mkdtemp()\n    self.addCleanup(shutil.rmtree, d)",
+    "uses path after its removal": (
+        "d = tempfile.mkdtemp()\n    path = Path(d)\n    try:\n        pass\n"
+        "    finally:\n        shutil.rmtree(d)\n        print(path.exists())"
+    ),
 }
 
 
@@ -139,6 +303,102 @@ UNSAFE = {
 def test_removal_that_is_not_proved_is_unsafe_with_the_reason(tmp_path: Path, reason: str) -> None:
     [row] = find(tmp_path, f"{HEAD}def test_it():\n    {UNSAFE[reason]}\n")
     assert (row.safety, reason in row.message) == ("unsafe", True)
+
+
+def case(bases: str, *, set_up: str = "", tear_down: str = "", test: str = "pass") -> str:
+    """Return a class whose set-up and tear-down make and remove `self.folder`, unless they are given."""
+    set_up = set_up or "self.folder = tempfile.mkdtemp()"
+    tear_down = tear_down or "shutil.rmtree(self.folder)"
+    methods = {"setUp": set_up, "tearDown": tear_down, "test_it": test}
+    return f"class Clone({bases}):\n" + "\n".join(
+        f"    def {name}(self):\n        {body}\n" for name, body in methods.items()
+    )
+
+
+BASES = {
+    "from tests.base import Case\n": "Case",
+    "from .base import Case\n": "Case",
+    "from tests import base\n": "base.Case",
+    "from . import Case\n": "Case",
+    "from tests import unittest as own\n": "own.TestCase",
+}
+
+
+@pytest.mark.parametrize("line", BASES)
+def test_test_case_may_come_from_another_file(tmp_path: Path, line: str) -> None:
+    others = {
+        "tests/__init__.py": "import unittest\nfrom .base import Case\n",
+        "tests/base.py": "import unittest\n\n\nclass Root(unittest.TestCase):\n    pass\n\n\nclass Case(Root):\n    pass\n",
+    }
+    [row] = find(tmp_path, HEAD + line + case(BASES[line]), **others)
+    assert row.safety == "safe"
+
+
+def test_class_that_is_not_known_to_be_a_test_case_is_unsafe(tmp_path: Path) -> None:
+    [row] = find(tmp_path, f"{HEAD}from elsewhere import Case\n\n\n{case('Case')}")
+    assert (row.safety, "Clone is not known to be a TestCase" in row.message) == ("unsafe", True)
+
+
+REMOVERS = {
+    "def delete(path):\n    shutil.rmtree(path)\n": "safe",
+    'def delete(path):\n    """Delete."""\n    if os.path.exists(path):\n        shutil.rmtree(path)\n': "safe",
+    "delete = shutil.rmtree\n": "safe",
+    "import functools\ndelete = functools.partial(shutil.rmtree, ignore_errors=True)\n": "safe",
+    "def delete(path):\n    print(path)\n    shutil.rmtree(path)\n": None,
+    "def delete(path):\n    delete(path)\n": None,
+}
+
+
+@pytest.mark.parametrize(("remover", "safety"), REMOVERS.items())
+def test_function_of_another_file_removes_if_that_is_all_that_it_does(
+    tmp_path: Path, remover: str, safety: str | None
+) -> None:
+    text = case("unittest.TestCase", tear_down="delete(self.folder)")
+    rows = find(tmp_path, f"{HEAD}from tests.util import delete\n\n\n{text}", **{"tests/util.py": HEAD + remover})
+    assert [row.safety for row in rows] == ([safety] if safety else [])
+
+
+# A class that derives from the one that makes and removes the directory, by what it does with that.
+CHILDREN = {
+    "def test_more(self):\n        os.listdir(self.folder)": "safe",
+    "def tearDown(self):\n        shutil.rmtree(self.folder)": "unsafe",
+    "def setUp(self):\n        self.folder = '/x'": "unsafe",
+}
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["in the same file", "in another file"])
+@pytest.mark.parametrize(("child", "safety"), CHILDREN.items())
+def test_directory_that_a_parent_makes_is_unsafe_if_a_child_sets_or_removes_it(
+    tmp_path: Path, child: str, safety: str, *, here: bool
+) -> None:
+    parent, text = case("unittest.TestCase"), f"\n\nclass Child(Clone):\n    {child}\n"
+    others = {} if here else {"tests/test_child.py": f"{HEAD}from tests.test_it import Clone\n{text}"}
+    [row] = find(tmp_path, HEAD + parent + (text if here else ""), **others)
+    assert row.safety == safety
+    assert ("sets or removes folder, too" in row.message) is (safety == "unsafe")
+
+
+def test_attribute_that_another_file_may_need_as_text_stays_text(tmp_path: Path) -> None:
+    put(tmp_path, {"tests/test_child.py": "from tests.test_it import Clone\n\n\nclass Child(Clone):\n    pass\n"})
+    after = rewrite(tmp_path, HEAD + case("unittest.TestCase"))
+    assert 'self.folder = str(self.enterContext(temp_working_dir("clone")))' in after
+
+
+def test_what_a_tear_down_looks_for_after_the_removal_makes_it_unsafe(tmp_path: Path) -> None:
+    made = "self.folder = tempfile.mkdtemp()\n        self.file = os.path.join(self.folder, 'x')"
+    gone = "shutil.rmtree(self.folder)\n        self.assertFalse(os.path.exists(self.file))"
+    [row] = find(tmp_path, HEAD + case("unittest.TestCase", set_up=made, tear_down=gone))
+    assert (row.safety, "uses self.folder after its removal" in row.message) == ("unsafe", True)
+
+
+@pytest.mark.parametrize("removal", ["shutil.rmtree(self.folder)", "self.addCleanup(shutil.rmtree, self.folder)"])
+def test_what_a_child_removes_is_no_leak(tmp_path: Path, removal: str) -> None:
+    child = (
+        f"{HEAD}from tests.test_it import Clone\n\n\nclass Child(Clone):\n    def tearDown(self):\n        {removal}\n"
+    )
+    put(tmp_path, {TEST: HEAD + case("unittest.TestCase", tear_down="pass"), "tests/test_child.py": child})
+    found = audited(tmp_path)
+    assert (list(found.rows), dict(found.left)) == ([], {"mkdtemp that a class above or below removes": 1})
 
 
 LEAKS = {

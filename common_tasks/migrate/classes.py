@@ -1,0 +1,150 @@
+"""What a name means that one file takes from another: the class or function itself, and who derives from a class."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from . import source
+from .names import Binding, Function, Module
+
+_DEEPEST = 8  # imports and base classes that are followed
+_CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^)]*)\)", re.MULTILINE)
+_LAST_PART = re.compile(r"\w+(?=[ \t\n]*(?:,|$|\[))")
+
+
+class Definition(NamedTuple):
+    """A class or function at the top level of a file."""
+
+    path: Path
+    module: Module
+    node: ast.ClassDef | Function
+
+
+class Classes:
+    """The definitions in the programs of a repository; a file is parsed when it is asked for. `texts`: all of them."""
+
+    def __init__(self, root: Path, texts: Mapping[Path, str]) -> None:
+        self.root = root
+        self._texts = texts
+        self._modules: dict[Path, Module | None] = {}
+
+    def read(self, path: Path) -> Module | None:
+        """Return a file as a module; None where there is none, or it is no program."""
+        if path not in self._modules:
+            try:
+                self._modules[path] = Module(source.read(path).text)
+            except source.UNREADABLE:  # that it cannot be read is a finding of its own
+                self._modules[path] = None
+        return self._modules[path]
+
+    def find(self, path: Path, module: Module, node: ast.expr) -> Definition | str | None:
+        """Return what an expression in a file names: a definition, or the dotted name of what others define.
+
+        None where that is not certain. What a file only hands on is followed to where it comes from.
+        """
+        return self._find(path, module, node, _DEEPEST)
+
+    def _find(self, path: Path, module: Module, node: ast.expr, depth: int) -> Definition | str | None:
+        if isinstance(node, ast.Name) and module.scope_of(node) is module.top:
+            return self._named(path, module, node.id, depth)
+        origins = [origin for origin in module.dotted(node) if not origin.startswith("builtins.")]
+        return self._follow(path, origins[0], depth) if len(origins) == 1 else None
+
+    def _named(self, path: Path, module: Module, name: str, depth: int) -> Definition | str | None:
+        """Return what a name of a file stands for, if all that is given to it is the same."""
+        found = [self._bound(path, module, each, depth - 1) for each in module.top.bindings.get(name, ()) if depth]
+        return found[0] if found and all(each == found[0] for each in found) else None
+
+    def _bound(self, path: Path, module: Module, binding: Binding, depth: int) -> Definition | str | None:
+        if isinstance(binding.node, ast.ClassDef | Function):
+            return Definition(path, module, binding.node)
+        if binding.origin:
+            return self._follow(path, binding.origin, depth)
+        match module.parents.get(binding.node):
+            case ast.Assign(value=ast.Call(args=[function], keywords=[_, *_]) as call) if module.is_call_of(
+                call, "functools.partial"
+            ):
+                return self._find(path, module, function, depth)
+            case ast.Assign(value=ast.Name() | ast.Attribute() as other):
+                return self._find(path, module, other, depth)
+        return None
+
+    def _follow(self, path: Path, origin: str, depth: int) -> Definition | str | None:
+        home, dot, name = origin.rpartition(".")
+        home = home if home.strip(".") else home + dot  # `from .. import name` gives "..name"
+        if not home or not depth:
+            return origin
+        if found := self._home(path, home):
+            module = self.read(found)
+            return self._named(found, module, name, depth) if module else None
+        above = self._follow(path, home, depth - 1) if "." in home.strip(".") else home
+        return f"{above}.{name}" if isinstance(above, str) else None
+
+    def _home(self, path: Path, dotted: str) -> Path | None:
+        """Return the file of a module that another one names; None where it is not the only one that this may mean."""
+        plain = dotted.lstrip(".")
+        parts = tuple(plain.split(".")) if plain else ()
+        if level := len(dotted) - len(plain):
+            folder = path.parents[min(level, len(path.parents)) - 1].joinpath(*parts)
+            files = (folder.with_name(f"{folder.name}.py"), folder / "__init__.py")
+            found = [each for each in files if each in self._texts]
+        else:
+            found = [each for known, each in self._by_name.get(parts[-1], ()) if known[-len(parts) :] == parts]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[tuple[str, ...], Path]]]:
+        found: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
+        for path in self._texts:
+            parts = path.relative_to(self.root).with_suffix("").parts
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            if parts:
+                found.setdefault(parts[-1], []).append((parts, path))
+        return found
+
+    def ancestors(self, start: Definition) -> Iterator[Definition]:
+        """Yield a class and those above it, as far as they are found in this repository."""
+        pending, seen = [start], set[ast.AST]()
+        while pending and len(seen) < _DEEPEST * _DEEPEST:
+            each = pending.pop(0)
+            if isinstance(each.node, ast.ClassDef) and each.node not in seen:
+                seen.add(each.node)
+                yield each
+                found = (self.find(each.path, each.module, base) for base in each.node.bases)
+                pending += [base for base in found if isinstance(base, Definition)]
+
+    def descendants(self, name: str) -> Iterator[Definition]:
+        """Yield every class that may derive from one of this name: what counts is the last part of a base's name."""
+        names = {name}
+        while more := {own for own, bases in self._bases if own not in names and not names.isdisjoint(bases)}:
+            names |= more
+        for path in sorted({path for each in names - {name} for path in self._homes.get(each, ())}):
+            if module := self.read(path):
+                classes = (node for node in module.nodes if isinstance(node, ast.ClassDef))
+                yield from (Definition(path, module, node) for node in classes if node.name in names - {name})
+
+    def is_used_of(self, attribute: str, path: Path) -> bool:
+        """Tell whether another file than this one uses an attribute of anything but its own `self` or `cls`."""
+        used = re.compile(rf"(?<![\w.])(?!(?:self|cls)\.)[\w.]+\.{re.escape(attribute)}\b")
+        return any(attribute in text and used.search(text) for each, text in self._texts.items() if each != path)
+
+    @cached_property
+    def _homes(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path, text in self._texts.items():
+            for own, _ in _CLASS.findall(text):
+                found.setdefault(own, []).append(path)
+        return found
+
+    @cached_property
+    def _bases(self) -> list[tuple[str, frozenset[str]]]:
+        written = (row for text in self._texts.values() for row in _CLASS.findall(text))
+        return [(own, frozenset(_LAST_PART.findall(bases))) for own, bases in written]
+
+
+def methods(node: ast.ClassDef) -> Iterable[Function]:
+    """Return the methods of a class."""
+    return (each for each in node.body if isinstance(each, Function))

@@ -1,0 +1,157 @@
+"""T5: a directory that its own function removes: in a `finally`, or after the statements that need it."""
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import surroundings
+from .aliases import find_alias
+from .finding import Doubt, Drop, Edit, Wrap
+from .names import Module
+from .naming import maker
+from .removal import is_removal
+from .sub_folders import body_of, stand_alone
+from .surroundings import Program
+from .uses import Load, as_path
+
+_EXITS = ast.Return | ast.Break | ast.Continue
+_Body = list[ast.stmt]
+
+
+class Made(NamedTuple):
+    """A directory that is made and given to a name or an attribute, as a `Path` or as text."""
+
+    call: ast.Call
+    statement: ast.Assign
+    target: Load
+    is_path: bool
+
+    @property
+    def name(self) -> str:
+        """What it is given to, as it is written."""
+        return ast.unparse(self.target)
+
+
+class Plan(NamedTuple):
+    """How a directory's making and removal are rewritten, and what is not proved about that.
+
+    `shared`: names that other files may take from this one.
+    """
+
+    code: str
+    edits: tuple[Edit, ...]
+    doubts: tuple[Doubt, ...] = ()
+    shared: tuple[str, ...] = ()
+
+
+class _Span(NamedTuple):
+    """The statements of a block that go below a `with`, and what removes the directory after or at their end."""
+
+    statements: _Body
+    removal: ast.stmt
+    ending: ast.Try | None = None  # whose `finally` that is
+    is_around: bool = False  # the `try` lies around the statements, and stays
+
+    @property
+    def finalbody(self) -> _Body:
+        """What is done finally, the removal included."""
+        return self.ending.finalbody if self.ending else []
+
+
+def plan(program: Program, made: Made, name: ast.Name) -> Plan | None:
+    """Plan for a directory that a name of a function, or of the file, stands for; None without a removal."""
+    module = program.module
+    scope = module.scope_of(name)
+    if scope is None or len(scope.bindings[name.id]) > 1 or isinstance(scope.node, ast.ClassDef):
+        return None
+    span = _find_span(program, made)
+    if span is None or not stand_alone(module, [span.removal]):
+        return None
+    loads = [load for load, _ in module.loads(name.id, scope) if span.removal not in module.above(load)]
+    alias = None if made.is_path else find_alias(module, _bodies(span), name, scope, loads)
+    called = alias.name if alias else name.id
+    head = f"with {maker(program, made.call, called)} as {called}"
+    uses = [load for load in loads if not alias or alias.statement not in module.above(load)]
+    changed = None if made.is_path else as_path(module, uses, called)
+    edits = [Drop(module.place(made.statement)), *_edits(module, span, head)]
+    edits += [Drop(module.place(alias.statement))] if alias else []
+    doubts = (*_doubts(program, made, span), *(changed.doubts if changed else ()))
+    shared = (name.id,) if scope is module.top else ()
+    return Plan(head, (*edits, *(changed.edits if changed else ())), doubts, shared)
+
+
+def _bodies(span: _Span) -> list[_Body]:
+    """Return the blocks whose statements always run once the directory is there."""
+    inner = span.ending.body if span.ending and not span.is_around else []
+    return [span.statements, inner]
+
+
+def _find_span(program: Program, made: Made) -> _Span | None:
+    module = program.module
+    body = body_of(module, made.statement)
+    after = body[body.index(made.statement) + 1 :] if body else []
+    around = module.parents[made.statement]
+    for number, statement in enumerate(after):
+        if isinstance(statement, ast.Try) and (removal := _finally_removed(program, statement, made.name)):
+            return _Span(after[: number + 1], removal, statement)
+        if number and is_removal(program, statement, made.name):
+            return _Span(after[:number], statement)
+    if after and isinstance(around, ast.Try) and body is around.body:
+        removal = _finally_removed(program, around, made.name)
+        return _Span(after, removal, around, is_around=True) if removal else None
+    return None
+
+
+def _finally_removed(program: Program, statement: ast.Try, name: str) -> ast.stmt | None:
+    """Return the statement that removes the directory finally, if there is just one."""
+    found = [each for each in statement.finalbody if is_removal(program, each, name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _edits(module: Module, span: _Span, head: str) -> Iterator[Edit]:
+    yield Wrap(module.place(span.statements[0]), f"{head}:", len(span.statements))
+    yield Drop(module.place(span.removal), with_rest=span.ending is not None)
+
+
+def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
+    leaving = span.statements if span.ending is None else span.statements[:-1]
+    if not span.is_around:
+        inner = [node for each in leaving for node in ast.walk(each)]
+        if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
+            yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
+    if span.ending is None and not _always_resumed(program, made, span):
+        yield Doubt(f"where something fails before line {span.removal.lineno}, the directory stays today")
+    if late := next(_used_late(made.name, span), None):
+        yield Doubt(f"line {late.lineno} uses {ast.unparse(late)} after its removal", final=span.is_around)
+
+
+def _always_resumed(program: Program, made: Made, span: _Span) -> bool:
+    """Tell whether a removal follows the `yield` of a fixture, which goes on after it whatever a test does."""
+    function = program.module.function_of(made.call)
+    yields = any(isinstance(node, ast.Yield) for each in span.statements for node in ast.walk(each))
+    return yields and function is not None and surroundings.fixture_of(program.module, function) is not None
+
+
+def _used_late(name: str, span: _Span) -> Iterator[ast.Name]:
+    """Yield the uses of the directory, or of a path in it, by what runs after its removal today but before it then."""
+    at = span.finalbody.index(span.removal) if span.finalbody else 0
+    late = span.finalbody[at + 1 :]
+    if span.is_around and span.ending:
+        late = [*span.ending.finalbody[:at], *late, *span.ending.handlers, *span.ending.orelse]  # type: ignore[list-item]
+    names = _paths_in(name, span.statements)
+    for statement in late:
+        yield from (node for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id in names)
+
+
+def _paths_in(name: str, statements: _Body) -> set[str]:
+    """Return the names that are given what comes of the directory's name."""
+    names = {name}
+    given = [node for each in statements for node in ast.walk(each) if isinstance(node, ast.Assign)]
+    for _ in range(len(given)):
+        before = len(names)
+        for each in given:
+            if any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(each.value)):
+                names |= {target.id for target in each.targets if isinstance(target, ast.Name)}
+        if len(names) == before:
+            break
+    return names

@@ -1,0 +1,184 @@
+"""T5: a directory that a test case of unittest's removes: by `addCleanup`, or in the tear-down of its set-up."""
+
+import ast
+from collections.abc import Iterator
+
+from .classes import Definition, methods
+from .cleanups import Made, Plan
+from .finding import Doubt, Drop, ReplaceStatement
+from .names import Function, Module
+from .naming import maker
+from .removal import is_registered, is_removal, removes_attribute
+from .sub_folders import body_of, stand_alone
+from .surroundings import Program, parameters
+from .uses import Load, as_path
+
+_TEST_CASES = frozenset(
+    {
+        *("unittest.TestCase", "unittest.IsolatedAsyncioTestCase", "unittest.case.TestCase"),
+        *(f"django.test.{name}" for name in ("SimpleTestCase", "TestCase", "TransactionTestCase")),
+    }
+)
+_TEAR_DOWNS = {"setUp": "tearDown", "asyncSetUp": "asyncTearDown", "setUpClass": "tearDownClass"}
+
+
+def plan_name(program: Program, made: Made, name: ast.Name) -> Plan | None:
+    """Plan for a directory that a name of a function stands for, and `addCleanup` removes; None without that."""
+    module = program.module
+    scope, body = module.scope_of(name), body_of(module, made.statement)
+    if scope is None or len(scope.bindings[name.id]) > 1 or not body:
+        return None
+    holder = _class_around(module, made.call)
+    owner = _owner(module, made.call)
+    gone = next((each for each in body if is_registered(program, each, name.id, f"{owner}.addCleanup")), None)
+    if gone is None or not owner:
+        return None
+    loads: list[Load] = [load for load, _ in module.loads(name.id, scope) if gone not in module.above(load)]
+    doubts = tuple(_not_test_case(program, holder))
+    return _entered(program, made, loads, f"{owner}.enterContext", (Drop(module.place(gone)),), doubts)
+
+
+def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan | None:
+    """Plan for a directory that an attribute of a test case stands for; None without a removal of its own."""
+    module, function = program.module, program.module.function_of(made.call)
+    holder, owner = _class_around(module, made.call), _owner(module, made.call)
+    if function is None or holder is None or ast.unparse(target.value) != owner or made.statement not in function.body:
+        return None
+    for_class = function.name == "setUpClass"
+    method = f"{owner}.{'addClassCleanup' if for_class else 'addCleanup'}"
+    gone = next((each for each in function.body if is_registered(program, each, made.name, method)), None)
+    down = next((each for each in methods(holder) if each.name == _TEAR_DOWNS.get(function.name)), None)
+    own = f"{(parameters(down) or [''])[0]}.{target.attr}" if down else ""
+    dropped = gone or next((each for each in (down.body if down else ()) if is_removal(program, each, own)), None)
+    if dropped is None or not stand_alone(module, [dropped]) or _is_dealt_with_again(holder, module, made, dropped):
+        return None
+    doubts = [*_not_test_case(program, holder), *_relatives_meddle(program, holder, target.attr)]
+    late = down.body[down.body.index(dropped) + 1 :] if down and not gone else []
+    names = {own, *_paths_in(holder, made.name)}
+    doubts += [Doubt(f"line {each.lineno} uses {own} after its removal") for each in late if _names(each, names)][:1]
+    edit = Drop(module.place(dropped), with_rest=not gone)
+    enter = f"{owner}.{'enterClassContext' if for_class else 'enterContext'}"
+    return _entered(program, made, _loads(program, holder, target.attr), enter, (edit,), tuple(doubts))
+
+
+def _entered(
+    program: Program,
+    made: Made,
+    loads: list[Load] | None,
+    enter: str,
+    drops: tuple[Drop, ...],
+    doubts: tuple[Doubt, ...],
+) -> Plan:
+    """Return the plan that has a test case enter the directory. `loads`: its uses; None where not all are known."""
+    target = made.target.attr if isinstance(made.target, ast.Attribute) else made.name
+    code = f"{enter}({maker(program, made.call, target)})"
+    uses = None if made.is_path or loads is None else as_path(program.module, loads, made.name)
+    is_text = not made.is_path and (uses is None or bool(uses.texts or uses.doubts))
+    written = f"{made.name} = {f'str({code})' if is_text else code}"
+    changed = uses.edits if uses and not is_text else ()
+    edit = ReplaceStatement(program.module.place(made.statement), written)
+    return Plan(code, (edit, *drops, *changed), doubts)
+
+
+def _class_around(module: Module, node: ast.AST) -> ast.ClassDef | None:
+    return next((parent for parent in module.above(node) if isinstance(parent, ast.ClassDef)), None)
+
+
+def _owner(module: Module, node: ast.AST) -> str:
+    """Return the name by which the method around a node knows its test case; empty where there is none."""
+    functions = (parent for parent in module.above(node) if isinstance(parent, Function))
+    method = next((each for each in functions if isinstance(module.parents[each], ast.ClassDef)), None)
+    return (parameters(method) or [""])[0] if method else ""
+
+
+def _not_test_case(program: Program, holder: ast.ClassDef | None) -> Iterator[Doubt]:
+    """Yield a doubt where the class around is not known to be a TestCase of unittest's."""
+    if holder is None or not _is_test_case(program, holder):
+        name = holder.name if holder else "the function"
+        yield Doubt(f"{name} is not known to be a TestCase of unittest's, which has enterContext")
+
+
+def _is_test_case(program: Program, holder: ast.ClassDef) -> bool:
+    above = program.classes.ancestors(Definition(program.file, program.module, holder))
+    bases = ((each, base) for each in above if isinstance(each.node, ast.ClassDef) for base in each.node.bases)
+    return any(program.classes.find(each.path, each.module, base) in _TEST_CASES for each, base in bases)
+
+
+def _relatives(program: Program, holder: ast.ClassDef) -> Iterator[Definition]:
+    """Yield the classes that share their attributes with one: those above it, and those that may derive from it."""
+    own = Definition(program.file, program.module, holder)
+    yield from (each for each in program.classes.ancestors(own) if each.node is not holder)
+    for each in program.classes.descendants(holder.name):
+        if each.path != program.file:
+            yield each
+    names = {each.node.name for each in program.classes.descendants(holder.name) if each.path == program.file}
+    for node in program.module.nodes:
+        if isinstance(node, ast.ClassDef) and node.name in names:
+            yield own._replace(node=node)
+
+
+def _relatives_meddle(program: Program, holder: ast.ClassDef, attribute: str) -> Iterator[Doubt]:
+    """Yield where a class above or below sets or removes the same attribute."""
+    for each in _relatives(program, holder):
+        for node in ast.walk(each.node):
+            sets = isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load)
+            if sets or (isinstance(node, ast.Call) and removes_attribute(each.module, node, attribute)):
+                yield Doubt(f"{each.path.name} line {node.lineno} sets or removes {attribute}, too")  # type: ignore[attr-defined]
+                return
+
+
+def is_removed_by_relatives(program: Program, holder: ast.ClassDef, statement: ast.AST) -> bool:
+    """Tell whether a class above or below may remove what a statement gives to an attribute."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    named = [target.attr for target in targets if isinstance(target, ast.Attribute)]
+    return any(
+        removes_attribute(each.module, node, attribute)
+        for attribute in named
+        for each in _relatives(program, holder)
+        for node in ast.walk(each.node)
+        if isinstance(node, ast.Call)
+    )
+
+
+def _is_dealt_with_again(holder: ast.ClassDef, module: Module, made: Made, dropped: ast.stmt) -> bool:
+    """Tell whether a class sets an attribute in another place, too, or removes what it names."""
+    attribute = made.name.rpartition(".")[2]
+    gone = set(ast.walk(dropped))
+    for node in ast.walk(holder):
+        if isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load):
+            if node is not made.target:
+                return True
+        elif isinstance(node, ast.Call) and node not in gone and removes_attribute(module, node, attribute):
+            return True
+    return False
+
+
+def _loads(program: Program, holder: ast.ClassDef, attribute: str) -> list[Load] | None:
+    """Return the uses of a test case's attribute; None where another file, or something unknown, may use it as text."""
+    module = program.module
+    relatives = list(_relatives(program, holder))
+    if any(each.path != program.file for each in relatives) or attribute in module.strings:
+        return None
+    if program.classes.is_used_of(attribute, program.file):
+        return None
+    own = {holder, *(each.node for each in relatives)}
+    found: list[Load] = []
+    for node in module.attributes:
+        if node.attr == attribute and isinstance(node.ctx, ast.Load):
+            classes = [parent for parent in module.above(node) if isinstance(parent, ast.ClassDef)]
+            if not isinstance(node.value, ast.Name) or node.value.id not in ("self", "cls", holder.name):
+                return None
+            if not own.isdisjoint(classes):
+                found.append(node)
+    return found
+
+
+def _paths_in(holder: ast.ClassDef, name: str) -> Iterator[str]:
+    """Yield the attributes that are given what comes of the directory."""
+    for node in ast.walk(holder):
+        if isinstance(node, ast.Assign) and _names(node.value, {name}):
+            yield from map(ast.unparse, node.targets)
+
+
+def _names(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(each, ast.Attribute) and ast.unparse(each) in names for each in ast.walk(node))
