@@ -300,13 +300,17 @@ def _find_cache(base: layout.Base, directory: Directory, name: str) -> Path | No
         stamps = [stamped for child in parent.names() if (stamped := names.parse_name(child))]
         for _, created, number in sorted((s for s in stamps if s.name == name), reverse=True):
             found = names.entry_name(name, created, number)
-            if _is_usable(parent, found):
-                lease.own.note(base, f"cache/{found}")
-                # A cache that another user made is used as it is.
-                with contextlib.suppress(PermissionError):
-                    os.utime(found, dir_fd=parent.fd)
-                return base.path / "cache" / found
+            with contextlib.suppress(FileNotFoundError):  # some other program removed it
+                if _is_usable(parent, found):
+                    lease.own.note(base, f"cache/{found}")
+                    _make_young(parent, found)
+                    return base.path / "cache" / found
     return None
+
+
+def _make_young(parent: Directory, name: str) -> None:
+    with contextlib.suppress(PermissionError):  # a cache that another user made is used as it is
+        os.utime(name, dir_fd=parent.fd)
 
 
 def _is_usable(parent: Directory, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 The mark is the Cache Directory Tagging Specification's (https://bford.info/cachedir/): back-up tools pass such a
 folder over. Its second line tells our folders from other tools' caches. The lock of a base is a lock on that file:
-not on the base itself, which somebody may have locked for good reasons of their own.
+not on the base itself, which somebody may have locked for good reasons of their own. Only as long as there is no such
+file, it is a lock on the base.
 """
 
 import contextlib
@@ -10,11 +11,11 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import BaseRefused
 from ..fs import lock
-from ..fs.directory import Directory, is_restricted
+from ..fs.directory import VISITING, Directory, is_restricted
 from ..fs.lock import Claim
 from .layout import Base
 from .names import GITIGNORE, TAG, seal, unseal
@@ -197,17 +198,27 @@ def is_tagged(directory: Directory) -> bool:
 
 
 def _mark(base: Base, directory: Directory) -> None:
+    missing = [name for name in _MARKS if not _is_written(directory, name)]
+    if TAG in missing:
+        with _lock_of(directory):  # a clean that began before there was a tag ends first
+            _write_marks(base, directory, missing)
+    else:
+        _write_marks(base, directory, missing)
+
+
+def _is_written(directory: Directory, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return directory.look(name).st_size > 0
+    return False
+
+
+def _write_marks(base: Base, directory: Directory, names: Iterable[str]) -> None:
     # Every process writes the same bytes to an empty file, so it does not matter who is first, or killed.
-    for name, content in _MARKS.items():
-        try:
-            if directory.look(name).st_size:
-                continue
-        except FileNotFoundError:
-            pass
+    for name in names:
         mark = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
         try:
             os.fchmod(mark, 0o644)  # whatever the umask: others have to know it, too
-            os.write(mark, content + _note(base) if name == TAG else content)
+            os.write(mark, _MARKS[name] + _note(base) if name == TAG else _MARKS[name])
         finally:
             os.close(mark)
 
@@ -251,16 +262,36 @@ def locked(base: Directory) -> Iterator[bool]:
     Yields False where somebody else has had it for two seconds, say because that process was stopped.
     """
     tag = _open_tag(base)
-    if tag is None:  # nobody is given anything in a base without our tag
-        yield True
+    if tag is not None:
+        with _waited_for(tag) as granted:
+            yield granted
         return
+    with _lock_of(base) as granted:
+        tag = _open_tag(base)
+        if tag is None:  # nobody is given anything in it before it has one, which waits for this lock
+            yield granted
+            return
+        with _waited_for(tag) as granted:
+            yield granted
+
+
+@contextlib.contextmanager
+def _lock_of(directory: Directory) -> Iterator[bool]:
+    """Hold the lock of a folder that is no marked base; yields as `locked` does."""
+    with _waited_for(directory.open(".", VISITING)) as granted:
+        yield granted
+
+
+@contextlib.contextmanager
+def _waited_for(fd: int) -> Iterator[bool]:
+    """Hold the exclusive lock of an open file for the block, and close it; yields as `locked` does."""
     try:
         give_up = time.monotonic() + _PATIENCE
-        while (granted := lock.own(tag)) is Claim.REFUSED and time.monotonic() < give_up:
+        while (granted := lock.own(fd)) is Claim.REFUSED and time.monotonic() < give_up:
             time.sleep(0.005)
         yield granted is not Claim.REFUSED
     finally:
-        os.close(tag)
+        os.close(fd)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ class EntryUses(NamedTuple):
         return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
 
     def any_in(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
-        """Tell whether anybody may use anything at or below `parts` in a folder. If not, nothing there need be asked."""
+        """Tell whether anybody may use anything at or below `parts`. If not, nothing there need be asked."""
         if self.uses is None:
             return False
         return not self.uses.covers(folder) or self.uses.any_in(folder, parts)

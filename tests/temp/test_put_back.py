@@ -1,6 +1,8 @@
 """What was taken out of sight and may not go comes back, whatever happens meanwhile."""
 
+import contextlib
 import os
+import select
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,3 +184,49 @@ def test_trash_that_another_clean_tidies_away_meanwhile_is_made_again(
     monkeypatch.setattr(Directory, "enter", enter)
     assert list(reasons(clean(project).removed)) == ["x"]
     assert trash_is_empty(project)
+
+
+ASK = """
+from common_tasks.temp import get_cache_temp_dir
+print(get_cache_temp_dir("model"), flush=True)
+input()
+"""
+WITHOUT_LOCKS = """
+import errno, fcntl
+def flock(fd, operation): raise OSError(errno.ENOLCK, "no locks")
+fcntl.flock = flock
+"""
+
+
+def test_cache_that_is_asked_for_during_a_clean_of_a_base_without_our_tag_is_another_or_stays(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_entry(project / f".tmp/cache/model_{OLD}")
+    with contextlib.ExitStack() as stack:
+        asking: list[Any] = []
+
+        def ask() -> None:
+            process = stack.enter_context(running(ASK, project))
+            asking.append(process)
+            select.select([process.stdout], [], [], 1)  # it would answer by then, if it did not wait for the clean
+
+        before(monkeypatch, Move, "go", ask)
+        clean(project)
+        assert Path(said(asking[0])).is_dir()
+
+
+def test_cache_that_is_given_during_a_clean_stays_where_there_are_no_locks(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = make_entry(project / f".tmp/cache/model_{OLD}")
+    with contextlib.ExitStack() as stack:
+        given: list[str] = []
+
+        def ask() -> None:
+            given.append(said(stack.enter_context(running(WITHOUT_LOCKS + ASK, project))))
+
+        before(monkeypatch, Move, "go", ask)
+        outcome = clean(project)
+        assert given == [str(cached)]
+        assert cached.is_dir()
+        assert "in use" in reasons(outcome.kept)[cached.name]

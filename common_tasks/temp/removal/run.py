@@ -87,6 +87,7 @@ def _take_out(
                 for move in _move_out(folders, list(group), record, batches, uses, locks):
                     moves.append(move)  # one by one: what has moved has to be known whenever Ctrl-C comes
             moves = _put_back_swapped(moves, batches, record)
+            moves = moves if force else _put_back_given(moves, record)
             for _ in range(0 if force else _LOOKS):
                 uses = look_at_uses([move.folder for move in moves])
                 moves = _put_back_used(moves, uses, record)
@@ -182,6 +183,20 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
     return rest
 
 
+def _put_back_given(moves: list[Move], record: _Record) -> list[Move]:
+    """Put back what somebody was given meanwhile, for want of locks that prevent that; return the rest."""
+    bases = {move.folder for move in moves if move.entry.base}
+    leased = {base: leases for base in bases if (leases := lease.read(base))}
+    if not leased:
+        return moves
+    users = [leased.get(move.folder, _NO_LEASES).users(move.entry.parts) for move in moves]
+    return _put_back_all_with([_describe(pids) for pids in users], moves, record)
+
+
+def _describe(pids: tuple[int, ...] | None) -> str | None:
+    return None if pids is None else processes.describe_pids(pids)
+
+
 def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what is out of sight and in use; return the rest."""
     around = {(move.folder, move.paths()[0][:-1]) for move in moves}
@@ -251,12 +266,8 @@ def _delete_standing(moves: list[Move], record: _Record, workers: Workers, *, fo
     folder, in_base = moves[0].folder, moves[0].entry.base is not None
     try:
         with _locked(folder) if in_base else contextlib.nullcontext():
-            leased = lease.read(folder) if in_base and not force else _NO_LEASES
-            users = [leased.users(move.entry.parts) for move in moves]
-            for move, pids in zip(moves, users, strict=True):
-                if pids is not None:
-                    _put_back(move, processes.describe_pids(pids), record)
-            _delete_all([move for move, pids in zip(moves, users, strict=True) if pids is None], record, workers)
+            left = moves if force else _put_back_given(moves, record)
+            _delete_all(left, record, workers)
     except OSError as error:
         for move in moves:
             record.fail(move.decision, complaint("", error))
