@@ -56,7 +56,7 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     late = down.body[down.body.index(dropped) + 1 :] if down and not gone else []
     names = {own, *_paths_in(holder, made.name)}
     doubts += [Doubt(f"line {each.lineno} uses {own} after its removal") for each in late if _names(each, names)][:1]
-    edit = Drop(module.place(dropped), with_rest=not gone)
+    edit = Drop(module.place(dropped), with_rest=not gone and _inherits_the_same(program, holder, down))
     enter = f"{owner}.{'enterClassContext' if for_class else 'enterContext'}"
     return _entered(program, made, _loads(program, holder, target.attr), enter, (edit,), tuple(doubts))
 
@@ -102,6 +102,21 @@ def _is_test_case(program: Program, holder: ast.ClassDef) -> bool:
     above = program.classes.ancestors(Definition(program.file, program.module, holder))
     bases = ((each, base) for each in above if isinstance(each.node, ast.ClassDef) for base in each.node.bases)
     return any(program.classes.find(each.path, each.module, base) in _TEST_CASES for each, base in bases)
+
+
+def _inherits_the_same(program: Program, holder: ast.ClassDef, method: Function | None) -> bool:
+    """Tell whether a class without a method does what it does with one that is idle, or calls the one above."""
+    if method is None or any(ast.unparse(each) == f"super().{method.name}()" for each in method.body):
+        return True
+    for each in program.classes.ancestors(Definition(program.file, program.module, holder)):
+        bases = each.node.bases if isinstance(each.node, ast.ClassDef) else []
+        found = [program.classes.find(each.path, each.module, base) for base in bases]
+        if not all(isinstance(base, Definition) or base in _TEST_CASES for base in found):
+            return False
+        own = each.node is not holder and isinstance(each.node, ast.ClassDef)
+        if own and any(other.name == method.name for other in methods(each.node)):
+            return False
+    return True
 
 
 def _relatives(program: Program, holder: ast.ClassDef) -> Iterator[Definition]:

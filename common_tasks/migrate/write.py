@@ -5,8 +5,10 @@ import stat
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import IO
 
 from ..project import git
+from ..temp import names
 from .finding import Change
 
 
@@ -51,7 +53,13 @@ def _why_not_plain(path: Path) -> str | None:
 
 
 def write(changes: Sequence[Change]) -> dict[Path, str]:
-    """Write the changes; return those that were not written, with the reason. A group that fails is put back."""
+    """Write the changes; return those that were not written, with the reason. A group that fails is put back.
+
+    Killed anywhere, it leaves each file as it was or as it is to be, and at most one sealed file, which the next run or
+    `clean` removes.
+    """
+    for folder in {change.path.parent for change in changes}:
+        _remove_left_overs(folder)
     failed: dict[Path, str] = {}
     groups: dict[str, list[Change]] = {}
     for change in changes:
@@ -82,14 +90,49 @@ def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
     if after is None:
         path.unlink()
         return
-    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     with ExitStack() as stack:
-        stack.callback(beside.unlink, missing_ok=True)
-        with beside.open("xb") as file:
-            file.write(after)
-            if before is not None:
-                _copy_attributes(path, file.fileno())
+        file, beside = _open_new(path.parent)
+        stack.enter_context(file)
+        stack.callback(lambda: beside and beside.unlink(missing_ok=True))
+        file.write(after)
+        file.flush()
+        if before is not None:
+            _copy_attributes(path, file.fileno())
+        beside = beside or _give_name(file.fileno(), path.parent)
         beside.replace(path)
+
+
+def _open_new(folder: Path) -> tuple[IO[bytes], Path | None]:
+    """Open a new file in a folder: one without a name, which is gone with this process, where the system has such.
+
+    Else it has a sealed name, by which a later run and `clean` know that it may go.
+    """
+    with suppress(OSError, AttributeError):
+        return open(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b"), None
+    path = folder / f".{os.urandom(6).hex()}"
+    file = path.open("xb")
+    return file, path.rename(_sealed(file.fileno(), folder))
+
+
+def _give_name(fd: int, folder: Path) -> Path:
+    """Give a file without a name a sealed one, and return it."""
+    path = _sealed(fd, folder)
+    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)  # src_dir_fd makes it follow that link
+    return path
+
+
+def _sealed(fd: int, folder: Path) -> Path:
+    return folder / names.seal(names.TRASH, os.fstat(fd).st_ino)
+
+
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what runs that were killed between writing and renaming left in a folder."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if names.looks_sealed(path.name) and names.unseal(path.name, path.lstat().st_ino) == names.TRASH:
+            with suppress(
+                IsADirectoryError, PermissionError
+            ):  # a directory is what a killed clean left: its own matter
+                path.unlink()
 
 
 def _copy_attributes(path: Path, fd: int) -> None:
