@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,11 @@ class Definition(NamedTuple):
     path: Path
     module: Module
     node: ast.ClassDef | Function
+
+    @property
+    def methods(self) -> list[Function]:
+        """The functions that a class itself defines."""
+        return [each for each in self.node.body if isinstance(each, Function)]
 
 
 class Classes:
@@ -110,11 +115,15 @@ class Classes:
         pending, seen = [start], set[ast.AST]()
         while pending and len(seen) < _DEEPEST * _DEEPEST:
             each = pending.pop(0)
-            if isinstance(each.node, ast.ClassDef) and each.node not in seen:
+            if each.node not in seen:
                 seen.add(each.node)
                 yield each
-                found = (self.find(each.path, each.module, base) for base in each.node.bases)
-                pending += [base for base in found if isinstance(base, Definition)]
+                pending += [base for base in self.bases(each) if isinstance(base, Definition)]
+
+    def bases(self, this: Definition) -> list[Definition | str | None]:
+        """Return what a class derives from, as `find` tells it."""
+        written = this.node.bases if isinstance(this.node, ast.ClassDef) else []
+        return [self.find(this.path, this.module, base) for base in written]
 
     def descendants(self, name: str) -> Iterator[Definition]:
         """Yield every class that may derive from one of this name: what counts is the last part of a base's name."""
@@ -143,8 +152,3 @@ class Classes:
     def _bases(self) -> list[tuple[str, frozenset[str]]]:
         written = (row for text in self._texts.values() for row in _CLASS.findall(text))
         return [(own, frozenset(_LAST_PART.findall(bases))) for own, bases in written]
-
-
-def methods(node: ast.ClassDef) -> Iterable[Function]:
-    """Return the methods of a class."""
-    return (each for each in node.body if isinstance(each, Function))

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from .classes import Definition, methods
+from .classes import Definition
 from .cleanups import Made, Plan
 from .finding import Doubt, Drop, ReplaceStatement
 from .names import Function, Module
@@ -44,10 +44,11 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     holder, owner = _class_around(module, made.call), _owner(module, made.call)
     if function is None or holder is None or ast.unparse(target.value) != owner or made.statement not in function.body:
         return None
+    this = Definition(program.file, module, holder)
     for_class = function.name == "setUpClass"
     method = f"{owner}.{'addClassCleanup' if for_class else 'addCleanup'}"
     gone = next((each for each in function.body if is_registered(program, each, made.name, method)), None)
-    down = next((each for each in methods(holder) if each.name == _TEAR_DOWNS.get(function.name)), None)
+    down = next((each for each in this.methods if each.name == _TEAR_DOWNS.get(function.name)), None)
     own = f"{(parameters(down) or [''])[0]}.{target.attr}" if down else ""
     dropped = gone or next((each for each in (down.body if down else ()) if is_removal(program, each, own)), None)
     if dropped is None or not stand_alone(module, [dropped]) or _is_dealt_with_again(holder, module, made, dropped):
@@ -100,23 +101,17 @@ def _not_test_case(program: Program, holder: ast.ClassDef | None) -> Iterator[Do
 
 def _is_test_case(program: Program, holder: ast.ClassDef) -> bool:
     above = program.classes.ancestors(Definition(program.file, program.module, holder))
-    bases = ((each, base) for each in above if isinstance(each.node, ast.ClassDef) for base in each.node.bases)
-    return any(program.classes.find(each.path, each.module, base) in _TEST_CASES for each, base in bases)
+    return any(base in _TEST_CASES for each in above for base in program.classes.bases(each))
 
 
 def _inherits_the_same(program: Program, holder: ast.ClassDef, method: Function | None) -> bool:
     """Tell whether a class without a method does what it does with one that is idle, or calls the one above."""
     if method is None or any(ast.unparse(each) == f"super().{method.name}()" for each in method.body):
         return True
-    for each in program.classes.ancestors(Definition(program.file, program.module, holder)):
-        bases = each.node.bases if isinstance(each.node, ast.ClassDef) else []
-        found = [program.classes.find(each.path, each.module, base) for base in bases]
-        if not all(isinstance(base, Definition) or base in _TEST_CASES for base in found):
-            return False
-        own = each.node is not holder and isinstance(each.node, ast.ClassDef)
-        if own and any(other.name == method.name for other in methods(each.node)):
-            return False
-    return True
+    above = list(program.classes.ancestors(Definition(program.file, program.module, holder)))
+    bases = (found for each in above for found in program.classes.bases(each))
+    known = all(isinstance(base, Definition) or base in _TEST_CASES for base in bases)
+    return known and not any(other.name == method.name for each in above[1:] for other in each.methods)
 
 
 def _relatives(program: Program, holder: ast.ClassDef) -> Iterator[Definition]:

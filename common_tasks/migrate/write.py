@@ -93,12 +93,15 @@ def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
     with ExitStack() as stack:
         file, beside = _open_new(path.parent)
         stack.enter_context(file)
-        stack.callback(lambda: beside and beside.unlink(missing_ok=True))
+        if beside:
+            stack.callback(beside.unlink, missing_ok=True)
         file.write(after)
         file.flush()
         if before is not None:
             _copy_attributes(path, file.fileno())
-        beside = beside or _give_name(file.fileno(), path.parent)
+        if not beside:
+            beside = _give_name(file.fileno(), path.parent)
+            stack.callback(beside.unlink, missing_ok=True)
         beside.replace(path)
 
 
@@ -129,9 +132,7 @@ def _remove_left_overs(folder: Path) -> None:
     """Remove what runs that were killed between writing and renaming left in a folder."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if names.looks_sealed(path.name) and names.unseal(path.name, path.lstat().st_ino) == names.TRASH:
-            with suppress(
-                IsADirectoryError, PermissionError
-            ):  # a directory is what a killed clean left: its own matter
+            with suppress(IsADirectoryError, PermissionError):  # a directory was left by a killed clean, and is its own
                 path.unlink()
 
 

@@ -391,6 +391,23 @@ def test_what_a_tear_down_looks_for_after_the_removal_makes_it_unsafe(tmp_path: 
     assert (row.safety, "uses self.folder after its removal" in row.message) == ("unsafe", True)
 
 
+# The class above, by what is left of the tear-down.
+EMPTIED = {
+    "class Case(unittest.TestCase):\n    pass\n\n\n": None,
+    "class Case(unittest.TestCase):\n    def tearDown(self):\n        self.fail()\n\n\n": "pass",
+    "class Case(unittest.TestCase, Unknown):\n    pass\n\n\n": "pass",
+}
+
+
+@pytest.mark.parametrize(("parent", "left"), EMPTIED.items())
+def test_emptied_tear_down_stays_where_another_one_would_take_its_place(
+    tmp_path: Path, parent: str, left: str | None
+) -> None:
+    after = rewrite(tmp_path, HEAD + parent + case("Case"))
+    assert after.endswith("def tearDown(self):\n        pass\n\n    def test_it(self):\n        pass\n") is bool(left)
+    assert "rmtree" not in after
+
+
 @pytest.mark.parametrize("removal", ["shutil.rmtree(self.folder)", "self.addCleanup(shutil.rmtree, self.folder)"])
 def test_what_a_child_removes_is_no_leak(tmp_path: Path, removal: str) -> None:
     child = (
