@@ -22,7 +22,7 @@ def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:
     What it cannot look into tells nothing. A file is asked whether anybody has it open by trying a lease on it for an
     instant, see `is_open_elsewhere`; neither its content nor its times are touched.
     """
-    if not unseen:
+    if not unseen.in_trees:
         return None
     try:
         found = parent.look(name)

@@ -20,18 +20,25 @@ class User(namedtuple("User", "pid how inside", defaults=(0, "", None))):
     inside: Location | None
 
 
-class Unseen(namedtuple("Unseen", "sockets files", defaults=(frozenset(), False))):
-    """What only a look into a tree can tell; false where that is nothing. See `probe.find_use`.
+class Unseen(namedtuple("Unseen", "sockets files nothing_told", defaults=(frozenset(), False, False))):
+    """What the tables leave open; false where that is nothing.
 
     `sockets`: the numbers of inodes that sockets are bound to, by a name that does not tell where. `files`: somebody
-    may hold files open whom the tables do not show, or of whom they do not say what.
+    may hold files open whom the tables do not show, or of whom they do not say what. Only a look into a tree tells:
+    see `probe.find_use`. `nothing_told`: there are no tables.
     """
 
     __slots__ = ()
     sockets: frozenset[int]
     files: bool
+    nothing_told: bool
 
     def __bool__(self) -> bool:
+        return self != NOTHING_UNSEEN
+
+    @property
+    def in_trees(self) -> bool:
+        """Whether a look into a tree tells more."""
         return bool(self.sockets) or self.files
 
 

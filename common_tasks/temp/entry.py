@@ -47,7 +47,7 @@ class Entry(NamedTuple):
     since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean took it out of sight.
     `reason`: why `state` is what it is. `forceable`: `--force` takes it though its state is kept. `obstacle`: what
     can be seen to make a removal impossible. `made_by`: the program or test that made it, where that is known.
-    `unseen`: the uses that only a look into it can tell, if there may be any (see `uses.settled`).
+    `unseen`: the uses that only a closer look can tell, if there may be any (see `uses.settled`).
     """
 
     folder: Path

@@ -1,16 +1,20 @@
 """Who uses entries: by the leases, by the kernel's tables, and where these do not tell, by looking and by a lock."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from ..fs import lock, probe, processes
 from ..fs.directory import Directory
 from ..fs.lock import Claim
-from ..fs.uses import NOTHING_UNSEEN, Unseen, Uses
+from ..fs.uses import Unseen, Uses
 from .base import open_base
 from .entry import Decision, Entry, Plan
 from .lease import Leased
+
+_NOTHING_TOLD = Unseen(nothing_told=True)
 
 
 class EntryUses(NamedTuple):
@@ -55,8 +59,8 @@ class EntryUses(NamedTuple):
         return processes.describe(users) if users else None
 
     def unseen(self, folder: Directory) -> Unseen:
-        """Return what only a look into the entries of a folder can tell."""
-        return self.uses.unseen(folder) if self.uses else NOTHING_UNSEEN
+        """Return what has still to be found out about the entries of a folder; see `settled`."""
+        return self.uses.unseen(folder) if self.uses else _NOTHING_TOLD
 
 
 def look_at_uses(folders: Iterable[Directory]) -> EntryUses:
@@ -67,7 +71,9 @@ def look_at_uses(folders: Iterable[Directory]) -> EntryUses:
 
 def look_inside(folder: Directory, places: Iterable[tuple[str, ...]], unseen: Unseen) -> str | None:
     """Look into what stands at `places` in a folder for uses that are `unseen` otherwise; see `fs.probe`."""
-    return next(filter(None, (_look_inside(folder, parts, unseen) for parts in places)), None) if unseen else None
+    if not unseen.in_trees:
+        return None
+    return next(filter(None, (_look_inside(folder, parts, unseen) for parts in places)), None)
 
 
 def _look_inside(folder: Directory, parts: tuple[str, ...], unseen: Unseen) -> str | None:
@@ -80,33 +86,42 @@ def _look_inside(folder: Directory, parts: tuple[str, ...], unseen: Unseen) -> s
 
 
 def settled(plan: Plan) -> Plan:
-    """Return a plan that keeps what turns out to be in use by a look into what it removes, where that is needed.
+    """Return a plan that keeps what turns out to be in use, or may be, where only a closer look at it can tell.
 
-    Every file of these entries is looked at: so it is done for what is to go, and not for what is there.
+    Every file of these entries may have to be looked at: so it is done for what is to go, and not for what is there.
     """
     if plan.force:
         return plan
-    found = {row.entry.key: _unseen_user(row.entry) for row in plan.remove if row.entry.unseen}
-    used = {key: user for key, user in found.items() if user}
-    if not used:
-        return plan
-    keep = plan.keep + tuple(_in_use(row, used[row.entry.key]) for row in plan.remove if row.entry.key in used)
-    return replace(plan, remove=tuple(row for row in plan.remove if row.entry.key not in used), keep=keep)
+    remove, keep = [], list(plan.keep)
+    with contextlib.ExitStack() as stack:
+        folders: dict[Path, Directory | None] = {}
+        for row in plan.remove:
+            if row.entry.unseen and row.entry.folder not in folders:
+                folders[row.entry.folder] = _open(row.entry, stack)
+            folder = folders.get(row.entry.folder)
+            user = _unseen_user(folder, row) if row.entry.unseen and folder else None
+            if user:
+                keep.append(Decision(entry=row.entry._replace(state="in-use", reason=user), reason=user))
+            else:
+                remove.append(row)
+    return replace(plan, remove=tuple(remove), keep=tuple(keep)) if len(keep) > len(plan.keep) else plan
 
 
-def _in_use(decision: Decision, user: str) -> Decision:
-    return Decision(entry=decision.entry._replace(state="in-use", reason=user), reason=user)
-
-
-def _unseen_user(entry: Entry) -> str | None:
+def _open(entry: Entry, stack: contextlib.ExitStack) -> Directory | None:
     try:
         folder = open_base(entry.base) if entry.base else Directory.at(entry.folder, follow=True)
     except OSError:  # a clean will say so
         return None
-    if folder is None:
-        return None
-    with folder:
-        return look_inside(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.unseen)
+    return stack.enter_context(folder) if folder else None
+
+
+def _unseen_user(folder: Directory, row: Decision) -> str | None:
+    entry = row.entry
+    if entry.unseen.nothing_told:
+        # Leases tell who uses what the engine made. What goes by its age has not been changed for that long.
+        told = entry.made or row.by_age or lock.can_lock(folder.fd)
+        return None if told else "it cannot be told whether it is in use: there are no locks here, and no /proc"
+    return look_inside(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.unseen)
 
 
 def _try_lock(folder: Directory, entry: Entry) -> str | None:

@@ -347,8 +347,9 @@ def test_locks_and_no_proc_keep_what_has_no_age_given(project: Path, monkeypatch
     make_entry(project / ".tmp/x", hours=9)
     monkeypatch.setattr(processes, "look", lambda *_, **__: None)
     monkeypatch.setattr(fcntl, "flock", refuse)
-    outcome = clean(project)
+    planned, outcome = plan(project), clean(project)
     assert "cannot be told whether it is in use" in reasons(outcome.kept)["x"]
+    assert reasons(planned.keep) == reasons(outcome.kept)
     assert len(clean(project, max_age=3600).removed) == 1
 
 

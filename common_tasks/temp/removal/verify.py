@@ -42,10 +42,6 @@ def _refuse_used(move: Move, leased: Leased, uses: EntryUses) -> None:
     user = uses.of_entry(move.folder, move.entry, leased)
     if user:
         raise Stays(user)
-    # Leases tell who uses what the engine made. What goes by its age has not been changed for that long.
-    told = uses.uses is not None or move.entry.made or move.decision.by_age
-    if not told and not lock.can_lock(move.folder.fd):
-        raise Stays("it cannot be told whether it is in use: there are no locks here, and no /proc")
 
 
 def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
