@@ -1,21 +1,22 @@
 """Leases: what a process was given in a base is in use for as long as that process runs.
 
     <base>/.leases/<pid>-<random>   one file a process, locked exclusively by it (flock), written from then on
-    <base>/.leases/ended            the entries that processes which have ended were given
+    <base>/.leases/ended-<user id>  the entries that processes which have ended were given, by who takes that in
 
 A lease names its process, and each forked child that goes on, by pid, start time, boot and PID namespace. It names an
 entry before the entry is made. An entry is in use while the lock on its lease is held, or while a process that the
 lease names still runs: so after `exec`, and after a daemon has closed its descriptors. Whoever looks asks for the
 shared lock and gives it back at once, which disturbs nobody.
 
-A lease whose processes have ended is taken in: its entries go to `ended`, and the file goes. That is done under the
-lock of the base (see `base.locked`), by a clean and by whoever makes a new lease. What neither a lease nor `ended`
-names was not made by the engine.
+A lease whose processes have ended is taken in: its entries go to `ended-…`, and the file goes. That is done under the
+lock of the base (see `base.locked`), by a clean and by whoever makes a new lease. What neither a lease nor such a
+file names was not made by the engine.
 """
 
 import contextlib
 import errno
 import os
+import re
 import stat
 import time
 from _thread import RLock  # `threading` itself takes longer to load than a lease takes
@@ -32,7 +33,7 @@ from .base import give_to_owner, locked_at_once, make_base
 from .layout import Base
 from .names import LEASES
 
-_ENDED = "ended"
+_ENDED = re.compile(r"ended-\d+")
 _PROCESS, _GIVEN, _TAKEN_BACK = b"process ", b"+", b"-"
 _END = b"\0"  # of each record: the one byte that no name holds
 _MODE = 0o644  # everybody who may look at the base may know what is in use
@@ -121,9 +122,10 @@ def read(base: Directory) -> Leased:
     with folder:
         me = Process.current()
         for name in folder.names():
-            if name != _ENDED:
+            if not _ENDED.fullmatch(name):
                 _read_one(folder, name, me, leased)
-        leased.made |= _given_before(folder)  # last: a lease may have been taken in meanwhile
+        for name in filter(_ENDED.fullmatch, folder.names()):  # last: a lease may have been taken in meanwhile
+            leased.made |= _given_before(folder, name)
     return leased
 
 
@@ -165,8 +167,13 @@ def _read_all(fd: int) -> bytes:
     return b"".join(parts)
 
 
-def _given_before(folder: Directory) -> set[str]:
-    fd = _open_lease(folder, _ENDED, os.O_RDONLY)
+def _own_ended() -> str:
+    """Return the name of the file that this user may write to, also where several users share a base."""
+    return f"ended-{os.geteuid()}"
+
+
+def _given_before(folder: Directory, name: str) -> set[str]:
+    fd = _open_lease(folder, name, os.O_RDONLY)
     if fd is None:
         return set()
     try:
@@ -184,7 +191,7 @@ def take_in(base: Directory, *, most: int | None = None) -> None:
             return
         raise
     with folder:
-        names = [name for name in folder.names() if name != _ENDED]
+        names = [name for name in folder.names() if not _ENDED.fullmatch(name)]
         if most is not None and len(names) > most:
             first = int.from_bytes(os.urandom(4), "big") % len(names)
             names = (names + names)[first : first + most]
@@ -204,7 +211,7 @@ def _take_in_one(folder: Directory, name: str) -> None:
                 return
             if not record.processes and time.time() - os.fstat(fd).st_mtime < _BEING_MADE:
                 return
-            _append(folder, _ENDED, _records(record.given))
+            _append(folder, _own_ended(), _records(record.given))
             folder.unlink(name)
     finally:
         os.close(fd)
@@ -227,14 +234,15 @@ def drop_ended(base: Directory) -> None:
             return
         raise
     with folder:
-        before = _given_before(folder)
+        ended = _own_ended()
+        before = _given_before(folder, ended)
         left = _still_there(base, before)
         if len(left) == len(before):
             return
-        new = f"{_ENDED}.{os.urandom(6).hex()}"
+        new = f"{ended}.{os.urandom(6).hex()}"
         try:
             _append(folder, new, _records(left))
-            folder.rename(new, folder, _ENDED)
+            folder.rename(new, folder, ended)
         except OSError:
             with contextlib.suppress(OSError):
                 folder.unlink(new)

@@ -16,6 +16,7 @@ from common_tasks.fs import processes
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import TempManager, get_cache_temp_dir, get_debug_temp_dir, layout, lease, names
 
+from ..conftest import As
 from ..helpers import (
     HOLD_DEBUG,
     clean,
@@ -36,7 +37,7 @@ from ..helpers import (
 
 def lease_files(project: Path) -> list[Path]:
     """Return the leases, without the list of what earlier processes were given."""
-    return [path for path in project.glob(".tmp/.leases/*") if path.name != "ended"]
+    return [path for path in project.glob(".tmp/.leases/*") if not path.name.startswith("ended-")]
 
 
 def leave_entry(project: Path, name: str = "left") -> Path:
@@ -385,11 +386,27 @@ def test_leases_of_processes_that_ended_are_taken_in_by_those_that_come(project:
     assert all(is_made(project, path) for path in left)
 
 
+def test_leases_are_taken_in_though_another_user_has_done_that_before(project: Path, nobody: As) -> None:
+    def leave() -> None:
+        child = os.fork()
+        if not child:
+            get_debug_temp_dir()
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    nobody(leave)
+    (leave_entry(project, "kept") / ".keep").touch()
+    clean(project)
+    nobody(leave)
+    nobody(lambda: clean(project))
+    assert lease_files(project) == []
+
+
 def test_what_is_noted_of_entries_that_are_gone_is_dropped_by_a_clean(project: Path) -> None:
     leave_entry(project)
     (leave_entry(project, "kept") / ".keep").touch()
     clean(project)
-    noted = (project / ".tmp/.leases/ended").read_bytes().split(b"\0")
+    noted = (project / f".tmp/.leases/ended-{os.geteuid()}").read_bytes().split(b"\0")
     assert len(list(filter(None, noted))) == 1
 
 
@@ -414,7 +431,7 @@ def test_entry_that_the_last_record_names_in_part_is_not_made_by_the_engine(proj
 STRANGE = b"\xff\xfe broken\0process x\0process 1\0+\0-\0+../../..\0+/etc\0\0"
 
 
-@pytest.mark.parametrize("name", ["ended", "4123-0123456789ab"])
+@pytest.mark.parametrize("name", ["ended-0", "4123-0123456789ab"])
 def test_lease_with_any_bytes_stops_nobody(project: Path, name: str) -> None:
     make_entry(project / ".tmp/x")
     get_debug_temp_dir()
