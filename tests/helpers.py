@@ -120,9 +120,11 @@ def said(process: subprocess.Popen[str]) -> str:
 
 def leave_out_of_sight(base: Path, what: str) -> Path:
     """Make a folder of a base's trash as a killed clean leaves it: decided (TRASH), or not yet (UNDECIDED)."""
-    new = base / names.TRASH / "new"
-    new.mkdir(parents=True)
-    return new.rename(new.with_name(names.seal(what, new.stat().st_ino)))
+    trash = base / names.TRASH
+    trash.mkdir(parents=True, exist_ok=True)
+    new = trash / names.seal(names.UNDECIDED, trash.stat().st_ino)
+    new.mkdir()
+    return new if what == names.UNDECIDED else new.rename(trash / names.seal(what, new.stat().st_ino))
 
 
 def before(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, act: Callable[[], object], *, call: int = 1) -> None:

@@ -53,8 +53,10 @@ class BaseListing(NamedTuple):
         except OSError:  # no directory, or not to be looked into: a clean will say so
             return
         with trash:
+            inode = trash.status().st_ino
             for name in sorted(trash.names()):
-                sealed = _sealed_as(trash, name)
+                undecided = unseal(name, inode) == UNDECIDED
+                sealed = UNDECIDED if undecided else _sealed_as(trash, name)
                 if sealed:
                     yield from self._out_of_sight((TRASH, name), sealed)
                 else:

@@ -161,3 +161,13 @@ def test_ctrl_c_ends_it_at_once_with_130_and_the_terminal_as_it_was(
     assert when == "scan" or not trash_is_empty(project)
     clean(project)
     assert trash_is_empty(project)
+
+
+def test_clean_killed_before_it_has_moved_anything_leaves_nothing_to_see(project: Path) -> None:
+    for name, hours in {"old": 9, "young": 0}.items():
+        make_entry(project / ".tmp" / name, hours=hours)
+    assert killed_at(1, lambda: clean(project))
+    assert states(project) == {"old": "idle", "young": "idle"}
+    clean(project, max_age=3600)
+    assert states(project) == {"young": "idle"}
+    assert trash_is_empty(project)

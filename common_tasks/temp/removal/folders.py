@@ -11,7 +11,7 @@ from ...fs.kernel import Mounts
 from .. import lease
 from ..base import locked, open_base
 from ..entry import Decision, Entry
-from ..names import KEEP, TRASH, UNDECIDED, looks_sealed, seal, unseal
+from ..names import KEEP, TRASH, UNDECIDED, seal, unseal
 from ..uses import look_at_uses
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -21,16 +21,14 @@ _TRIES = 8
 class Batch:
     """A folder in the trash that takes what a clean moves out of a base at once.
 
-    Its name is sealed: as undecided first, and as what is to be deleted once nothing in it has to go back.
+    Its name is sealed: as undecided first, for the trash that it is to be made in, so that whatever becomes of this
+    process it is known; and for itself as what is to be deleted, once nothing in it has to go back.
     """
 
     def __init__(self, trash: Directory) -> None:
-        new = f"{UNDECIDED}-{os.urandom(8).hex()}"
-        trash.make(new, 0o700)
-        self._inode = trash.look(new).st_ino
         self._trash = trash
-        self.name = seal(UNDECIDED, self._inode)
-        trash.rename(new, trash, self.name)
+        self.name = seal(UNDECIDED, trash.status().st_ino)
+        trash.make(self.name, 0o700)
         self.directory = trash.enter(self.name)
 
     @property
@@ -45,7 +43,7 @@ class Batch:
 
     def decide(self) -> None:
         """Let the next clean finish it, whatever becomes of this one. Raises OSError."""
-        decided = seal(TRASH, self._inode)
+        decided = seal(TRASH, self.directory.status().st_ino)
         self._trash.rename(self.name, self._trash, decided)
         self.name = decided
 
@@ -155,7 +153,8 @@ def _remove_empty_batches(base: Directory) -> None:
     The caller holds the base's lock: so no other clean is about to fill one.
     """
     with contextlib.suppress(OSError), base.enter(TRASH) as trash:
-        for name in filter(looks_sealed, trash.names()):
-            with contextlib.suppress(OSError):  # something is in it
-                if unseal(name, trash.look(name).st_ino) == UNDECIDED:
+        inode = trash.status().st_ino
+        for name in trash.names():
+            if unseal(name, inode) == UNDECIDED:
+                with contextlib.suppress(OSError):  # something is in it
                     trash.remove(name)
