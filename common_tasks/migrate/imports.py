@@ -1,12 +1,10 @@
 """Imports to match a rewritten program: new names come in where the project's settings put them, unused ones go."""
 
 import ast
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from .finding import Place
-from .names import Binding, Function, Module
-from .source import is_pragma
+from .names import Function, Module
+from .source import split_lines
 from .style import Style
 
 ENGINES = ("common.temp", "common_tasks.temp", "common_tasks")
@@ -25,7 +23,7 @@ def add(text: str, names: Iterable[str], home: str, style: Style, comment: str =
     missing = sorted(name for name in set(names) if not _is_imported(module, name))
     if not missing:
         return text
-    lines = text.splitlines(keepends=True)
+    lines = split_lines(text)
     end = "\r\n" if "\r\n" in text else "\n"
     if joined := _join(module, lines, missing, home, style):
         statement, aliases = joined
@@ -160,41 +158,3 @@ def _insert_first(module: Module, lines: list[str], line: str, end: str) -> str:
     below = "" if blank or not body else end * (2 if two else 1)
     lines.insert(at, above + line + below)
     return "".join(lines)
-
-
-def find_unused(before: Module, after: Module, is_needed: Callable[[str], bool]) -> dict[Place, set[str]]:
-    """Return the imported names that only `before` used, by the place of their import statement.
-
-    One that a string names stays (`mock.patch("module.name")`, `__all__`), as does one with a comment of the author's
-    on its line, and one of which `is_needed` says so.
-    """
-    found: dict[Place, set[str]] = {}
-    for scope in after.scopes:
-        for name, bindings in scope.bindings.items():
-            if after.loads(name, scope) or not _was_used(before, name) or len(bindings) > 1:
-                continue
-            statement = after.parents[bindings[0].node]
-            if isinstance(statement, ast.stmt) and _may_go(after, bindings[0], name) and not is_needed(name):
-                found.setdefault(after.place(statement), set()).add(name)
-    return found
-
-
-def _was_used(before: Module, name: str) -> bool:
-    return any(isinstance(node.ctx, ast.Load) for node, _ in before.names.get(name, ()))
-
-
-def _may_go(after: Module, binding: Binding, name: str) -> bool:
-    if not isinstance(binding.node, ast.alias) or (binding.node.asname is None and "." in binding.node.name):
-        return False
-    statement = after.parents[binding.node]
-    home = after.parents[statement]
-    checking = isinstance(home, ast.If) and "TYPE_CHECKING" in ast.unparse(home.test) and statement in home.body
-    if not (isinstance(home, ast.Module) or checking or (isinstance(home, Function) and len(home.body) > 1)):
-        return False
-    word = re.compile(rf"\b{re.escape(name)}\b")
-    return not any(word.search(text) for text in after.strings)
-
-
-def has_comment_of_its_own(text: str) -> bool:
-    """Tell whether the text of a statement holds a comment that is more than a note to a linter."""
-    return any("#" in line and not is_pragma(line[line.index("#") :]) for line in text.splitlines())

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from . import imports
+from . import imports, unused
 from .finding import (
     Drop,
     DropParameter,
@@ -23,7 +23,7 @@ from .finding import (
 )
 from .names import Module
 from .shadowing import OLD, TASKS
-from .source import comments, is_pragma
+from .source import comments, is_pragma, split_lines
 from .style import Style
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
@@ -51,24 +51,16 @@ def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, i
     names = {name for finding in found for name in finding.imports}
     result = imports.add(_folded(changed.code, style.length), names - set(TASKS), engine, style)
     result = imports.add(result, names & set(TASKS), OLD, style)
-    result = _without_unused(before, result, is_needed)
+    result = unused.remove(before, result, is_needed)
     _check(text, result)
     return result
-
-
-def _without_unused(before: Module, text: str, is_needed: Callable[[str], bool]) -> str:
-    unused = imports.find_unused(before, Module(text), is_needed)
-    if not unused:
-        return text
-    less = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True).visit(_ImportRemover(unused)).code
-    return text if less == text else _without_unused(before, less, is_needed)  # what went may have used another one
 
 
 def _folded(text: str, length: int) -> str:
     """Fold the heads of `with pytest_temp_dirs(…)` that are longer than a line may be."""
     if f"with {_LONG}" not in text:
         return text
-    return "".join(_fold(line) if len(line.rstrip()) > length else line for line in text.splitlines(keepends=True))
+    return "".join(_fold(line) if len(line.rstrip()) > length else line for line in split_lines(text))
 
 
 def _fold(line: str) -> str:
@@ -327,106 +319,3 @@ class _Comments(cst.CSTVisitor):
 
     def visit_Comment(self, node: cst.Comment) -> None:
         self.found.append(node)
-
-
-class _ImportRemover(cst.CSTTransformer):
-    """Takes names out of import statements; a comment that stood above one goes to what follows.
-
-    `if TYPE_CHECKING:` goes with the last of its imports.
-    """
-
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
-    def __init__(self, unused: dict[Place, set[str]]) -> None:
-        super().__init__()
-        self._unused = unused
-
-    def leave_IndentedBlock(
-        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
-    ) -> cst.IndentedBlock:
-        body = self._block(original_node.body, updated_node.body)
-        if body and body[0] is not updated_node.body[0] and not _lines(original_node.body[0]):
-            body[0] = _with_lines(body[0], _without_blanks(_lines(body[0])))
-        return updated_node.with_changes(body=body or [_passing()])
-
-    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        body = self._block(original_node.body, updated_node.body)
-        header = updated_node.header
-        begins_blank = not header or not header[-1].comment or not _lines(original_node.body[0])
-        if body and len(body) < len(updated_node.body) and body[0] != updated_node.body[0] and begins_blank:
-            body[0] = _with_lines(body[0], _without_blanks(_lines(body[0])))
-        return updated_node.with_changes(body=body)
-
-    def _block(self, original: Iterable[cst.CSTNode], updated: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
-        body: list[cst.CSTNode] = []
-        waiting: list[cst.EmptyLine] = []
-        for old, new in zip(original, updated, strict=True):
-            start = self.get_metadata(PositionProvider, old).start
-            names = self._unused.get(Place(start.line, start.column))
-            kept: cst.CSTNode | None = new
-            if names and isinstance(new, cst.SimpleStatementLine):
-                kept = _without_names(new, names)
-            elif isinstance(new, cst.If) and new.body is not cast(cst.If, old).body and _is_empty_check(new):
-                kept = None
-            if kept is None:
-                waiting += _lines(new) if not waiting else _without_blanks(_lines(new))
-                continue
-            body.append(_with_lines(kept, _joined(waiting, _lines(kept))) if waiting else kept)
-            waiting = []
-        return body
-
-
-def _is_empty_check(statement: cst.If) -> bool:
-    """Tell whether nothing is left of an `if TYPE_CHECKING:` but a `pass`."""
-    match statement:
-        case cst.If(body=cst.IndentedBlock(body=[cst.SimpleStatementLine(body=[cst.Pass()])]), orelse=None):
-            return "TYPE_CHECKING" in cst.Module([]).code_for_node(statement.test)
-        case _:
-            return False
-
-
-def _lines(statement: cst.CSTNode) -> list[cst.EmptyLine]:
-    return list(getattr(statement, "leading_lines", ()))
-
-
-def _with_lines(statement: cst.CSTNode, lines: list[cst.EmptyLine]) -> cst.CSTNode:
-    return statement.with_changes(leading_lines=lines)
-
-
-def _without_blanks(lines: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
-    while lines and not lines[0].comment:
-        lines = lines[1:]
-    return lines
-
-
-def _joined(above: list[cst.EmptyLine], own: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
-    """Put the lines of a statement that is gone before those of the next, without doubling the blank ones."""
-    if not any(line.comment for line in above):
-        return own or above
-    if own and not own[0].comment:
-        while above and not above[-1].comment:
-            above = above[:-1]
-    return [*above, *own]
-
-
-def _without_names(line: cst.SimpleStatementLine, names: set[str]) -> cst.SimpleStatementLine | None:
-    """Return an import without some names: None where none is left, unchanged where it has a comment of its own."""
-    statement = line.body[0]
-    own = cst.Module([line.with_changes(leading_lines=[])]).code
-    if (
-        len(line.body) > 1
-        or imports.has_comment_of_its_own(own)
-        or not isinstance(statement, cst.Import | cst.ImportFrom)
-    ):
-        return line
-    if isinstance(statement.names, cst.ImportStar):
-        return line
-    kept = [alias for alias in statement.names if _bound(alias) not in names]
-    if not kept:
-        return None
-    kept[-1] = kept[-1].with_changes(comma=statement.names[-1].comma)
-    return line.with_changes(body=[statement.with_changes(names=kept)])
-
-
-def _bound(alias: cst.ImportAlias) -> str:
-    return alias.evaluated_alias or alias.evaluated_name

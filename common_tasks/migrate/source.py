@@ -67,6 +67,11 @@ def decode(path: Path, data: bytes) -> Source:
     return source
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a program, each with its end: only those that Python counts, so that a form feed is none."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
+
+
 def is_pragma(comment: str) -> bool:
     """Tell whether a comment is a note to a linter about its own line."""
     return _PRAGMA.match(comment) is not None
@@ -96,7 +101,7 @@ def is_skipped(path: Path) -> bool:
 
 def head(text: str) -> str:
     """Return the comments and blank lines that a file begins with."""
-    return "".join(itertools.takewhile(_is_blank_or_comment, text.splitlines(keepends=True)))
+    return "".join(itertools.takewhile(_is_blank_or_comment, split_lines(text)))
 
 
 def _is_blank_or_comment(line: str) -> bool:

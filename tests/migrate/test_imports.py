@@ -52,8 +52,24 @@ HEADS = {
         "tempfile.TemporaryDirectory",
         "from common.temp import get_temp_dir, temp_working_dir, temp_working_dir as t\nx = t\n",
     ),
+    "middle in brackets": (
+        "from tempfile import (\n    mkdtemp,\n    TemporaryDirectory,  # noqa\n    mkstemp\n)\nx = mkdtemp, mkstemp\n",
+        "TemporaryDirectory",
+        "from tempfile import (\n    mkdtemp,\n    mkstemp\n)\n\n" + OURS + "x = mkdtemp, mkstemp\n",
+    ),
+    "type checking alone": (
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import tempfile\nx = TYPE_CHECKING\n",
+        "tempfile.TemporaryDirectory",
+        "from typing import TYPE_CHECKING\n\n" + OURS + "\nx = TYPE_CHECKING\n",
+    ),
     "submodule": ("import os.path, tempfile\n", "tempfile.TemporaryDirectory", "import os.path\n\n" + OURS),
 }
+
+
+def test_form_feed_ends_no_line(tmp_path: Path) -> None:
+    before = "import os\nimport tempfile\n\f\nx = os\n"
+    after = rewrite(tmp_path, before + USE.format("tempfile.TemporaryDirectory"))
+    assert after == "import os\n\n" + OURS + "\f\nx = os\n" + NEW
 
 
 @pytest.mark.parametrize("case", HEADS)
