@@ -24,9 +24,9 @@ from ..temp.names import SEAL_ROOM, TAG, looks_sealed, unseal
 # such. What is never entered, but may be an artifact. What makes a folder foreign: an environment of Python or conda,
 # or another repository.
 _UNTOUCHABLE = frozenset({".git", ".tmp", ".temp"})
-_NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
+NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
 _ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})
-_FOREIGN = _ENVIRONMENT | {".git"}
+FOREIGN = _ENVIRONMENT | {".git"}
 _MOST_KNOWN = 10_000  # names of files that mean nothing
 _CACHED = "__pycache__"
 _COMPILED = ".pyc"
@@ -123,7 +123,7 @@ class _Reader:
 
     def __init__(self, ask: AskProject) -> None:
         self._ask = ask
-        self._marks = _FOREIGN | {TAG} | ask.marks  # names that tell of more than an artifact
+        self._marks = FOREIGN | {TAG} | ask.marks  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
 
     def read(self, directory: Directory, path: Sequence[str], around: _Here, found: Found) -> tuple[list[str], _Here]:
@@ -142,7 +142,7 @@ class _Reader:
             names = {row.name for row in inside}
             if not _ENVIRONMENT.isdisjoint(names):
                 found.environments.append(tuple(path))
-            if path and (not _FOREIGN.isdisjoint(names) or (TAG in names and is_tagged(directory))):
+            if path and (not FOREIGN.isdisjoint(names) or (TAG in names and is_tagged(directory))):
                 return [], around
             here = self._ask_project(path, names, around, found)
             notable = inside
@@ -182,7 +182,7 @@ class _Reader:
             elif matches and _is_free(directory, path, row) and not kept(below, name, directory=is_directory):
                 _collect(directory, path, name, here, found)
             elif is_directory:
-                if name not in _NEVER_ENTERED and not kept(below, name, directory=True):
+                if name not in NEVER_ENTERED and not kept(below, name, directory=True):
                     enter.append(name)
             elif not matches and name not in self._marks and len(ordinary) < _MOST_KNOWN:
                 ordinary.add(name)
@@ -225,7 +225,7 @@ def _is_free(directory: Directory, path: Sequence[str], row: "os.DirEntry[str]")
     if row.is_symlink() or name in _UNTOUCHABLE:
         return False
     if row.is_dir(follow_symlinks=False):
-        return not any(directory.has(f"{name}/{mark}") for mark in _FOREIGN)
+        return not any(directory.has(f"{name}/{mark}") for mark in FOREIGN)
     # Outside of __pycache__ what was compiled may be all that there is.
     return not name.endswith(_COMPILED) or path[-1:] == [_CACHED] or directory.has(name[:-1])
 
