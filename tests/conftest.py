@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from common_tasks.temp import layout
 
 from .helpers import make_project
+
+# `--hypothesis-profile thorough` is for who has minutes. No test depends on how fast the machine is.
+settings.register_profile("quick", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +94,7 @@ class As:
             os.setresgid(_USER, _USER, _USER)
             os.setresuid(_USER, _USER, _USER)
             result = act()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # the parent raises it
             result = error
         os.write(writer, pickle.dumps(result))
         os._exit(0)

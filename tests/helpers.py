@@ -4,15 +4,18 @@ import contextlib
 import itertools
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+import common_tasks
 from common_tasks.fs.workers import ALONE, Workers
 from common_tasks.monorepo import members
 from common_tasks.monorepo.members import Aim, Scope
@@ -21,7 +24,18 @@ from common_tasks.project.patterns import Patterns
 from common_tasks.temp import inventory, layout, names, removal, retention, uses
 from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 
+from . import warm
+
 INV = str(Path(sys.executable).parent / "inv")
+# What the tasks import sooner or later.
+OURS = (
+    "invoke.main",
+    *(
+        module.name
+        for module in pkgutil.walk_packages(common_tasks.__path__, "common_tasks.")
+        if not module.name.startswith(("common_tasks.__main__", "common_tasks.testing"))
+    ),
+)
 HOUR = 3600.0
 OLD = 1_696_348_800
 SETUP = "from setuptools import setup\n\nsetup(name='x')\n"
@@ -53,12 +67,12 @@ def take(root: Path, **options: Any) -> tuple[Entry, ...]:
     return inventory.scan([layout.find_project(root)], **options)
 
 
-def plan(root: Path, max_age: float | None = None, force: bool = False) -> Plan:
+def plan(root: Path, max_age: float | None = None, *, force: bool = False) -> Plan:
     return uses.settled(retention.make_plan(take(root), retention.Policy(max_age=max_age, force=force), time.time()))
 
 
-def clean(root: Path, max_age: float | None = None, force: bool = False) -> Outcome:
-    return removal.carry_out(plan(root, max_age, force))
+def clean(root: Path, max_age: float | None = None, *, force: bool = False) -> Outcome:
+    return removal.carry_out(plan(root, max_age, force=force))
 
 
 def find_artifacts(root: Path, *more: str, keep: tuple[str, ...] = (), workers: Workers = ALONE) -> tuple[Entry, ...]:
@@ -85,15 +99,20 @@ def trash_is_empty(root: Path) -> bool:
     return not [*root.glob(".tmp/.trash/*"), *root.glob(".temp/.trash/*")]
 
 
-def inv(root: Path, *words: str, code: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the real inv in a folder, and see that it ends with `code`."""
-    done = subprocess.run([INV, *words], cwd=root, capture_output=True, text=True, check=False, timeout=60, **options)
+def inv(
+    root: Path, *words: str, code: int = 0, env: Mapping[str, str] = os.environ, imported: Sequence[str] = OURS
+) -> subprocess.CompletedProcess[str]:
+    """Run the real inv in a folder, and see that it ends with `code`.
+
+    What is `imported` before it starts must not matter: nothing, where a project has modules of these names.
+    """
+    done = warm.run(sys.executable, imported, [INV, *words], cwd=root, env=env, timeout=60)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
 
 
-def inv_json(root: Path, *words: str, code: int = 0, **options: Any) -> Any:
-    return json.loads(inv(root, *words, "--json", code=code, **options).stdout)
+def inv_json(root: Path, *words: str, code: int = 0, env: Mapping[str, str] = os.environ) -> Any:
+    return json.loads(inv(root, *words, "--json", code=code, env=env).stdout)
 
 
 def python(code: str, *words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -137,6 +156,13 @@ def before(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, act: Callable
         return real(*arguments, **options)
 
     monkeypatch.setattr(where, name, with_act)
+
+
+def examples(of: int) -> int:
+    """Return how many examples hypothesis tries where each takes as long as `of` usual ones."""
+    profile = settings.default
+    assert profile
+    return max(1, profile.max_examples // of)
 
 
 def eventually(fact: Callable[[], bool], seconds: float = 50) -> bool:

@@ -24,7 +24,7 @@ def main(root: str) -> None:
         config = Configuration()
         sources = Sources(config, load, loaded=None, current=project.root, monorepo=monorepo)
         by_itself.run(project, monorepo, sources.of)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # nobody is there to see it: whatever it is, the next status shows it
         by_itself.note(project, time.time(), f"{type(error).__name__}: {error}")
 
 

@@ -28,7 +28,7 @@ _yaml: Any = util.yaml  # type: ignore[attr-defined]  # its own copy, or the sys
 class _TextKeys(_yaml.SafeLoader):  # type: ignore[misc]  # it has no types
     """Reads YAML with text for keys, also where they look like numbers or truth values."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  # as in YAML's
         """Return a mapping."""
         self.flatten_mapping(node)
         for key, _ in node.value:

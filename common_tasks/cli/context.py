@@ -27,18 +27,18 @@ _ALLOCATIONS = 50_000  # between two looks for cycles
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
 
-def exit_if(failed: bool) -> None:
+def exit_if(*, failed: bool) -> None:
     """End with exit code 1 where something failed."""
     if failed:
         raise Exit(code=1)
 
 
-def is_dry(c: Context, dry_run: bool) -> bool:
+def is_dry(c: Context, *, dry_run: bool) -> bool:
     """Tell whether nothing is to be changed: by our own option, or by invoke's."""
     return dry_run or bool(c.config.run.dry)
 
 
-def find_scope(c: Context, all_projects: bool) -> "Scope":
+def find_scope(c: Context, *, all_projects: bool) -> "Scope":
     """Return the projects to act on: one, or all of its monorepo."""
     from ..monorepo.members import Scope
     from ..monorepo.sources import Sources
@@ -89,7 +89,7 @@ def note_reserved(project: "Project") -> None:
         print(f"{folder!r} is {project.reserved}: only a .tmp that common-tasks made counts there", file=sys.stderr)
 
 
-def refuse_reserved(project: "Project", force: bool) -> None:
+def refuse_reserved(project: "Project", *, force: bool) -> None:
     """End with exit code 2 where a folder is no project's alone."""
     if project.reserved and not force:
         folder = os.fspath(project.root)

@@ -63,7 +63,7 @@ def temp_migrate(
             report_migration.show_patch(changes, scope.root)
         else:
             report_migration.show_audit(found, failed, as_json=json)
-    exit_if((write and bool(failed)) or (check and not all(item.done for item in found.checklist)))
+    exit_if(failed=(write and bool(failed)) or (check and not all(item.done for item in found.checklist)))
 
 
 def _plan_migration(

@@ -90,7 +90,7 @@ class TempTask(Task[Any]):
         options["names"] = [options["names"][0], *_LETTERS.get(name, "")]
         return options
 
-    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: FBT001, ARG002  # as invoke's
         """Return the options, ready to be parsed."""
         parameters = self.argspec(self.body).parameters.values()
         return [Option(**self.arg_opts(each.name, each.default, set())) for each in parameters]

@@ -82,7 +82,7 @@ class CommonTasks(Program):
         with _readable():
             self.config.load_project()
 
-    def update_config(self, merge: bool = True) -> None:
+    def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002  # as invoke's
         """Read the configuration file that `-f` names, and the environment."""
         named = self.args.config.value
         if named is not None and not os.path.isfile(named):
@@ -109,7 +109,7 @@ class CommonTasks(Program):
         print("Options:\n")
         self.print_columns(ParserContext(args=_OPTIONS).help_tuples())
 
-    def task_list_opener(self, extra: str = "") -> str:
+    def task_list_opener(self, extra: str = "") -> str:  # noqa: ARG002  # as invoke's
         """Return what stands above the list of tasks."""
         return "Tasks"
 

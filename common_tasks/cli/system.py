@@ -56,7 +56,7 @@ def clean_system(
         outcome = removal.carry_out(plan)
     row = report.ProjectOutcome(system_folder(), outcome)
     report.show_outcome(row.root, [row], time.time(), view, dry_run=dry_run)
-    exit_if(bool(outcome.failed))
+    exit_if(failed=bool(outcome.failed))
 
 
 def _plan(entries: "Sequence[Entry]", hours: float, categories: Iterable[str]) -> "Plan":

@@ -50,7 +50,7 @@ def temp_status(
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         if by not in (None, "maker"):
             raise Exit(f"--by takes maker, not {by!r}", code=2)
-        scope = find_scope(c, all_projects)
+        scope = find_scope(c, all_projects=all_projects)
         if system:
             show_system(scope, view, by)
             return
@@ -60,7 +60,7 @@ def temp_status(
         _show_status(c, scope, looked, view, by)
         if not json:
             _tell_of_projects_below(c, scope, found, temp_status)
-        exit_if(any(member.error for member in looked))
+        exit_if(failed=any(member.error for member in looked))
 
 
 _LIMITS = "max_age", "keep_last", "max_size", "max_total", "keep_free", "category", "no_rules", "all_projects"
@@ -115,9 +115,9 @@ def temp_clean(
         if system:
             refused = {"--force": force, "--all-projects": all_projects, "--no-rules": no_rules, "--pick": pick}
             refuse_with_system([name for name, given in refused.items() if given])
-            clean_system(find_scope(c, all_projects=False), view, limits, category, dry_run=is_dry(c, dry_run))
+            clean_system(find_scope(c, all_projects=False), view, limits, category, dry_run=is_dry(c, dry_run=dry_run))
             return
-        _clean(_How(c, is_dry(c, dry_run), force, view, pick), limits, category, no_rules, swept=False)
+        _clean(_How(c, is_dry(c, dry_run=dry_run), force, view, pick), limits, category, no_rules, swept=False)
 
 
 @temp_task("temp_age_hours", *_HOW, *_LIMITS, iterable=["category"])
@@ -157,7 +157,7 @@ def clean(
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
-        _clean(_How(c, is_dry(c, dry_run), force, view, pick=False), limits, category, no_rules, swept=True)
+        _clean(_How(c, is_dry(c, dry_run=dry_run), force, view, pick=False), limits, category, no_rules, swept=True)
 
 
 class _How(NamedTuple):
@@ -191,9 +191,9 @@ def _clean(how: _How, limits: "Limits", category: Iterable[str] | None, no_rules
         _refuse_to_ask(how.view.as_json)
     categories = frozenset([category] if isinstance(category, str) else category or ())
     choice = Choice(limits.policy(), no_rules, categories, how.force)
-    scope = find_scope(how.c, how.view.whole)
+    scope = find_scope(how.c, all_projects=how.view.whole)
     if swept:
-        refuse_reserved(scope.project, how.force)
+        refuse_reserved(scope.project, force=how.force)
     else:
         note_reserved(scope.project)
     aim = Aim(cleaned=True, swept=swept)
@@ -219,7 +219,7 @@ def _clean(how: _How, limits: "Limits", category: Iterable[str] | None, no_rules
         if not swept and not any(plan.remove or plan.keep or plan.fail for plan in plans):
             found = members.find(scope, Aim(searched=True), workers_for())
         _tell_of_projects_below(how.c, scope, found, clean if swept else temp_clean)
-    exit_if(any(outcome.failed for outcome in outcomes) or any(member.error for member in looked))
+    exit_if(failed=any(outcome.failed for outcome in outcomes) or any(member.error for member in looked))
 
 
 def _look(scope: "Scope", aim: "Aim") -> "tuple[Sequence[Member], Sequence[Member]]":

@@ -193,7 +193,7 @@ class _Measuring(Visitor):
         try:
             found = position.enter(name)
         except OSError as error:
-            self._cannot_enter(position, name, error, is_top, ctime)
+            self._cannot_enter(position, name, error, is_top=is_top, ctime=ctime)
             return None
         self._tally.add_directory(found, self._options.clock, ctime=ctime)
         marks = self._top_marks if is_top else self._marks
@@ -223,7 +223,7 @@ class _Measuring(Visitor):
         ):
             self._tally.add_obstacle(where, "another user's, in a sticky directory: Operation not permitted")
 
-    def _cannot_enter(self, position: Position, name: str, error: OSError, is_top: bool, ctime: bool) -> None:
+    def _cannot_enter(self, position: Position, name: str, error: OSError, *, is_top: bool, ctime: bool) -> None:
         if error.errno not in GONE:
             self._tally.modified = max(self._tally.modified, 0.0)
             self._tally.add_fault(position.where, error)
@@ -232,9 +232,9 @@ class _Measuring(Visitor):
             elif self._options.user and position.directory.owner(name) not in (None, self._options.user):
                 self._tally.add_obstacle(self._path(position, name), "it belongs to another user: Permission denied")
         elif is_top:
-            self._count_top_that_is_no_directory(position.directory, name, error, ctime)
+            self._count_top_that_is_no_directory(position.directory, name, error, ctime=ctime)
 
-    def _count_top_that_is_no_directory(self, parent: Directory, name: str, error: OSError, ctime: bool) -> None:
+    def _count_top_that_is_no_directory(self, parent: Directory, name: str, error: OSError, *, ctime: bool) -> None:
         try:
             if error.errno not in SWAPPED:
                 raise error

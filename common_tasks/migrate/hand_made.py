@@ -75,7 +75,8 @@ class _Made(NamedTuple):
 
     @property
     def variable(self) -> ast.Name:
-        assert self.given and isinstance(self.given.targets[0], ast.Name)  # noqa: S101  (asked only of such)
+        assert self.given  # noqa: S101  (asked only of such)
+        assert isinstance(self.given.targets[0], ast.Name)  # noqa: S101
         return self.given.targets[0]
 
 
@@ -145,7 +146,8 @@ def _written(made: _Made, module: Module, call: str) -> str:
 def _fresh(program: Program, made: _Made, base: Finding, prefix: str, names: frozenset[str]) -> Finding:
     """Return the finding for a directory with the time in its name."""
     module = program.module
-    assert made.given and made.making  # noqa: S101  (asked only of such)
+    assert made.given  # noqa: S101  (asked only of such)
+    assert made.making  # noqa: S101
     call = f'{DEBUG}("{prefix}")'
     edits: list[Edit] = [
         ReplaceStatement(module.place(made.given), _written(made, module, call)),
@@ -224,7 +226,8 @@ def _is_below(node: ast.Attribute, name: str) -> bool:
 def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
     """Return the finding for a directory that has the same path each time."""
     module = program.module
-    assert made.given and made.making  # noqa: S101  (asked only of such)
+    assert made.given  # noqa: S101  (asked only of such)
+    assert made.making  # noqa: S101
     shared = tuple(_shared(program, made, name))
     call = f'{CACHE}("{name}")' if shared else f'{MANAGER}.create_persistent_dir("{name}", "work")'
     edits = (ReplaceStatement(module.place(made.given), _written(made, module, call)), Drop(module.place(made.making)))

@@ -67,7 +67,7 @@ def _only_place_counts(module: Module, load: ast.Name) -> bool:
 class _Run:
     """The statements of a block, read one by one as long as they make directories."""
 
-    def __init__(self, module: Module, base: str, converted: bool) -> None:
+    def __init__(self, module: Module, base: str, *, converted: bool) -> None:
         self._module = module
         self._base = base
         self._paths = {base} if converted else set[str]()
@@ -144,7 +144,7 @@ def _assignment(statement: ast.stmt) -> tuple[str, ast.expr]:
 def find_run(module: Module, body: list[ast.stmt], base: str, *, converted: bool) -> Folders | None:
     """Return the first run in a block that makes directories below `base`; `converted`: that is a Path already."""
     for first in range(len(body)):
-        run = _Run(module, base, converted)
+        run = _Run(module, base, converted=converted)
         whole: Folders | None = None
         for statement in body[first:]:
             if not run.take(statement):

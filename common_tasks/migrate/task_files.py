@@ -57,7 +57,7 @@ def _check_module(finding: Finding, module: Module, doubt: Doubt | None, shadows
     if kept:
         advice = f"{' and '.join(kept)}: the project's own; let it call temp_clean(c) of {OLD}"
         finding = finding._replace(message=f"{finding.message}; {advice}", line=own.get(missing[0], 1))
-    reason = _why_not(module, wanted, shadows)
+    reason = _why_not(module, wanted)
     if reason:
         return finding.refused(reason) if wanted else finding._replace(safety="report", imports=())
     added = f"from {OLD} import {', '.join(wanted)}"
@@ -65,7 +65,7 @@ def _check_module(finding: Finding, module: Module, doubt: Doubt | None, shadows
     return _concluded(finding._replace(message=f"{finding.message}; {how}"), doubt)
 
 
-def _why_not(module: Module, wanted: list[str], shadows: Shadows) -> str | None:
+def _why_not(module: Module, wanted: list[str]) -> str | None:
     if not wanted:
         return "nothing can be added"
     if not _uses_invoke(module):

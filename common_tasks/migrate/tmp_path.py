@@ -80,7 +80,7 @@ def _doubts(program: Program, function: Function) -> Iterator[Doubt]:
         yield Doubt("its parameters are not those of a plain test", final=True)
     for line in _other_uses(module, function):
         yield Doubt(f"line {line} uses {function.name}, too", final=True)
-    yield from _outlived(module, function)
+    yield from _outlived(function)
     yield from _sharing(program, function)
 
 
@@ -92,7 +92,7 @@ def _other_uses(module: Module, function: Function) -> list[int]:
     return [node.lineno for node in (*(load for load, _ in module.loads(function.name, home)), *called)]
 
 
-def _outlived(module: Module, function: Function) -> Iterator[Doubt]:
+def _outlived(function: Function) -> Iterator[Doubt]:
     """Yield what may look at the directories after the block, where those of `tmp_path` are still there."""
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and node.attr in ("chdir", "addfinalizer", "addCleanup"):
@@ -110,13 +110,13 @@ def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
     for name in [*parameters(function), *automatic, *_marks(program.module, function)]:
         if name == TMP_PATH or name in _HARMLESS or _is_argument(program.module, function, name):
             continue
-        if name in _SAME_DIRECTORY or (name in known and _reaches_tmp_path(program, known, name)):
+        if name in _SAME_DIRECTORY or (name in known and _reaches_tmp_path(known, name)):
             yield Doubt(f"the fixture {name} shares tmp_path", final=True)
         elif name not in known:
             yield Doubt(f"the fixture {name} is not known here and may share tmp_path")
 
 
-def _reaches_tmp_path(program: Program, known: dict[str, surroundings.Fixture], name: str) -> bool:
+def _reaches_tmp_path(known: dict[str, surroundings.Fixture], name: str) -> bool:
     seen: set[str] = set()
     pending = [name]
     while pending:

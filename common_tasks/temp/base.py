@@ -112,7 +112,7 @@ def _open(base: Base, unmarked: frozenset[str]) -> Directory | None:
     if directory is None:
         return None
     try:
-        accepted = _accept(base, directory, linked, unmarked)
+        accepted = _accept(base, directory, unmarked, linked=linked)
     except BaseException:
         directory.close()
         raise
@@ -138,7 +138,7 @@ def _open_directory(base: Base) -> tuple[Directory | None, bool]:
         raise _refused(base, f"is not a directory ({error.strerror}); nothing was touched") from error
 
 
-def _accept(base: Base, directory: Directory, linked: bool, unmarked: frozenset[str]) -> bool:
+def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linked: bool) -> bool:
     """Tell whether a directory is a base that there is something to do in. Raises BaseRefused."""
     try:
         directory.look(".")

@@ -83,7 +83,7 @@ def project_at(root: str) -> Project:
 
 
 @lru_cache(maxsize=64)
-def _project_at(root: str, variable: str, home: str, temporary: str) -> Project:
+def _project_at(root: str, variable: str, _home: str, _temporary: str) -> Project:
     reserved = marks.what_is_reserved(root)
     inside, legacy = Path(root, ".tmp"), Base(Path(root, ".temp"), legacy=True)
     bases: tuple[Base, ...] = (Base(inside, f"in {reserved}", shared=True) if reserved else Base(inside),)

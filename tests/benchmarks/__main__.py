@@ -34,7 +34,7 @@ SYSTEMD = "{tree}/../tmpfiles.conf"
 class Bench:
     """Where trees are made, how many rounds there are, and whether the biggest trees are wanted."""
 
-    def __init__(self, disk: Path, memory: Path | None, rounds: int, big: bool) -> None:
+    def __init__(self, disk: Path, memory: Path | None, rounds: int, *, big: bool) -> None:
         self.places = {"disk": disk} | ({"tmpfs": memory} if memory else {})
         self.rounds = rounds
         self.big = big
@@ -290,7 +290,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as disk,
         tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as tmpfs,
     ):
-        bench = Bench(Path(disk), Path(tmpfs) if memory.is_dir() else None, options.rounds, options.big)
+        bench = Bench(Path(disk), Path(tmpfs) if memory.is_dir() else None, options.rounds, big=options.big)
         contests = []
         for name in options.only or CONTESTS:
             for contest in CONTESTS[name](bench):

@@ -34,7 +34,7 @@ def test_{number}(tmp_path):
 """
 
 
-def make(root: Path, files: int, every: bool) -> None:
+def make(root: Path, files: int, *, every: bool) -> None:
     """Make a project of so many files, 8 KiB each."""
     (root / "pyproject.toml").touch()
     for number in range(files):
@@ -54,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", action="store_true")
     options = parser.parse_args(words)
     with temp_working_dir("audit") as root:
-        make(root, options.files, options.every)
+        make(root, options.files, every=options.every)
         rounds = [_timed(root) for _ in range(3)]
     print(f"{options.files} files: " + ", ".join(f"{seconds:.1f} s" for seconds in rounds))
     return int(min(rounds) > 20)

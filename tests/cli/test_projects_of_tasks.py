@@ -26,7 +26,7 @@ def cleaned(root: Path) -> bool:
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_search_root_names_the_project(mono: Path, relative: bool) -> None:
+def test_search_root_names_the_project(mono: Path, *, relative: bool) -> None:
     aws = mono / "packages/aws"
     inv(mono, "-r", "packages/aws" if relative else str(aws), "clean")
     assert (cleaned(aws), cleaned(mono)) == (True, False)

@@ -237,7 +237,8 @@ def test_reader_that_has_seen_enough_is_no_error(project: Path) -> None:
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
-def test_working_directory_that_is_gone_is_one_line(project: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     script = (
         f"cd {tmp_path}/gone && rmdir ../gone && {sys.executable} -c 'from common_tasks.temp import *; get_temp_dir()'"

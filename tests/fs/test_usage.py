@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common_tasks.fs import usage
@@ -192,7 +192,6 @@ def build(path: Path, tree: object) -> None:
         path.write_bytes(b"x" * int(str(tree)))
 
 
-@settings(max_examples=40, deadline=None)
 @given(TREES)
 def test_any_tree_is_what_du_and_find_say(tree: object) -> None:
     with tempfile.TemporaryDirectory() as folder:

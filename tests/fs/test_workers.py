@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common_tasks.fs import usage
@@ -27,13 +27,15 @@ def forking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "can_fork", lambda: True)
 
 
+@pytest.mark.usefixtures("forking")
 @pytest.mark.parametrize("workers", [0, 1, 2, 4])
 @pytest.mark.parametrize("pieces", [0, 1, 2, 256])
-def test_work_is_done_once_each_and_answered_in_order(pieces: int, workers: int, forking: None) -> None:
+def test_work_is_done_once_each_and_answered_in_order(pieces: int, workers: int) -> None:
     assert pool.divide(pieces, lambda piece: piece * piece, workers) == [piece * piece for piece in range(pieces)]
 
 
-def test_every_worker_takes_its_share(tmp_path: Path, forking: None) -> None:
+@pytest.mark.usefixtures("forking")
+def test_every_worker_takes_its_share(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     begun.mkdir()
 
@@ -47,8 +49,9 @@ def test_every_worker_takes_its_share(tmp_path: Path, forking: None) -> None:
     assert os.getpid() in pids
 
 
+@pytest.mark.usefixtures("forking")
 @pytest.mark.parametrize("end", ["kill", "raise", "exit", "garbage"])
-def test_work_of_a_worker_that_dies_is_done_again(end: str, forking: None) -> None:
+def test_work_of_a_worker_that_dies_is_done_again(end: str) -> None:
     parent = os.getpid()
 
     def work(piece: int) -> int:
@@ -67,10 +70,11 @@ def test_work_of_a_worker_that_dies_is_done_again(end: str, forking: None) -> No
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_exception_here_ends_the_workers(forking: None) -> None:
+@pytest.mark.usefixtures("forking")
+def test_exception_here_ends_the_workers() -> None:
     parent = os.getpid()
 
-    def work(piece: int) -> None:
+    def work(_: int) -> None:
         if os.getpid() == parent:
             raise KeyboardInterrupt
         time.sleep(600)
@@ -113,9 +117,8 @@ def test_small_trees_start_no_worker(project: Path, monkeypatch: pytest.MonkeyPa
     assert take(project) == ()
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(TREES, min_size=1, max_size=6), st.booleans())
-def test_scan_by_several_workers_gives_the_same_answer(trees: list[object], linked: bool) -> None:
+@given(trees=st.lists(TREES, min_size=1, max_size=6), linked=st.booleans())
+def test_scan_by_several_workers_gives_the_same_answer(trees: list[object], *, linked: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
         without_threads(monkeypatch)
         for number, tree in enumerate(trees):
@@ -169,7 +172,7 @@ def test_artifacts_are_found_by_several_workers_too(project: Path, monkeypatch: 
     assert found == find_artifacts(project)
 
 
-def test_ctrl_c_ends_workers_too(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_workers_too(project: Path) -> None:
     for number in range(60):
         make_entry(project / f".tmp/debug/e{number}_{OLD}", files=100, content=b"")
     slow = "import os, time\nfrom common_tasks.fs import usage\n"

@@ -176,7 +176,7 @@ def test_without_libcst_it_says_how_to_get_it(legacy: Path, tmp_path: Path) -> N
     assert (done.stdout, done.stderr) == ("", "temp-migrate needs LibCST: pip install 'common-tasks[migrate]'\n")
 
 
-def test_file_that_cannot_be_written_is_named_and_the_others_are(legacy: Path, tmp_path: Path) -> None:
+def test_file_that_cannot_be_written_is_named_and_the_others_are(legacy: Path) -> None:
     before = (legacy / "tests/test_it.py").read_text()
     blocked = "import pathlib\nold = pathlib.Path.replace\n"
     blocked += "def replace(path, to):\n    if to.name == 'test_it.py': raise PermissionError('blocked')\n"

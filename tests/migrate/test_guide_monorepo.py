@@ -109,8 +109,8 @@ def migrate(root: Path, *words: str, code: int = 0) -> str:
 
 def behaviour(root: Path) -> list[str]:
     """Return what the tasks, the scripts and the tests say."""
-    said = [inv(root / "a", "demo").stdout, inv(root / "c", "clean").stdout]
-    said += [" ".join(inv(root / name, "--list").stdout.split()[:2]) for name in ("a", "c")]
+    said = [inv(root / "a", "demo", imported=()).stdout, inv(root / "c", "clean", imported=()).stdout]
+    said += [" ".join(inv(root / name, "--list", imported=()).stdout.split()[:2]) for name in ("a", "c")]
     for folder, script in (("a", "scripts/loaded.py"), ("b", "scripts/work.py")):
         done = python(f"import runpy; runpy.run_path({script!r}, run_name='__main__')", cwd=root / folder)
         assert done.returncode == 0, done.stderr

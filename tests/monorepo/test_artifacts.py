@@ -109,7 +109,7 @@ def test_what_is_pinned_or_somebody_elses_house_stays(project: Path) -> None:
     ],
 )
 def test_artifact_that_holds_what_is_to_be_kept_stays_whole_and_says_so(
-    project: Path, keep: str, folder: str, stays: bool
+    project: Path, keep: str, folder: str, *, stays: bool
 ) -> None:
     fill(project, [f"{folder}/x" if "." not in folder else folder, "build/y/z"])
     (project / "invoke.yaml").write_text(f"clean: {{keep: ['{keep}']}}\n")

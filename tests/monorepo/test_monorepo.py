@@ -326,7 +326,7 @@ def test_empty_answer_leaves_all(project: Path) -> None:
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_picking_needs_a_terminal(project: Path, words: list[str]) -> None:
     entry = make_entry(project / ".tmp/x")
-    done = inv(project, "temp-clean", "--pick", *words, code=2, stdin=subprocess.DEVNULL)
+    done = inv(project, "temp-clean", "--pick", *words, code=2)
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert entry.exists()
 

@@ -49,7 +49,7 @@ def test_folder_that_is_only_called_like_a_marker_is_none(tmp_path: Path, marker
         ("import setuptools\n\n\ndef setup(app):\n    pass\n", False),
     ],
 )
-def test_setup_script_is_one_that_calls_setup(tmp_path: Path, text: str, counts: bool) -> None:
+def test_setup_script_is_one_that_calls_setup(tmp_path: Path, text: str, *, counts: bool) -> None:
     (tmp_path / "setup.py").write_text(text)
     assert marks.begins_project(str(tmp_path)) is counts
 
@@ -67,7 +67,7 @@ MARKERS = {
 @pytest.mark.parametrize(("mode", "counts"), [(0o1777, False), (0o777, False), (0o1770, False), (0o2770, True)])
 @pytest.mark.parametrize("marker", MARKERS)
 def test_marker_that_a_stranger_could_have_put_there_marks_nothing(
-    tmp_path: Path, marker: str, mode: int, counts: bool
+    tmp_path: Path, marker: str, mode: int, *, counts: bool
 ) -> None:
     shared = tmp_path / "shared"
     (shared / marker).parent.mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_root_finds_nobodys_home_by_going_upward(
     ],
 )
 @pytest.mark.parametrize("name", ["tasks.py", "tasks/__init__.py"])
-def test_tasks_are_a_marker_if_they_are_invokes(tmp_path: Path, name: str, text: str, counts: bool) -> None:
+def test_tasks_are_a_marker_if_they_are_invokes(tmp_path: Path, name: str, text: str, *, counts: bool) -> None:
     below = tmp_path / "project" / "below"
     below.mkdir(parents=True)
     (tmp_path / "project/tasks").mkdir()
@@ -220,10 +220,9 @@ def test_any_name_of_a_root_gives_a_folder_that_can_be_made_and_seen(
     own.path.name.encode()  # no half of a character
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("own", [".tmp", ".temp", "./.tmp/"])
-def test_variable_that_names_the_projects_own_base_changes_nothing(
-    project: Path, monkeypatch: pytest.MonkeyPatch, own: str
-) -> None:
+def test_variable_that_names_the_projects_own_base_changes_nothing(monkeypatch: pytest.MonkeyPatch, own: str) -> None:
     before = layout.find_project()
     monkeypatch.setenv(layout.VARIABLE, own)
     assert layout.find_project() == before

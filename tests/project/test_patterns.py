@@ -2,7 +2,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common_tasks.project.patterns import ARTIFACTS, Patterns
@@ -44,7 +44,7 @@ from ..helpers import git
         (r"a\*", "ab", False, False),
     ],
 )
-def test_patterns_are_those_of_a_gitignore(pattern: str, path: str, directory: bool, meant: bool) -> None:
+def test_patterns_are_those_of_a_gitignore(pattern: str, path: str, *, directory: bool, meant: bool) -> None:
     *folder, name = path.split("/")
     assert Patterns([pattern]).match(folder, name, directory=directory) is meant
 
@@ -93,7 +93,7 @@ def test_no_patterns_mean_nothing() -> None:
         ("reports", ("dist",), True),
     ],
 )
-def test_what_may_be_meant_below_a_folder(pattern: str, folder: tuple[str, ...], may: bool) -> None:
+def test_what_may_be_meant_below_a_folder(pattern: str, folder: tuple[str, ...], *, may: bool) -> None:
     assert Patterns([pattern]).may_match_below(folder) is may
 
 
@@ -101,7 +101,6 @@ NAMES = st.text("ab.", min_size=1, max_size=3).filter(lambda name: name.strip(".
 WILD = st.text("ab.*?", min_size=1, max_size=3).filter(lambda name: name.strip(".") and "**" not in name)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.lists(WILD | st.just("**"), min_size=1, max_size=3).filter(lambda parts: parts[-1] != "**"),
     st.sampled_from(["", "/"]),

@@ -437,7 +437,7 @@ ANY_ENTRY = st.sampled_from(sorted(REASONS)).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ANY_ENTRY, min_size=1, max_size=15), st.integers(1, 250))
 def test_nothing_but_a_path_is_wider_than_the_terminal(on: On, entries: list[Entry], columns: int) -> None:
     kept = tuple(Decision(entry=each, reason=each.reason or "younger than 24 h") for each in entries)

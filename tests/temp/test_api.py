@@ -41,7 +41,8 @@ def test_without_a_category_it_is_uncategorized(project: Path) -> None:
     assert get_temp_dir("demo").parent == project / ".tmp/uncategorized"
 
 
-def test_legacy_helper_and_debug_helper_make_a_fresh_one_each_time(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_legacy_helper_and_debug_helper_make_a_fresh_one_each_time() -> None:
     assert len({get_temp_dir("a"), get_temp_dir("a"), get_temp_dir("a")}) == 3
     assert len({get_debug_temp_dir("a"), get_debug_temp_dir("a")}) == 2
 
@@ -71,19 +72,20 @@ def test_eight_processes_make_800_distinct_directories(project: Path) -> None:
     assert all(Path(path).is_dir() for path in made)
 
 
-def test_sixteen_threads_make_32000_distinct_directories(project: Path) -> None:
+@pytest.mark.parametrize("each", [100, pytest.param(2000, marks=pytest.mark.slow)])
+def test_directories_of_sixteen_threads_are_distinct(project: Path, each: int) -> None:
     made: list[list[str]] = [[] for _ in range(16)]
 
     def make(mine: list[str]) -> None:
-        mine.extend(TempManager.create_persistent_dir("same", "debug").name for _ in range(2000))
+        mine.extend(TempManager.create_persistent_dir("same", "debug").name for _ in range(each))
 
     threads = [threading.Thread(target=make, args=(mine,)) for mine in made]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({name for mine in made for name in mine}) == 32_000
-    assert len(list((project / ".tmp/debug").glob("same_*"))) == 32_000
+    assert len({name for mine in made for name in mine}) == 16 * each
+    assert len(list((project / ".tmp/debug").glob("same_*"))) == 16 * each
 
 
 def test_cache_is_found_again_by_the_next_run(project: Path) -> None:
@@ -136,7 +138,8 @@ print(get_cache_temp_dir("thumbs"))
         TempManager.clean_persistent_temps()
 
 
-def test_auto_cleanup_dir_is_in_the_systems_place_and_gone_afterwards(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_auto_cleanup_dir_is_in_the_systems_place_and_gone_afterwards() -> None:
     with TempManager.auto_cleanup_dir("image") as folder:
         assert folder.parent == Path(tempfile.gettempdir())
         assert folder.name.startswith("image_")
@@ -146,7 +149,8 @@ def test_auto_cleanup_dir_is_in_the_systems_place_and_gone_afterwards(project: P
     assert not os.listdir(tempfile.gettempdir())
 
 
-def test_auto_cleanup_file_is_in_the_systems_place_and_gone_afterwards(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_auto_cleanup_file_is_in_the_systems_place_and_gone_afterwards() -> None:
     with TempManager.auto_cleanup_file("data", ".csv") as file:
         assert file.is_relative_to(tempfile.gettempdir())
         assert file.name.startswith("data_")
@@ -155,19 +159,22 @@ def test_auto_cleanup_file_is_in_the_systems_place_and_gone_afterwards(project: 
     assert not os.listdir(tempfile.gettempdir())
 
 
-def test_temp_working_dir_is_auto_cleanup_dir(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_temp_working_dir_is_auto_cleanup_dir() -> None:
     with temp_working_dir("processing") as folder:
         (folder / "result.jpg").touch()
     assert not folder.exists()
 
 
-def test_block_that_fails_is_cleaned_up_and_its_error_passed_on(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_block_that_fails_is_cleaned_up_and_its_error_passed_on() -> None:
     with pytest.raises(KeyError), temp_working_dir() as folder:
         raise KeyError
     assert not folder.exists()
 
 
-def test_block_may_remove_its_directory_itself(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_block_may_remove_its_directory_itself() -> None:
     with temp_working_dir() as folder:
         folder.rmdir()
     with temp_working_dir() as folder:
@@ -176,8 +183,9 @@ def test_block_may_remove_its_directory_itself(project: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("mode", [0o000, 0o555])
-def test_block_cleans_up_what_nobody_may_write_to(project: Path, mode: int) -> None:
+def test_block_cleans_up_what_nobody_may_write_to(mode: int) -> None:
     with temp_working_dir() as folder:
         (folder / "locked").mkdir()
         (folder / "locked/file").touch()
@@ -186,9 +194,10 @@ def test_block_cleans_up_what_nobody_may_write_to(project: Path, mode: int) -> N
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("block_fails", [False, True])
 def test_what_stands_in_the_way_of_the_cleaning_up_is_told(
-    project: Path, monkeypatch: pytest.MonkeyPatch, block_fails: bool
+    monkeypatch: pytest.MonkeyPatch, *, block_fails: bool
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted", "file")
@@ -216,7 +225,8 @@ print(folder.exists())
     assert python(code, cwd=project).stdout == "True\nFalse\n"
 
 
-def test_pytest_temp_dirs_are_ready_to_unpack(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_pytest_temp_dirs_are_ready_to_unpack() -> None:
     with pytest_temp_dirs(2) as (source, target):
         assert (source.name, target.name) == ("source", "target")
         assert source.is_dir()
@@ -227,12 +237,11 @@ def test_pytest_temp_dirs_are_ready_to_unpack(project: Path) -> None:
         assert [d.name for d in dirs] == ["a", "b", "temp_2"]
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("number", "names"), [(0, None), (-1, None), (2, ["a", "b", "c"]), (2, ["a", "a"]), (1, ["a/b"]), (1, [""])]
 )
-def test_pytest_temp_dirs_refuse_what_makes_no_sense(
-    project: Path, number: int, names: list[str] | None, system_temp: Path
-) -> None:
+def test_pytest_temp_dirs_refuse_what_makes_no_sense(number: int, names: list[str] | None, system_temp: Path) -> None:
     with pytest.raises(ValueError, match=r"^(num_dirs|names|the name)"), pytest_temp_dirs(number, names):
         pass
     assert not os.listdir(system_temp)

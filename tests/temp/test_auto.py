@@ -38,7 +38,7 @@ def write(path: str, due: float, *, asked: bool = True) -> None:
     ],
 )
 def test_turn_comes_at_the_time_of_the_mark_unless_that_is_too_far_away(
-    project: Path, turn: str, due: float, comes: bool
+    project: Path, turn: str, due: float, *, comes: bool
 ) -> None:
     write(turn, due)
     assert mark.is_due(turn, project, NOW) == comes
@@ -74,7 +74,7 @@ def is_asked(root: Path) -> bool:
 @pytest.mark.parametrize("name", MENTIONS)
 @pytest.mark.parametrize("above", [False, True])
 def test_mention_in_any_file_of_settings_is_found_here_and_at_the_root(
-    project: Path, tmp_path: Path, name: str, above: bool, monkeypatch: pytest.MonkeyPatch
+    project: Path, name: str, monkeypatch: pytest.MonkeyPatch, *, above: bool
 ) -> None:
     monkeypatch.setenv("COMMON_TASKS_AUTO", "")
     root = project.parent / "mono" if above else project
@@ -148,7 +148,8 @@ def test_mark_is_one_processes_at_a_time(turn: str) -> None:
         assert third is not None
 
 
-def test_process_looks_once_and_again_after_an_hour(project: Path, turn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("project")
+def test_process_looks_once_and_again_after_an_hour(turn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     os.unlink(turn)
     get_debug_temp_dir("x")
     assert not os.path.exists(turn)

@@ -36,7 +36,7 @@ def test_half_written_mark_of_a_killed_process_is_completed(project: Path) -> No
     assert (project / ".tmp/CACHEDIR.TAG").read_bytes().startswith(base.SIGNATURE)
 
 
-def refused_everywhere(root: Path, **options: object) -> None:
+def refused_everywhere(root: Path) -> None:
     with pytest.raises(BaseRefused, match="nothing was touched"):
         TempManager.create_persistent_dir()
     with pytest.raises(BaseRefused):
@@ -150,8 +150,9 @@ def test_errors_of_the_variable_name_it(project: Path, monkeypatch: pytest.Monke
         assert (done.stdout, done.stderr.count("\n")) == ("", 1)
 
 
+@pytest.mark.usefixtures("project")
 def test_folder_that_may_not_be_written_to_is_refused_by_name(
-    project: Path, nobody: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch
+    nobody: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(layout.VARIABLE, "/proc/nowhere")
     with pytest.raises(BaseRefused, match=r"^'/proc/nowhere/project@.*' \(from COMMON_TASKS_TMP\) cannot be made: "):

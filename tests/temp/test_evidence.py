@@ -103,7 +103,7 @@ def test_a_copy_that_fails_leaves_all_where_it_was(
     assert not left.exists()
 
 
-def test_where_no_base_can_be_made_it_stays_and_is_named(project: Path, system_temp: Path) -> None:
+def test_where_no_base_can_be_made_it_stays_and_is_named(project: Path) -> None:
     (project / ".tmp").touch()
     made, notes = fail_in(ValueError(), keep_on_error=True)
     assert notes[0] == f"kept: {made}"
@@ -121,7 +121,8 @@ def test_it_may_be_left_in_another_folder(project: Path, system_temp: Path) -> N
     assert os.listdir(inner) == []
 
 
-def test_what_the_block_removed_is_told(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_what_the_block_removed_is_told() -> None:
     with pytest.raises(ValueError, match="x") as caught, temp_working_dir("report", keep_on_error=True) as made:
         made.rmdir()
         raise ValueError("x")

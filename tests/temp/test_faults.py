@@ -40,9 +40,10 @@ def fails_once_then_succeeds(project: Path, why: str, undo: Callable[[], object]
     assert trash_is_empty(project)
 
 
+@pytest.mark.usefixtures("three")
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EBUSY, errno.EPERM, errno.EACCES])
 def test_rename_that_is_refused_leaves_the_entry_whole(
-    project: Path, three: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    project: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     real = os.rename
 
@@ -141,7 +142,8 @@ def test_file_system_mounted_too_late_to_be_seen_is_not_entered(
     assert trash_is_empty(project)
 
 
-def test_folder_that_may_not_be_changed(project: Path, three: Path, nobody: As) -> None:
+@pytest.mark.usefixtures("three")
+def test_folder_that_may_not_be_changed(project: Path, nobody: As) -> None:
     locked = project / ".tmp/work"
     entry = make_entry(locked / f"x_{OLD}")
     locked.chmod(0o555)
@@ -181,8 +183,9 @@ def test_somebody_who_still_writes_into_it_cannot_stop_the_others(project: Path,
     assert trash_is_empty(project)
 
 
+@pytest.mark.usefixtures("three")
 def test_file_that_vanishes_between_listing_and_unlink_is_no_failure(
-    project: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.unlink
 

@@ -47,7 +47,7 @@ def fill_up(folder: Path) -> None:
 
 @pytest.mark.parametrize("options", ["size=2m,nr_inodes=300", "size=300k,nr_inodes=9000"])
 @pytest.mark.parametrize("marked", [True, False])
-def test_full_disk_can_be_cleaned(tmp_path: Path, options: str, marked: bool) -> None:
+def test_full_disk_can_be_cleaned(tmp_path: Path, options: str, *, marked: bool) -> None:
     with mounted(tmp_path / "full", "-t", "tmpfs", "-o", options, "none") as disk:
         root = make_project(disk / "project")
         os.chdir(root)
@@ -164,8 +164,9 @@ def test_where_mounts_cannot_be_told_nothing_below_is_deleted(tmp_path: Path) ->
     assert (tree / "sub/file-0").exists()
 
 
+@pytest.mark.usefixtures("project")
 def test_mount_inside_a_block_is_not_crossed_when_the_table_of_mounts_is_out_of_reach(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernel, "mount_table", list)
     precious = make_entry(tmp_path / "precious")

@@ -307,7 +307,8 @@ print("all lived")
     assert (done.stdout, done.stderr) == ("all lived\n", "")
 
 
-def test_asking_for_a_cache_again_and_again_leaves_no_descriptor_open(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_asking_for_a_cache_again_and_again_leaves_no_descriptor_open() -> None:
     get_cache_temp_dir()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(50):
@@ -485,7 +486,7 @@ def test_process_of_another_start_or_boot_is_none_that_runs(project: Path, field
 
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def refuse(fd: int, how: int) -> None:
+    def refuse(_fd: int, _how: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)

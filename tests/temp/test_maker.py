@@ -78,8 +78,9 @@ def test_copy_without_attributes_and_hand_made_folders_name_nobody(project: Path
     assert found["mine"] is None
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("value", [b"", b"x" * 4000, b"\xff\n\x1b[31m"])
-def test_any_value_can_be_read(project: Path, value: bytes) -> None:
+def test_any_value_can_be_read(value: bytes) -> None:
     made = get_debug_temp_dir("x")
     os.setxattr(made, maker.ATTRIBUTE, value)
     assert (maker.read(str(made)) or "") == os.fsdecode(value[:255])

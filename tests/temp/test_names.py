@@ -95,9 +95,7 @@ def test_pinned_orphan_stays(project: Path) -> None:
     assert orphan.exists()
 
 
-def test_directory_that_is_just_being_made_is_no_orphan(
-    project: Path, system_temp: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_directory_that_is_just_being_made_is_no_orphan(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     real = Path.rename
 

@@ -107,7 +107,7 @@ def test_ctrl_c_after_it_is_decided_leaves_it_to_the_next_clean(project: Path, m
 @pytest.mark.parametrize("step", ["look", "look again", "measure", "decide"])
 @pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand", ".temp/by hand"])
 def test_young_work_survives_a_clean_killed_before_it_was_decided(
-    project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str, full: bool
+    project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str, *, full: bool
 ) -> None:
     make_entry(project / place, hours=99)
     if full:

@@ -88,7 +88,7 @@ def test_setting_names_more_and_takes_the_place_of_what_is_built_in(system_temp:
 
 
 @pytest.mark.parametrize(("hours", "goes"), [(23, False), (25, True)])
-def test_what_changed_within_a_day_stays(system_temp: Path, hours: float, goes: bool) -> None:
+def test_what_changed_within_a_day_stays(system_temp: Path, hours: float, *, goes: bool) -> None:
     make_entry(system_temp / "tmpabcdefgh", hours=hours)
     assert bool(plan().remove) == goes
 
@@ -310,7 +310,7 @@ def test_clean_that_was_killed_in_a_folder_of_pytest_is_finished(system_temp: Pa
     assert os.listdir(runs) == ["trash_0123456789abcdef0123"]
 
 
-def test_real_names_of_tempfile_are_known(system_temp: Path) -> None:
+def test_real_names_of_tempfile_are_known() -> None:
     tempfile.mkdtemp()
     handle, _ = tempfile.mkstemp()
     os.close(handle)

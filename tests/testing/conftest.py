@@ -16,12 +16,15 @@ from typing import Any
 
 import pytest
 
+from .. import warm
 from ..helpers import python
 
 # The suites' own Python may have another pytest than the one that runs these tests.
 PYTHON = os.environ.get("PLUGIN_PYTHON", sys.executable)
 SERIAL = pytest.param((), id="serial")
 NEEDS_XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+# Plugins that are installed beside ours, and cost a second; a suite that needs one loads it.
+OTHERS = ("fakefs", "hypothesispytest", "anyio", "timeout")
 # Two workers take seconds to start.
 XDIST = pytest.param(("-n", "2"), id="xdist", marks=[NEEDS_XDIST, pytest.mark.slow])
 
@@ -54,6 +57,11 @@ class Suite:
         self.root = root
         self.system = system
         self.workers = workers
+        self._blocked = {*OTHERS}
+
+    def load(self, plugin: str) -> None:
+        """Let the suite have one of the plugins that are installed beside ours."""
+        self._blocked.remove(plugin)
 
     def write(self, code: str, name: str = "test_it.py") -> None:
         """Write a file of the suite."""
@@ -63,25 +71,30 @@ class Suite:
 
     def command(self, *words: str) -> list[str]:
         """Return what runs the suite."""
-        return [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", *self.workers, *words]
+        without = [f"-pno:{plugin}" for plugin in ("cacheprovider", *sorted(self._blocked))]
+        return ["-m", "pytest", *without, *self.workers, *words]
 
     def run(self, *words: str, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Done:
         """Run the suite in a process of its own; `prefix`: the command that starts it."""
-        done = subprocess.run(
-            [*prefix, *self.command(*words)],
-            cwd=self.root,
-            env={**os.environ, **(environment or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+        command, variables = self.command(*words), {**os.environ, **(environment or {})}
+        if prefix:
+            done = subprocess.run(
+                [*prefix, PYTHON, *command],
+                cwd=self.root,
+                env=variables,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=100,
+            )
+        else:
+            done = warm.run(PYTHON, ["pytest"], command, cwd=self.root, env=variables, timeout=100)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def interrupt(self, signal_number: int, *words: str) -> Done:
         """Run the suite, and send a signal to it once a test has made the file `ready`."""
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(self.command(*words), cwd=self.root, start_new_session=True, **pipes) as run:
+        with subprocess.Popen([PYTHON, *self.command(*words)], cwd=self.root, start_new_session=True, **pipes) as run:
             while not (self.root / "ready").exists():
                 assert run.poll() is None, run.communicate()
                 time.sleep(0.01)

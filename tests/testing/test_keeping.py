@@ -285,6 +285,7 @@ def test_ctrl_c_keeps_what_the_interrupted_test_made(suite: Suite) -> None:
 @pytest.mark.slow
 def test_coroutines_are_tests_as_others_are(suite: Suite) -> None:
     pytest.importorskip("anyio")
+    suite.load("anyio")
     suite.write("""
 from common.temp import pytest_temp_dirs
 pytestmark = pytest.mark.anyio
@@ -579,6 +580,7 @@ def test_a_failed_part_of_a_test_is_a_failure(serial: Suite) -> None:
 @pytest.mark.slow
 def test_pyfakefs_and_the_fixtures_work_together(suite: Suite) -> None:
     pytest.importorskip("pyfakefs")
+    suite.load("fakefs")
     suite.write("""
 from common.temp import pytest_temp_dirs
 

@@ -258,6 +258,7 @@ def test_it():
 
 def test_pyfakefs_fakes_its_own_tests_only(suite: Suite) -> None:
     pytest.importorskip("pyfakefs")
+    suite.load("fakefs")
     suite.write(
         """
 def test_before(): tempfile.mkdtemp()

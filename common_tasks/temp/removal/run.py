@@ -85,7 +85,7 @@ def _take_out(
             uses = None if force else look_at_uses(_folders_of(folders, decisions))
             for _, group in groupby(decisions, key=lambda decision: decision.entry.folder):
                 for move in _move_out(folders, list(group), record, batches, uses, locks):
-                    moves.append(move)  # one by one: what has moved has to be known whenever Ctrl-C comes
+                    moves.append(move)  # noqa: PERF402  # one by one: what has moved has to be known whenever Ctrl-C comes
             moves = _put_back_swapped(moves, batches, record)
             moves = moves if force else _put_back_given(moves, record)
             for _ in range(0 if force else _LOOKS):

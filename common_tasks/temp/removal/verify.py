@@ -157,7 +157,7 @@ class WorkBelow(Visitor):
             self._repaired.append((position.depth + 1, folder, mode))
         position.enter(name)
 
-    def left(self, position: Position, name: str) -> bool:
+    def left(self, position: Position, name: str) -> bool:  # noqa: ARG002  # as any visitor's
         """Give the directory back the mode that it had."""
         while self._repaired and self._repaired[-1][0] > position.depth:
             self._restore()

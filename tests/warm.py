@@ -1,0 +1,138 @@
+"""Programs in processes of their own that start at once: forked from a Python that has imported what they need.
+
+Starting `inv` takes half a second and starting pytest more, nearly all of it for imports, and the tests start a
+thousand programs. What Python reads before it runs anything, its own variables and the locale, is that of the test
+run: where a test changes these, the program is started as usual.
+"""
+
+import atexit
+import functools
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+
+class Warm:
+    """A Python that has imported these modules and waits for programs to run, one after the other."""
+
+    def __init__(self, python: str, *modules: str) -> None:
+        self._door, theirs = socket.socketpair()
+        with theirs:
+            command = [python, __file__, str(theirs.fileno()), *modules]
+            pipes: dict[str, Any] = {"pass_fds": [theirs.fileno()], "stdin": subprocess.DEVNULL}
+            self._process = subprocess.Popen(command, cwd="/", env=_ENVIRONMENT, **pipes)
+        self._replies = self._door.makefile("r")
+        atexit.register(self._close)
+
+    def run(
+        self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: int
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python WORDS`, and return what `subprocess.run` would; after `timeout` seconds it is killed."""
+        out, out_end = os.pipe()
+        err, err_end = os.pipe()
+        socket.send_fds(self._door, [b"\n"], [out_end, err_end])
+        os.close(out_end)
+        os.close(err_end)
+        request = {"words": words, "cwd": str(cwd), "env": dict(env), "timeout": timeout}
+        self._door.sendall(f"{json.dumps(request)}\n".encode())
+        with ThreadPoolExecutor(2) as readers:
+            said = [*readers.map(_read, (out, err))]
+        return subprocess.CompletedProcess(words, int(self._replies.readline()), *said)
+
+    def _close(self) -> None:
+        self._replies.close()
+        self._door.close()
+        self._process.wait()
+
+
+def _read(pipe: int) -> str:
+    with os.fdopen(pipe) as file:
+        return file.read()
+
+
+_warm = functools.cache(Warm)  # one for each set of modules, as long as the tests run
+_ENVIRONMENT = dict(os.environ)
+
+
+def run(
+    python: str, modules: Sequence[str], words: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `python WORDS`, which needs these modules sooner or later, in a process of its own."""
+    if _read_by_python(env) == _read_by_python(_ENVIRONMENT):
+        return _warm(python, *modules).run(words, cwd=cwd, env=env, timeout=timeout)
+    command = [python, *words]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=timeout)
+
+
+def _read_by_python(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(("PYTHON", "LC_", "LANG")) and value}
+
+
+def _serve(door: socket.socket) -> None:
+    requests = door.makefile("r")
+    while True:
+        _, outputs, _, _ = socket.recv_fds(door, 1, 2)
+        if not outputs:
+            return
+        request = json.loads(requests.readline())
+        child = os.fork()
+        if child == 0:
+            requests.close()
+            door.close()
+            _become(request, *outputs)
+            return
+        for each in outputs:
+            os.close(each)
+        _, status = os.waitpid(child, 0)
+        door.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _become(request: dict[str, Any], *outputs: int) -> None:
+    """Be what `python WORDS` is in a process of its own; its end is this process's end."""
+    signal.alarm(request["timeout"])
+    for number, output in enumerate(outputs, start=1):
+        os.dup2(output, number)
+        os.close(output)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    match request["words"]:
+        case ["-m", module, *words]:
+            sys.path[0] = request["cwd"]
+            sys.argv = [module, *words]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        case ["-c", code, *words]:
+            sys.path[0] = ""
+            sys.argv = ["-c", *words]
+            _run_as_main(code, {})
+        case [file, *words]:
+            sys.path[0] = os.path.dirname(os.path.realpath(file))
+            sys.argv = [file, *words]
+            _run_as_main(Path(file).read_text(), {"__file__": file})
+
+
+def _run_as_main(code: str, names: dict[str, str]) -> None:
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__dict__.update(names)
+    exec(compile(code, names.get("__file__", "<string>"), "exec"), main.__dict__)
+
+
+if __name__ == "__main__":
+    for each in sys.argv[2:]:
+        importlib.import_module(each)
+    gc.collect()
+    gc.freeze()  # a fork that looked through all of it at its end would copy it
+    with socket.socket(fileno=int(sys.argv[1])) as door:
+        door.set_inheritable(False)
+        _serve(door)
