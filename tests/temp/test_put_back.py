@@ -206,7 +206,7 @@ def test_cache_that_is_asked_for_during_a_clean_of_a_base_without_our_tag_is_ano
         asking: list[Any] = []
 
         def ask() -> None:
-            process = stack.enter_context(running(ASK, project))
+            process: Any = stack.enter_context(running(ASK, project))
             asking.append(process)
             assert process.stdout
             select.select([process.stdout], [], [], 1)  # it would answer by then, if it did not wait for the clean
