@@ -32,7 +32,8 @@ def lint(c: Context) -> None:
 
 @task(
     help={
-        "only": "The one contest to run: scan, remove, sight, artifacts, sweep, start, create, scale or monorepo.",
+        "only": "The one contest to run: entries, files, growth, sweep or monorepo for whole commands; scan, remove, "
+        "sight, artifacts, start, create or scale.",
         "rounds": "How often each contestant has its turn.",
         "big": "Also the trees of 2,000,000 files.",
     }

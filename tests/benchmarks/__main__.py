@@ -23,11 +23,11 @@ from common_tasks.project.patterns import ARTIFACTS
 from common_tasks.temp import TempManager
 
 from . import monorepo, trees
-from .contest import BIN, Contest, command, compete, engine_call, installed, timed
+from .commands import BARE_TASKS, INV, Commands
+from .contest import Contest, command, compete, engine_call, installed, timed
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-INV, PYTHON = str(BIN / "inv"), sys.executable
-BARE = "from invoke import task\n\n@task\ndef nothing(c):\n    'Do nothing.'\n"
+PYTHON = sys.executable
 SYSTEMD = "{tree}/../tmpfiles.conf"
 
 
@@ -57,7 +57,7 @@ def scan(bench: Bench) -> Iterator[Contest]:
         for shape, make in shapes.items():
             contest = Contest(f"scan {shape}, {place}", 0.90 if "4,000" in shape else None)
             ours = [
-                ("engine call", timed("", f"entries(workers={CORES})")),
+                ("engine call", timed("", f"entries(workers=Workers({CORES}))")),
                 ("… one process", timed("", "entries()")),
             ]
             others = installed(contest, peers)
@@ -80,10 +80,9 @@ def remove(bench: Bench) -> Iterator[Contest]:
     ]
     for place in bench.places:
         contest = Contest(f"remove 100,000 files, {place}", 0.85)
-        ours = ("engine call", timed("decided = plan(measured=True)", f"removal.carry_out(decided, workers={CORES})"))
+        ours = ("engine call", timed("decided = plan()", f"removal.carry_out(decided, workers=Workers({CORES}))"))
         also = [
-            ("… measuring them, too", timed("decided = plan()", f"removal.carry_out(decided, workers={CORES})")),
-            ("… one process", timed("decided = plan(measured=True)", "removal.carry_out(decided)")),
+            ("… one process", timed("decided = plan()", "removal.carry_out(decided)")),
             ("shutil.rmtree", timed("import shutil", "shutil.rmtree('.tmp/debug')")),
         ]
         contestants = [ours, *installed(contest, peers), *also]
@@ -145,31 +144,11 @@ def find_artifacts(bench: Bench) -> Iterator[Contest]:
         )
 
 
-def sweep(bench: Bench) -> Iterator[Contest]:
-    """Sweep artifacts out of a source tree of 5,000 folders, whole processes."""
-    contest = Contest("inv clean of 5,000 folders with 500 artifacts")
-    peers = [("pyclean", "pyclean", command(str(BIN / "pyclean"), ".")), ("git clean -fdX", "git", _git_clean)]
-    place = "tmpfs" if "tmpfs" in bench.places else "disk"
-    yield compete(
-        contest,
-        [("inv clean", command(INV, "clean")), *installed(contest, peers)],
-        lambda: trees.sources(bench.fresh(place), 4500),
-        bench.rounds,
-        fresh=True,
-    )
-
-
-def _git_clean(tree: Path) -> float:
-    (tree / ".gitignore").write_text("__pycache__\n")
-    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
-    return command("git", "clean", "-fdXq")(tree)
-
-
 def start(bench: Bench) -> Iterator[Contest]:
     """What starting costs: whole processes, each beside one that does nothing of ours."""
     bare = bench.fresh("disk")
     trees.project(bare, 0, 0, 0)
-    (bare / "tasks.py").write_text(BARE)
+    (bare / "tasks.py").write_text(BARE_TASKS)
 
     def in_bare(*words: str) -> Callable[[Path], float]:
         return lambda _: command(*words)(bare)
@@ -223,8 +202,8 @@ def scale(bench: Bench) -> Iterator[Contest]:
     each = Contest("scan, a file, at 2,000,000 files over at 20,000", 1.3)
     gone = Contest("remove, a file, at 2,000,000 files over at 20,000", 1.3)
     peak = Contest("largest process at 2,000,000 files, over the 60 MiB it may have", 1.0, unit="MiB")
-    scanning = f"entries(workers={CORES})"
-    removing = f"removal.carry_out(decided, workers={CORES})"
+    scanning = f"entries(workers=Workers({CORES}))"
+    removing = f"removal.carry_out(decided, workers=Workers({CORES}))"
     for size, shape in sizes.items():
         files = int(size.replace(",", ""))
         tree = trees.project(bench.fresh(place), *shape)
@@ -233,11 +212,17 @@ def scale(bench: Bench) -> Iterator[Contest]:
         if size == "2,000,000":
             peak.add("ours", engine_call(PEAK.format(call=scanning))(tree))
             peak.add("limit", 60.0)
-        gone.add(size, timed("decided = plan(measured=True)", removing)(tree) / files)
+        gone.add(size, timed("decided = plan()", removing)(tree) / files)
         shutil.rmtree(tree)
     tree = trees.project(bench.fresh(place), *sizes["2,000,000"])
     peak.add("ours", engine_call(PEAK.format(call=f"decided = plan()\n{removing}"))(tree))
     yield from (each, gone, peak)
+
+
+def commands(bench: Bench) -> Commands:
+    """Return the contests of whole commands, in memory where there is a file system for that."""
+    place = "tmpfs" if "tmpfs" in bench.places else "disk"
+    return Commands(lambda: bench.fresh(place), bench.rounds)
 
 
 def whole_monorepo(bench: Bench) -> Iterator[Contest]:
@@ -251,7 +236,10 @@ CONTESTS: dict[str, Callable[[Bench], Iterator[Contest]]] = {
     "remove": remove,
     "sight": out_of_sight,
     "artifacts": find_artifacts,
-    "sweep": sweep,
+    "entries": lambda bench: commands(bench).entries(),
+    "files": lambda bench: commands(bench).files(),
+    "growth": lambda bench: commands(bench).growth(),
+    "sweep": lambda bench: commands(bench).sweep(),
     "start": start,
     "create": create,
     "scale": scale,

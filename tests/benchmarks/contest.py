@@ -72,8 +72,8 @@ from common_tasks.project.patterns import ARTIFACTS, Patterns
 from common_tasks.temp import TempManager, inventory, layout, removal, retention
 project = layout.find_project()
 def entries(**options): return inventory.scan([project], orphans=False, **options)
-def plan(measured=False):
-    return retention.make_plan(entries(measured=measured, workers=2), retention.Policy(), time.time())
+def plan():
+    return retention.make_plan(entries(workers=Workers(2)), retention.Policy(), time.time())
 built_in = Settings(artifacts=Patterns(ARTIFACTS), keep=Patterns(()))
 scope = Scope(root=Path.cwd(), project=project, settings_of=lambda root: built_in, whole=True)
 def find(workers=1, **aim): return members.find(scope, Aim(**aim), Workers(workers))

@@ -6,7 +6,8 @@ from pathlib import Path
 from common_tasks.project.patterns import ARTIFACTS
 
 from . import trees
-from .contest import BIN, Contest, Contestant, command, compete, engine_call, remove, timed
+from .commands import INV, Commands
+from .contest import Contest, Contestant, command, compete, engine_call, remove, timed
 
 _SHAPE = {"projects": 300, "entries": 5000, "files": 500_000, "folders": 50_000}
 _MOST = 80.0  # MiB
@@ -16,22 +17,18 @@ subprocess.run([{inv!r}, *{words!r}], stdout=subprocess.DEVNULL, check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
 _DU = command("sh", "-c", "du -s packages/*/.tmp")
-_INV = str(BIN / "inv")
-_BARE = "from invoke import task\n\n@task\ndef nothing(c):\n    'Do nothing.'\n"
 
 
 def contests(fresh: Callable[[], Path], rounds: int, cores: int) -> Iterator[Contest]:
     """Look, list and clean. `fresh` gives a path for a new tree."""
     made = trees.monorepo(fresh(), **_SHAPE)
-    bare = trees.project(fresh(), 0, 0, 0)
-    (bare / "tasks.py").write_text(_BARE)
-    for contest, contestants in _looking(bare, cores):
+    for contest, contestants in _looking(Commands(fresh, rounds).after_bare, cores):
         yield compete(contest, contestants, lambda: made, rounds, kept=True)
     yield _memory(made, rounds)
     remove(made)  # a tmpfs has room for so many files, but not for many times as many
-    whole = [("inv clean -a", command(_INV, "clean", "-a")), ("git clean -fdX", command("git", "clean", "-fdXq"))]
+    whole = [("inv clean -a", command(INV, "clean", "-a")), ("git clean -fdX", command("git", "clean", "-fdXq"))]
     yield compete(
-        Contest("clean the monorepo: inv clean -a", 0.7),
+        Contest("inv clean -a", 1.0),
         whole,
         lambda: trees.monorepo(fresh(), **_SHAPE),
         rounds,
@@ -39,12 +36,14 @@ def contests(fresh: Callable[[], Path], rounds: int, cores: int) -> Iterator[Con
     )
 
 
-def _looking(bare: Path, cores: int) -> Iterator[tuple[Contest, list[tuple[str, Contestant]]]]:
+def _looking(
+    after_bare: Callable[..., Contestant], cores: int
+) -> Iterator[tuple[Contest, list[tuple[str, Contestant]]]]:
     look = f"members.with_entries(find(workers={cores}), workers=Workers({cores}))"
     yield Contest("look at the monorepo: the engine", 1.0), [("engine call", timed("", look)), ("du -s", _DU)]
     yield (
-        Contest("inv temp-status -a", 1.15),
-        [("inv temp-status -a", command(_INV, "temp-status", "-a")), ("empty inv task and du -s", _after(bare, _DU))],
+        Contest("inv temp-status -a", 1.3),
+        [("inv temp-status -a", command(INV, "temp-status", "-a")), ("empty inv task and du -s", after_bare(_DU))],
     )
     yield (
         Contest("find the monorepo's projects and artifacts: the walk", 0.8),
@@ -59,16 +58,11 @@ def _looking(bare: Path, cores: int) -> Iterator[tuple[Contest, list[tuple[str, 
     yield (
         Contest("inv clean -a --dry-run"),
         [
-            ("inv clean -a --dry-run", command(_INV, "clean", "-a", "--dry-run")),
-            ("empty inv task, du -s and find", _after(bare, _DU, _find())),
+            ("inv clean -a --dry-run", command(INV, "clean", "-a", "--dry-run")),
+            ("empty inv task, du -s and find", after_bare(_DU, _find())),
             ("git clean -ndX", command("git", "clean", "-ndX")),
         ],
     )
-
-
-def _after(bare: Path, *more: Contestant) -> Contestant:
-    """Make a contestant that starts an empty inv task first."""
-    return lambda tree: command(_INV, "nothing")(bare) + sum(run(tree) for run in more)
 
 
 def _find() -> Contestant:
@@ -81,6 +75,6 @@ def _memory(made: Path, rounds: int) -> Contest:
     contest = Contest(f"largest process of a look and a dry run, over the {_MOST:.0f} MiB it may have", 1.0, unit="MiB")
     for _ in range(min(rounds, 3)):
         words = (["temp-status", "-a"], ["clean", "-a", "--dry-run"])
-        contest.add("ours", max(engine_call(_PEAK.format(inv=_INV, words=each))(made) for each in words))
+        contest.add("ours", max(engine_call(_PEAK.format(inv=INV, words=each))(made) for each in words))
         contest.add("limit", _MOST)
     return contest

@@ -20,6 +20,16 @@ def project(root: Path, entries: int, folders: int, files: int) -> Path:
     return root
 
 
+def small_entries(root: Path, number: int) -> Path:
+    """Make a project of so many entries, each a folder with one file."""
+    project(root, 0, 0, 0)
+    for entry in range(number):
+        path = root / f".tmp/debug/e{entry}_{STAMP}"
+        path.mkdir(parents=True)
+        fill(path, 1)
+    return root
+
+
 def fill(path: Path, files: int) -> None:
     """Make so many empty files in a folder."""
     fd = os.open(path, os.O_RDONLY)
@@ -52,6 +62,15 @@ def sources(root: Path, folders: int) -> Path:
         fill(path, 3)
         if number % 10 == 0:
             (path / "__pycache__").mkdir()
+    return root
+
+
+def repository(root: Path, folders: int) -> Path:
+    """Make `sources`, tracked by git except for what is compiled."""
+    sources(root, folders)
+    (root / ".gitignore").write_text("__pycache__\n.tmp\n")
+    for words in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *words], cwd=root, check=True)
     return root
 
 
