@@ -28,6 +28,7 @@ class Style(NamedTuple):
     single: bool = False  # a name a line
     from_first: bool = False
     no_sections: bool = False
+    required: tuple[str, ...] = ()  # imports that every file has to have
     own: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
 
@@ -88,6 +89,7 @@ def _style(home: Path, options: dict[str, Any]) -> Style:
         single=_yes(options.get("force_single_line")),
         from_first=_yes(options.get("from_first")),
         no_sections=_yes(options.get("no_sections")),
+        required=tuple(_lines(options.get("required_imports", options.get("add_imports", [])))),
         own=frozenset(map(str, _list(options.get("known_first_party", [])))),
         foreign=frozenset(map(str, _list(options.get("known_third_party", [])))),
     )
@@ -95,6 +97,11 @@ def _style(home: Path, options: dict[str, Any]) -> Style:
 
 def _yes(value: object) -> bool:
     return str(value).lower() in ("true", "1", "yes", "on")
+
+
+def _lines(value: object) -> list[str]:
+    found = re.split(r"[,;\n]", value) if isinstance(value, str) else value if isinstance(value, list) else []
+    return [str(line).strip() for line in found if str(line).strip()]
 
 
 def _list(value: object) -> list[object]:

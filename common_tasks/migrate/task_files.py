@@ -11,7 +11,8 @@ from .style import Style
 
 CODE = "T6"
 NAME = "tasks.py"
-_WHOLE = f'"""Tasks that `inv` runs."""\n\nfrom {OLD} import ns\n\n__all__ = ["ns"]\n'
+_DOCSTRING = '"""Tasks that `inv` runs."""'
+_IMPORT = f'from {OLD} import ns\n\n__all__ = ["ns"]\n'
 _COLLECTIONS = frozenset({"invoke.Collection", "invoke.collection.Collection"})
 _TASK = frozenset({"invoke.task", "invoke.tasks.task"})
 _UNUSED = "  # noqa: F401"
@@ -82,7 +83,8 @@ def _why_not(module: Module, wanted: list[str]) -> str | None:
 def complete(data: bytes | None, shadows: Shadows, style: Style) -> bytes:
     """Return the content of a `tasks.py` with what it lacks. Raises NameTaken, or as `source.decode`."""
     if not data:
-        return _WHOLE.encode()
+        required = "".join(f"{line}\n" for line in style.required)
+        return f"{_DOCSTRING}\n\n{required + chr(10) if required else ''}{_IMPORT}".encode()
     found = source.decode(Path(NAME), data)
     module = Module(found.text)
     own = _own(module, shadows)

@@ -44,6 +44,22 @@ def test_collection_gets_ours_added(tmp_path: Path, name: str) -> None:
     assert shows_all(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ruff.toml", '[lint.isort]\nrequired-imports = ["from __future__ import annotations"]\n'),
+        (".isort.cfg", "[settings]\nadd_imports = from __future__ import annotations\n"),
+    ],
+)
+def test_missing_file_is_made_with_the_imports_that_the_project_requires(tmp_path: Path, name: str, text: str) -> None:
+    put(tmp_path, {name: text})
+    (tmp_path / "tasks.py").unlink()
+    write(tmp_path)
+    assert (
+        "\n\nfrom __future__ import annotations\n\nfrom common_tasks import ns\n" in (tmp_path / "tasks.py").read_text()
+    )
+
+
 def test_missing_file_is_made_and_an_empty_one_filled(tmp_path: Path) -> None:
     put(tmp_path, {})
     (tmp_path / "tasks.py").unlink()
