@@ -4,23 +4,40 @@ import ast
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from .finding import Doubt, Drop, Edit
 from .names import Module, Scope
 from .sub_folders import stand_alone
-from .uses import is_path_of
+from .uses import as_path, is_path_of
 
 
-class Alias(NamedTuple):
-    """A statement `name = Path(…)` of which the name may be the directory's from the start."""
+class Renamed(NamedTuple):
+    """The name that a directory goes by from now on, and what it takes for the uses of the one before."""
 
-    statement: ast.Assign
     name: str
+    edits: tuple[Edit, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
-def find_alias(
-    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, scope: Scope, loads: list[ast.Name]
-) -> Alias | None:
+def give_path(
+    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: list[ast.Name], *, shared: list[ast.Name]
+) -> Renamed:
+    """Return how the uses of a name of text change where it holds a path, by the name that it is given in `bodies`.
+
+    `shared`: uses that may also see text.
+    """
+    alias = None if shared else _find_alias(module, bodies, name, loads)
+    called = alias.targets[0].id if alias and isinstance(alias.targets[0], ast.Name) else name.id
+    rest = [load for load in loads if alias is None or alias not in module.above(load)]
+    uses = as_path(module, rest, called, shared=shared)
+    return Renamed(called, (*((Drop(module.place(alias)),) if alias else ()), *uses.edits), uses.doubts)
+
+
+def _find_alias(
+    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: list[ast.Name]
+) -> ast.Assign | None:
     """Return the first statement `other = Path(name)` of blocks, if `other` may take the place of `name` in them."""
-    if any(module.is_in_f_string(load) for load in loads):
+    scope = module.scope_of(name)
+    if scope is None or any(module.is_in_f_string(load) for load in loads):
         return None
     for body in bodies:
         inside = {node for statement in body for node in ast.walk(statement)}
@@ -29,7 +46,7 @@ def find_alias(
                 case ast.Assign(targets=[ast.Name(id=other)], value=value) if is_path_of(module, value, name.id):
                     alone = len(body) > 1 and stand_alone(module, [statement])
                     if alone and _is_free(module, other, statement, inside, scope):
-                        return Alias(statement, other)
+                        return statement
     return None
 
 

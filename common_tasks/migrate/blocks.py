@@ -10,13 +10,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from . import sub_folders, surroundings
-from .aliases import find_alias
+from .aliases import give_path
 from .finding import Doubt, Drop, Edit, Finding, ReplaceItem, conclude
 from .names import Module, Scope
 from .naming import ONE, given_prefix, maker
 from .sub_folders import Folders
 from .surroundings import Program
-from .uses import as_path, is_path_of
+from .uses import is_path_of
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"
 SEVERAL = "pytest_temp_dirs"
@@ -161,13 +161,8 @@ def _with_name(program: Program, block: Block, name: ast.Name) -> _Written:
     first = block.statement.body[0]
     if _is_own_conversion(module, first, name.id):
         return _converted(program, block, name, loads)
-    shared = _shared(module, loads, scope)
-    alias = None if shared else find_alias(module, [block.statement.body], name, scope, loads)
-    called = alias.name if alias else name.id
-    rest = [load for load in loads if alias is None or alias.statement not in module.above(load)]
-    uses = as_path(module, rest, called, shared=shared)
-    drops = (Drop(module.place(alias.statement)),) if alias else ()
-    return _Written(f"{maker(program, block.call, called)} as {called}", (*drops, *uses.edits), uses.doubts)
+    path = give_path(module, [block.statement.body], name, loads, shared=_shared(module, loads, scope))
+    return _Written(f"{maker(program, block.call, path.name)} as {path.name}", path.edits, path.doubts)
 
 
 def _converted(program: Program, block: Block, name: ast.Name, loads: list[ast.Name]) -> _Written:

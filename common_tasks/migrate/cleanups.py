@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import surroundings
-from .aliases import find_alias
+from .aliases import Renamed, give_path
 from .finding import Doubt, Drop, Edit, Wrap
 from .names import Module
 from .naming import maker
 from .removal import is_removal
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program
-from .uses import Load, as_path
+from .uses import Load
 
 _EXITS = ast.Return | ast.Break | ast.Continue
 _Body = list[ast.stmt]
@@ -68,16 +68,11 @@ def plan(program: Program, made: Made, name: ast.Name) -> Plan | None:
     if span is None or not stand_alone(module, [span.removal]):
         return None
     loads = [load for load, _ in module.loads(name.id, scope) if span.removal not in module.above(load)]
-    alias = None if made.is_path else find_alias(module, _bodies(span), name, scope, loads)
-    called = alias.name if alias else name.id
-    head = f"with {maker(program, made.call, called)} as {called}"
-    uses = [load for load in loads if not alias or alias.statement not in module.above(load)]
-    changed = None if made.is_path else as_path(module, uses, called)
-    edits = [Drop(module.place(made.statement)), *_edits(module, span, head)]
-    edits += [Drop(module.place(alias.statement))] if alias else []
-    doubts = (*_doubts(program, made, span), *(changed.doubts if changed else ()))
+    path = Renamed(name.id) if made.is_path else give_path(module, _bodies(span), name, loads, shared=[])
+    head = f"with {maker(program, made.call, path.name)} as {path.name}"
+    edits = (Drop(module.place(made.statement)), *_edits(module, span, head), *path.edits)
     shared = (name.id,) if scope is module.top else ()
-    return Plan(head, (*edits, *(changed.edits if changed else ())), doubts, shared)
+    return Plan(head, edits, (*_doubts(program, made, span), *path.doubts), shared)
 
 
 def _bodies(span: _Span) -> list[_Body]:

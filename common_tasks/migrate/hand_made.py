@@ -24,45 +24,14 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 _RELATIVE = frozenset({"is_absolute", "is_relative_to", "parent", "parents", "parts", "relative_to"})
 # What a script may call so that nothing but its own files can come of its directory.
 _WRITERS = frozenset({"mkdir", "write_bytes", "write_text"})
-_PLAIN_METHODS = _WRITERS | {
-    "append",
-    "close",
-    "format",
-    "items",
-    "join",
-    "joinpath",
-    "keys",
-    "strftime",
-    "values",
-    "write",
-}
-_PLAIN_MODULES = frozenset(
-    {"collections", "csv", "datetime", "json", "math", "pathlib", "random", "statistics", "tempfile", "time"}
+_METHODS = "append close format items join joinpath keys strftime values write"
+_MODULES = "collections csv datetime json math pathlib random statistics tempfile time"
+_BUILTINS = (
+    "bool bytes dict enumerate float int len list max min print range reversed round set sorted str sum tuple zip"
 )
-_PLAIN_BUILTINS = frozenset(
-    [
-        "bool",
-        "bytes",
-        "dict",
-        "enumerate",
-        "float",
-        "int",
-        "len",
-        "list",
-        "max",
-        "min",
-        "print",
-        "range",
-        "reversed",
-        "round",
-        "set",
-        "sorted",
-        "str",
-        "sum",
-        "tuple",
-        "zip",
-    ]
-)
+_PLAIN_METHODS = _WRITERS.union(_METHODS.split())
+_PLAIN_MODULES = frozenset(_MODULES.split())
+_PLAIN_BUILTINS = frozenset(_BUILTINS.split())
 
 
 class _Made(NamedTuple):
