@@ -78,9 +78,7 @@ def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
 
 
 def _base(program: Program, call: ast.Call) -> Finding:
-    line, column = program.module.place(call)
-    code = IN_TESTS if program.is_test else IN_SCRIPTS
-    return Finding(program.path, line, column, code, "report", "TemporaryDirectory", (), (), call.end_lineno or line)
+    return program.report(call, IN_TESTS if program.is_test else IN_SCRIPTS, "TemporaryDirectory")
 
 
 def _loose(program: Program, call: ast.Call) -> Finding:

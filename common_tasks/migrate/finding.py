@@ -62,13 +62,7 @@ class DropParameter(NamedTuple):
     name: str
 
 
-class ReturnToYield(NamedTuple):
-    """Turn the `return` at `at` into a `yield`."""
-
-    at: Place
-
-
-Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropParameter | ReturnToYield
+Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropParameter
 
 
 class Doubt(NamedTuple):

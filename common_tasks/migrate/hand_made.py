@@ -92,8 +92,7 @@ def _assignment_before(module: Module, statement: ast.stmt, made: ast.expr) -> a
 
 def _finding(program: Program, made: _Made) -> Finding:
     module = program.module
-    line, column = module.place(made.given or made.call)
-    base = Finding(program.path, line, column, CODE, "report", "", last_line=made.call.end_lineno or line)
+    base = program.report(made.given or made.call, CODE, "")._replace(last_line=made.call.end_lineno or 0)
     time = stamped(module, made.given.value) if made.given else None
     if time and isinstance(time.prefix, str) and _PLAIN.fullmatch(time.prefix):
         return _fresh(program, made, base, time.prefix, time.names)

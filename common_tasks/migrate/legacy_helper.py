@@ -90,8 +90,7 @@ def _is_legacy(program: Program, dotted: str) -> bool:
 def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:
     module = program.module
     call = module.parents[name]
-    line, column = module.place(name)
-    finding = Finding(program.path, line, column, CODE, "report", HELPER, group=HELPER)
+    finding = program.report(name, CODE, HELPER)._replace(group=HELPER)
     if not isinstance(call, ast.Call) or call.func is not name:
         reason = f"it is handed on here, not called: hand {NEW} on, or TempManager.create_persistent_dir"
         return conclude(finding, [Doubt(reason, final=True)])
@@ -100,7 +99,7 @@ def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:
         message=f"{HELPER}: {edit.code if not call.args and not call.keywords else NEW + '(…)'}",
         edits=(edit,),
         imports=(NEW,),
-        last_line=call.end_lineno or line,
+        last_line=call.end_lineno or 0,
         removes=(f".tmp/{_given(call)}_*",),
     )
     return conclude(finding, chain(_call_doubts(program, name, call), surroundings.doubts(program, call)))
@@ -143,16 +142,10 @@ def _edit(module: Module, name: ast.Name | ast.Attribute, call: ast.Call) -> Rep
 
 def _definition(program: Program, definition: Function) -> Finding:
     module = program.module
-    line, column = module.place(definition)
-    finding = Finding(
-        program.path,
-        line,
-        column,
-        CODE,
-        "report",
-        f"{HELPER} is defined here; the engine has it, and {NEW} in its place",
-        (Drop(module.place(definition)),),
-        last_line=line,
+    message = f"{HELPER} is defined here; the engine has it, and {NEW} in its place"
+    finding = program.report(definition, CODE, message)._replace(
+        edits=(Drop(module.place(definition)),),
+        last_line=definition.lineno,
         removes=(HELPER, ".tmp/*_*"),
         group=HELPER,
     )

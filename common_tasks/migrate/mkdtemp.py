@@ -43,17 +43,12 @@ def _stays(call: ast.Call) -> bool:
     )
 
 
-def _base(program: Program, call: ast.Call, message: str) -> Finding:
-    line, column = program.module.place(call)
-    return Finding(program.path, line, column, CODE, "report", message, (), (), call.end_lineno or line)
-
-
 def _directory(program: Program, call: ast.Call) -> Finding | Left:
     plan = _plan(program, call)
     if plan is None:
         return _unremoved(program, call, "mkdtemp", ONE)
     doubts = chain(refused_arguments(call), plan.doubts, surroundings.doubts(program, call))
-    finding = _base(program, call, f"mkdtemp with its own removal: {plan.code}")
+    finding = program.report(call, CODE, f"mkdtemp with its own removal: {plan.code}")
     return conclude(finding._replace(edits=plan.edits, imports=(ONE,), removes=plan.shared), doubts)
 
 
@@ -94,4 +89,4 @@ def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Find
         return Left(f"{what} whose result a function hands on")
     where = home.name + ("()" if isinstance(home, Function) else "") if hasattr(home, "name") else "this file"
     message = f"{what}: nothing in {where} removes it ({removal.LOOKED_FOR}); {better} would"
-    return _base(program, call, message)
+    return program.report(call, CODE, message)

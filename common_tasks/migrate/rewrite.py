@@ -18,7 +18,6 @@ from .finding import (
     ReplaceExpression,
     ReplaceItem,
     ReplaceStatement,
-    ReturnToYield,
     Wrap,
 )
 from .names import Module
@@ -97,14 +96,6 @@ def _check(before: str, after: str) -> None:
 _ONLY_PARSE = 0x400  # ast.PyCF_ONLY_AST
 
 
-def _by_place(edits: Iterable[Edit], kind: type[_Edit]) -> dict[Place, list[_Edit]]:
-    found: dict[Place, list[_Edit]] = {}
-    for edit in edits:
-        if isinstance(edit, kind):
-            found.setdefault(edit.at, []).append(edit)
-    return found
-
-
 class _Rewriter(cst.CSTTransformer):
     """Makes each edit where it belongs; statements are taken out, or put below a `with`, block by block."""
 
@@ -114,21 +105,19 @@ class _Rewriter(cst.CSTTransformer):
         super().__init__()
         self.made: set[Edit] = set()
         self._left: dict[cst.CSTNode, list[Statement]] = {}  # in the blocks that may go with what is dropped in them
-        self._items = _by_place(edits, ReplaceItem)
-        self._drops = _by_place(edits, Drop)
-        self._statements = _by_place(edits, ReplaceStatement)
-        self._expressions = _by_place(edits, ReplaceExpression)
-        self._wraps = _by_place(edits, Wrap)
-        self._parameters = _by_place(edits, DropParameter)
-        self._yields = _by_place(edits, ReturnToYield)
+        self._edits: dict[Place, list[Edit]] = {}
+        for edit in edits:
+            self._edits.setdefault(edit.at, []).append(edit)
 
-    def _place(self, node: cst.CSTNode) -> Place:
+    def _find(self, kind: type[_Edit], node: cst.CSTNode) -> list[_Edit]:
+        """Return the edits of a kind that are still to be made where a node begins."""
         start = self.get_metadata(PositionProvider, node).start
-        return Place(start.line, start.column)
+        found = self._edits.get(Place(start.line, start.column), ())
+        return [edit for edit in found if isinstance(edit, kind) and edit not in self.made]
 
     def leave_With(self, original_node: cst.With, updated_node: cst.With) -> cst.With:
         items = list(updated_node.items)
-        for edit in self._items.get(self._place(original_node), ()):
+        for edit in self._find(ReplaceItem, original_node):
             items[edit.number] = _item(edit.code).with_changes(comma=items[edit.number].comma)
             self.made.add(edit)
         return updated_node.with_changes(items=items)
@@ -146,9 +135,7 @@ class _Rewriter(cst.CSTTransformer):
         return self._expression(original_node, updated_node)
 
     def _expression(self, original: cst.BaseExpression, updated: cst.BaseExpression) -> cst.BaseExpression:
-        if not self._expressions:
-            return updated
-        for edit in self._expressions.get(self._place(original), ()):
+        for edit in self._find(ReplaceExpression, original):
             bare = original.with_changes(lpar=[], rpar=[])
             if edit.old == cst.Module([]).code_for_node(bare):
                 self.made.add(edit)
@@ -156,7 +143,7 @@ class _Rewriter(cst.CSTTransformer):
         return updated
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
-        for edit in self._parameters.get(self._place(original_node), ()):
+        for edit in self._find(DropParameter, original_node):
             params = _without(updated_node.params, edit.name)
             updated_node = updated_node.with_changes(params=params)
             if not (params.params or params.kwonly_params or params.posonly_params or params.star_kwarg):
@@ -164,18 +151,11 @@ class _Rewriter(cst.CSTTransformer):
             self.made.add(edit)
         return updated_node
 
-    def leave_Return(self, original_node: cst.Return, updated_node: cst.Return) -> cst.BaseSmallStatement:
-        edits = self._yields.get(self._place(original_node), ())
-        if not edits:
-            return updated_node
-        self.made.update(edits)
-        return cst.Expr(cst.Yield(updated_node.value), semicolon=updated_node.semicolon)
-
     def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
+        drops = [drop for node in original_node.body for drop in self._find(Drop, node)]
         body, left = self._block(original_node.body, updated_node.body)
-        drops = (drop for node in original_node.body for drop in self._drops.get(self._place(node), ()))
         if any(drop.with_rest for drop in drops):
             self._left[original_node] = body
         footer = [*left, *updated_node.footer]
@@ -194,9 +174,9 @@ class _Rewriter(cst.CSTTransformer):
         pairs = list(zip(original, updated, strict=True))
         while pairs:
             old, new = pairs.pop(0)
-            place, statement = self._place(old), cast(Statement, new)
-            if wraps := self._wraps.get(place):
-                edit = wraps.pop()
+            statement = cast(Statement, new)
+            if wraps := self._find(Wrap, old):
+                edit = wraps[-1]
                 self.made.add(edit)
                 count = len(pairs) if edit.length is None else edit.length - 1
                 rest, pairs = [(old, new), *pairs[:count]], pairs[count:]
@@ -204,15 +184,16 @@ class _Rewriter(cst.CSTTransformer):
                 body.append(_below(edit.code, waiting, inner, left))
                 waiting = []
                 continue
-            if place in self._drops or self._is_idle_method(old):
-                self.made.update(self._drops.get(place, ()))
+            drops = self._find(Drop, old)
+            if drops or self._is_idle_method(old):
+                self.made.update(drops)
                 blanks = _blanks(statement) if not waiting else []
                 waiting += [*blanks, *_comment_lines(statement)]
                 continue
             if isinstance(old, cst.Try) and old.finalbody and self._left.get(old.finalbody.body) == []:
                 instead, after = _unwrapped(cst.ensure_type(statement, cst.Try))
             else:
-                instead, after = self._anew(place, statement), []
+                instead, after = self._anew(old, statement), []
             for each in instead:
                 body.append(_with_lines_above(each, waiting))
                 waiting = []
@@ -227,11 +208,12 @@ class _Rewriter(cst.CSTTransformer):
         name = cst.ensure_type(node, cst.FunctionDef).name.value
         return all(cst.Module([]).code_for_node(each).strip() == f"super().{name}()" or _is_text(each) for each in left)
 
-    def _anew(self, place: Place, statement: Statement) -> list[Statement]:
+    def _anew(self, old: cst.CSTNode, statement: Statement) -> list[Statement]:
         """Return what stands in place of a statement."""
-        if not isinstance(statement, cst.SimpleStatementLine) or place not in self._statements:
+        edits = self._find(ReplaceStatement, old)
+        if not isinstance(statement, cst.SimpleStatementLine) or not edits:
             return [statement]
-        [written] = self._statements[place]
+        [written] = edits
         self.made.add(written)
         new = [cst.ensure_type(each, cst.SimpleStatementLine) for each in cst.parse_module(written.code).body]
         new[0] = new[0].with_changes(leading_lines=statement.leading_lines)

@@ -124,9 +124,7 @@ def _is_docstring(module: Module, node: ast.AST) -> bool:
 
 
 def _base(program: Program, node: ast.stmt | ast.expr, message: str) -> Finding:
-    line, column = program.module.place(node)
-    finding = Finding(program.path, line, column, CODE, "report", message, last_line=node.end_lineno or line)
-    return finding._replace(group=CODE)
+    return program.report(node, CODE, message)._replace(group=CODE)
 
 
 def _stop(program: Program, node: ast.stmt | ast.expr, reason: str) -> Finding:

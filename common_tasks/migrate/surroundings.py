@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .classes import Classes
-from .finding import Doubt
+from .finding import Doubt, Finding
 from .names import Function, Module, all_arguments
 
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
@@ -36,6 +36,11 @@ class Program(NamedTuple):
     conftests: tuple[Module, ...] = ()
     replaced: str | None = None
     hidden: bool = False
+
+    def report(self, node: ast.stmt | ast.expr, code: str, message: str) -> Finding:
+        """Return the finding for a node, as one that is only reported."""
+        line, column = self.module.place(node)
+        return Finding(self.path, line, column, code, "report", message, last_line=node.end_lineno or line)
 
     @property
     def file(self) -> Path:

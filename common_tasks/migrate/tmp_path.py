@@ -49,17 +49,10 @@ def _is_rewritable(module: Module, folders: Folders, scope: Scope) -> bool:
 
 def _finding(program: Program, function: Function, folders: Folders) -> Finding:
     first, last = folders.statements[0], folders.statements[-1]
-    line, column = program.module.place(first)
-    finding = Finding(
-        program.path,
-        line,
-        column,
-        CODE,
-        "report",
-        f"tmp_path: with {folders.code}",
-        _edits(program.module, function, folders),
-        (SEVERAL,),
-        last.end_lineno or line,
+    finding = program.report(first, CODE, f"tmp_path: with {folders.code}")._replace(
+        edits=_edits(program.module, function, folders),
+        imports=(SEVERAL,),
+        last_line=last.end_lineno or 0,
     )
     return conclude(finding, chain(_doubts(program, function), surroundings.doubts(program, first)))
 
