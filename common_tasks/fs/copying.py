@@ -8,9 +8,9 @@ import errno
 import os
 import stat
 
-from .directory import Directory, enter_restricted
+from .directory import Directory, Opener, enter_restricted
 from .values import printable
-from .walk import Opener, Position, Visitor, walk
+from .walk import Position, Visitor, walk
 
 _CHUNK = 2**20
 _NOT_MADE_HERE = {errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}

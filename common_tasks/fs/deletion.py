@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from .directory import (
     SWAPPED,
     Directory,
+    Opener,
     Parents,
     Place,
     allow_owner,
@@ -19,7 +20,7 @@ from .directory import (
     is_restricted,
 )
 from .values import Progress, complaint
-from .walk import Opener, Position, Visitor, walk
+from .walk import Position, Visitor, walk
 
 TYPE_CHECKING = False  # type checkers take this name for true
 if TYPE_CHECKING:
@@ -134,11 +135,11 @@ def delete_together(places: Sequence[Place], workers: "Workers", opener: Opener)
     """
     from . import workers as pool  # who deletes one tree alone has no need of it
 
-    branches = _divide(places, pool.ENOUGH_BRANCHES, pool.DEEP)
+    branches = _divide(places, pool.ENOUGH_BRANCHES, pool.DEEP, opener)
     pieces = min(len(branches), pool.MOST_PIECES)
 
     def work(piece: int) -> list[int]:
-        with Parents() as parents:
+        with Parents(opener) as parents:
             numbers = pool.part(piece, pieces, len(branches))
             return [number for number in numbers if _delete_branch(parents, branches[number], workers.progress, opener)]
 
@@ -154,18 +155,18 @@ def _delete_branch(parents: Parents, branch: Place, progress: Progress, opener: 
         return False
 
 
-def _divide(places: Sequence[Place], enough: int, deepest: int) -> Sequence[Place]:
+def _divide(places: Sequence[Place], enough: int, deepest: int, opener: Opener) -> Sequence[Place]:
     """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
     branches, level = places, 0
     while len(branches) < enough and level < deepest:
-        below = [branch.below(name) for branch in branches for name in _subdirectories(branch)]
+        below = [branch.below(name) for branch in branches for name in _subdirectories(branch, opener)]
         if not below:
             break
         branches, level = below, level + 1
     return branches
 
 
-def _subdirectories(place: Place) -> list[str]:
-    with contextlib.suppress(OSError), place.folder.descend(place.parts) as directory:
+def _subdirectories(place: Place, opener: Opener) -> list[str]:
+    with contextlib.suppress(OSError), place.folder.descend(place.parts, opener) as directory:
         return directory.subdirectories()
     return []

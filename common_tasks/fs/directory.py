@@ -27,6 +27,9 @@ _UNLIMITED = 4096  # descriptors that are taken to be there where there is no li
 _CAN_ASK_AS_EFFECTIVE = os.access in os.supports_effective_ids
 
 
+Opener = Callable[[int, str], int]  # opens the directory of that name in an open one
+
+
 class MountPoint(OSError):
     """Another file system, or another part of this one, is mounted here."""
 
@@ -122,12 +125,15 @@ class Directory:
         """Open the directory `name`, unless something is mounted on it; raises as `open_on_same_mount` does."""
         return Directory(_open_if_same(self.fd, name, _mount_or_device))
 
-    def descend(self, parts: Iterable[str]) -> "Directory":
-        """Open the directory that `parts` lead to, one after the other; with none, this one once more."""
+    def descend(self, parts: Iterable[str], opener: Opener | None = None) -> "Directory":
+        """Open the directory that `parts` lead to, one after the other; with none, this one once more.
+
+        `opener`: what does so as `enter` does, `syscalls.open_on_same_mount` for one. Raises as that does.
+        """
         reached = Directory(os.dup(self.fd))
         for name in parts:
             with reached:
-                reached = reached.enter(name)
+                reached = Directory(opener(reached.fd, name)) if opener else reached.enter(name)
         return reached
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
@@ -222,9 +228,13 @@ class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
 
 
 class Parents:
-    """The directories that trees stand in, of which the latest stays open: neighbours share it."""
+    """The directories that trees stand in, of which the latest stays open: neighbours share it.
 
-    def __init__(self) -> None:
+    `opener`: see `Directory.descend`.
+    """
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
         self._place: tuple[int, tuple[str, ...]] | None = None
         self._open: Directory | None = None
         self._found: os.stat_result | None = None
@@ -240,7 +250,7 @@ class Parents:
         """Return the open directory that `place` stands in; it is closed by the next call, or at the end."""
         wanted = place.folder.fd, place.parts[:-1]
         if self._open is None or self._place != wanted:
-            opened = place.folder.descend(place.parts[:-1])
+            opened = place.folder.descend(place.parts[:-1], self._opener)
             if self._open:
                 self._open.close()
             self._place, self._open, self._found = wanted, opened, None

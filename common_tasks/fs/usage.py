@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from . import workers as pool
 from .directory import GONE, SWAPPED, Directory, MountPoint, Parents, Place
+from .syscalls import open_on_same_mount
 from .values import Link, Progress, Usage, complaint, printable
 from .walk import Position, Visitor, walk_below
 from .workers import ALONE, Workers
@@ -299,7 +300,7 @@ class _Found(NamedTuple):
 def _walk_first(branches: deque[_Branch], found: _Found, options: _Options, most: int | None) -> None:
     """Walk branches here, all or until `most` files were found; then leave enough of them to be shared out."""
     files = 0
-    with Parents() as parents:
+    with Parents(open_on_same_mount) as parents:
         while branches and (most is None or files < most):
             branch = branches.popleft()
             divided = most is not None and len(branches) < pool.ENOUGH_BRANCHES and len(branch.place.parts) < pool.DEEP
@@ -317,7 +318,7 @@ def _walk_together(branches: list[_Branch], found: _Found, options: _Options, wo
     pieces = min(len(branches), pool.MOST_PIECES)
 
     def work(piece: int) -> list[Usage | Tally | None]:
-        with Parents() as parents:
+        with Parents(open_on_same_mount) as parents:
             numbers = pool.part(piece, pieces, len(branches))
             return [_walk_whole(branches[number], options, parents) for number in numbers]
 

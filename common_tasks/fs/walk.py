@@ -8,13 +8,10 @@ directory.
 
 import errno
 import os
-from collections.abc import Callable
 
-from .directory import VISITING, Directory, mount_point
+from .directory import VISITING, Directory, Opener, mount_point
 
 _MOST_OPEN = 24
-
-Opener = Callable[[int, str], int]  # opens the directory of that name in an open one
 
 
 def open_directory(parent: int, name: str) -> int:

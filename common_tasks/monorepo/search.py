@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from ..fs import workers as pool
-from ..fs.directory import Directory, open_on_same_mount
+from ..fs.directory import Directory
+from ..fs.syscalls import open_on_same_mount
 from ..fs.walk import Position, Visitor, walk
 from ..fs.workers import Workers
 from ..project.marks import is_open_to_strangers
@@ -87,7 +88,7 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
     branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(Patterns(()), Patterns(())), 0, exposed=False))])
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
-        with contextlib.suppress(OSError), top.descend(path) as directory:
+        with contextlib.suppress(OSError), top.descend(path, open_on_same_mount) as directory:
             below, here = reader.read(directory, path, around.entered(directory.status().st_mode), found)
             branches.extend(((*path, name), here) for name in below)
     rest = list(branches)
@@ -97,7 +98,7 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
         part = Found([], {}, [])
         for number in pool.part(piece, pieces, len(rest)):
             path, around = rest[number]
-            with contextlib.suppress(OSError), top.descend(path[:-1]) as parent:
+            with contextlib.suppress(OSError), top.descend(path[:-1], open_on_same_mount) as parent:
                 walk(parent, path[-1], _Searching(reader, path[:-1], around, part), open_on_same_mount)
         return part
 

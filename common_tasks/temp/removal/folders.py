@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...fs.directory import Directory, MountPoint
 from ...fs.kernel import Mounts
+from ...fs.syscalls import open_on_same_mount
 from .. import lease
 from ..base import locked, open_base
 from ..entry import Decision, Entry
@@ -95,7 +96,7 @@ class Folders:
             return folder
         key = folder.fd, parts
         if key not in self._parents:
-            self._parents[key] = folder.descend(parts)
+            self._parents[key] = folder.descend(parts, open_on_same_mount)
         return self._parents[key]
 
     def is_kept(self, category: Directory) -> bool:

@@ -280,7 +280,7 @@ def _delete_all(moves: list[Move], record: _Record, workers: Workers) -> None:
         # What is not gone then, and every fault, is met again below.
         places = [place for move in moves for place in move.places() if not is_unnamed(place.name)]
         gone = {places[number] for number in delete_together(places, workers, open_on_same_mount)}
-    with Parents() as parents:
+    with Parents(open_on_same_mount) as parents:
         for move in moves:
             left = [place for place in move.places() if place not in gone]
             faults = [fault for place in left if (fault := _delete(parents, place, workers))]
