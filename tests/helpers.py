@@ -27,6 +27,7 @@ from common_tasks.temp.entry import Decision, Entry, Outcome, Plan
 from . import warm
 
 INV = str(Path(sys.executable).parent / "inv")
+COMMAND = str(Path(sys.executable).parent / "common-tasks")
 # What the tasks import sooner or later.
 OURS = (
     "invoke.main",
@@ -36,6 +37,8 @@ OURS = (
         if not module.name.startswith(("common_tasks.__main__", "common_tasks.testing"))
     ),
 )
+# What may be installed beside ours, and costs a second.
+PLUGINS = ("fakefs", "hypothesispytest", "anyio", "timeout")
 HOUR = 3600.0
 OLD = 1_696_348_800
 SETUP = "from setuptools import setup\n\nsetup(name='x')\n"
@@ -109,6 +112,24 @@ def inv(
     done = warm.run(sys.executable, imported, [INV, *words], cwd=root, env=env, timeout=60)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
+
+
+def command(root: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the real common-tasks in a folder, and see that it ends with `code`."""
+    done = warm.run(sys.executable, OURS, [COMMAND, *words], cwd=root, env=os.environ, timeout=60)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def words_for_pytest(*words: str, loaded: str = "") -> list[str]:
+    """Return what Python takes to run pytest, of the plugins beside ours only with the one `loaded`."""
+    without = [f"-pno:{plugin}" for plugin in ("cacheprovider", *PLUGINS) if plugin != loaded]
+    return ["-m", "pytest", *without, *words]
+
+
+def run_pytest(root: Path, *words: str, env: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
+    """Run the tests of a project by a pytest of their own."""
+    return warm.run(sys.executable, ["pytest"], words_for_pytest(*words), cwd=root, env=env, timeout=100)
 
 
 def inv_json(root: Path, *words: str, code: int = 0, env: Mapping[str, str] = os.environ) -> Any:

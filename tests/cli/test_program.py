@@ -1,6 +1,7 @@
 """The command `common-tasks`, where there is no tasks.py at all."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from ..helpers import OLD, SETUP, inv, make_entry
+from .. import warm
+from ..helpers import COMMAND, OLD, OURS, SETUP, inv, make_entry
 
-COMMANDS = {
-    "common-tasks": [str(Path(sys.executable).parent / "common-tasks")],
-    "python -m common_tasks": [sys.executable, "-m", "common_tasks"],
-}
+COMMANDS = {"common-tasks": [COMMAND], "python -m common_tasks": ["-m", "common_tasks"]}
 
 
 @pytest.fixture(params=COMMANDS)
@@ -35,13 +34,15 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(command: list[str], root: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*command, *words], cwd=root, capture_output=True, text=True, check=False, timeout=60)
+    done = warm.run(sys.executable, OURS, [*command, *words], cwd=root, env=os.environ, timeout=60)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
 
 
+@pytest.mark.parametrize("command", [[COMMAND], [sys.executable, "-m", "common_tasks"]])
 def test_version_is_the_installed_one(command: list[str], tmp_path: Path) -> None:
-    assert run(command, tmp_path, "--version").stdout == f"common-tasks {version('common-tasks')}\n"
+    said = subprocess.check_output([*command, "--version"], cwd=tmp_path, text=True)
+    assert said == f"common-tasks {version('common-tasks')}\n"
 
 
 def test_help_names_the_tasks_first_and_then_the_options_that_matter(command: list[str], tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from common_tasks.migrate import audit, change
 from common_tasks.migrate import write as writing
 from common_tasks.migrate.finding import Change, Finding
 
+from ..helpers import command
+
 PYPROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["common-tasks"]\n'
 TEST = "tests/test_it.py"
 SCRIPT = "scripts/build.py"
@@ -48,6 +50,11 @@ def find(root: Path, text: str, path: str = TEST, **files: str) -> list[Finding]
 def planned(found: audit.Audit, *, unsafe: bool = False) -> tuple[audit.Audit, tuple[Change, ...]]:
     left = writing.find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=True)
     return change.plan(found, left, unsafe=unsafe, workers=ALONE)
+
+
+def migrate(root: Path, *words: str, code: int = 0) -> str:
+    """Run `common-tasks temp-migrate`."""
+    return command(root, "temp-migrate", *words, code=code).stdout
 
 
 def write(root: Path, *, unsafe: bool = False, helpers: tuple[str, ...] = ()) -> audit.Audit:

@@ -2,11 +2,9 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-from ..helpers import python
+from ..helpers import python, run_pytest
 from .helpers import is_settled, put, write
 
 STAMP = re.compile(r"_\d{9,}(-\d+)?")
@@ -100,8 +98,7 @@ TESTS = '''
 def test_fixture_and_tmp_path(tmp_path: Path, system_temp: Path) -> None:
     before, after = both(tmp_path, "tests/test_sync.py", TESTS)
     for root in (before, after):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        done = run_pytest(root, "-q", "tests")
         assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout
     text = (after / "tests/test_sync.py").read_text()
     assert text.count('with pytest_temp_dirs(2, ["source", "target"]) as (source, target):') == 2

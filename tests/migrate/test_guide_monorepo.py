@@ -1,19 +1,14 @@
 """The guide's own monorepo: after --write all runs as before, after --unsafe too, and temp-status works everywhere."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ..helpers import git, inv, inv_json, python
-from .helpers import put
+from ..helpers import git, inv, inv_json, python, run_pytest
+from .helpers import migrate, put
 from .test_guide import MANUAL, TESTS
 
-MIGRATE = (
-    "from invoke import Program; from common_tasks import ns; Program(namespace=ns).run(['x', 'temp-migrate', *{}])"
-)
 PYPROJECT = '[project]\nname = "{}"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["common-tasks"]\n'
 # The guide's helper, and tasks: one that does no more than ours, one that does more.
 COMMON = '''
@@ -101,12 +96,6 @@ def monorepo(tmp_path: Path) -> Path:
     return root
 
 
-def migrate(root: Path, *words: str, code: int = 0) -> str:
-    done = python(MIGRATE.format(list(words)), cwd=root)
-    assert done.returncode == code, (done.stdout, done.stderr)
-    return done.stdout
-
-
 def behaviour(root: Path) -> list[str]:
     """Return what the tasks, the scripts and the tests say."""
     said = [inv(root / "a", "demo", imported=()).stdout, inv(root / "c", "clean", imported=()).stdout]
@@ -115,10 +104,9 @@ def behaviour(root: Path) -> list[str]:
         done = python(f"import runpy; runpy.run_path({script!r}, run_name='__main__')", cwd=root / folder)
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
     # Apart from what other runs left in the system's temporary location, of which pytest may have to say something.
     alone = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(root.parent)}
-    done = subprocess.run(command, cwd=root / "b", env=alone, capture_output=True, text=True, check=False)
+    done = run_pytest(root / "b", "-q", "tests", env=alone)
     said.append(done.stdout.partition(" in ")[0])
     return said
 

@@ -1,16 +1,11 @@
 """A monorepo of three legacy projects: migrated, its tests pass, its tasks work, a second run finds nothing open."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from ..helpers import git, inv, inv_json, python
-from .helpers import put
+from ..helpers import git, inv, inv_json, python, run_pytest
+from .helpers import migrate, put
 from .test_guide import HELPER, MANUAL, TESTS
 
-MIGRATE = (
-    "from invoke import Program; from common_tasks import ns; Program(namespace=ns).run(['x', 'temp-migrate', *{}])"
-)
 BARE = """
     from invoke import task
 
@@ -38,12 +33,6 @@ SHARED = """
 """
 
 
-def migrate(root: Path, *words: str, code: int = 0) -> str:
-    done = python(MIGRATE.format(list(words)), cwd=root)
-    assert done.returncode == code, (done.stdout, done.stderr)
-    return done.stdout
-
-
 def test_three_projects_are_migrated(tmp_path: Path) -> None:
     top = tmp_path / "monorepo"
     one, two, three = (top / "projects" / name for name in ("one", "two", "three"))
@@ -60,8 +49,7 @@ def test_three_projects_are_migrated(tmp_path: Path) -> None:
     migrate(one, "--all-projects", "--write")
     assert "[ ]" not in migrate(two, "--all-projects", "--check")
     for root in (one, two, three):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        done = run_pytest(root, "-q", "tests")
         assert done.returncode == 0, done.stdout
         assert inv_json(root, "temp-status")["root"] == str(root)
     assert inv(one, "build").stdout == inv(two, "build").stdout == "built\n"

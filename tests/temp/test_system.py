@@ -16,7 +16,7 @@ import pytest
 from common_tasks.temp import removal, retention, system
 from common_tasks.temp.entry import Entry, Outcome, Plan
 
-from ..helpers import git, make_entry, python, running, said, set_age
+from ..helpers import git, make_entry, python, run_pytest, running, said, set_age
 
 DAY = 86_400.0
 PROGRAMS = {
@@ -115,10 +115,9 @@ def test_it(tmp_path):
 
 def run_killed(folder: Path, *words: str) -> None:
     (folder / "test_it.py").write_text(KILLED)
-    options = ["-q", "-p", "no:common_tasks", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder)]
-    command = [sys.executable, "-m", "pytest", *options, *words, "test_it.py"]
+    options = ["-q", "-p", "no:common_tasks", "-c", os.devnull, "--rootdir", str(folder)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=100)
+    run_pytest(folder, *options, *words, "test_it.py", env=environment)
 
 
 def test_killed_runs_of_pytest_go_but_not_the_newest_three_nor_one_that_still_runs(

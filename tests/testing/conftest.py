@@ -17,14 +17,12 @@ from typing import Any
 import pytest
 
 from .. import warm
-from ..helpers import python
+from ..helpers import python, words_for_pytest
 
 # The suites' own Python may have another pytest than the one that runs these tests.
 PYTHON = os.environ.get("PLUGIN_PYTHON", sys.executable)
 SERIAL = pytest.param((), id="serial")
 NEEDS_XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
-# Plugins that are installed beside ours, and cost a second; a suite that needs one loads it.
-OTHERS = ("fakefs", "hypothesispytest", "anyio", "timeout")
 # Two workers take seconds to start.
 XDIST = pytest.param(("-n", "2"), id="xdist", marks=[NEEDS_XDIST, pytest.mark.slow])
 
@@ -57,11 +55,11 @@ class Suite:
         self.root = root
         self.system = system
         self.workers = workers
-        self._blocked = {*OTHERS}
+        self._loaded = ""
 
     def load(self, plugin: str) -> None:
         """Let the suite have one of the plugins that are installed beside ours."""
-        self._blocked.remove(plugin)
+        self._loaded = plugin
 
     def write(self, code: str, name: str = "test_it.py") -> None:
         """Write a file of the suite."""
@@ -70,9 +68,8 @@ class Suite:
         file.write_text("import os, pathlib, shutil, sys, tempfile, pytest\n" + code)
 
     def command(self, *words: str) -> list[str]:
-        """Return what runs the suite."""
-        without = [f"-pno:{plugin}" for plugin in ("cacheprovider", *sorted(self._blocked))]
-        return ["-m", "pytest", *without, *self.workers, *words]
+        """Return what Python takes to run the suite."""
+        return words_for_pytest(*self.workers, *words, loaded=self._loaded)
 
     def run(self, *words: str, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Done:
         """Run the suite in a process of its own; `prefix`: the command that starts it."""
