@@ -157,7 +157,8 @@ def test_lock_that_names_no_running_process_holds_nothing(system_temp: Path, con
 
 
 def test_manager_in_use_stays_with_its_socket_and_goes_once_it_was_killed(short_temp: Path) -> None:
-    code = "from multiprocessing import Manager\nm = Manager()\nprint(m._process.pid, flush=True)\ninput()"
+    code = "from multiprocessing import Manager, active_children\nm = Manager()\n"
+    code += "print(active_children()[0].pid, flush=True)\ninput()"
     with running(code, short_temp) as process:
         server = int(said(process))
         age_everything(short_temp)
