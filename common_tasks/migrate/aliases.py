@@ -11,11 +11,15 @@ from .uses import as_path, is_path_of
 
 
 class Renamed(NamedTuple):
-    """The name that a directory goes by from now on, and what it takes for the uses of the one before."""
+    """The name that a directory goes by from now on, and what it takes for the uses of the one before.
+
+    `needs_text`: some of them may need it as text.
+    """
 
     name: str
     edits: tuple[Edit, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    needs_text: bool = False
 
 
 def give_path(
@@ -29,7 +33,8 @@ def give_path(
     called = alias.targets[0].id if alias and isinstance(alias.targets[0], ast.Name) else name.id
     rest = [load for load in loads if alias is None or alias not in module.above(load)]
     uses = as_path(module, rest, called, shared=shared)
-    return Renamed(called, (*((Drop(module.place(alias)),) if alias else ()), *uses.edits), uses.doubts)
+    drops = (Drop(module.place(alias)),) if alias else ()
+    return Renamed(called, (*drops, *uses.edits), uses.doubts, bool(uses.texts))
 
 
 def _find_alias(

@@ -10,7 +10,6 @@ from .finding import Place
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_EAGER = ast.ListComp | ast.SetComp | ast.DictComp
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -164,11 +163,6 @@ class Module:
         return (
             isinstance(assigned, ast.Assign) and isinstance(assigned.value, ast.Constant) and not assigned.value.value
         )
-
-
-def is_eager(scope: Scope) -> bool:
-    """Tell whether a scope is a comprehension that runs at once, where it stands."""
-    return isinstance(scope.node, _EAGER)
 
 
 def _lookup(name: str, used_in: Scope) -> Scope | None:

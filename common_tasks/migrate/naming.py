@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # What a name holds that says no more than that it is about a temporary directory.
 _SAYS_NOTHING = re.compile(
-    "an?|base|cwd|d|dir|directory|dirname|dirs|dn|f|fixture|folder|here|name|path|root|setup|t|td|tdir|temp|tempdir|"
+    "an?|base|case|cwd|d|dir|directory|dirname|dirs|dn|f|fixture|folder|here|name|path|root|setup|t|td|tdir|temp|tempdir|"
     "temporary|test|testcase|tests|tmp|tmpdir|tmpdirname|tmppath|wd|work|workdir|workspace"
 )
 _GENERIC = re.compile(

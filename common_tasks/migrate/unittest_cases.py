@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+from .aliases import Renamed, give_path
 from .classes import Definition
 from .cleanups import Made, Plan
 from .finding import Doubt, Drop, ReplaceStatement
@@ -11,7 +12,7 @@ from .naming import maker
 from .removal import is_registered, is_removal, removes_attribute
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program, parameters
-from .uses import Load, as_path
+from .uses import as_path
 
 _TEST_CASES = frozenset(
     {
@@ -33,9 +34,11 @@ def plan_name(program: Program, made: Made, name: ast.Name) -> Plan | None:
     gone = next((each for each in body if is_registered(program, each, name.id, f"{owner}.addCleanup")), None)
     if gone is None or not owner:
         return None
-    loads: list[Load] = [load for load, _ in module.loads(name.id, scope) if gone not in module.above(load)]
+    loads = [load for load, _ in module.loads(name.id, scope) if gone not in module.above(load)]
+    after = body[body.index(made.statement) :]
+    path = Renamed(name.id) if made.is_path else give_path(module, [after], name, loads, shared=[])
     doubts = tuple(_not_test_case(program, holder))
-    return _entered(program, made, loads, f"{owner}.enterContext", (Drop(module.place(gone)),), doubts)
+    return _entered(program, made, path, f"{owner}.enterContext", (Drop(module.place(gone)),), doubts)
 
 
 def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan | None:
@@ -59,26 +62,19 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     doubts += [Doubt(f"line {each.lineno} uses {own} after its removal") for each in late if _names(each, names)][:1]
     edit = Drop(module.place(dropped), with_rest=not gone and _inherits_the_same(program, holder, down))
     enter = f"{owner}.{'enterClassContext' if for_class else 'enterContext'}"
-    return _entered(program, made, _loads(program, holder, target.attr), enter, (edit,), tuple(doubts))
+    path = Renamed(made.name) if made.is_path else _attribute_path(program, holder, made)
+    return _entered(program, made, path, enter, (edit,), tuple(doubts))
 
 
 def _entered(
-    program: Program,
-    made: Made,
-    loads: list[Load] | None,
-    enter: str,
-    drops: tuple[Drop, ...],
-    doubts: tuple[Doubt, ...],
+    program: Program, made: Made, path: Renamed, enter: str, drops: tuple[Drop, ...], doubts: tuple[Doubt, ...]
 ) -> Plan:
-    """Return the plan that has a test case enter the directory. `loads`: its uses; None where not all are known."""
-    target = made.target.attr if isinstance(made.target, ast.Attribute) else made.name
-    code = f"{enter}({maker(program, made.call, target)})"
-    uses = None if made.is_path or loads is None else as_path(program.module, loads, made.name)
-    is_text = not made.is_path and (uses is None or bool(uses.texts or uses.doubts))
-    written = f"{made.name} = {f'str({code})' if is_text else code}"
-    changed = uses.edits if uses and not is_text else ()
-    edit = ReplaceStatement(program.module.place(made.statement), written)
-    return Plan(code, (edit, *drops, *changed), doubts)
+    """Return the plan that has a test case enter the directory: as a path, or as text where some use may need that."""
+    is_text = path.needs_text or bool(path.doubts)
+    name = made.name if is_text else path.name
+    code = f"{enter}({maker(program, made.call, name.rpartition('.')[2])})"
+    edit = ReplaceStatement(program.module.place(made.statement), f"{name} = {f'str({code})' if is_text else code}")
+    return Plan(code, (edit, *drops, *(() if is_text else path.edits)), doubts)
 
 
 def _class_around(module: Module, node: ast.AST) -> ast.ClassDef | None:
@@ -163,24 +159,21 @@ def _is_dealt_with_again(holder: ast.ClassDef, module: Module, made: Made, dropp
     return False
 
 
-def _loads(program: Program, holder: ast.ClassDef, attribute: str) -> list[Load] | None:
-    """Return the uses of a test case's attribute; None where another file, or something unknown, may use it as text."""
-    module = program.module
+def _attribute_path(program: Program, holder: ast.ClassDef, made: Made) -> Renamed:
+    """Return how the uses of a test case's attribute change where it holds a path.
+
+    It stays text where another file, or something unknown, may use it.
+    """
+    module, attribute = program.module, made.name.rpartition(".")[2]
     relatives = list(_relatives(program, holder))
-    if any(each.path != program.file for each in relatives) or attribute in module.strings:
-        return None
-    if program.classes.is_used_of(attribute, program.file):
-        return None
+    elsewhere = any(each.path != program.file for each in relatives) or attribute in module.strings
     own = {holder, *(each.node for each in relatives)}
-    found: list[Load] = []
-    for node in module.attributes:
-        if node.attr == attribute and isinstance(node.ctx, ast.Load):
-            classes = [parent for parent in module.above(node) if isinstance(parent, ast.ClassDef)]
-            if not isinstance(node.value, ast.Name) or node.value.id not in ("self", "cls", holder.name):
-                return None
-            if not own.isdisjoint(classes):
-                found.append(node)
-    return found
+    loads = [node for node in module.attributes if node.attr == attribute and isinstance(node.ctx, ast.Load)]
+    plain = all(isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", holder.name) for node in loads)
+    if elsewhere or not plain or program.classes.is_used_of(attribute, program.file):
+        return Renamed(made.name, needs_text=True)
+    uses = as_path(module, [node for node in loads if not own.isdisjoint(module.above(node))], made.name)
+    return Renamed(made.name, uses.edits, uses.doubts, bool(uses.texts))
 
 
 def _paths_in(holder: ast.ClassDef, name: str) -> Iterator[str]:

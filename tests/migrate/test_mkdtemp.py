@@ -228,6 +228,22 @@ PAIRS = {
                 Repo.clone(target)
         """,
     ),
+    "addCleanup of what gets a path of its own": (
+        """
+        class TestClone(unittest.TestCase):
+            def test_it(self):
+                d = tempfile.mkdtemp()
+                self.addCleanup(shutil.rmtree, d)
+                target = Path(d)
+                (target / "x").touch()
+        """,
+        """
+        class TestClone(unittest.TestCase):
+            def test_it(self):
+                target = self.enterContext(temp_working_dir("target"))
+                (target / "x").touch()
+        """,
+    ),
     "tearDown of what is a path": (
         """
         class TestClone(unittest.TestCase):
