@@ -179,6 +179,11 @@ def before(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, act: Callable
     monkeypatch.setattr(where, name, with_act)
 
 
+def slow(*values: object) -> Any:
+    """Return values of a parametrized test that are for who has minutes."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def examples(of: int) -> int:
     """Return how many examples hypothesis tries where each takes as long as `of` usual ones."""
     profile = settings.default

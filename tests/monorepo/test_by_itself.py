@@ -14,7 +14,7 @@ import pytest
 
 from common_tasks.temp import mark, names
 
-from ..helpers import git, make_entry, make_project, python, running, said, set_age
+from ..helpers import git, make_entry, make_project, python, running, said, set_age, slow
 
 RULES = "temp:\n  auto: hourly\n  retention:\n    default: {max_age: 7d}\n"
 MAKES = "from common_tasks.temp import get_debug_temp_dir as d; d('x')"
@@ -93,7 +93,7 @@ def test_script_starts_a_clean_by_the_rules_that_notes_what_it_did(ruled: Path) 
     wait_until(lambda: 3400 < next_turn(ruled) <= 3600)  # the time is put back right after the report is written
 
 
-@pytest.mark.parametrize(("word", "seconds"), [("hourly", 3600), ("daily", 86_400), ("weekly", 604_800)])
+@pytest.mark.parametrize(("word", "seconds"), [("daily", 86_400), slow("weekly", 604_800)])
 def test_next_turn_comes_when_the_setting_says(ruled: Path, word: str, seconds: float) -> None:
     (ruled / "invoke.yaml").write_text(RULES.replace("hourly", word))
     python(MAKES, cwd=ruled)
@@ -128,7 +128,7 @@ def test_budget_is_cut_down_with_a_margin(project: Path) -> None:
     assert "x_1600000009" not in left(project)
 
 
-@pytest.mark.parametrize("each", [10, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("each", [10, slow(50)])
 def test_many_processes_at_once_start_one_clean(ruled: Path, started: Callable[[], list[list[int]]], each: int) -> None:
     code = f"import os\nfor _ in range({each - 1}):\n if not os.fork(): break\n{MAKES}"
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ruled) for _ in range(4)]
@@ -178,12 +178,12 @@ except ChildProcessError:
     [
         MAKES,
         f"t = threading.Thread(target=lambda: exec({MAKES!r}))\nt.start()\nt.join()",
-        f"import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n{MAKES}",
         f"p = os.fork()\nif not p:\n {MAKES}\n os._exit(0)\nos.waitpid(p, 0)",
-        f"os.closerange(3, 40)\nreader, writer = os.pipe()\n{MAKES}",
-        f"os.close(0)\n{MAKES}\nos.open('/dev/null', 0)",
+        slow(f"import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n{MAKES}"),
+        slow(f"os.closerange(3, 40)\nreader, writer = os.pipe()\n{MAKES}"),
+        slow(f"os.close(0)\n{MAKES}\nos.open('/dev/null', 0)"),
     ],
-    ids=["plain", "thread", "children ignored", "fork", "daemon", "no stdin"],
+    ids=["plain", "thread", "fork", "children ignored", "daemon", "no stdin"],
 )
 def test_starter_has_no_child_and_passes_nothing_on(ruled: Path, start: str) -> None:
     done = python(PASSES_NOTHING_ON.format(start=start), "-W", "error", cwd=ruled)
@@ -216,21 +216,21 @@ def test_pytest_under_xdist_starts_one_clean_and_leaks_nothing(
     assert len(started()) == 1
 
 
-@pytest.mark.parametrize(
-    "pretend",
-    [
-        "sys.frozen = True",
-        "sys.executable = ''",
-        "sys.executable = '/bin/true'",
-        "sys.executable = None",
-        "os.environ['COMMON_TASKS_AUTO'] = 'off'",
-    ],
+CANNOT_START = (
+    "sys.frozen = True",
+    "sys.executable = ''",
+    "sys.executable = '/bin/true'",
+    "sys.executable = None",
+    "os.environ['COMMON_TASKS_AUTO'] = 'off'",
 )
+
+
 def test_nothing_starts_where_python_cannot_start_itself_or_it_is_forbidden(
-    ruled: Path, started: Callable[[], list[list[int]]], pretend: str
+    ruled: Path, started: Callable[[], list[list[int]]]
 ) -> None:
-    done = python(f"import os, sys\n{pretend}\n{MAKES}", cwd=ruled)
-    assert (done.returncode, done.stderr) == (0, "")
+    for pretend in CANNOT_START:
+        done = python(f"import os, sys\n{pretend}\n{MAKES}", cwd=ruled)
+        assert (done.returncode, done.stderr) == (0, "")
     time.sleep(0.5)
     assert not started()
     assert "old_1600000000" in left(ruled)
@@ -240,8 +240,8 @@ def test_nothing_starts_where_python_cannot_start_itself_or_it_is_forbidden(
     "settings",
     [
         "temp: {auto: hourly, retention: {default: {max_age: soon}}}",
-        "temp: {auto: never, retention: {default: {max_age: 7d}}}",
-        "temp: {auto: hourly, max_total: lots}",
+        slow("temp: {auto: never, retention: {default: {max_age: 7d}}}"),
+        slow("temp: {auto: hourly, max_total: lots}"),
         "temp: {auto: hourly, retention: [",
     ],
 )
