@@ -15,7 +15,7 @@ from ..fs.usage import Probe, measure
 from ..fs.values import Usage
 from ..fs.workers import ALONE, Workers
 from ..project.git import Tracked, ask_git
-from . import layout, lease
+from . import hold, layout
 from .base import open_base
 from .entry import ORPHANED, Entry, Identity
 from .layout import Project
@@ -45,7 +45,7 @@ def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers 
 
 def _is_lent(entry: Entry) -> bool:
     """Tell whether a directory in the system's temporary folder is in use, by this process too: no orphan."""
-    if lease.held_here(entry.identity.key):
+    if hold.held_here(entry.identity.key):
         return True
     return entry.state == "in-use" and (not entry.in_trash or is_unnamed(entry.parts[-1]))
 

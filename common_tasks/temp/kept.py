@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import GuardFailed, TempError
 from ..fs.directory import DIRECTORY, NOFOLLOW, Directory, accessible
 from ..project import marks
-from . import evidence, layout, lease
+from . import evidence, hold, layout
 from .api import create_entry
 from .evidence import Kept
 from .lent import LentDirectory, discard
@@ -75,10 +75,10 @@ class LentInProject:
         self.folder = create(root, name)
         self._maker = os.getpid()
         # A process may clean what it made itself, but not what it has lent: that is locked.
-        held = lease.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW)))
+        held = hold.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW)))
         self._key = held.key if held else None
         if held:
-            lease.hold(held)
+            hold.hold(held)
 
     def start(self) -> Path:
         """Lend it."""
@@ -99,7 +99,7 @@ class LentInProject:
 
     def _let_go(self) -> None:
         if self._key:
-            lease.drop(self._key)
+            hold.drop(self._key)
 
     def keep(self, borrower: Borrower, root: object, elsewhere: object = None) -> Kept | None:
         """Leave it where it is, and return that; None where nothing is left of it."""

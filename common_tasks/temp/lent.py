@@ -15,7 +15,7 @@ from types import ModuleType, TracebackType
 from ..errors import Unremovable
 from ..fs.directory import DIRECTORY, NOFOLLOW, Directory, Opener, can_compare_mounts, open_on_same_mount
 from ..fs.values import Key, complaint, no_progress
-from . import lease, maker, names
+from . import hold, maker, names
 
 _ASIDE = "ended"  # what was taken from its path, and is still to be decided on, has a name that begins so
 _UNNAMED = r"\.trash-[0-9a-f]{16}"
@@ -99,7 +99,7 @@ class LentDirectory:
     def let_go(self) -> None:
         """Leave it to whoever has it now: it is no longer in use by this process."""
         _lent.pop(self._key, None)
-        lease.drop(self._key)
+        hold.drop(self._key)
 
 
 _lent: dict[Key, LentDirectory] = {}  # until their blocks end
@@ -128,13 +128,13 @@ def _new_name(name: str, inode: int) -> str:
     return sealed
 
 
-def _make(system: Path, name: str) -> tuple[Path, lease.Hold]:
+def _make(system: Path, name: str) -> tuple[Path, hold.Hold]:
     """Make a directory under a sealed name; it bears that name only once it is in use."""
     while True:
         unnamed = system / f"{names.TRASH}-{os.urandom(8).hex()}"
         unnamed.mkdir(0o700)
         try:
-            held = lease.share(Directory(os.open(unnamed, DIRECTORY | NOFOLLOW)))
+            held = hold.share(Directory(os.open(unnamed, DIRECTORY | NOFOLLOW)))
         except FileNotFoundError:  # a cleaner took it for one that was left
             continue
         except OSError:  # too many open files, say
@@ -142,13 +142,13 @@ def _make(system: Path, name: str) -> tuple[Path, lease.Hold]:
             raise
         if held is None:
             continue
-        lease.hold_for_block(held)
+        hold.hold(held)
         maker.sign(held.fd, "/")
         folder = system / _new_name(name, held.key[1])
         try:
             unnamed.rename(folder)
         except FileNotFoundError:
-            lease.drop(held.key)
+            hold.drop(held.key)
             continue
         return folder, held
 

@@ -6,11 +6,10 @@ from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from ..fs.directory import GONE, Directory, MountPoint
-from . import lease
 from .base import CATEGORY_MARK, is_category_mark
 from .entry import UNFINISHED, Entry, Identity, State
 from .layout import Base
-from .lease import Leased
+from .leased import Leased, read_leases
 from .names import KEEP, LEGACY, TRASH, UNDECIDED, looks_sealed, parse_name, unseal
 
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
@@ -26,7 +25,7 @@ class BaseListing(NamedTuple):
     @classmethod
     def of(cls, base: Base, directory: Directory) -> "BaseListing":
         """Read the leases after the caller has opened the base."""
-        return cls(base, directory, lease.read(directory))
+        return cls(base, directory, read_leases(directory))
 
     def entries(self) -> Iterator[Entry]:
         """Return the entries of the base, sorted by name. They are not measured."""

@@ -12,7 +12,7 @@ from ..fs.kernel import Mounts
 from . import names
 from .base import is_tagged
 from .entry import Entry
-from .lease import Leased
+from .leased import Leased
 from .names import TAG
 from .uses import EntryUses, look_at_uses
 

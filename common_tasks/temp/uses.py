@@ -12,7 +12,7 @@ from ..fs.lock import Claim
 from ..fs.uses import Unseen, Uses
 from .base import open_base
 from .entry import Decision, Entry, Plan
-from .lease import Leased
+from .leased import Leased
 
 _NOTHING_TOLD = Unseen(nothing_told=True)
 

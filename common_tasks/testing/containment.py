@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..fs.directory import GONE, Directory
-from ..temp import TempManager, lease
+from ..temp import TempManager, hold
 from ..temp.lent import opener
 from .findings import MAIN
 
@@ -92,6 +92,6 @@ class Containment:
 
 
 def _hold(folder: str) -> None:
-    held = lease.share(Directory(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)))
+    held = hold.share(Directory(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)))
     if held:
-        lease.hold(held)
+        hold.hold(held)

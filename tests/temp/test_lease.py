@@ -15,6 +15,7 @@ import pytest
 from common_tasks.fs import processes
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import TempManager, get_cache_temp_dir, get_debug_temp_dir, layout, lease, names
+from common_tasks.temp.leased import read_leases
 
 from ..conftest import As
 from ..helpers import (
@@ -619,7 +620,7 @@ def test_directory_that_could_not_be_made_is_not_noted(project: Path, monkeypatc
     with pytest.raises(OSError, match="No space left"):
         get_debug_temp_dir("refused")
     with Directory.at(project / ".tmp") as base:
-        assert [path for path in lease.read(base).made if "refused" in path] == []
+        assert [path for path in read_leases(base).made if "refused" in path] == []
 
 
 def test_directory_is_noted_before_it_is_made(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -630,7 +631,7 @@ def test_directory_is_noted_before_it_is_made(project: Path, monkeypatch: pytest
     def look(path: str, *rest: object, **options: object) -> None:
         if names.parse_name(os.path.basename(path)):
             with Directory.at(project / ".tmp") as base:
-                seen.append(f"debug/{os.path.basename(path)}" in lease.read(base).made)
+                seen.append(f"debug/{os.path.basename(path)}" in read_leases(base).made)
         real(path, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "mkdir", look)

@@ -9,9 +9,9 @@ from pathlib import Path
 from ...fs.directory import Directory, MountPoint
 from ...fs.kernel import Mounts
 from ...fs.syscalls import open_on_same_mount
-from .. import lease
 from ..base import locked, open_base
 from ..entry import Decision, Entry
+from ..leased import drop_ended, take_in
 from ..names import KEEP, TRASH, UNDECIDED, seal, unseal
 from ..uses import look_at_uses
 
@@ -139,8 +139,8 @@ class Folders:
             with locked(base) as granted:
                 if granted:
                     _remove_empty_batches(base)
-                    lease.take_in(base)
-                    lease.drop_ended(base)
+                    take_in(base)
+                    drop_ended(base)
 
 
 def _remove_trash(base: Directory) -> None:

@@ -22,10 +22,10 @@ from ...fs.syscalls import open_on_same_mount
 from ...fs.usage import measure
 from ...fs.values import complaint
 from ...fs.workers import ALONE, WORTH_FORKING, Workers
-from .. import layout, lease
+from .. import layout
 from ..base import locked
 from ..entry import Decision, Outcome, Plan
-from ..lease import Leased
+from ..leased import Leased, read_leases
 from ..lent import is_unnamed
 from ..uses import EntryUses, look_at_uses, look_inside
 from .folders import Batch, Folders
@@ -127,7 +127,7 @@ def _move_out(
         with _locked(folder) if in_base else contextlib.nullcontext():
             batch = folders.new_batch(folder) if in_base else None
             batches += [batch] if batch else []
-            leased = lease.read(folder) if in_base and uses else _NO_LEASES
+            leased = read_leases(folder) if in_base and uses else _NO_LEASES
             for number, decision in enumerate(decisions):
                 try:
                     move = Move(decision, folder, _parent(folders, folder, decision))
@@ -186,7 +186,7 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
 def _put_back_given(moves: list[Move], record: _Record) -> list[Move]:
     """Put back what somebody was given meanwhile, for want of locks that prevent that; return the rest."""
     bases = {move.folder for move in moves if move.entry.base}
-    leased = {base: leases for base in bases if (leases := lease.read(base))}
+    leased = {base: leases for base in bases if (leases := read_leases(base))}
     if not leased:
         return moves
     users = [leased.get(move.folder, _NO_LEASES).users(move.entry.parts) for move in moves]

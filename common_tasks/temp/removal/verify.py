@@ -10,7 +10,7 @@ from ...fs.lock import Claim
 from ...fs.walk import Position, Visitor, walk
 from .. import names
 from ..entry import ARTIFACT, Identity
-from ..lease import Leased
+from ..leased import Leased
 from ..listing import files_beside, is_category
 from ..names import KEEP, LEGACY
 from ..states import WORK_MARKS, belongs_to_others, describe_held, is_pinned

@@ -1,0 +1,260 @@
+"""What the leases in a base say (see `lease`): read for a look, and taken in once their processes have ended."""
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import time
+from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
+from collections.abc import Iterable
+
+from ..fs import lock
+from ..fs.directory import GONE, Directory
+from ..fs.lock import Claim
+from ..fs.process import Process, boot
+from .names import LEASES
+
+_ENDED = re.compile(r"ended-\d+")
+PROCESS, GIVEN, TAKEN_BACK = b"process ", b"+", b"-"
+END = b"\0"  # of each record: the one byte that no name holds
+MODE = 0o644  # everybody who may look at the base may know what is in use
+_BEING_MADE = 60.0  # seconds that an empty lease may be on its way to getting its first record
+_MOST_PID = 2**31
+
+
+class Leased:
+    """What the leases of a base say: which entries are in use, and by whom; which the engine made."""
+
+    def __init__(self) -> None:
+        self.made: set[str] = set()
+        self._users: dict[str, tuple[int, ...]] = {}
+        self._tops: dict[str, set[int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._users)
+
+    def users(self, parts: tuple[str, ...]) -> tuple[int, ...] | None:
+        """Return the processes that use the entry at `parts`, or one below it; None where nobody does.
+
+        Nothing is known of a holder that lives in another PID namespace but that there is one: then it is empty.
+        """
+        if len(parts) == 1:
+            found = self._tops.get(parts[0])
+            return None if found is None else tuple(sorted(found))
+        return self._users.get("/".join(parts))
+
+    def add(self, path: str, pids: tuple[int, ...]) -> None:
+        """Note that the entry at `path` is in use by `pids`."""
+        self._users[path] = tuple(sorted({*self._users.get(path, ()), *pids}))
+        self._tops.setdefault(path.partition("/")[0], set()).update(pids)
+
+
+class Record(namedtuple("Record", "processes given")):
+    """What one lease says: whose it is, the maker first, and the entries that it names."""
+
+    __slots__ = ()
+    processes: list[Process]
+    given: set[str]
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Record":
+        """Take a lease's text apart. A last record that was cut short is left out, and what is no record.
+
+        An entry may be given several times. What is taken back is one of these, so what was given before stays given.
+        """
+        processes: list[Process] = []
+        times: dict[str, int] = {}
+        for record in text.split(END)[:-1]:
+            if record.startswith((GIVEN, TAKEN_BACK)):
+                path = os.fsdecode(record[1:])
+                times[path] = times.get(path, 0) + (1 if record.startswith(GIVEN) else -1)
+            else:
+                processes += _parse_process(record)
+        return cls(processes, {path for path, number in times.items() if number > 0})
+
+    def running(self) -> tuple[int, ...]:
+        """Return those of its processes that still run."""
+        return tuple(process.pid for process in self.processes if process.runs())
+
+
+def _parse_process(record: bytes) -> list[Process]:
+    words = record.removeprefix(PROCESS).decode("ascii", "replace").split(" ")
+    if not record.startswith(PROCESS) or len(words) != len(Process._fields) or not words[0].isdecimal():
+        return []
+    pid = int(words[0])
+    return [Process(pid, *words[1:])] if 0 < pid < _MOST_PID else []
+
+
+def read_leases(base: Directory) -> Leased:
+    """Read the leases of an open base. Nothing is changed.
+
+    What this very process was given is made by the engine, but in use by nobody: it may clean that itself.
+    """
+    leased = Leased()
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES):
+            return leased
+        raise
+    with folder:
+        me = Process.current()
+        for name in folder.names():
+            if not _ENDED.fullmatch(name):
+                _read_one(folder, name, me, leased)
+        for name in filter(_ENDED.fullmatch, folder.names()):  # last: a lease may have been taken in meanwhile
+            leased.made |= _given_before(folder, name)
+    return leased
+
+
+def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None:
+    fd = open_lease(folder, name, os.O_RDONLY)
+    if fd is None:
+        return
+    try:
+        record = Record.parse(read_all(fd))
+        leased.made |= record.given
+        if record.processes[:1] == [me]:
+            return
+        pids = record.running()
+        if pids or lock.is_held(fd):
+            for path in record.given:
+                leased.add(path, pids)
+    finally:
+        os.close(fd)
+
+
+def open_lease(folder: Directory, name: str, flags: int) -> int | None:
+    """Open a lease; None where it was taken in meanwhile, and for anything that is no file of ours to read."""
+    try:
+        fd = folder.open(name, flags | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES, errno.EISDIR, errno.ENXIO):
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
+def read_all(fd: int) -> bytes:
+    """Read an open file to its end. Raises OSError."""
+    parts = []
+    while part := os.read(fd, 2**18):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _own_ended() -> str:
+    """Return the name of the file that this user may write to, also where several users share a base."""
+    return f"ended-{os.geteuid()}"
+
+
+def _given_before(folder: Directory, name: str) -> set[str]:
+    fd = open_lease(folder, name, os.O_RDONLY)
+    if fd is None:
+        return set()
+    try:
+        return Record.parse(read_all(fd)).given
+    finally:
+        os.close(fd)
+
+
+def take_in(base: Directory, *, most: int | None = None) -> None:
+    """Take in the leases of processes that have ended, or look at `most` of them. The caller holds the base's lock."""
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES):
+            return
+        raise
+    with folder:
+        names = [name for name in folder.names() if not _ENDED.fullmatch(name)]
+        if most is not None and len(names) > most:
+            first = int.from_bytes(os.urandom(4), "big") % len(names)
+            names = (names + names)[first : first + most]
+        for name in names:
+            with contextlib.suppress(PermissionError):  # another user's, who does that for himself
+                _take_in_one(folder, name)
+
+
+def _take_in_one(folder: Directory, name: str) -> None:
+    fd = open_lease(folder, name, os.O_RDWR)
+    if fd is None:
+        return
+    try:
+        with lock.claim(fd) as granted:
+            record = Record.parse(read_all(fd))
+            if granted is Claim.REFUSED or record.running() or _may_run_elsewhere(record, granted):
+                return
+            if not record.processes and time.time() - os.fstat(fd).st_mtime < _BEING_MADE:
+                return
+            _append(folder, _own_ended(), records_of(record.given))
+            folder.unlink(name)
+    finally:
+        os.close(fd)
+
+
+def _may_run_elsewhere(record: Record, granted: Claim) -> bool:
+    """Tell whether nothing says that a process of another machine or namespace has ended: there are no locks."""
+    return granted is Claim.IMPOSSIBLE and any(process.boot != boot() for process in record.processes)
+
+
+def drop_ended(base: Directory) -> None:
+    """Drop what is noted of earlier processes' entries that are gone. The caller holds the base's lock.
+
+    Where that cannot be written they stay noted, which does no harm: no other entry gets their names.
+    """
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES):
+            return
+        raise
+    with folder:
+        ended = _own_ended()
+        before = _given_before(folder, ended)
+        left = still_there(base, before)
+        if len(left) == len(before):
+            return
+        new = f"{ended}.{os.urandom(6).hex()}"
+        try:
+            _append(folder, new, records_of(left))
+            folder.rename(new, folder, ended)
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.unlink(new)
+
+
+def still_there(base: Directory, paths: set[str]) -> set[str]:
+    """Return those of the paths that still stand, or may, at the price of one listing a category."""
+    left: set[str] = set()
+    for category in {path.partition("/")[0] for path in paths}:
+        try:
+            with base.enter(category) as folder:
+                left.update(f"{category}/{name}" for name in folder.names())
+        except OSError as error:
+            if error.errno not in GONE:  # it may not be looked into, or something is mounted on it
+                left.update(path for path in paths if path.startswith(f"{category}/"))
+    return paths & left
+
+
+def records_of(paths: Iterable[str]) -> bytes:
+    """Return the records that say that entries were given."""
+    return b"".join(GIVEN + os.fsencode(path) + END for path in paths)
+
+
+def _append(folder: Directory, name: str, text: bytes) -> None:
+    fd = folder.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, MODE)
+    try:
+        write(fd, text)
+    finally:
+        os.close(fd)
+
+
+def write(fd: int, text: bytes) -> None:
+    """Write all of a text. Raises OSError."""
+    while text:
+        text = text[os.write(fd, text) :]
