@@ -150,7 +150,7 @@ def _counted_on(finding: Finding, repository: Repository) -> Finding:
             if importer := repository.importer_of(finding.path):
                 finding = finding.doubted(f"{importer.name} may import this file, and run it again")
         elif finding.code != legacy_helper.CODE and (users := repository.users_of(finding.path, name)):
-            finding = finding.doubted(f"{users[0].name} counts on {name}")
+            finding = finding.doubted(f"{users[0].name} uses {name} of this file")
     return finding
 
 
@@ -176,7 +176,7 @@ def _waiting(row: Finding, stop: Finding | None, where: str) -> Finding:
     if row.group == shadowing.CODE and row is not stop and row.safety != "report":
         return row.refused(f"the renaming is stopped: {where}")
     if row.imports and row.safety != "report":
-        return row.refused(f"it waits until common_tasks.py is renamed, which is stopped: {where}")
+        return row.refused(f"common_tasks.py has to be renamed first, and cannot be: {where}")
     return row
 
 
@@ -191,8 +191,12 @@ def _held_definition(row: Finding, rows: Sequence[Finding], repository: Reposito
     if any(each.path == row.path and each.safety == "report" for each in helpers):
         return row.refused("a use of it in this file stays")
     if staying:
-        return row.refused(f"{staying[0].name} goes on using it")
-    return row.doubted(f"line {unsafe[0].line} of {unsafe[0].path.name} is not proved to be safe") if unsafe else row
+        return row.refused(f"{staying[0].name} still uses it")
+    return (
+        row.doubted(f"line {unsafe[0].line} of {unsafe[0].path.name} may change how the program behaves")
+        if unsafe
+        else row
+    )
 
 
 def style_for(path: Path, root: Path) -> style.Style:

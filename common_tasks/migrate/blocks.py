@@ -69,12 +69,12 @@ def check(program: Program) -> Iterator[Finding]:
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
     """Yield what a call of tempfile's asks for that the engine's functions do not give."""
     if call.args:
-        yield Doubt("its arguments are given by position", final=True)
+        yield Doubt("its arguments are positional", final=True)
     for keyword in call.keywords:
         if keyword.arg != "prefix":
-            yield Doubt(_KEYWORDS.get(keyword.arg or "", "its arguments are not written out"), final=True)
+            yield Doubt(_KEYWORDS.get(keyword.arg or "", "it has arguments that are not known here"), final=True)
         elif not _NAME.fullmatch(given_prefix(call) or ""):
-            yield Doubt("prefix= is no plain name that is written out", final=True)
+            yield Doubt("prefix= is not a plain literal name", final=True)
 
 
 def _base(program: Program, call: ast.Call) -> Finding:
@@ -82,7 +82,7 @@ def _base(program: Program, call: ast.Call) -> Finding:
 
 
 def _loose(program: Program, call: ast.Call) -> Finding:
-    reason = f"no with statement says when it ends: where one can, use with {ONE}() as name"
+    reason = f"it is not in a with statement; where one can end it, use with {ONE}() as name"
     return conclude(_base(program, call), [Doubt(reason, final=True)])
 
 
@@ -112,7 +112,7 @@ def _write(program: Program, block: Block) -> _Written:
 
 def _form(module: Module, block: Block) -> Iterator[Doubt]:
     if isinstance(block.statement, ast.AsyncWith):
-        yield Doubt("an async with takes no such block", final=True)
+        yield Doubt("async with does not take a plain context manager", final=True)
     yield from refused_arguments(block.call)
     name = block.target
     if name is not None and not isinstance(name, ast.Name):
@@ -125,7 +125,7 @@ def _bound_elsewhere(module: Module, name: ast.Name) -> Iterator[Doubt]:
     """Yield a doubt if the name is not the block's own, or has another value elsewhere."""
     scope, function = module.scope_of(name), module.function_of(name)
     if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
-        yield Doubt(f"{name.id} belongs to a scope outside the function", final=True)
+        yield Doubt(f"{name.id} is global or nonlocal, so code outside the function may use it", final=True)
         return
     for binding in scope.bindings[name.id]:
         parent = module.parents[binding.node]

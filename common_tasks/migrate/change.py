@@ -54,7 +54,7 @@ def _whole(audit: Audit, *, unsafe: bool) -> Audit:
     steps = [row for rows in audit.findings.values() for row in rows if row.group == shadowing.CODE]
     if not unsafe or all(audit.scope.shows(row.path) for row in steps):
         return audit
-    return audit.with_each(lambda row: row.refused("--paths leaves out what names it") if row in steps else row)
+    return audit.with_each(lambda row: row.refused("--paths leaves out files that name it") if row in steps else row)
 
 
 def _choose(audit: Audit, *, unsafe: bool) -> dict[Path, tuple[Finding, ...]]:

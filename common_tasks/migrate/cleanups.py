@@ -115,7 +115,7 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
         if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
             yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending is None and not _always_resumed(program, made, span):
-        yield Doubt(f"where something fails before line {span.removal.lineno}, the directory stays today")
+        yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
     if late := next(_used_late(made.name, span), None):
         yield Doubt(f"line {late.lineno} uses {ast.unparse(late)} after its removal", final=span.is_around)
 

@@ -66,7 +66,7 @@ Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropPa
 
 
 class Doubt(NamedTuple):
-    """Why a rewrite is not proved to be safe, in words that name the line.
+    """Why a rewrite may change how the program behaves, in words that name the line.
 
     `final`: it is not written at all, whatever options are given.
     """

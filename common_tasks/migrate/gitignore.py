@@ -38,7 +38,7 @@ def _below(project: Path, root: Path, base: str) -> str:
 def _finding(path: Path, missing: list[str]) -> Finding:
     message = f"git does not ignore {' and '.join(missing)} here"
     safety = "report" if path.is_symlink() or (path.exists() and not path.is_file()) else "safe"
-    suffix = f"; {NAME} is no plain file" if safety == "report" else ""
+    suffix = f"; {NAME} is not a regular file" if safety == "report" else ""
     finding = Finding(path, 1, 0, CODE, "report", message + suffix)
     return finding if safety == "report" else finding._replace(safety="safe", edits=())
 

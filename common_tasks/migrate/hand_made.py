@@ -180,7 +180,7 @@ def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
             yield Doubt(f"line {load.lineno} asks where {load.id} lies")
     for node in module.nodes:
         if isinstance(node, ast.Attribute) and node.attr in LISTERS and not _is_below(node, made.variable.id):
-            yield Doubt(f"line {node.lineno} may look for it among others")
+            yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
 
 
 def _is_below(node: ast.Attribute, name: str) -> bool:
@@ -211,14 +211,14 @@ def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
 def _started(module: Module) -> Iterator[Doubt]:
     """Yield what may look for the directory in a way that cannot be read here."""
     if call := next((each for each in module.calls if not _is_plain(module, each)), None):
-        yield Doubt(f"line {call.lineno} may start what looks for it")
+        yield Doubt(f"line {call.lineno} calls code that may look for it")
 
 
 def _shared(program: Program, made: _Made, name: str) -> Iterator[Doubt]:
     """Yield what may find the directory again, or find another one in its place."""
     module = program.module
     if not any(keyword.arg == "exist_ok" for keyword in made.call.keywords) and len(made.call.args) < 3:
-        yield Doubt(f"line {made.call.lineno} fails where it is there already: it may be a lock", final=True)
+        yield Doubt(f"line {made.call.lineno} fails if the folder exists already, so it may be a lock", final=True)
     if sum(_mentions(text, name) for text in module.strings) > 1:
         yield Doubt("the same path is written elsewhere in this file", final=True)
     if not _runs_once(module, made.call):
@@ -226,7 +226,7 @@ def _shared(program: Program, made: _Made, name: str) -> Iterator[Doubt]:
     scope = module.scope_of(made.variable)
     for load, _ in module.loads(made.variable.id, scope) if scope else ():
         if load.lineno != made.call.lineno and not _only_writes(module, load):
-            yield Doubt(f"line {load.lineno} may find what another call or run left there")
+            yield Doubt(f"line {load.lineno} may find what an earlier call or run left there")
 
 
 def _mentions(text: str, name: str) -> bool:

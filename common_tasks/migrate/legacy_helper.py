@@ -123,9 +123,9 @@ def _call_doubts(program: Program, name: ast.Name | ast.Attribute, call: ast.Cal
     if any(base in text for text in module.strings for base in BASES):
         for node in module.attributes:
             if node.attr in LISTERS:
-                yield Doubt(f"line {node.lineno} may look for it among others")
+                yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
     if _asks_for_more(call):
-        yield Doubt(f"it is called in a way that {NEW}(name_prefix) does not know", final=True)
+        yield Doubt(f"it is called with arguments that {NEW}(name_prefix) does not take", final=True)
 
 
 def _asks_for_more(call: ast.Call) -> bool:

@@ -84,9 +84,9 @@ def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Find
     if isinstance(home, ast.ClassDef) and unittest_cases.is_removed_by_relatives(program, home, module.parents[call]):
         return Left(f"{what} that a class above or below removes")
     if any(keyword.arg == "dir" and _IN_TEMPORARY.search(ast.unparse(keyword.value)) for keyword in call.keywords):
-        return Left(f"{what} in a directory that is temporary itself")
+        return Left(f"{what} inside another temporary directory")
     if function and any(isinstance(node, ast.Return | ast.Yield) and node.value for node in ast.walk(function)):
-        return Left(f"{what} whose result a function hands on")
+        return Left(f"{what} that a function returns to its caller")
     where = home.name + ("()" if isinstance(home, Function) else "") if hasattr(home, "name") else "this file"
-    message = f"{what}: nothing in {where} removes it ({removal.LOOKED_FOR}); {better} would"
+    message = f"{what}: found nothing in {where} that removes it ({removal.LOOKED_FOR}); {better} would"
     return program.report(call, CODE, message)

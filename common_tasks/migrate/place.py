@@ -63,7 +63,7 @@ def why_not_import(path: Path, root: Path, module: Module, bare: frozenset[str],
     if reason := _own_environment(path, relative, module, root):
         return Doubt(reason, final=True)
     reasons = (
-        "common_tasks.py hides this package: it is to be renamed first (T0)" if hidden else None,
+        "common_tasks.py hides this package and has to be renamed first (T0)" if hidden else None,
         _why_undeclared(path, root),
         _why_bare(path, module, bare),
         _why_package(path, relative, root),
@@ -141,7 +141,7 @@ def _why_undeclared(path: Path, root: Path) -> str | None:
     if _TASKS_IMPORT.search(texts.get("tasks.py", "")) or _is_installed_here(folder):
         return None
     where = folder.relative_to(root).as_posix()
-    return f"nothing in {'the project' if where == '.' else where} says that it depends on common-tasks"
+    return f"{'the project' if where == '.' else where} does not declare common-tasks as a dependency"
 
 
 def _read(path: Path) -> str:
@@ -183,9 +183,9 @@ def _why_bare(path: Path, module: Module, bare: frozenset[str]) -> str | None:
     if surroundings.is_test(path) or path.name == "tasks.py" or not _imports_only_standard(module):
         return None
     if path.name in bare:
-        return "it needs the standard library alone, and something starts it by a plain `python`"
+        return "it uses only the standard library, and something runs it with a plain `python`"
     if module.text.startswith("#!") and "python" in module.lines[0]:
-        return "it needs the standard library alone, and line 1 has it run by any Python"
+        return "it uses only the standard library, and line 1 lets any Python run it"
     return None
 
 
@@ -220,7 +220,7 @@ def _why_package(path: Path, relative: Path, root: Path) -> str | None:
     legacy = [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(path, root, (name,)))]
     if any(_OURS.search(need) for need in (*declared, *legacy)):
         return None
-    return "its package would need common-tasks wherever it is installed, and does not say so"
+    return "the package would need common-tasks wherever it is installed, but does not depend on it"
 
 
 def _why_built(path: Path, root: Path) -> str | None:

@@ -7,7 +7,7 @@ from .classes import Definition
 from .names import Function, Module
 from .surroundings import Program, parameters
 
-LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and what is registered for later"
+LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and registered cleanups"
 _SOUNDS = re.compile(r"(?:^|_)(?:rm|rmdir|rmtree|remove|removedirs|unlink|delete|clean|cleanup|cleanUp)(?:_|$)|rmtree")
 _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
 

@@ -112,7 +112,7 @@ def check_users(program: Program, shadows: Shadows) -> Iterator[Finding]:
                 yield _string_finding(program, node)
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if _is_module(module, node, name):
                 if attr not in shadows.kept | shadows.replaced:
-                    yield _stop(program, node, f"uses {name}.{attr}, which that module has not")
+                    yield _stop(program, node, f"uses {name}.{attr}, which that module does not have")
 
 
 def _is_module(module: Module, node: ast.Attribute, name: str) -> bool:
@@ -128,16 +128,16 @@ def _base(program: Program, node: ast.stmt | ast.expr, message: str) -> Finding:
 
 
 def _stop(program: Program, node: ast.stmt | ast.expr, reason: str) -> Finding:
-    return _base(program, node, f"{OLD}.py is to be renamed, but line {node.lineno} {reason}")
+    return _base(program, node, f"{OLD}.py has to be renamed, but line {node.lineno} {reason}")
 
 
 def _string_finding(program: Program, node: ast.Constant) -> Finding:
     module = program.module
     old = module.segment(node)
     if module.is_in_f_string(node) or not _WORD.search(old):
-        return _stop(program, node, "names it in a string that is put together")
+        return _stop(program, node, "builds its name in a string")
     edit = ReplaceExpression(module.place(node), old, _WORD.sub(NEW, old))
-    finding = _base(program, node, f"names {OLD}.py, which is to be renamed")
+    finding = _base(program, node, f"names {OLD}.py, which has to be renamed")
     return finding._replace(edits=(edit,), safety="unsafe")
 
 
@@ -151,7 +151,7 @@ def _import_finding(program: Program, statement: ast.ImportFrom | ast.Import, sh
     if not new:
         yield _stop(program, statement, f"imports it by its dotted name: import {NEW} there, and use it by that name")
         return
-    finding = _base(program, statement, f"imports from {OLD}.py, which is to be renamed")
+    finding = _base(program, statement, f"imports from {OLD}.py, which has to be renamed")
     edit = ReplaceStatement(program.module.place(statement), new)
     yield finding._replace(edits=(edit,), safety="unsafe")
 

@@ -146,9 +146,9 @@ def doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
         if isinstance(place.ctx, ast.Store) and "tempfile.tempdir" in module.dotted(place):
             yield Doubt(f"line {place.lineno} sets tempfile.tempdir", final=True)
     if _is_faked(program, node):
-        yield Doubt("the test runs in a made-up file system", final=True)
+        yield Doubt("the test runs in a fake file system", final=True)
     if reader := _reader(module, node):
-        yield Doubt(f"line {reader.lineno} reads names by their text")
+        yield Doubt(f"line {reader.lineno} looks names up by their text")
     yield from _replaced(program, node)
 
 
@@ -179,7 +179,7 @@ def _replaced(program: Program, node: ast.AST) -> Iterator[Doubt]:
         for call in ast.walk(top):
             if isinstance(call, ast.Call) and _replaces_system(module, call):
                 where = "a conftest" if module is not program.module else f"line {call.lineno}"
-                yield Doubt(f"{where} replaces functions of the system around it")
+                yield Doubt(f"{where} replaces functions of os, shutil or tempfile around it")
     if program.replaced:
         yield Doubt(f"{program.replaced} replaces functions of tempfile")
 

@@ -31,7 +31,9 @@ def check(project: Path, doubt: Doubt | None, shadows: Shadows) -> Finding | Non
             return Finding(project / "tasks", 1, 0, CODE, "report", text)
         return _concluded(finding, doubt)
     if path.is_symlink():
-        return finding.refused("it is a link: add the tasks where it leads")._replace(message=f"{NAME} is a link")
+        return finding.refused("it is a symbolic link: add the tasks to the file that it points to")._replace(
+            message=f"{NAME} is a link"
+        )
     try:
         text = source.read(path).text
         module = Module(text)
@@ -56,7 +58,7 @@ def _check_module(finding: Finding, module: Module, doubt: Doubt | None, shadows
     finding = finding._replace(message=f"{NAME} lacks {', '.join(missing)} of this package")
     kept = [f"{name} (line {own[name]})" for name in missing if name in own]
     if kept:
-        advice = f"{' and '.join(kept)}: the project's own; let it call temp_clean(c) of {OLD}"
+        advice = f"{' and '.join(kept)}: the project's own; have it call temp_clean(c) of {OLD}"
         finding = finding._replace(message=f"{finding.message}; {advice}", line=own.get(missing[0], 1))
     reason = _why_not(module, wanted)
     if reason:
@@ -70,7 +72,7 @@ def _why_not(module: Module, wanted: list[str]) -> str | None:
     if not wanted:
         return "nothing can be added"
     if not _uses_invoke(module):
-        return "it is no task file of invoke's: put the tasks where invoke finds them"
+        return "it is not a task file of invoke: add the tasks where invoke finds them"
     if _collection(module) is None:
         return f"its collection is not built at the top of the file: add {', '.join(wanted)} of {OLD} to it"
     for binding in module.top.bindings.get("*", ()):

@@ -91,7 +91,7 @@ def _outlived(function: Function) -> Iterator[Doubt]:
         if isinstance(node, ast.Attribute) and node.attr in ("chdir", "addfinalizer", "addCleanup"):
             yield Doubt(f"line {node.lineno} may need the directory after the test's own body")
         elif isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) and node.value:
-            yield Doubt(f"line {node.lineno} hands something to who comes after the block")
+            yield Doubt(f"line {node.lineno} passes something on to code that runs after the block")
 
 
 def _sharing(program: Program, function: Function) -> Iterator[Doubt]:

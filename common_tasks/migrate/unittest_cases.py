@@ -92,7 +92,7 @@ def _not_test_case(program: Program, holder: ast.ClassDef | None) -> Iterator[Do
     """Yield a doubt where the class around is not known to be a TestCase of unittest's."""
     if holder is None or not _is_test_case(program, holder):
         name = holder.name if holder else "the function"
-        yield Doubt(f"{name} is not known to be a TestCase of unittest's, which has enterContext")
+        yield Doubt(f"cannot tell that {name} derives from unittest.TestCase, which has enterContext")
 
 
 def _is_test_case(program: Program, holder: ast.ClassDef) -> bool:

@@ -76,13 +76,13 @@ def as_path(module: Module, loads: Iterable[Load], name: str, *, shared: Contain
             if old != name:
                 edits.append(ReplaceExpression(module.place(load), old, name))
         elif inside:
-            doubts.append(Doubt(f"line {load.lineno} writes {old} in a form that a path has not", final=True))
+            doubts.append(Doubt(f"line {load.lineno} formats {old} in a way that only works for text", final=True))
         else:
             texts.append(load.lineno)
             edits.append(ReplaceExpression(module.place(load), old, f"str({name})"))
     if len(texts) > _FEW:
         lines = ", ".join(map(str, sorted(set(texts))))
-        doubts.append(Doubt(f"lines {lines} may need {name} as text: str({name}) is written there"))
+        doubts.append(Doubt(f"lines {lines} may need {name} as text: str({name}) would be written there"))
     return Uses(tuple(edits), tuple(doubts), tuple(texts))
 
 

@@ -19,9 +19,9 @@ class NotWritten(OSError):
 def find_unwritable(paths: Iterable[Path], root: Path, *, force: bool) -> dict[Path, str]:
     """Return the files that are left alone, with the reason: nothing of somebody's may be lost.
 
-    That is what the newest commit does not hold as it stands (unless `force`), what is no plain file of this user's,
-    and what has another name. A file that is not there yet has nothing to lose. Raises GuardFailed where git cannot
-    tell.
+    That is what the newest commit does not hold as it stands (unless `force`), what is not a regular file of this
+    user's, and what has another name. A file that is not there yet has nothing to lose. Raises GuardFailed where git
+    cannot tell.
     """
     found: dict[Path, str] = {}
     plain: list[Path] = []
@@ -44,11 +44,11 @@ def _why_not_plain(path: Path) -> str | None:
     if stat.S_ISLNK(found.st_mode):
         return "it is a link"
     if not stat.S_ISREG(found.st_mode):
-        return "it is no regular file"
+        return "it is not a regular file"
     if found.st_uid != os.geteuid():
         return "it belongs to another user"
     if found.st_nlink > 1:
-        return "it has another name, too (a hard link)"
+        return "it has a second name (a hard link)"
     return None
 
 
@@ -84,9 +84,9 @@ def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
     as it was.
     """
     if (path.read_bytes() if os.path.lexists(path) and not _why_not_plain(path) else None) != before:
-        raise NotWritten(f"{path.name} changed while it was looked at")
+        raise NotWritten(f"{path.name} changed meanwhile")
     if before is None and os.path.lexists(path):
-        raise NotWritten(f"{path.name} came while it was looked at")
+        raise NotWritten(f"{path.name} was made meanwhile")
     if after is None:
         path.unlink()
         return

@@ -48,7 +48,7 @@ def test_without_flags_it_lists_and_writes_nothing(legacy: Path) -> None:
           tests
             [ ] Tests take their temporary directories from pytest_temp_dirs
                 tests/test_b.py:5:10  T2  unsafe  TemporaryDirectory: with temp_working_dir("it") as d; \
-line 6 reads names by their text
+line 6 looks names up by their text
                 tests/test_it.py:5:10  T2  safe    TemporaryDirectory: with temp_working_dir("it") as d
           task files
             [x] No module of its own hides common_tasks

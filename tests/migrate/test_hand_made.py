@@ -49,8 +49,8 @@ FOUND = {
     "if (d / 'x').exists():\n    pass": "line 6 may find",
     "print(list(d.glob('*')))": "line 6 may find",
     "(d / 'log').open('a')": "line 6 may find",
-    "(d / 'x').write_text('')\nsubprocess.run(['ls'])": "line 7 may start",
-    "(d / 'x').write_text('')\nhelper()": "line 7 may start",
+    "(d / 'x').write_text('')\nsubprocess.run(['ls'])": "line 7 calls code",
+    "(d / 'x').write_text('')\nhelper()": "line 7 calls code",
 }
 
 

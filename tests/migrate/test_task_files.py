@@ -89,7 +89,7 @@ def test_own_clean_stays_and_is_done_once_it_calls_ours(tmp_path: Path) -> None:
     after = migrated_tasks(tmp_path, own)
     assert "from common_tasks import temp_clean, temp_status  # noqa: F401\n" in after
     [row] = audited(tmp_path).rows
-    assert (row.code, row.safety, "let it call temp_clean(c)" in row.message) == ("T6", "report", True)
+    assert (row.code, row.safety, "have it call temp_clean(c)" in row.message) == ("T6", "report", True)
     (tmp_path / "tasks.py").write_text(after.replace('c.run("true")', "temp_clean(c)"))
     assert list(audited(tmp_path).rows) == []
 
