@@ -7,7 +7,7 @@ import re
 import stat
 import time
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ..fs import lock
 from ..fs.directory import GONE, Directory
@@ -92,13 +92,9 @@ def read_leases(base: Directory) -> Leased:
     What this very process was given is made by the engine, but in use by nobody: it may clean that itself.
     """
     leased = Leased()
-    try:
-        folder = base.enter(LEASES)
-    except OSError as error:
-        if error.errno in (*GONE, errno.EACCES):
+    with _folder(base) as folder:
+        if folder is None:
             return leased
-        raise
-    with folder:
         me = Process.current()
         for name in folder.names():
             if not _ENDED.fullmatch(name):
@@ -106,6 +102,20 @@ def read_leases(base: Directory) -> Leased:
         for name in filter(_ENDED.fullmatch, folder.names()):  # last: a lease may have been taken in meanwhile
             leased.made |= _given_before(folder, name)
     return leased
+
+
+@contextlib.contextmanager
+def _folder(base: Directory) -> Iterator[Directory | None]:
+    """Lend the folder of leases in an open base; None where there is none that this user may look into."""
+    try:
+        folder = base.enter(LEASES)
+    except OSError as error:
+        if error.errno not in (*GONE, errno.EACCES):
+            raise
+        yield None
+        return
+    with folder:
+        yield folder
 
 
 def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None:
@@ -164,13 +174,9 @@ def _given_before(folder: Directory, name: str) -> set[str]:
 
 def take_in(base: Directory, *, most: int | None = None) -> None:
     """Take in the leases of processes that have ended, or look at `most` of them. The caller holds the base's lock."""
-    try:
-        folder = base.enter(LEASES)
-    except OSError as error:
-        if error.errno in (*GONE, errno.EACCES):
+    with _folder(base) as folder:
+        if folder is None:
             return
-        raise
-    with folder:
         names = [name for name in folder.names() if not _ENDED.fullmatch(name)]
         if most is not None and len(names) > most:
             first = int.from_bytes(os.urandom(4), "big") % len(names)
@@ -207,13 +213,9 @@ def drop_ended(base: Directory) -> None:
 
     Where that cannot be written they stay noted, which does no harm: no other entry gets their names.
     """
-    try:
-        folder = base.enter(LEASES)
-    except OSError as error:
-        if error.errno in (*GONE, errno.EACCES):
+    with _folder(base) as folder:
+        if folder is None:
             return
-        raise
-    with folder:
         ended = _own_ended()
         before = _given_before(folder, ended)
         left = still_there(base, before)
