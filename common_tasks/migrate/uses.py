@@ -44,6 +44,7 @@ PLACE_CALLS = frozenset(
     }
 )
 _REPRESENTED = re.compile(r"%(?:\(\w*\))?[-#0 +*.\d]*[ra]")
+_PLAIN_FIELD = re.compile(r"\{\w*\}")  # of a text that `format` fills
 _FEW = 2  # so many `str(name)` read well; with more of them the author would have chosen another way
 
 Load = ast.Name | ast.Attribute
@@ -143,7 +144,7 @@ def _call_takes_path(module: Module, call: ast.Call) -> bool:
         return isinstance(call.func.value, ast.Name) and call.func.value.id in ("os", "monkeypatch")
     match call.func:
         case ast.Attribute(value=ast.Constant(value=str(text)), attr="format"):
-            return "!" not in text and ":" not in text.replace("://", "")
+            return all(_PLAIN_FIELD.fullmatch(field) for field in re.findall(r"\{[^{}]*\}", text))
     called = module.dotted(call.func)
     if not called:
         return False
