@@ -10,6 +10,7 @@ from typing import NamedTuple
 from . import source
 from .names import Binding, Function, Module
 
+_WINDOWS = frozenset({"sys.platform == 'win32'", "os.name == 'nt'"})
 _DEEPEST = 8  # imports and base classes that are followed
 _CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^)]*)\)", re.MULTILINE)
 _LAST_PART = re.compile(r"\w+(?=[ \t\n]*(?:,|$|\[))")
@@ -60,7 +61,8 @@ class Classes:
 
     def _named(self, path: Path, module: Module, name: str, depth: int) -> Definition | str | None:
         """Return what a name of a file stands for, if all that is given to it is the same."""
-        found = [self._bound(path, module, each, depth - 1) for each in module.top.bindings.get(name, ()) if depth]
+        bindings = [each for each in module.top.bindings.get(name, ()) if not _is_for_windows(module, each.node)]
+        found = [self._bound(path, module, each, depth - 1) for each in bindings if depth]
         return found[0] if found and all(each == found[0] for each in found) else None
 
     def _bound(self, path: Path, module: Module, binding: Binding, depth: int) -> Definition | str | None:
@@ -69,10 +71,6 @@ class Classes:
         if binding.origin:
             return self._follow(path, binding.origin, depth)
         match module.parents.get(binding.node):
-            case ast.Assign(value=ast.Call(args=[function], keywords=[_, *_]) as call) if module.is_call_of(
-                call, "functools.partial"
-            ):
-                return self._find(path, module, function, depth)
             case ast.Assign(value=ast.Name() | ast.Attribute() as other):
                 return self._find(path, module, other, depth)
         return None
@@ -152,3 +150,11 @@ class Classes:
     def _bases(self) -> list[tuple[str, frozenset[str]]]:
         written = (row for text in self._texts.values() for row in _CLASS.findall(text))
         return [(own, frozenset(_LAST_PART.findall(bases))) for own, bases in written]
+
+
+def _is_for_windows(module: Module, node: ast.AST) -> bool:
+    """Tell whether a node only runs on Windows, where this package does not."""
+    for parent in module.above(node):
+        if isinstance(parent, ast.If) and ast.unparse(parent.test) in _WINDOWS:
+            return any(each in parent.body for each in (node, *module.above(node)))
+    return False

@@ -9,7 +9,7 @@ from .aliases import Renamed, give_path
 from .finding import Doubt, Drop, Edit, Wrap
 from .names import Module
 from .naming import maker
-from .removal import is_removal
+from .removal import hidden_errors, is_removal
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program
 from .uses import Load
@@ -109,6 +109,7 @@ def _edits(module: Module, span: _Span, head: str) -> Iterator[Edit]:
 
 
 def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
+    yield from hidden_errors(program, span.removal)
     leaving = span.statements if span.ending is None else span.statements[:-1]
     if not span.is_around:
         inner = [node for each in leaving for node in ast.walk(each)]

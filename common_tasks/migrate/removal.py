@@ -2,8 +2,10 @@
 
 import ast
 import re
+from collections.abc import Iterator
 
 from .classes import Definition
+from .finding import Doubt
 from .names import Function, Module
 from .surroundings import Program, parameters
 
@@ -39,6 +41,26 @@ def _remover(statement: ast.AST, name: str) -> ast.expr | None:
         case ast.Expr(value=ast.Call(func=function, args=[given, *rest], keywords=keywords)):
             return function if _is(given, name) and _is_plain(rest, keywords) else None
     return None
+
+
+def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
+    """Yield a doubt if a removal ignores what cannot be removed: `temp_working_dir` raises then."""
+    called = [name for node in ast.walk(statement) if isinstance(node, ast.Call) for name in (node.func, *node.args)]
+    found = (program.classes.find(program.file, program.module, name) for name in called)
+    helpers = [each.node for each in found if isinstance(each, Definition)]
+    if any(_hides_errors(node) for each in (statement, *helpers) for node in ast.walk(each)):
+        yield Doubt(f"line {statement.lineno} ignores what cannot be removed, where temp_working_dir raises")
+
+
+def _hides_errors(node: ast.AST) -> bool:
+    match node:
+        case ast.Try():
+            return True
+        case ast.Call(args=args, keywords=keywords):
+            given = [*args, *(keyword.value for keyword in keywords if keyword.arg == "ignore_errors")]
+            ignores = any(isinstance(each, ast.Constant) and each.value is True for each in given)
+            return ignores or any(keyword.arg in ("onerror", "onexc") for keyword in keywords)
+    return False
 
 
 def _exists(name: str) -> set[str]:

@@ -9,7 +9,7 @@ from .cleanups import Made, Plan
 from .finding import Doubt, Drop, ReplaceStatement
 from .names import Function, Module
 from .naming import maker
-from .removal import is_registered, is_removal, removes_attribute
+from .removal import hidden_errors, is_registered, is_removal, removes_attribute
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program, parameters
 from .uses import as_path
@@ -37,7 +37,7 @@ def plan_name(program: Program, made: Made, name: ast.Name) -> Plan | None:
     loads = [load for load, _ in module.loads(name.id, scope) if gone not in module.above(load)]
     after = body[body.index(made.statement) :]
     path = Renamed(name.id) if made.is_path else give_path(module, [after], name, loads, shared=[])
-    doubts = tuple(_not_test_case(program, holder))
+    doubts = (*_not_test_case(program, holder), *hidden_errors(program, gone))
     return _entered(program, made, path, f"{owner}.enterContext", (Drop(module.place(gone)),), doubts)
 
 
@@ -56,7 +56,8 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     dropped = gone or next((each for each in (down.body if down else ()) if is_removal(program, each, own)), None)
     if dropped is None or not stand_alone(module, [dropped]) or _is_dealt_with_again(holder, module, made, dropped):
         return None
-    doubts = [*_not_test_case(program, holder), *_relatives_meddle(program, holder, target.attr)]
+    doubts = [*_not_test_case(program, holder), *hidden_errors(program, dropped)]
+    doubts += _relatives_meddle(program, holder, target.attr)
     late = down.body[down.body.index(dropped) + 1 :] if down and not gone else []
     names = {own, *_paths_in(holder, made.name)}
     doubts += [Doubt(f"line {each.lineno} uses {own} after its removal") for each in late if _names(each, names)][:1]

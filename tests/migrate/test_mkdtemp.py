@@ -30,7 +30,7 @@ PAIRS = {
                 os.chdir(tmp)
             finally:
                 os.chdir("/")  # back
-                shutil.rmtree(tmp, ignore_errors=True)
+                shutil.rmtree(tmp)
         """,
         """
         def test_clone():
@@ -109,7 +109,7 @@ PAIRS = {
                 os.listdir(file)  # now
             finally:
                 # gone at last
-                shutil.rmtree(tmp, ignore_errors=True)
+                shutil.rmtree(tmp, ignore_errors=False)
             print(os.path.join(tmp, "y"))
         """,
         """
@@ -256,10 +256,7 @@ PAIRS = {
             def tearDown(self):  # noqa: N802
                 if os.path.exists(self.one):
                     shutil.rmtree(self.one)
-                try:
-                    shutil.rmtree(self.two)
-                except OSError:
-                    pass
+                shutil.rmtree(self.two)
                 super().tearDown()
 
             def test_it(self):
@@ -331,6 +328,20 @@ def case(bases: str, *, set_up: str = "", tear_down: str = "", test: str = "pass
     )
 
 
+HIDING = (
+    "shutil.rmtree(self.folder, ignore_errors=True)",
+    "shutil.rmtree(self.folder, True)",
+    "shutil.rmtree(self.folder, onerror=print)",
+    "try:\n            shutil.rmtree(self.folder)\n        except OSError:\n            pass",
+)
+
+
+@pytest.mark.parametrize("removal", HIDING)
+def test_removal_that_hides_errors_is_unsafe(tmp_path: Path, removal: str) -> None:
+    [row] = find(tmp_path, HEAD + case("unittest.TestCase", tear_down=removal))
+    assert (row.safety, "ignores what cannot be removed" in row.message) == ("unsafe", True)
+
+
 BASES = {
     "from tests.base import Case\n": "Case",
     "from .base import Case\n": "Case",
@@ -359,7 +370,8 @@ REMOVERS = {
     "def delete(path):\n    shutil.rmtree(path)\n": "safe",
     'def delete(path):\n    """Delete."""\n    if os.path.exists(path):\n        shutil.rmtree(path)\n': "safe",
     "delete = shutil.rmtree\n": "safe",
-    "import functools\ndelete = functools.partial(shutil.rmtree, ignore_errors=True)\n": "safe",
+    "if os.name == 'nt':\n    delete = print\nelse:\n    delete = shutil.rmtree\n": "safe",
+    "def delete(path):\n    shutil.rmtree(path, ignore_errors=True)\n": "unsafe",
     "def delete(path):\n    print(path)\n    shutil.rmtree(path)\n": None,
     "def delete(path):\n    delete(path)\n": None,
 }
