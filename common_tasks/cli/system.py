@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
-from .context import allow_descriptors, exit_if
+from .context import allow_descriptors, exit_if, workers_for
 
 if TYPE_CHECKING:
     from ..monorepo.members import Scope
@@ -53,7 +53,8 @@ def clean_system(
         from ..temp import removal
 
         allow_descriptors()
-        outcome = removal.carry_out(plan)
+        with report.watch("Removing") as progress:
+            outcome = removal.carry_out(plan, workers_for(progress))
     row = report.ProjectOutcome(system_folder(), outcome)
     report.show_outcome(row.root, [row], time.time(), view, dry_run=dry_run)
     exit_if(failed=bool(outcome.failed))
@@ -72,8 +73,8 @@ def _look(scope: "Scope") -> "tuple[Entry, ...]":
     from ..temp.maker import with_makers
 
     settings = scope.settings_of(scope.root)
-    with report.watch("Looking"):
-        return tuple(with_makers(system.scan(settings.system)))
+    with report.watch("Looking") as progress:
+        return tuple(with_makers(system.scan(settings.system, workers=workers_for(progress))))
 
 
 def _hours(limits: "Limits") -> float:

@@ -290,11 +290,11 @@ def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: 
 def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> int:
     """Return how many of the kept entries the same clean would remove with `--force`."""
     kept = [row.entry for outcome in outcomes for row in outcome.kept]
-    held = {(entry.folder, entry.parts) for entry in kept if entry.state == "in-use" or entry.forceable}
+    held = {entry.key for entry in kept if entry.state == "in-use" or entry.forceable}
     if choice.force or not held:
         return 0
     plans = replace(choice, force=True).plans(members, time.time())
-    return sum((row.entry.folder, row.entry.parts) in held for plan in plans for row in plan.remove)
+    return sum(row.entry.key in held for plan in plans for row in plan.remove)
 
 
 def _tell_of_projects_below(c: Context, scope: "Scope", found: "Sequence[Member]", current: Task[Any]) -> None:

@@ -169,3 +169,37 @@ def _fdinfo(folder: str, fd: int) -> dict[str, str] | None:
     except OSError as error:
         raise_if_short(error)
         return {}
+
+
+def told_at_start(pid: int) -> tuple[list[bytes], list[bytes]]:
+    """Return the arguments of a process, and the variables that it was started with; empty where that is not told."""
+    arguments, variables = (_read_words(f"/proc/{pid}/{name}") for name in ("cmdline", "environ"))
+    return arguments, variables
+
+
+def _read_words(path: str) -> list[bytes]:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall().split(b"\0")[:-1]
+    except OSError as error:
+        raise_if_short(error)
+        return []
+
+
+def list_own() -> list[int]:
+    """Return the processes of this user, for root all, without the calling one; none where there is no `/proc`."""
+    try:
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError as error:
+        raise_if_short(error)
+        return []
+    user = os.geteuid()
+    others = (int(name) for name in names if int(name) != os.getpid())
+    return [pid for pid in others if not user or _owner(pid) == user]
+
+
+def _owner(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:  # it has ended
+        return None

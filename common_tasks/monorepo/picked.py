@@ -1,7 +1,6 @@
 """What was picked by hand, looked at again after the answer."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..temp.entry import Decision, Entry, Plan
 
@@ -13,21 +12,17 @@ def narrow(plan: Plan, picked: Iterable[Decision]) -> Plan:
 
     What is not the same as it was when it was shown stays; so does what the new plan keeps.
     """
-    shown = {_place(row.entry): row.entry for row in picked}
-    remove = [row for row in plan.remove if _place(row.entry) in shown]
-    same = [row for row in remove if _is_same(row.entry, shown[_place(row.entry)])]
-    changed = [row._replace(reason=_CHANGED) for row in remove if not _is_same(row.entry, shown[_place(row.entry)])]
+    shown = {row.entry.key: row.entry for row in picked}
+    remove = [row for row in plan.remove if row.entry.key in shown]
+    same = [row for row in remove if _is_same(row.entry, shown[row.entry.key])]
+    changed = [row._replace(reason=_CHANGED) for row in remove if not _is_same(row.entry, shown[row.entry.key])]
     return Plan(
         # As if its age had decided: what changes from now on stays, too.
         remove=tuple(row._replace(by_age=True) for row in same),
-        keep=tuple(row for row in plan.keep if _place(row.entry) in shown) + tuple(changed),
-        fail=tuple(row for row in plan.fail if _place(row.entry) in shown),
+        keep=tuple(row for row in plan.keep if row.entry.key in shown) + tuple(changed),
+        fail=tuple(row for row in plan.fail if row.entry.key in shown),
         force=plan.force,
     )
-
-
-def _place(entry: Entry) -> tuple[Path, tuple[str, ...]]:
-    return entry.folder, entry.parts
 
 
 def _is_same(now: Entry, then: Entry) -> bool:

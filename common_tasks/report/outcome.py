@@ -146,12 +146,12 @@ class _Drawing:
         entries = [decision.entry for decision in decisions]
         label = f"{part.heading}: {reason.removeprefix('kept: ')}" if reason else part.heading
         yield Row(shown(label, self.screen.encoding), self._sums(Group("", entries)), style="bold", head=True)
-        reasons = {id(decision.entry): decision.reason for decision in decisions}
+        reasons = {decision.entry.key: decision.reason for decision in decisions}
         for each in choose(entries, full=self.view.full or not part.summed):
             if isinstance(each, Group):
                 yield Row(each.label, self._sums(each), shape="…")
             else:
-                yield self._row(part, each, "" if reason else reasons[id(each)])
+                yield self._row(part, each, "" if reason else reasons[each.key])
 
     def _sums(self, group: Group) -> tuple[str, ...]:
         return (size(group.disk_bytes), f"{group.files:,}", "") if group.is_measured else ("", "", "")

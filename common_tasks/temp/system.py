@@ -13,8 +13,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..fs.directory import Directory
+from ..fs.workers import ALONE, Workers
 from . import inventory
 from .entry import Entry, Identity
+from .holders import JOBLIB, PIP, PYTEST, Holders
 from .lent import system_folder
 from .names import looks_sealed, unseal
 from .policy import DEFAULT, Policy, Rule, hours
@@ -23,20 +25,18 @@ from .states import Located, with_states
 BUILT_IN = "..."  # in a list of patterns: those that are built in
 MAX_AGE = 24.0  # hours, where nobody says
 LEAST_AGE = 1.0
-PYTEST = "pytest"
 _RANDOM = "[a-z0-9_]{8}"  # what `tempfile` puts into names
 _NAMES = {
     "tempfile": f"tmp{_RANDOM}",
     "multiprocessing": f"pymp-{_RANDOM}",
-    "pip": f"pip-[a-z]+(?:-[a-z]+)*-{_RANDOM}",
-    "joblib": "joblib_memmapping_folder_.+",
+    PIP: f"pip-[a-z]+(?:-[a-z]+)*-{_RANDOM}",
+    JOBLIB: "joblib_memmapping_folder_.+",
 }
 _OF_PYTEST = "pytest-of-.+"  # a folder of its runs
 _RUN = re.compile(r"pytest-(\d{1,9})")
 _GARBAGE = re.compile(r"garbage-[0-9a-f-]{8,36}")  # what a run has begun to remove
 _OTHER = "other"  # what a setting names
 _KEPT_RUNS = 3  # as many as pytest itself keeps
-_LOCK = ".lock"  # in a run of pytest: the number of the process
 
 Namer = Callable[[str], str | None]  # the category of a name; None for what is not looked at
 
@@ -46,14 +46,14 @@ def policy(hours_old: float = MAX_AGE, categories: Iterable[str] = ()) -> Policy
     return Policy(rules={DEFAULT: Rule(max_age=hours(hours_old * 3600))}, categories=frozenset(categories))
 
 
-def scan(patterns: Sequence[str] = (BUILT_IN,)) -> tuple[Entry, ...]:
+def scan(patterns: Sequence[str] = (BUILT_IN,), *, workers: Workers = ALONE) -> tuple[Entry, ...]:
     """Return what Python programs of this user left in the system's temporary location, sorted, measured, with states.
 
     `patterns`: globs of names; BUILT_IN stands for those of tempfile, multiprocessing, pip, joblib and pytest. What
     cannot go is kept, and says why: of pytest's runs the newest three, and one that names a running process.
     """
     folder = system_folder()
-    orphans = inventory.scan([])
+    orphans = inventory.scan([], workers=workers)
     try:
         directory = Directory.at(folder, follow=True)
     except OSError:  # nowhere to leave anything
@@ -62,8 +62,9 @@ def scan(patterns: Sequence[str] = (BUILT_IN,)) -> tuple[Entry, ...]:
         listed = {entry.identity.key for entry in orphans}
         found = sorted(_list(folder, directory, patterns), key=lambda entry: entry.parts)
         located = [Located(directory, entry) for entry in found if entry.identity.key not in listed]
-        entries = with_states(inventory.with_usage(located))
-        settled = [_without_obstacle(_settle_pytest(directory, entry, found)) for entry in entries]
+        entries = with_states(inventory.with_usage(located, workers=workers))
+        holders = Holders(folder)
+        settled = [_without_obstacle(_settle(directory, entry, holders, found)) for entry in entries]
     return (*orphans, *settled)
 
 
@@ -121,43 +122,25 @@ def _entry(
     )
 
 
-def _settle_pytest(directory: Directory, entry: Entry, found: Sequence[Entry]) -> Entry:
-    """Keep a run of pytest's that is among the newest, or that names a process which is still there."""
-    if entry.category != PYTEST or entry.state != "idle":
+def _settle(directory: Directory, entry: Entry, holders: Holders, found: Sequence[Entry]) -> Entry:
+    """Keep a run of pytest's that is among the newest, and what only `holders` knows to be in use."""
+    if entry.state != "idle":
         return entry
-    runs = sorted((_number(each) for each in found if each.parts[:-1] == entry.parts[:-1]), reverse=True)
-    if _number(entry) and _number(entry) in runs[:_KEPT_RUNS]:
+    if entry.category == PYTEST and _is_among_newest(entry, found):
         return entry._replace(state="kept", reason=f"kept: one of the newest {_KEPT_RUNS} runs of pytest")
-    pid = _locked_by(directory, entry)
-    return entry._replace(state="in-use", reason=f"in use by pid {pid} (its .lock)") if pid else entry
+    holder = holders.of(directory, entry)
+    return entry._replace(state="in-use", reason=holder) if holder else entry
+
+
+def _is_among_newest(entry: Entry, found: Sequence[Entry]) -> bool:
+    runs = sorted((_number(each) for each in found if each.parts[:-1] == entry.parts[:-1]), reverse=True)
+    return _number(entry) > 0 and _number(entry) in runs[:_KEPT_RUNS]
 
 
 def _number(entry: Entry) -> int:
     """Return the number of a run, from 1; 0 where the name is not that of a run."""
     run = _RUN.fullmatch(entry.parts[-1])
     return int(run[1]) + 1 if run else 0
-
-
-def _locked_by(directory: Directory, entry: Entry) -> int | None:
-    with suppress(OSError, ValueError, OverflowError):  # no lock, or none that names a process
-        with directory.descend(entry.parts) as run:
-            lock = run.open(_LOCK, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            pid = int(os.read(lock, 32)) if stat.S_ISREG(os.fstat(lock).st_mode) else 0
-        finally:
-            os.close(lock)
-        return pid if pid > 0 and _runs(pid) else None
-    return None
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:  # another user's
-        return True
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _without_obstacle(entry: Entry) -> Entry:

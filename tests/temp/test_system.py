@@ -207,7 +207,9 @@ def test_pip_killed_in_a_build_leaves_what_goes(system_temp: Path, tmp_path: Pat
     ) as process:
         wait_until((package / "started").exists)
         age_everything(system_temp)
-        assert {row.entry.state for row in plan().keep if row.entry.category == "pip"} <= {"in-use", "idle"}
+        built = plan()
+        assert {row.entry.state for row in built.keep if row.entry.category == "pip"} == {"in-use"}
+        assert not built.remove
         os.killpg(process.pid, signal.SIGKILL)
     age_everything(system_temp)
     found = {row.entry.category for row in clean().removed}
@@ -239,6 +241,37 @@ child.wait()
         process.stdin.flush()
         process.wait()
     assert len(clean().removed) == 1
+
+
+@pytest.mark.parametrize("how", ["argument", "part of an argument", "variable"])
+def test_what_a_running_program_names_is_in_use(system_temp: Path, how: str) -> None:
+    named = make_entry(system_temp / "tmpabcdefgh", hours=50)
+    below = make_entry(system_temp / "pytest-of-me" / "pytest-0", hours=50) / "sub"
+    for number in range(1, 5):
+        make_entry(system_temp / "pytest-of-me" / f"pytest-{number}", hours=50)
+    make_entry(system_temp / "tmpabcdefg_", hours=50)
+    words, variables = {
+        "argument": ([str(named), str(below)], {}),
+        "part of an argument": ([f"--directory={named}:{below}/x"], {}),
+        "variable": ([], {"NAMED": f"{below}:{named}/y"}),
+    }[how]
+    command = [sys.executable, "-c", "print(flush=True); input()", *words]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=os.environ | variables, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        reasons = {row.entry.path.name: row.reason for row in plan().keep}
+        process.kill()
+    for name in ("tmpabcdefgh", "pytest-0"):
+        assert reasons[name].startswith(f"in use by pid {process.pid} ")
+    assert {row.entry.path.name for row in clean().removed} == {"tmpabcdefgh", "tmpabcdefg_", "pytest-0", "pytest-1"}
+
+
+def test_folder_of_joblib_stays_while_the_process_in_its_name_runs(system_temp: Path) -> None:
+    for pid in (os.getpid(), 2**22 + 1, 0):
+        make_entry(system_temp / f"joblib_memmapping_folder_{pid}_ab_cd", hours=50)
+    kept = plan().keep
+    assert [row.entry.path.name.split("_")[3] for row in kept] == [str(os.getpid())]
+    assert kept[0].reason.startswith(f"in use by pid {os.getpid()} ")
 
 
 def test_repository_work_tree_and_bound_socket_stay(short_temp: Path, tmp_path: Path) -> None:
