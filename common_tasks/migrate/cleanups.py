@@ -9,10 +9,10 @@ from .aliases import Renamed, give_path
 from .finding import Doubt, Drop, Edit, Wrap
 from .names import Module
 from .naming import maker
-from .removal import hidden_errors, is_removal
+from .removal import calls_that_may_look, hidden_errors, is_removal
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program
-from .uses import Load
+from .uses import Load, takes_path
 
 _EXITS = ast.Return | ast.Break | ast.Continue
 _Body = list[ast.stmt]
@@ -117,8 +117,8 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
             yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending is None and not _always_resumed(program, made, span):
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
-    if late := next(_used_late(made.name, span), None):
-        yield Doubt(f"line {late.lineno} uses {ast.unparse(late)} after its removal", final=span.is_around)
+    yield from _handed_on(program.module, made.name, leaving if span.ending and not span.is_around else [])
+    yield from _seen_late(program.module, made.name, span)
 
 
 def _always_resumed(program: Program, made: Made, span: _Span) -> bool:
@@ -128,15 +128,31 @@ def _always_resumed(program: Program, made: Made, span: _Span) -> bool:
     return yields and function is not None and surroundings.fixture_of(program.module, function) is not None
 
 
-def _used_late(name: str, span: _Span) -> Iterator[ast.Name]:
-    """Yield the uses of the directory, or of a path in it, by what runs after its removal today but before it then."""
+def _handed_on(module: Module, name: str, between: _Body) -> Iterator[Doubt]:
+    """Yield who may get the directory before the `try`: today it stays if that fails."""
+    names = _paths_in(name, between)
+    inner = (node for each in between for node in ast.walk(each))
+    for node in (node for node in inner if isinstance(node, ast.Name) and node.id in names):
+        plain = isinstance(module.parents[node], ast.BinOp) or takes_path(module, node)
+        if isinstance(node.ctx, ast.Load) and not plain:
+            yield Doubt(f"line {node.lineno} hands {node.id} on, and today the directory stays if that fails")
+            return
+
+
+def _seen_late(module: Module, name: str, span: _Span) -> Iterator[Doubt]:
+    """Yield what may see the directory, or miss it, because it is removed earlier or later than today."""
     at = span.finalbody.index(span.removal) if span.finalbody else 0
-    late = span.finalbody[at + 1 :]
+    late: list[ast.AST] = [*span.finalbody[at + 1 :]]
     if span.is_around and span.ending:
-        late = [*span.ending.finalbody[:at], *late, *span.ending.handlers, *span.ending.orelse]  # type: ignore[list-item]
+        late += [*span.ending.finalbody[:at], *span.ending.handlers, *span.ending.orelse]
     names = _paths_in(name, span.statements)
-    for statement in late:
-        yield from (node for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id in names)
+    for node in (node for each in late for node in ast.walk(each)):
+        if isinstance(node, ast.Name) and node.id in names:
+            yield Doubt(f"line {node.lineno} uses {node.id} after its removal", final=span.is_around)
+            return
+    for call in calls_that_may_look(module, late):
+        yield Doubt(f"line {call.lineno} may look for the directory, which is removed before or after it")
+        return
 
 
 def _paths_in(name: str, statements: _Body) -> set[str]:

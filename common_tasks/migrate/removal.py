@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .classes import Definition
 from .finding import Doubt
@@ -11,6 +11,15 @@ from .surroundings import Program, parameters
 
 LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and registered cleanups"
 _SOUNDS = re.compile(r"(?:^|_)(?:rm|rmdir|rmtree|remove|removedirs|unlink|delete|clean|cleanup|cleanUp)(?:_|$)|rmtree")
+# Calls that do not look for a directory, and methods by which something ends.
+_BLIND = frozenset(
+    {
+        *("shutil.rmtree", "os.chdir", "os.umask", "gc.collect", "locale.setlocale", "builtins.print"),
+        *(f"os.environ.{name}" for name in ("clear", "pop", "setdefault", "update")),
+        *(f"sys.path.{name}" for name in ("insert", "pop", "remove")),
+    }
+)
+_ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
 _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
 
 
@@ -41,6 +50,16 @@ def _remover(statement: ast.AST, name: str) -> ast.expr | None:
         case ast.Expr(value=ast.Call(func=function, args=[given, *rest], keywords=keywords)):
             return function if _is(given, name) and _is_plain(rest, keywords) else None
     return None
+
+
+def calls_that_may_look(module: Module, nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
+    """Yield the calls that may look whether a directory is still there."""
+    for node in (inner for each in nodes for inner in ast.walk(each)):
+        if isinstance(node, ast.Call) and module.dotted(node.func).isdisjoint(_BLIND):
+            of_parent = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "super()"
+            ends = isinstance(node.func, ast.Attribute) and node.func.attr in _ENDING
+            if not (of_parent or ends or ast.unparse(node.func) == "super"):
+                yield node
 
 
 def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:

@@ -1,7 +1,7 @@
 """T5: a directory that a test case of unittest's removes: by `addCleanup`, or in the tear-down of its set-up."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .aliases import Renamed, give_path
 from .classes import Definition
@@ -9,7 +9,7 @@ from .cleanups import Made, Plan
 from .finding import Doubt, Drop, ReplaceStatement
 from .names import Function, Module
 from .naming import maker
-from .removal import hidden_errors, is_registered, is_removal, removes_attribute
+from .removal import calls_that_may_look, hidden_errors, is_registered, is_removal, removes_attribute
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program, parameters
 from .uses import as_path
@@ -37,7 +37,8 @@ def plan_name(program: Program, made: Made, name: ast.Name) -> Plan | None:
     loads = [load for load, _ in module.loads(name.id, scope) if gone not in module.above(load)]
     after = body[body.index(made.statement) :]
     path = Renamed(name.id) if made.is_path else give_path(module, [after], name, loads, shared=[])
-    doubts = (*_not_test_case(program, holder), *hidden_errors(program, gone))
+    seen = _seen_by_cleanups(None, _between(body, made, gone), {name.id}, gone)
+    doubts = (*_not_test_case(program, holder), *hidden_errors(program, gone), *seen)
     return _entered(program, made, path, f"{owner}.enterContext", (Drop(module.place(gone)),), doubts)
 
 
@@ -59,8 +60,11 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     doubts = [*_not_test_case(program, holder), *hidden_errors(program, dropped)]
     doubts += _relatives_meddle(program, holder, target.attr)
     late = down.body[down.body.index(dropped) + 1 :] if down and not gone else []
-    names = {own, *_paths_in(holder, made.name)}
+    names = {own, made.name, *_paths_in(holder, made.name)}
     doubts += [Doubt(f"line {each.lineno} uses {own} after its removal") for each in late if _names(each, names)][:1]
+    looks = (call.lineno for call in calls_that_may_look(module, late))
+    doubts += [Doubt(f"line {line} may look for {own}, which is removed after it") for line in looks][:1]
+    doubts += _seen_by_cleanups(this, _between(function.body, made, gone) if gone else [holder], names, dropped)
     edit = Drop(module.place(dropped), with_rest=not gone and _inherits_the_same(program, holder, down))
     enter = f"{owner}.{'enterClassContext' if for_class else 'enterContext'}"
     path = Renamed(made.name) if made.is_path else _attribute_path(program, holder, made)
@@ -76,6 +80,29 @@ def _entered(
     code = f"{enter}({maker(program, made.call, name.rpartition('.')[2])})"
     edit = ReplaceStatement(program.module.place(made.statement), f"{name} = {f'str({code})' if is_text else code}")
     return Plan(code, (edit, *drops, *(() if is_text else path.edits)), doubts)
+
+
+def _between(body: list[ast.stmt], made: Made, gone: ast.stmt) -> list[ast.stmt]:
+    """Return the statements between the making of a directory and what registers its removal."""
+    return body[body.index(made.statement) + 1 : body.index(gone)] if gone in body else []
+
+
+def _seen_by_cleanups(
+    this: Definition | None, nodes: Sequence[ast.AST], names: set[str], gone: ast.stmt
+) -> Iterator[Doubt]:
+    """Yield what is registered in `nodes` that may look for the directory: today it runs after the removal."""
+    methods = {f"self.{each.name}": each for each in (this.methods if this else ())}
+    for call in (inner for each in nodes for inner in ast.walk(each) if isinstance(inner, ast.Call)):
+        registers = isinstance(call.func, ast.Attribute) and call.func.attr in ("addCleanup", "addClassCleanup")
+        if registers and call.lineno != gone.lineno and not _only_closes(call):
+            called = [*call.args, *(methods[name] for name in map(ast.unparse, call.args) if name in methods)]
+            if any(_names(each, names) for each in called):
+                yield Doubt(f"line {call.lineno} registers what may look for the directory before its removal")
+                return
+
+
+def _only_closes(call: ast.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[0], ast.Attribute) and call.args[0].attr == "close"
 
 
 def _class_around(module: Module, node: ast.AST) -> ast.ClassDef | None:
@@ -185,4 +212,4 @@ def _paths_in(holder: ast.ClassDef, name: str) -> Iterator[str]:
 
 
 def _names(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(each, ast.Attribute) and ast.unparse(each) in names for each in ast.walk(node))
+    return any(isinstance(each, ast.Attribute | ast.Name) and ast.unparse(each) in names for each in ast.walk(node))

@@ -446,6 +446,38 @@ def test_what_a_child_removes_is_no_leak(tmp_path: Path, removal: str) -> None:
     assert (list(found.rows), dict(found.left)) == ([], {"mkdtemp that a class above or below removes": 1})
 
 
+CLEANUP = "self.addCleanup(lambda: self.assertFalse(os.path.exists(self.folder)))"
+# What may tell that the directory is removed before or after something else than today.
+OTHER_TIMES = {
+    "may look for the directory": (
+        "def test_it():\n    d = tempfile.mkdtemp()\n    try:\n        pass\n"
+        "    finally:\n        shutil.rmtree(d)\n        look()\n"
+    ),
+    "line 12 may look for the directory": (
+        "def test_it():\n    try:\n        d = tempfile.mkdtemp()\n        os.listdir(d)\n"
+        "    finally:\n\n        look()\n        shutil.rmtree(d)\n"
+    ),
+    "hands d on": (
+        "def test_it():\n    d = tempfile.mkdtemp()\n    keep(d)\n    try:\n        pass\n"
+        "    finally:\n        shutil.rmtree(d)\n"
+    ),
+    "registers what may look": case("unittest.TestCase", set_up=f"self.folder = tempfile.mkdtemp()\n        {CLEANUP}"),
+    "may look for self.folder": case("unittest.TestCase", tear_down="shutil.rmtree(self.folder)\n        look()"),
+}
+
+
+@pytest.mark.parametrize("reason", OTHER_TIMES)
+def test_what_may_tell_that_the_removal_comes_at_another_time_makes_it_unsafe(tmp_path: Path, reason: str) -> None:
+    [row] = find(tmp_path, HEAD + OTHER_TIMES[reason])
+    assert (row.safety, reason in row.message) == ("unsafe", True)
+
+
+@pytest.mark.parametrize("late", ["os.chdir('/')", "self.other.close()", "super().tearDown()", "self.x = None"])
+def test_what_does_not_look_may_come_after_the_removal(tmp_path: Path, late: str) -> None:
+    [row] = find(tmp_path, HEAD + case("unittest.TestCase", tear_down=f"shutil.rmtree(self.folder)\n        {late}"))
+    assert row.safety == "safe"
+
+
 LEAKS = {
     "def f():\n    d = tempfile.mkdtemp()\n    use(d)\n": "found nothing in f() that removes it",
     "def f():\n    use(tempfile.mkdtemp())\n": "found nothing in f() that removes it",
