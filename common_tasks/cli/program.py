@@ -21,7 +21,7 @@ _LISTS = "flat", "nested", "json"
 # invoke has more, for tasks that run other programs; ours run none.
 _OPTIONS = (
     Argument(names=("help", "h"), optional=True, help="Show this, or the options of a TASK.", kind=str),
-    Argument(names=("config", "f"), help="Configuration FILE to read besides the project's own."),
+    Argument(names=("config", "f"), help="Configuration FILE to read in addition to the project's own."),
     Argument(names=("dry", "R"), kind=bool, help="Remove nothing; list what would be removed."),
     Argument(names=("print-completion-script",), help="Print what completes words in bash, zsh or fish."),
     Argument(names=("version", "V"), kind=bool, help="Show the version."),

@@ -175,7 +175,7 @@ class Directory:
         return True
 
     def owner(self, name: str) -> int | None:
-        """Return whose `name` is; None where that cannot be told."""
+        """Return the owner of `name`; None where that cannot be told."""
         try:
             return os.lstat(name, dir_fd=self.fd).st_uid
         except OSError:

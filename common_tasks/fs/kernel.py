@@ -142,7 +142,7 @@ class Mounts:
             top = folder.real_path()
             self._folders[folder.fd] = top, [point for point in self._points if f"{point}/".startswith(f"{top}/")]
         top, points = self._folders[folder.fd]
-        if not points:  # most often there are none, and then that is all there is to do
+        if not points:  # the usual case
             return None
         path = "/".join((top, *parts)) + "/"
         return next((point for point in points if f"{point}/".startswith(path)), None)

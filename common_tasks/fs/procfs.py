@@ -92,7 +92,7 @@ def threads_apart(pid: int, folder: str) -> Iterator[str]:
             return
     except OSError:
         return
-    from .syscalls import shares_tables  # `ctypes` takes long to load, and most often there is none to ask about
+    from .syscalls import shares_tables  # `ctypes` takes long to load, and is seldom needed here
 
     for thread in list_threads(folder):
         if int(thread) != pid and not shares_tables(pid, int(thread)):

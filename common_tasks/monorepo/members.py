@@ -63,7 +63,7 @@ class Scope:
 class Aim:
     """What a task looks for.
 
-    `cleaned`: it removes, so it leaves a project alone whose settings are not certain. `swept`: it wants artifacts,
+    `cleaned`: it removes, so it leaves alone a project with settings that are not certain. `swept`: it wants artifacts,
     too, also those of the projects below a single one. `searched`: it wants to know of projects below a single one.
     """
 

@@ -137,7 +137,7 @@ def _has_setup(folder: str, *, exposed: bool) -> bool:
 
 def has_tasks(folder: str, *, exposed: bool = False) -> bool:
     """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
-    with suppress(OSError):  # one that cannot be read is nobody's
+    with suppress(OSError):  # what cannot be read marks nothing
         return any(re.search(_USES_INVOKE, text) for _, text in read_tasks(folder, exposed=exposed))
     return False
 

@@ -21,7 +21,7 @@ _looks: "dict[Path, float]" = {}  # when this process looks next at a base, by a
 
 
 def look(base: "Path", root: "Path") -> None:
-    """Start the clean in the background if it is the turn of a base; whatever goes wrong, it is the caller's no more.
+    """Start the clean in the background if it is the turn of a base; whatever goes wrong, the caller is not disturbed.
 
     A process looks once, and again after an hour. `root`: of the project that the base belongs to.
     """

@@ -37,7 +37,7 @@ def open_base(base: Base) -> Directory | None:
 
     The caller closes it. A base is a real directory of the caller's own at `<root>/.tmp` or `<root>/.temp`;
     anything else (a link, somebody else's directory, a folder that COMMON_TASKS_TMP names) has to carry our
-    tag; a git repository or work tree is none. Raises BaseRefused, with nothing touched; a shared base is
+    tag; a git repository or work tree is not accepted. Raises BaseRefused, with nothing touched; a shared base is
     None then.
     """
     try:
@@ -149,7 +149,7 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
     foreign = directory.status().st_uid != os.geteuid()
     if not (base.needs_tag or linked or foreign) or is_tagged(directory):
         return True
-    # Root has just made an empty one for the owner of the project, say; whose it may be is seen to by `make_base`.
+    # Root has just made an empty one for the owner of the project, say; `make_base` checks the owner.
     if (foreign or base.needs_tag) and not linked and set(directory.names()) <= unmarked:
         return bool(unmarked)
     what = "belongs to somebody else" if foreign else "is not empty" if base.needs_tag else "is a link"
@@ -224,7 +224,7 @@ def _write_marks(base: Base, directory: Directory, names: Iterable[str]) -> None
 
 
 def _note(base: Base) -> bytes:
-    """Return the line that says whose base this is, where it does not lie in its project."""
+    """Return the line that names the project of a base that lies elsewhere."""
     return b"%b%b\n" % (_PROJECT, os.fsencode(base.root)) if base.root and "\n" not in base.root else b""
 
 

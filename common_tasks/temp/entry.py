@@ -85,7 +85,7 @@ class Entry(NamedTuple):
 
     @property
     def in_category(self) -> bool:
-        """Whether it stands in a category, whose `.keep` counts for it, too."""
+        """Whether it stands in a category: then a `.keep` there keeps it, too."""
         return self.base is not None and len(self.parts) > 1
 
     @property

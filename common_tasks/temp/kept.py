@@ -178,7 +178,7 @@ def keep_newest(root: Path | None, kept: Mapping[Path, str]) -> tuple[str, ...]:
 
 
 def _too_many(folder: Path, names: set[str]) -> bool:
-    """Tell whether there is anything to remove, at the price of one listing."""
+    """Tell whether there is anything to remove, by one listing."""
     found = Counter(stamped.name for child in os.listdir(folder) if (stamped := parse_name(child)))
     return any(found[name] > NEWEST for name in names)
 

@@ -33,7 +33,7 @@ class Base(namedtuple("Base", "path origin shared legacy root", defaults=("", Fa
     `shared`: others use the folder, too: without our tag it is passed over, not refused, and other projects'
     bases in it are no entries.
     `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
-    `root`: the project's, where the base lies elsewhere: there it is written down whose it is.
+    `root`: the project's, where the base lies elsewhere: the base names it.
     """
 
     __slots__ = ()

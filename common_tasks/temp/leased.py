@@ -51,7 +51,7 @@ class Leased:
 
 
 class Record(namedtuple("Record", "processes given")):
-    """What one lease says: whose it is, the maker first, and the entries that it names."""
+    """What one lease says: its processes, the first of which made it, and the entries that they were given."""
 
     __slots__ = ()
     processes: list[Process]
@@ -231,7 +231,7 @@ def drop_ended(base: Directory) -> None:
 
 
 def still_there(base: Directory, paths: set[str]) -> set[str]:
-    """Return those of the paths that still stand, or may, at the price of one listing a category."""
+    """Return those of the paths that still stand, or may, by one listing of each category."""
     left: set[str] = set()
     for category in {path.partition("/")[0] for path in paths}:
         try:

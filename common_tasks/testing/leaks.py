@@ -53,7 +53,7 @@ class Run:
     # What pytest tells
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Know whose exit status it is."""
+        """Know which run the exit status is of."""
         self._session = session
 
     def pytest_keyboard_interrupt(self) -> None:

@@ -58,7 +58,7 @@ class Record:
         self._file = file
 
     def add(self, name: str, owner: Owner | None) -> None:
-        """Note whose a name is."""
+        """Note who made what bears a name."""
         self.owners[name] = owner
         self._append([name, owner])
 

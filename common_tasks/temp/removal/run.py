@@ -162,7 +162,7 @@ def _parent(folders: Folders, folder: Directory, decision: Decision) -> Director
 
 
 def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) -> list[Move]:
-    """See that what is out of sight is what was planned for, at the price of a listing each batch; return the rest."""
+    """See that what is out of sight is what was planned for, by one listing of each batch; return the rest."""
     inodes: dict[tuple[str, ...], int] = {
         (batch.name, name): inode for batch in batches for name, inode in batch.inodes().items()
     }
