@@ -119,7 +119,7 @@ class Keeper:
         return of_body and loan.lent.is_lent and self._failures() == loan.failures_before
 
     def _failures(self) -> int:
-        """Return how many failures are known of the running test while its body goes on: of sub-tests, and of unittest."""
+        """Return how many failures are known while the test still runs: of sub-tests, and of unittest."""
         return self._failed_parts + len(getattr(self._item, "_excinfo", None) or ())
 
     def _set_aside(self, loan: Loan) -> None:
