@@ -65,7 +65,7 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     looks = (call.lineno for call in calls_that_may_look(module, late))
     doubts += [Doubt(f"line {line} may look for {own}, which is removed after it") for line in looks][:1]
     doubts += _seen_by_cleanups(this, _between(function.body, made, gone) if gone else [holder], names, dropped)
-    edit = Drop(module.place(dropped), with_rest=not gone and _inherits_the_same(program, holder, down))
+    edit = Drop(module.place(dropped), with_rest=not gone and _inherits_the_same(program, this, down))
     enter = f"{owner}.{'enterClassContext' if for_class else 'enterContext'}"
     path = Renamed(made.name) if made.is_path else _attribute_path(program, holder, made)
     return _entered(program, made, path, enter, (edit,), tuple(doubts))
@@ -117,25 +117,34 @@ def _owner(module: Module, node: ast.AST) -> str:
 
 
 def _not_test_case(program: Program, holder: ast.ClassDef | None) -> Iterator[Doubt]:
-    """Yield a doubt where the class around is not known to be a TestCase of unittest's."""
-    if holder is None or not _is_test_case(program, holder):
+    """Yield a doubt where neither the class around is known to be a TestCase of unittest's nor all below it."""
+    this = Definition(program.file, program.module, holder) if holder else None
+    if this and _is_test_case(program, this):
+        return
+    below = list(program.classes.descendants(holder.name)) if holder and not holder.bases else []
+    if not below or not all(_is_test_case(program, each) for each in below):
         name = holder.name if holder else "the function"
         yield Doubt(f"cannot tell that {name} derives from unittest.TestCase, which has enterContext")
 
 
-def _is_test_case(program: Program, holder: ast.ClassDef) -> bool:
-    above = program.classes.ancestors(Definition(program.file, program.module, holder))
+def _is_test_case(program: Program, this: Definition) -> bool:
+    above = program.classes.ancestors(this)
     return any(base in _TEST_CASES for each in above for base in program.classes.bases(each))
 
 
-def _inherits_the_same(program: Program, holder: ast.ClassDef, method: Function | None) -> bool:
-    """Tell whether a class without a method does what it does with one that is idle, or calls the one above."""
+def _inherits_the_same(program: Program, this: Definition, method: Function | None) -> bool:
+    """Tell whether a test case without a method does what it does with one that is idle, or calls the one above.
+
+    It does not where the method of another class would take its place: one above, or beside it in a class below.
+    """
     if method is None or any(ast.unparse(each) == f"super().{method.name}()" for each in method.body):
         return True
-    above = list(program.classes.ancestors(Definition(program.file, program.module, holder)))
-    bases = (found for each in above for found in program.classes.bases(each))
+    above = list(program.classes.ancestors(this))
+    bases = [found for each in above for found in program.classes.bases(each)]
     known = all(isinstance(base, Definition) or base in _TEST_CASES for base in bases)
-    return known and not any(other.name == method.name for each in above[1:] for other in each.methods)
+    alone = all(len(program.classes.bases(each)) == 1 for each in program.classes.descendants(this.node.name))
+    inherited = any(other.name == method.name for each in above[1:] for other in each.methods)
+    return bool(bases) and known and alone and not inherited
 
 
 def _relatives(program: Program, holder: ast.ClassDef) -> Iterator[Definition]:

@@ -366,6 +366,19 @@ def test_class_that_is_not_known_to_be_a_test_case_is_unsafe(tmp_path: Path) -> 
     assert (row.safety, "cannot tell that Clone derives from unittest.TestCase" in row.message) == ("unsafe", True)
 
 
+@pytest.mark.parametrize(
+    ("below", "safety"),
+    [
+        ("class A(Clone, unittest.TestCase):\n    pass\n", "safe"),
+        ("class A(Clone, unittest.TestCase):\n    pass\n\n\nclass B(Clone):\n    pass\n", "unsafe"),
+        ("", "unsafe"),
+    ],
+)
+def test_class_of_which_only_test_cases_derive_is_one(tmp_path: Path, below: str, safety: str) -> None:
+    [row] = find(tmp_path, HEAD + case("").replace("Clone()", "Clone") + "\n\n" + below)
+    assert row.safety == safety
+
+
 REMOVERS = {
     "def delete(path):\n    shutil.rmtree(path)\n": "safe",
     'def delete(path):\n    """Delete."""\n    if os.path.exists(path):\n        shutil.rmtree(path)\n': "safe",
@@ -425,6 +438,13 @@ EMPTIED = {
     "class Case(unittest.TestCase):\n    def tearDown(self):\n        self.fail()\n\n\n": "pass",
     "class Case(unittest.TestCase, Unknown):\n    pass\n\n\n": "pass",
 }
+
+
+def test_emptied_tear_down_stays_where_one_of_a_class_beside_it_would_take_its_place(tmp_path: Path) -> None:
+    beside = "class Other(unittest.TestCase):\n    def tearDown(self):\n        self.fail()\n\n\n"
+    below = "\n\nclass Both(Clone, Other):\n    pass\n"
+    after = rewrite(tmp_path, HEAD + beside + case("unittest.TestCase") + below)
+    assert "def tearDown(self):\n        pass\n\n    def test_it" in after
 
 
 @pytest.mark.parametrize(("parent", "left"), EMPTIED.items())
