@@ -83,7 +83,8 @@ class Uses:
 
     def unseen(self, folder: Directory) -> Unseen:
         """Return what has to be looked for in the trees of a folder."""
-        return Unseen(frozenset(self._sockets.get(self._folders[folder.fd].device, ())), self._hidden)
+        sockets = self._sockets.get(self._folders[folder.fd].device)
+        return Unseen(frozenset(sockets or ()), self._hidden) if sockets or self._hidden else NOTHING_UNSEEN
 
     def _location(self, folder: Directory, parts: tuple[str, ...]) -> Location:
         top = self._folders[folder.fd]

@@ -8,6 +8,8 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from ..fs.directory import most_descriptors
@@ -224,11 +226,11 @@ def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Mem
     """Give each project its entries, as kept where its settings say so."""
     owners = {base: number for number, member in enumerate(members) for base in member.project.bases}
     lists: list[list[Entry]] = [[] for _ in members]
-    for entry in entries:
-        lists[owners.get(entry.base, 0) if entry.base else 0].append(entry)
+    for base, found in groupby(entries, key=attrgetter("base")):
+        lists[owners.get(base, 0) if base else 0] += found
     return [
-        replace(member, entries=mark_kept(found, member.settings.keep if member.settings else Patterns(())))
-        for member, found in zip(members, lists, strict=True)
+        replace(member, entries=mark_kept(own, member.settings.keep if member.settings else Patterns(())))
+        for member, own in zip(members, lists, strict=True)
     ]
 
 
