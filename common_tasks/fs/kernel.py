@@ -167,6 +167,31 @@ def lock_holders() -> dict[Inode, set[int]]:
     return holders
 
 
+def work_of_holders(fd: int) -> frozenset[tuple[int, bytes]]:
+    """Return the processes that hold a `flock` on an open file, each with the processor time that it has used so far.
+
+    So two answers differ where the lock's holder works. It is empty where the system does not tell.
+    """
+    found = os.fstat(fd)
+    inode = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}", found.st_ino
+    try:
+        pids = lock_holders().get(inode, set())
+    except OSError as error:
+        raise_if_short(error)
+        return frozenset()
+    return frozenset((pid, _processor_time(pid)) for pid in pids)
+
+
+def _processor_time(pid: int) -> bytes:
+    """Return the fields 14 and 15 of a process's `stat`, counted after the command, which may hold anything."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            return b" ".join(file.read(4096).rpartition(b")")[2].split()[11:13])
+    except OSError as error:  # it has ended
+        raise_if_short(error)
+        return b""
+
+
 def read_whole(path: str) -> str:
     """Read a table to its end: a page with room left may be followed by another."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

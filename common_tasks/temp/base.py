@@ -28,7 +28,8 @@ _MARKS = {
 _PROJECT = b"# Project: "
 _MOST_TAG = 2**13
 CATEGORY_MARK = ".category"
-_PATIENCE = 2.0  # seconds
+_PATIENCE = 2.0  # seconds without a sign that the holder of a lock works
+CLEANS_PATIENCE = 300.0  # seconds that a clean waits for others that work
 _MODE = 0o775  # however open the umask: a base that everybody may write to is refused
 
 
@@ -256,42 +257,56 @@ def is_category_mark(name: str, inode: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(base: Directory) -> Iterator[bool]:
+def locked(base: Directory, most: float = _PATIENCE) -> Iterator[bool]:
     """Hold the lock of an open base for the block: nobody else is given an entry that was there before.
 
-    Yields False where somebody else has had it for two seconds, say because that process was stopped.
+    Yields False where others have had it for `most` seconds, or one that does not work for two, say because it was
+    stopped.
     """
     tag = _open_tag(base)
     if tag is not None:
-        with _waited_for(tag) as granted:
+        with _waited_for(tag, most) as granted:
             yield granted
         return
-    with _lock_of(base) as granted:
+    with _lock_of(base, most) as granted:
         tag = _open_tag(base)
         if tag is None:  # nobody is given anything in it before it has one, which waits for this lock
             yield granted
             return
-        with _waited_for(tag) as granted:
+        with _waited_for(tag, most) as granted:
             yield granted
 
 
 @contextlib.contextmanager
-def _lock_of(directory: Directory) -> Iterator[bool]:
+def _lock_of(directory: Directory, most: float = _PATIENCE) -> Iterator[bool]:
     """Hold the lock of a folder that is no marked base; yields as `locked` does."""
-    with _waited_for(directory.open(".", VISITING)) as granted:
+    with _waited_for(directory.open(".", VISITING), most) as granted:
         yield granted
 
 
 @contextlib.contextmanager
-def _waited_for(fd: int) -> Iterator[bool]:
+def _waited_for(fd: int, most: float) -> Iterator[bool]:
     """Hold the exclusive lock of an open file for the block, and close it; yields as `locked` does."""
     try:
-        give_up = time.monotonic() + _PATIENCE
-        while (granted := lock.own(fd)) is Claim.REFUSED and time.monotonic() < give_up:
-            time.sleep(0.005)
-        yield granted is not Claim.REFUSED
+        granted = lock.own(fd)
+        yield (_wait(fd, most) if granted is Claim.REFUSED else granted) is not Claim.REFUSED
     finally:
         os.close(fd)
+
+
+def _wait(fd: int, most: float) -> Claim:
+    from ..fs.kernel import work_of_holders  # where somebody has to be waited for
+
+    end = time.monotonic() + most
+    look, work = time.monotonic() + _PATIENCE, work_of_holders(fd)
+    while (granted := lock.own(fd)) is Claim.REFUSED and (now := time.monotonic()) < end:
+        if now >= look:
+            before, work = work, work_of_holders(fd)
+            look = now + _PATIENCE
+            if work == before:
+                break
+        time.sleep(0.005)
+    return granted
 
 
 @contextlib.contextmanager

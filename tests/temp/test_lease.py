@@ -545,6 +545,21 @@ def test_stopped_process_that_holds_its_lease_delays_nobody(project: Path) -> No
         assert held.exists()
 
 
+def test_clean_waits_for_another_that_works_however_long_that_takes(project: Path) -> None:
+    make_entry(project / ".tmp/x")
+    leave_entry(project)
+    code = (
+        "import fcntl, time\nkept = open('.tmp/CACHEDIR.TAG')\nfcntl.flock(kept, fcntl.LOCK_EX)\nprint(flush=True)\n"
+        "end = time.monotonic() + 5\nwhile time.monotonic() < end: pass"
+    )
+    with running(code, project) as holder:
+        said(holder)
+        outcome = clean(project)
+        assert holder.wait() == 0
+    assert not outcome.failed
+    assert len(outcome.removed) == 2
+
+
 def test_clean_says_so_where_another_process_has_the_lock_of_the_base(project: Path) -> None:
     make_entry(project / ".tmp/x")
     leave_entry(project)

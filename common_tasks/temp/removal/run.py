@@ -23,7 +23,7 @@ from ...fs.usage import measure
 from ...fs.values import complaint
 from ...fs.workers import ALONE, WORTH_FORKING, Workers
 from .. import layout
-from ..base import locked
+from ..base import CLEANS_PATIENCE, locked
 from ..entry import Decision, Outcome, Plan
 from ..leased import Leased, read_leases
 from ..lent import is_unnamed
@@ -150,7 +150,7 @@ def _move_out(
 
 @contextlib.contextmanager
 def _locked(base: Directory) -> Iterator[None]:
-    with locked(base) as granted:
+    with locked(base, CLEANS_PATIENCE) as granted:
         if not granted:
             raise OSError(errno.EBUSY, "another process holds the lock of this base")
         yield
