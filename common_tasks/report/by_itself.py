@@ -24,4 +24,5 @@ def by_itself_lines(rows: Sequence[ProjectStatus], now: float, screen: Screen) -
         told = shown(f"Cleaning by itself failed: {problem}", screen.encoding)
         yield from prose(told, screen.width, style="red")
     if any(row.waits_for_hand for row in rows):
-        yield from prose("The rules apply when a clean is run. To have it run by itself, set temp.auto to daily.", None)
+        told = "The rules apply only when you run a clean. To clean automatically, set temp.auto to daily."
+        yield from prose(told, screen.width)

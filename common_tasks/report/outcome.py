@@ -86,15 +86,19 @@ class _Part(NamedTuple):
     summed: bool = True
 
     def groups(self, view: View) -> list[tuple[str, list[Decision]]]:
-        """Return the rows by reason, under those reasons that several have; the rest together, under none."""
+        """Return the rows by reason, under those reasons that several have; the rest together, under none.
+
+        Groups are in the order of the view: by size, the one that takes up most comes first.
+        """
         by_reason: dict[str, list[Decision]] = {}
         for decision in sorted(self.decisions, key=lambda decision: view.key(decision.entry)):
             by_reason.setdefault(decision.reason if self.summed else "", []).append(decision)
-        shared = [(reason, rows) for reason, rows in by_reason.items() if len(rows) > 1 and reason]
-        if view.sort == "size":
-            shared.sort(key=lambda group: -sum(cells.disk_bytes(row.entry) for row in group[1]))
+        groups = [(reason, rows) for reason, rows in by_reason.items() if len(rows) > 1 and reason]
         own = [row for reason, rows in by_reason.items() if len(rows) == 1 or not reason for row in rows]
-        return [*shared, *([("", own)] if own else [])]
+        groups += [("", own)] if own else []
+        if view.sort == "size":
+            groups.sort(key=lambda group: -sum(cells.disk_bytes(row.entry) for row in group[1]))
+        return groups
 
 
 @dataclass(frozen=True, slots=True)

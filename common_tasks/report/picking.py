@@ -14,7 +14,7 @@ from .text import entries as count_entries
 from .text import shown, size
 from .view import View
 
-_COLUMNS = (Column("Number"), cells.SIZE, Column("Total"), cells.FILES, cells.AGE)
+_COLUMNS = (cells.SIZE, Column("Total", 1), cells.FILES, cells.AGE)
 _TAKES = "Type numbers and ranges such as 1,3-5, or * for all. Enter keeps everything."
 
 
@@ -89,18 +89,21 @@ class _Choices:
 
     def _rows(self) -> Iterator[Row]:
         totals = accumulate(cells.disk_bytes(row.entry) for row in self.rows)
+        differ = len({row.reason for row in self.rows}) > 1
+        digits = len(str(len(self.rows)))
         for number, (row, total) in enumerate(zip(self.rows, totals, strict=True), start=1):
-            yield self._row(row, str(number), size(total))
+            drawn = self._row(row, size(total))._replace(shape=f"{number:{digits}}", style="")
+            yield drawn if differ else drawn._replace(notes=())  # one reason for all tells nothing about any
         for number, row in enumerate(self.staying):
-            yield self._row(row, "", "")._replace(apart=not number and bool(self.rows))
+            yield self._row(row, "")._replace(apart=not number and bool(self.rows))
 
-    def _row(self, row: Decision, number: str, total: str) -> Row:
+    def _row(self, row: Decision, total: str) -> Row:
         taken, files, age = cells.facts(row.entry, self.now)
         return Row(
             label=shown(cells.path(self.root, row.entry), self.screen.encoding),
-            cells=(number, taken, total, files, age),
+            cells=(taken, total, files, age),
             notes=cells.reason_notes(row.entry, row.reason, self.screen),
             shape=cells.SHAPES[row.entry.state],
-            style="" if number else cells.STYLES[row.entry.state],
+            style=cells.STYLES[row.entry.state],
             link=cells.link(row.entry, self.screen),
         )

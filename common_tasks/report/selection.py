@@ -68,7 +68,7 @@ def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
     yield from shown
     if rest:
         hidden = [entry for row in rest for entry in (row.entries if isinstance(row, Group) else [row])]
-        yield Group(f"{len(hidden):,} more", hidden)
+        yield Group(f"{len(hidden):,} more (--full)", hidden)
 
 
 def split(rows: Sequence[T], *, full: bool) -> tuple[Sequence[T], Sequence[T]]:

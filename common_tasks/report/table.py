@@ -15,7 +15,6 @@ from .text import shorten, width
 
 _GAP = 2
 _SPACE = " " * _GAP
-_SHAPE = 2  # columns of a row's shape
 _INDENT = 4  # of what stands below its label
 _LONGEST_NOTE = 48  # columns, on a terminal
 _LONGEST_WORD = 16  # columns that a note asks for at least
@@ -76,6 +75,7 @@ class _Widths:
         self.head = max([width(table.label), *(width(row.label) for row in rows if row.head)])
         self.labels = Counter([width(row.label) for row in rows if not row.head])
         self.cells = [max(map(width, known)) for known in texts]
+        self.mark = max([1, *map(len, {row.shape for row in rows})]) + 1
         self.verb = max(map(width, {row.verb for row in rows}), default=0)
         heading = width(table.note) if notes else 0
         self.note = max([heading, *(width(_best(each, _LONGEST_NOTE)) for each in notes)])
@@ -140,11 +140,11 @@ def _pad(text: str, room: int, *, left: bool) -> str:
 def _fit(table: Table, widths: _Widths, room: int) -> Layout:
     """Lay out for so many columns: the label first, then what never yields, then what yields last."""
     firm = sum(_GAP + cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
-    longest = room - _SHAPE - firm
+    longest = room - widths.mark - firm
     if 2 * sum(number for label, number in widths.labels.items() if label <= longest) < widths.labels.total():
-        return Layout(room, _SHAPE, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
-    label = max(each for each in (*widths.labels, min(widths.head - _SHAPE, longest)) if each <= longest)
-    return Layout(room, _SHAPE, label, *_share_out(table.columns, widths, room - _SHAPE - label))
+        return Layout(room, widths.mark, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
+    label = max(each for each in (*widths.labels, min(widths.head - widths.mark, longest)) if each <= longest)
+    return Layout(room, widths.mark, label, *_share_out(table.columns, widths, room - widths.mark - label))
 
 
 def _share_out(columns: Sequence[Column], widths: _Widths, room: int) -> tuple[tuple[int, ...], int]:

@@ -515,7 +515,7 @@ def test_heading_of_a_column_is_whole_or_not_there(on: On, columns: int) -> None
 def test_long_list_is_summed_up_on_a_terminal(on: On) -> None:
     shown = on(80, lambda: status_of(MANY))
     assert f"○ .tmp/wide/w_{OLD + 1500}  5.9 MiB" in shown
-    assert re.search(r"… 1,490 more +4.2 GiB", shown)
+    assert re.search(r"… 1,490 more \(--full\) +4.2 GiB", shown)
     assert len(shown.splitlines()) < 20
 
 
