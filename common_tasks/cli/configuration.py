@@ -71,7 +71,14 @@ class Configuration(Config):
     def _load_py(self, path: Any) -> Any:
         """Run a file that the user named, or has at home; but none of the project's."""
         is_projects = os.path.dirname(path) == (self._project_prefix or "").rstrip(os.sep)
-        return {} if is_projects and path != self._runtime_path else super()._load_py(path)
+        if is_projects and path != self._runtime_path:
+            return {}
+        try:
+            return super()._load_py(path)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the user's own code may raise whatever it likes
+            raise Exit(f"{path!r} cannot be read: {type(error).__name__}: {error}", code=2) from None
 
 
 def hide_variables() -> None:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     klass=TempTask,
     iterable=["paths"],
     help={
-        "paths": "FILE or folder: look only there; repeatable.",
+        "paths": "FILE or folder: look only there; can be repeated.",
         "all-projects": "Look at every project of the monorepo.",
         "diff": "Show what would change, as a patch; nothing is written.",
-        "write": "Change the files: what is safe, with --unsafe the doubtful too.",
+        "write": "Rewrite what is safe; with --unsafe, also what is not proved to be.",
         "unsafe": "With --diff or --write: include what may change how the program behaves.",
-        "force": "With --write: also write files that git does not have as they stand.",
-        "check": "End with exit code 1 while anything is open.",
+        "force": "With --write: also write files with uncommitted changes.",
+        "check": "End with exit code 1 if anything is left to do.",
         "json": HELP["json"],
     },
 )

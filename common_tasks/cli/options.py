@@ -3,27 +3,28 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from .configuration import hide_variables, shown_variables
 
-_REPLACES_RULES = "takes the place of all rules."
+_REPLACES_RULES = "replaces all rules."
 HELP = {
-    "max_age_hours": "HOURS: remove only temporary directories unchanged for that long; fractions and 0 are fine.",
-    "temp_age_hours": "HOURS: remove only temporary directories unchanged for that long; artifacts go at any age.",
-    "max_age": f"AGE such as 7d, 12h or 90m: the same, with a unit; {_REPLACES_RULES}",
-    "keep_last": f"NUMBER: keep the newest so many of each name, whatever their age; {_REPLACES_RULES}",
-    "max_size": f"SIZE such as 2GB: remove the oldest of each category while it holds more; {_REPLACES_RULES}",
-    "max_total": f"SIZE: remove the oldest of all categories while they hold more together; {_REPLACES_RULES}",
-    "keep_free": f"SIZE: remove the oldest of all categories while less is free on their disk; {_REPLACES_RULES}",
-    "by": "maker: sum up by the program or test that made the directories.",
-    "system": "What your Python programs left in the system's temporary location; the age is 24 hours, if not given.",
-    "category": "NAME of a category: clean only that one; repeatable.",
-    "no_rules": "Clean as if the configuration had no retention rules.",
-    "all_projects": "All projects of the monorepo, each by its own rules.",
+    "max_age_hours": "HOURS: as --max-age, but a plain number of hours, such as 24, 0.5 or 0.",
+    "temp_age_hours": "HOURS: as --max-age, but a plain number of hours; artifacts are removed at any age.",
+    "max_age": f"AGE such as 7d, 12h or 90m: remove only what has not changed for that long; {_REPLACES_RULES}",
+    "keep_last": f"NUMBER: keep that many of each name, the newest, whatever their age; {_REPLACES_RULES}",
+    "max_size": f"SIZE such as 2GB: remove the oldest of each category until it holds no more; {_REPLACES_RULES}",
+    "max_total": f"SIZE: remove the oldest of all until they hold no more together; {_REPLACES_RULES}",
+    "keep_free": f"SIZE: remove the oldest of all until that much is free on their disk; {_REPLACES_RULES}",
+    "by": "maker: show the totals for each program or test that made directories.",
+    "system": "Act on what your Python programs left in the system's temporary location; the default age is 24 hours.",
+    "category": "NAME of a category: clean only that one; can be repeated.",
+    "no_rules": "Ignore the retention rules of the configuration.",
+    "all_projects": "Act on all projects of the monorepo, each by its own rules.",
     "pick": "Choose from a list what to remove.",
-    "sort": "size (the default), age or name: what is listed first.",
+    "sort": "size (the default), age or name: what to sort by.",
     "dry_run": "Remove nothing; list what would be removed.",
     "force": "Also remove what is in use and what holds a git repository; never what is kept or tracked by git.",
     "json": "Print one JSON document instead of tables.",
@@ -104,3 +105,12 @@ def as_text(text: str) -> str:
 def temp_task(*options: str, iterable: Iterable[str] = ()) -> Callable[[Callable[..., None]], Task[Any]]:
     """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
     return task(help={option: HELP[option] for option in options}, iterable=list(iterable), klass=TempTask)
+
+
+def named(category: Iterable[str] | None) -> frozenset[str]:
+    """Return the categories that were asked for. Ends with exit code 2 where one is no name of a folder."""
+    names = frozenset([category] if isinstance(category, str) else category or ())
+    for name in sorted(names):
+        if name in ("", ".", "..") or "/" in name:
+            raise Exit(f"--category takes the name of a category, such as debug, not {name!r}", code=2)
+    return names

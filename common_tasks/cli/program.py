@@ -23,7 +23,7 @@ _OPTIONS = (
     Argument(names=("help", "h"), optional=True, help="Show this, or the options of a TASK.", kind=str),
     Argument(names=("config", "f"), help="Configuration FILE to read in addition to the project's own."),
     Argument(names=("dry", "R"), kind=bool, help="Remove nothing; list what would be removed."),
-    Argument(names=("print-completion-script",), help="Print what completes words in bash, zsh or fish."),
+    Argument(names=("print-completion-script",), help="Print the completion script for bash, zsh or fish."),
     Argument(names=("version", "V"), kind=bool, help="Show the version."),
 )
 _UNREADABLE = (
@@ -104,7 +104,7 @@ class CommonTasks(Program):
     def print_help(self) -> None:
         """Print the tasks, and then the options that stand before them."""
         print(f"Usage: {self.binary} [OPTIONS] TASK [TASK OPTIONS]\n")
-        print(f"Without a task it runs {_BARE}. The options of a task: {self.binary} --help TASK\n")
+        print(f"Without a TASK it runs {_BARE}. Options of a task: {self.binary} --help TASK\n")
         self.list_tasks()
         print("Options:\n")
         self.print_columns(ParserContext(args=_OPTIONS).help_tuples())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from .context import allow_descriptors, exit_if, workers_for
+from .options import named
 
 if TYPE_CHECKING:
     from ..monorepo.members import Scope
@@ -45,7 +46,7 @@ def clean_system(
     from ..temp.lent import system_folder
 
     hours = _hours(limits)
-    categories = [category] if isinstance(category, str) else category or ()
+    categories = named(category)
     plan = _plan(_look(scope), hours, categories)
     if dry_run:
         outcome = Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)

@@ -22,7 +22,7 @@ from .context import (
     refuse_reserved,
     workers_for,
 )
-from .options import temp_task
+from .options import named, temp_task
 from .system import clean_system, refuse_with_system, show_system
 
 if TYPE_CHECKING:
@@ -89,22 +89,23 @@ def temp_clean(
 ) -> None:
     """Remove temporary directories: all, by age, or by rules.
 
-    A good habit, because it leaves alone what is fresh: temp-clean --max-age 1d
-    Without an age or a rule everything goes that nobody uses, keeps or tracks,
-    even if it is seconds old.
+    A good habit, because it spares what is new: temp-clean --max-age 1d
+    Without an age or a rule, everything is removed that is not in use, kept or
+    tracked by git, even if it is only seconds old.
 
     Rules are the setting temp.retention: one for each category, and "default"
-    for the others. Entries older than max_age go. While the category holds more
-    than max_size, its oldest go. The newest keep_last of each name always stay.
+    for the others. Entries older than max_age are removed. If a category holds
+    more than max_size, its oldest entries are removed. The newest keep_last of
+    each name always stay.
 
     temp:
       retention:
         default: {max_age: 7d}
         debug: {max_age: 7d, keep_last: 3}
         cache: {max_size: 2GB}
-      max_total: 20GB   # of everything together: then the oldest of all go
+      max_total: 20GB   # of everything together: beyond that, the oldest go
       keep_free: 10GB   # on the disk
-      auto: daily       # apply all this by itself: off, hourly, daily, weekly
+      auto: daily       # clean automatically: off, hourly, daily or weekly
     """
     from ..monorepo.settings import Limits
 
@@ -138,11 +139,11 @@ def clean(
     max_total: str | None = None,
     keep_free: str | None = None,
 ) -> None:
-    """Remove build and test leftovers, and what temp-clean does.
+    """Remove build and test leftovers, and what temp-clean removes.
 
     Leftovers ("artifacts") are __pycache__, *.pyc and the folders of pytest,
     mypy, ruff, hypothesis, tox and nox; at the project's root also build/,
-    dist/, *.egg-info/, htmlcov/ and coverage data. They go at any age.
+    dist/, *.egg-info/, htmlcov/ and coverage data, whatever their age.
 
     The settings clean.artifacts and clean.keep change that. Both are lists of
     patterns as in a .gitignore; "..." stands for the built-in ones:
@@ -189,7 +190,7 @@ def _clean(how: _How, limits: "Limits", category: Iterable[str] | None, no_rules
 
     if how.pick:
         _refuse_to_ask(how.view.as_json)
-    categories = frozenset([category] if isinstance(category, str) else category or ())
+    categories = named(category)
     choice = Choice(limits.policy(), no_rules, categories, how.force)
     scope = find_scope(how.c, all_projects=how.view.whole)
     if swept:

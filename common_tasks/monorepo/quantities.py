@@ -6,9 +6,9 @@ from typing import Any
 from ..temp import layout
 from ..temp.policy import Limit, hours
 
-_AGE = re.compile(r"(\d+(?:\.\d+)?) ?([mhdw])")
+_AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([mhdw])")
 _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (604_800, "week")}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)(b?)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)(b?)", re.IGNORECASE)
 _POWERS = {letter: power for power, letter in enumerate(["", "k", "m", "g", "t"])}
 _TAKES_AGE = "a number and m, h, d or w, such as 7d"
 _TAKES_SIZE = "a size such as 500MB or 2G"

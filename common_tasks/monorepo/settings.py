@@ -231,7 +231,7 @@ def flatten(layer: Any) -> dict[str, Any]:
 def _flatten_section(section: str, values: Any) -> dict[str, Any]:
     if values is None:
         return {}
-    takes = " and ".join(key.partition(".")[2] for key in _KEYS if key.startswith(f"{section}."))
+    takes = ", ".join(key.partition(".")[2] for key in _KEYS if key.startswith(f"{section}."))
     if not isinstance(values, dict):
         raise InvalidSetting(f"the setting {section} takes {takes}, not {values!r}")
     for key in values:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -59,6 +60,26 @@ WORDS = {
     "temp-clean --max-size=-2G": "--max-size takes a size",
     "temp-clean --category": "--category needs a value",
     "temp-clean -c": "--category needs a value",
+    "temp-clean --category=": "--category takes the name of a category, such as debug, not ''",
+    "temp-clean --category=../x": "--category takes the name of a category",
+    "clean -c debug/x": "--category takes the name of a category",
+    "temp-clean --max-age=0": "--max-age takes a number and m, h, d or w, such as 7d, not '0'",
+    "temp-clean --max-age=1.5.2d": "--max-age takes a number and m, h, d or w",
+    "temp-clean --max-age=٣d": "--max-age takes a number and m, h, d or w",
+    "temp-clean --max-age=7d extra": "there is no task 'extra'",
+    "temp-clean --max-total=5": "--max-total takes a size such as 500MB or 2G, not '5'",
+    "temp-clean --keep-free=lots": "--keep-free takes a size such as 500MB or 2G, not 'lots'",
+    "temp-clean --system --force": "--system takes no --force",
+    "temp-clean --system --all-projects": "--system takes no --all-projects",
+    "temp-clean --system --pick": "--system takes no --pick",
+    "temp-clean --system --max-size=1G": "--system takes no --max-size",
+    "temp-clean --system --max-age=5m": "--max-age takes an age from 1 hour up with --system, not '5 minutes'",
+    "temp-clean temp-status --foo": "temp-status has no option '--foo'",
+    "-R --foo temp-clean": "common-tasks has no option '--foo'",
+    "temp-status --by": "--by needs a value",
+    "temp-status --by=foo": "--by takes maker, not 'foo'",
+    "temp-status --system -a": "--system takes no --all-projects",
+    "clean --system": "clean has no option '--system'",
     "temp-clean --pick": "--pick asks what to remove, so it needs a terminal",
     "temp-clean --pick --json": "--pick shows a list to choose from, so it takes no --json",
     "temp-clean --pick=x": "there is no task 'x'",
@@ -78,7 +99,16 @@ FILES = {
     "\t- x": "cannot be read: ",
     "[]": "takes settings by name, not []",
     "7": "takes settings by name, not 7",
-    "clean: 7": "the setting clean takes",
+    "a: b: c": "cannot be read: ",
+    "clean: 7": "the setting clean takes artifacts, keep, not 7",
+    "clean: {keeep: []}": "the setting clean.keeep is unknown: clean takes artifacts, keep",
+    "clean: {artifacts: build}": "the setting clean.artifacts takes a list of patterns, not 'build'",
+    "temp: 7": "the setting temp takes retention, ",
+    "temp: {auto: sometimes}": "the setting temp.auto takes off, hourly, daily, weekly, not 'sometimes'",
+    "temp: {max_total: 5}": "the setting temp.max_total takes a size such as 500MB or 2G, not 5",
+    "temp: {retention: 7d}": "the setting temp.retention takes a rule for each category, not '7d'",
+    "temp: {retention: {debug: {max_agee: 7d}}}": "the setting temp.retention.debug.max_agee is unknown",
+    "run: 7": "the configuration cannot be read: ",
     "temp: {retention: {debug: {max_age: soon}}}": "the setting temp.retention.debug.max_age takes",
     "temp: {retention: {debug: {max_size: lots}}}": "the setting temp.retention.debug.max_size takes",
 }
@@ -123,6 +153,60 @@ def test_wrong_configuration_is_one_clear_line(
     Path("invoke.yaml").write_text(text)
     code, out, err = run("clean")
     assert FILES[text] in err
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert kept()
+
+
+TABLES = {
+    "[tool.common-tasks": "cannot be read: ",
+    "[tool]\ncommon-tasks = 7": "[tool.common-tasks] takes clean, temp, migrate, not 7",
+    "[tool.common-tasks]\ntmp = 1": "[tool.common-tasks] takes clean, temp, migrate, not 'tmp'",
+    "[tool.common-tasks.temp]\nauto = 'x'": "the setting temp.auto takes off, hourly, daily, weekly, not 'x'",
+    "[tool.common-tasks.clean]\nkeep = 'x'": "the setting clean.keep takes a list of patterns, not 'x'",
+}
+VARIABLES = {
+    "INVOKE_TEMP_AUTO": "the setting temp.auto takes off, hourly, daily, weekly, not 'x'",
+    "INVOKE_TEMP_MAX_TOTAL": "the setting temp.max_total takes a size such as 500MB or 2G, not 'x'",
+    "INVOKE_TEMP_KEEP_FREE": "the setting temp.keep_free takes a size such as 500MB or 2G, not 'x'",
+    "INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE": "the variable {name} takes a number and m, h, d or w, such as 7d, not 'x'",
+    "INVOKE_TEMP_RETENTION_DEBUG_KEEP_LAST": "the variable {name} takes a whole number from 0 up, not 'x'",
+}
+
+
+@pytest.mark.parametrize("text", TABLES)
+def test_wrong_table_of_settings_is_one_clear_line(
+    run: Callable[[str], tuple[object, str, str]], kept: Callable[[], bool], text: str
+) -> None:
+    Path("pyproject.toml").write_text(text)
+    code, out, err = run("clean")
+    assert TABLES[text] in err
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert kept()
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_wrong_variable_is_one_clear_line(
+    run: Callable[[str], tuple[object, str, str]], kept: Callable[[], bool], name: str
+) -> None:
+    with mock.patch.dict(os.environ, {name: "x"}):
+        assert run("clean") == (2, "", VARIABLES[name].format(name=name) + "\n")
+    assert kept()
+
+
+@pytest.mark.parametrize(("name", "text"), [(".invoke.yaml", "{"), (".invoke.json", "{"), (".invoke.py", "1 / 0")])
+def test_wrong_configuration_of_the_user_is_one_clear_line(
+    run: Callable[[str], tuple[object, str, str]],
+    kept: Callable[[], bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    text: str,
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / name).write_text(text)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    code, out, err = run("clean")
+    assert err.startswith(f"'{tmp_path}/home/{name}' cannot be read: ")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert kept()
 

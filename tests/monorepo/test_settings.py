@@ -73,10 +73,10 @@ def test_size_is_written_as_people_do(text: str, size: float, words: str) -> Non
 
 RETENTION = "the setting temp.retention"
 WRONG = {
-    "{clean: {artifact: []}}": "the setting clean.artifact is unknown: clean takes artifacts and keep",
+    "{clean: {artifact: []}}": "the setting clean.artifact is unknown: clean takes artifacts, keep",
     "{clean: {keep: [1]}}": "the setting clean.keep takes a list of patterns, not [1]",
     "{clean: {keep: ['../x']}}": "the setting clean.keep: '../x' is no pattern",
-    "{clean: [x]}": "the setting clean takes artifacts and keep, not ['x']",
+    "{clean: [x]}": "the setting clean takes artifacts, keep, not ['x']",
     "{temp: {retenton: {}}}": "the setting temp.retenton is unknown: temp takes retention",
     "{temp: {retention: 7d}}": f"{RETENTION} takes a rule for each category, not '7d'",
     "{temp: {retention: {debug: 7d}}}": f"{RETENTION}.debug takes one or more of max_age, max_size, keep_last",
