@@ -192,6 +192,17 @@ def test_starter_has_no_child_and_passes_nothing_on(ruled: Path, start: str) -> 
     assert "old_1600000000" not in left(ruled)
 
 
+@pytest.mark.parametrize("option", ["-I", "-S -E", "-B"])
+@pytest.mark.parametrize("closed", ["", "<&- >&- 2>&-"], ids=["open", "closed"])
+def test_starts_as_from_cron_without_environment_or_standard_streams(ruled: Path, option: str, closed: str) -> None:
+    code = f"import sys; sys.path[:0] = {sys.path!r}; {MAKES}"
+    command = ["sh", "-c", f'"$0" {option} -c "$1" {closed}', sys.executable, code]
+    done = subprocess.run(command, cwd=ruled, env={"COMMON_TASKS_AGE": "modified"}, check=False, timeout=50)
+    assert done.returncode == 0
+    assert reported(ruled).problems == ()
+    assert "old_1600000000" not in left(ruled)
+
+
 def test_working_directory_of_the_starter_is_not_kept_in_use(ruled: Path) -> None:
     """A clean that stood in the starter's directory would keep it from any other clean."""
     old = ruled / ".tmp" / "debug" / "old_1600000000"
