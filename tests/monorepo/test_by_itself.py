@@ -192,8 +192,14 @@ def test_starter_has_no_child_and_passes_nothing_on(ruled: Path, start: str) -> 
     assert "old_1600000000" not in left(ruled)
 
 
-@pytest.mark.parametrize("option", ["-I", "-S -E", "-B"])
-@pytest.mark.parametrize("closed", ["", "<&- >&- 2>&-"], ids=["open", "closed"])
+@pytest.mark.parametrize(
+    ("option", "closed"),
+    [
+        ("-I", "<&- >&- 2>&-"),
+        pytest.param("-I", "", marks=pytest.mark.slow),
+        pytest.param("-S -E", "<&- >&- 2>&-", marks=pytest.mark.slow),
+    ],
+)
 def test_starts_as_from_cron_without_environment_or_standard_streams(ruled: Path, option: str, closed: str) -> None:
     code = f"import sys; sys.path[:0] = {sys.path!r}; {MAKES}"
     command = ["sh", "-c", f'"$0" {option} -c "$1" {closed}', sys.executable, code]
