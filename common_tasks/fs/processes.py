@@ -11,7 +11,8 @@ directory or an open directory of such a process cannot be told.
 
 Not told: what other users' processes use, to an ordinary user, except locked directories, mounts, sockets, loop
 devices and swap; what processes outside this PID namespace use; sockets bound by a relative name in another network
-namespace; mount namespaces that no process is in; watches (`inotify`).
+namespace; mount namespaces that no process is in; what is used by way of a mount that was detached (`umount -l`);
+watches (`inotify`).
 """
 
 import os
@@ -26,6 +27,7 @@ from .values import printable
 from .views import View, heads_of
 
 _PASSES = 6  # over the list of processes, until none is new
+_READINGS = 8  # of what a process has open, until nothing changes meanwhile
 _LONGEST = 60  # characters of a command
 _RING = "anon_inode:[io_uring]"
 
@@ -171,22 +173,36 @@ class _Scan:
                 return  # a thread of the kernel's, or ended: it has neither files nor maps
         else:
             self._note(pid, f"{folder}/exe", program, view)
-        own = self._own_that_is_no_use() if pid == self._self else ()
-        for fd, target in procfs.open_files(folder, own):
-            if target == procfs.TOO_LONG or f"{target}/".startswith(view.prefixes):
-                self._note_open(pid, folder, fd, target, view)
-            elif self._may_hold_more(target) and procfs.holds_more(folder, fd):
-                self.uses.add_hidden()
+        for _ in range(_READINGS):
+            if self._read_descriptors(pid, folder, view):
+                break
         table = procfs.maps(folder)
         for target in view.mapped_in(table):
             self._note(pid, "", target, view)
         if b"[io_uring]" in table:  # a ring may have no descriptor any more
             self.uses.add_hidden()
 
-    def _note_open(self, pid: int, folder: str, fd: int, target: str, view: View) -> None:
-        """Note what a descriptor leads to, unless the number is another file's by the time that its flags are read."""
-        if not procfs.is_visit(folder, fd) and procfs.still_leads_to(f"{folder}/fd/{fd}", target):
+    def _read_descriptors(self, pid: int, folder: str, view: View) -> bool:
+        """Note what a process has open; False where that changed meanwhile: a file may have another number now."""
+        own = self._own_that_is_no_use() if pid == self._self else ()
+        settled = True
+        for fd, target in procfs.open_files(folder, own):
+            if target == procfs.CHANGED:
+                settled = False
+            elif target == procfs.TOO_LONG or f"{target}/".startswith(view.prefixes):
+                settled &= self._note_open(pid, folder, fd, target, view)
+            elif self._may_hold_more(target) and procfs.holds_more(folder, fd):
+                self.uses.add_hidden()
+        return settled
+
+    def _note_open(self, pid: int, folder: str, fd: int, target: str, view: View) -> bool:
+        """Note what a descriptor leads to; False if the number is another file's meanwhile."""
+        visit = procfs.is_visit(folder, fd)
+        if not procfs.still_leads_to(f"{folder}/fd/{fd}", target):
+            return False
+        if not visit:
             self._note(pid, f"{folder}/fd/{fd}", target, view)
+        return True
 
     def _may_hold_more(self, target: str) -> bool:
         """Tell whether something may be held through what a link names: a ring, or a socket with unread data."""

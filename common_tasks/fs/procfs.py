@@ -13,6 +13,7 @@ from .directory import VISITING
 from .kernel import raise_if_short
 
 TOO_LONG = ""  # in place of a path that the system does not tell for its length
+CHANGED = "changed"  # for a descriptor that was opened or closed meanwhile; no link leads to such a name
 _VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
 
 
@@ -100,7 +101,7 @@ def threads_apart(pid: int, folder: str) -> Iterator[str]:
 
 
 def open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]]:
-    """Return the descriptors of a process, without some, each with what it leads to or TOO_LONG."""
+    """Return the descriptors of a process, without some, each with what it leads to, TOO_LONG or CHANGED."""
     found: list[tuple[int, str]] = []
     try:
         directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -108,13 +109,15 @@ def open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]
         raise_if_short(error)
         return found
     try:
-        for name in os.listdir(directory):
+        names = os.listdir(directory)
+        for name in names:
             if int(name) in passed_over:
                 continue
             try:
                 found.append((int(name), target_of(name, directory)))
             except OSError:
-                continue
+                found.append((int(name), CHANGED))
+        found += [(int(name), CHANGED) for name in set(names).symmetric_difference(os.listdir(directory))]
     except OSError as error:
         raise_if_short(error)
     finally:
@@ -135,8 +138,8 @@ def maps(folder: str) -> bytes:
 def is_visit(folder: str, fd: int) -> bool:
     """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
     told = _fdinfo(folder, fd)
-    if told is None:  # closed meanwhile: no use any more
-        return True
+    if told is None:  # closed meanwhile: `still_leads_to` says so
+        return False
     return int(told.get("flags", "0"), 8) & _VISITING == _VISITING
 
 

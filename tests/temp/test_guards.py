@@ -115,10 +115,31 @@ def test_library_that_a_process_has_loaded_is_in_use_though_no_descriptor_is_ope
 
 def test_descriptor_that_is_closed_while_it_is_looked_at_is_no_use() -> None:
     with open("/dev/null") as file:
-        assert not procfs.is_visit("/proc/self", file.fileno())
+        assert procfs.still_leads_to(f"/proc/self/fd/{file.fileno()}", "/dev/null")
         closed = os.dup(file.fileno())
     os.close(closed)
-    assert procfs.is_visit("/proc/self", closed)
+    assert not procfs.still_leads_to(f"/proc/self/fd/{closed}", "/dev/null")
+
+
+def test_file_that_gets_another_number_while_it_is_looked_at_is_in_use(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / ".tmp/x", files=1)
+    numbers = [os.open(entry / "sub/file-0", os.O_RDONLY)]
+    real = procfs.is_visit
+
+    def is_visit(folder: str, fd: int) -> bool:
+        if fd == numbers[-1] and len(numbers) < 4:
+            numbers.append(os.dup(fd))
+            os.close(fd)
+        return real(folder, fd)
+
+    monkeypatch.setattr(procfs, "is_visit", is_visit)
+    try:
+        assert states(project) == {"x": "in-use"}
+        assert len(numbers) == 4
+    finally:
+        os.close(numbers[-1])
 
 
 def test_block_that_goes_on_is_no_orphan_where_the_system_tells_of_no_uses(
