@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..temp.entry import Entry
 from . import cells, document, projects
+from .budget import shortfall_lines
 from .by_itself import by_itself_lines
 from .console import Line, Screen, line, prose
 from .outlook import outlook
@@ -45,6 +46,8 @@ def _lines(
         yield from _Entries(root, entries, now, view, screen, with_maker).lines()
     yield from projects.error_lines(root, rows, screen)
     yield from outlook([row.due for row in rows], clean, screen.width)
+    unmet = [shortfall for row in rows for term in row.due[:1] for shortfall in term.shortfalls]
+    yield from shortfall_lines(unmet, screen.width)
     yield from by_itself_lines(rows, now, screen)
 
 

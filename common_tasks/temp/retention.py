@@ -34,10 +34,11 @@ class Portion(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What a clean lets go `when`, and has not let go before."""
+    """What a clean lets go `when`, and has not let go before; and the budgets that it does not meet then."""
 
     when: str
     rows: tuple[Decision, ...]
+    shortfalls: tuple[Shortfall, ...] = ()
 
 
 def make_plan(entries: Iterable[Entry], policy: Policy, now: float, free: Free = _UNKNOWN) -> Plan:
@@ -95,7 +96,8 @@ def forecasts(
             continue
         for terms, plan in zip(due, make_plans(portions, now + later, free, shared), strict=True):
             told = {row.entry.key for term in terms for row in term.rows}
-            terms.append(Due(when, tuple(row for row in plan.remove if row.entry.key not in told)))
+            rows = tuple(row for row in plan.remove if row.entry.key not in told)
+            terms.append(Due(when, rows, plan.shortfalls))
     return tuple(map(tuple, due))
 
 

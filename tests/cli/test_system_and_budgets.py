@@ -49,6 +49,8 @@ def test_total_takes_the_oldest_of_all_and_says_what_is_missing(project: Path) -
     assert "unmet" not in done
     (project / ".tmp/a/x_1600000000/.keep").touch()
     assert "max_total 1 kB is not met" in inv(project, "temp-clean", "--max-total", "1kB").stdout
+    (project / "invoke.yaml").write_text("temp: {max_total: 1kB}\n")
+    assert "max_total 1 kB is not met" in inv(project, "temp-status").stdout
 
 
 def test_free_disk_loses_nothing_and_a_wrong_size_is_refused(project: Path) -> None:
