@@ -28,8 +28,9 @@ class Leased:
 
     def __init__(self) -> None:
         self.made: set[str] = set()
-        self._users: dict[str, tuple[int, ...]] = {}
+        self._users: dict[str, set[int]] = {}
         self._tops: dict[str, set[int]] = {}
+        self._moved: dict[str, set[int]] = {}  # by the last name, where an entry is not at its path any more
 
     def __bool__(self) -> bool:
         return bool(self._users)
@@ -37,17 +38,24 @@ class Leased:
     def users(self, parts: tuple[str, ...]) -> tuple[int, ...] | None:
         """Return the processes that use the entry at `parts`, or one below it; None where nobody does.
 
-        Nothing is known of a holder that lives in another PID namespace but that there is one: then it is empty.
+        An entry of which the category was renamed is known by its own name. Of a holder in another PID namespace only
+        its existence is known: then the result is empty.
         """
-        if len(parts) == 1:
-            found = self._tops.get(parts[0])
-            return None if found is None else tuple(sorted(found))
-        return self._users.get("/".join(parts))
+        users = self._tops.get(parts[0]) if len(parts) == 1 else self._users.get("/".join(parts))
+        if users is None:
+            users = self._moved.get(parts[-1])
+        return None if users is None else tuple(sorted(users))
 
     def add(self, path: str, pids: tuple[int, ...]) -> None:
         """Note that the entry at `path` is in use by `pids`."""
-        self._users[path] = tuple(sorted({*self._users.get(path, ()), *pids}))
+        self._users.setdefault(path, set()).update(pids)
         self._tops.setdefault(path.partition("/")[0], set()).update(pids)
+
+    def find_moved(self, base: Directory) -> None:
+        """Note which entries are not at their paths in the open base: somebody may have renamed their category."""
+        for path, pids in self._users.items():
+            if not base.has(path):
+                self._moved.setdefault(path.rpartition("/")[2], set()).update(pids)
 
 
 class Record(namedtuple("Record", "processes given")):
@@ -101,6 +109,7 @@ def read_leases(base: Directory) -> Leased:
                 _read_one(folder, name, me, leased)
         for name in filter(_ENDED.fullmatch, folder.names()):  # last: a lease may have been taken in meanwhile
             leased.made |= _given_before(folder, name)
+    leased.find_moved(base)
     return leased
 
 

@@ -373,6 +373,18 @@ def test_category_that_was_removed_by_hand_is_made_again_as_one(project: Path) -
     assert {entry.path for entry in take(project)} == {again, stray}
 
 
+def test_entry_of_a_renamed_category_is_still_in_use(project: Path) -> None:
+    with running(HOLD_DEBUG, project) as holder:
+        held = Path(said(holder))
+        beside = make_entry(held.with_name(f"beside_{held.name.rpartition('_')[2]}"))
+        moved = held.parent.rename(project / ".tmp/other") / held.name
+        clean(project)
+        assert moved.is_dir()
+        assert not (moved.parent / beside.name).exists()
+    clean(project)
+    assert not moved.exists()
+
+
 def test_lease_of_a_process_that_ended_is_taken_in_by_a_clean(project: Path) -> None:
     left = leave_entry(project)
     kept = leave_entry(project, "kept")
