@@ -199,9 +199,16 @@ def _remove_older(project: layout.Project, kept: Mapping[Path, str], names: set[
 
 
 def _beyond_newest(entries: Iterable["Entry"], kept: Mapping[Path, str]) -> Iterator["Entry"]:
-    """Yield the entries of the tests of `kept` that have `NEWEST` or more of the same test that are newer."""
+    """Yield the entries of the tests of `kept` that have `NEWEST` or more of the same test that are newer.
+
+    `kept` are the newest: within a second they may have the numbers of what was removed in between.
+    """
+
+    def age(entry: "Entry") -> tuple[bool, tuple[object, ...]]:
+        return entry.path in kept, parse_name(entry.parts[-1]) or ()
+
     seen: Counter[str] = Counter()
-    for entry in sorted(entries, key=lambda entry: parse_name(entry.parts[-1]) or (), reverse=True):
+    for entry in sorted(entries, key=age, reverse=True):
         test = _noted_id(entry.path) or _id_of_name(entry.name, kept)
         seen[test] += 1
         if seen[test] > NEWEST and test in kept.values():
