@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from ..fs.workers import MOST_PIECES, Workers, divide, part
 from ..monorepo.members import find_roots
-from ..project import git
 from . import files, gitignore, legacy_helper, place, shadowing, source, style, task_files
 from .finding import Finding, Left
 from .look import look_at, unread
@@ -34,7 +33,7 @@ def is_own_work(project: Path, root: Path) -> bool:
 def audit(scope: Scope, workers: Workers) -> Audit:
     """Look through the projects. Raises GuardFailed where git cannot tell what it ignores."""
     repository = _read_repository(scope)
-    rows = _without_ignored(_look(scope, repository, workers), scope.root)
+    rows = _look(scope, repository, workers)
     left = Counter(row.what for found in rows.values() for row in found if isinstance(row, Left))
     found = {path: [row for row in each if isinstance(row, Finding)] for path, each in rows.items()}
     by_project = _sort_out(scope, repository, found)
@@ -45,7 +44,7 @@ def audit(scope: Scope, workers: Workers) -> Audit:
 
 
 def _read_repository(scope: Scope) -> Repository:
-    listed = tuple(files.list_files(scope.root))
+    listed = files.list_files(scope.root)
     programs = [path for path in listed if path.suffix == ".py"]
     others = [path for path in listed if path.suffix != ".py"]
     every = choose_projects(scope.root, scope.root, every=True)
@@ -78,15 +77,6 @@ _FEW = 64  # files for which no worker is worth starting
 def _told(result: _Result, workers: Workers) -> _Result:
     workers.progress(1)
     return result
-
-
-def _without_ignored(
-    found: dict[Path, tuple[Finding | Left, ...]], root: Path
-) -> dict[Path, tuple[Finding | Left, ...]]:
-    """Leave out the files that git ignores: they are copies, or made by a build."""
-    paths = {path.relative_to(root).as_posix(): path for path, rows in found.items() if rows}
-    ignored = {paths[name] for name in git.find_ignored(root, paths)}
-    return {path: rows for path, rows in found.items() if path not in ignored}
 
 
 def _sort_out(scope: Scope, repository: Repository, found: dict[Path, list[Finding]]) -> dict[Path, list[Finding]]:
@@ -160,10 +150,14 @@ def held_together(found: Audit) -> Audit:
     stop = next((row for row in rows if row.group == shadowing.CODE and row.safety == "report"), None)
     if stop is None and not _has_shadow_outside(found):
         return found.with_each(lambda row: _held_definition(row, rows, found.repository))
-    where = f"{stop.path.name} line {stop.line}: {stop.message}" if stop else "it lies outside the projects asked for"
+    where = _reason_of(stop) if stop else "it lies outside the projects asked for"
     return found.with_each(lambda row: _waiting(row, stop, where)).with_each(
         lambda row: _held_definition(row, rows, found.repository)
     )
+
+
+def _reason_of(stop: Finding) -> str:
+    return f"{stop.path.name} line {stop.line}: {stop.message.rpartition('; ')[2]}"
 
 
 def _has_shadow_outside(found: Audit) -> bool:

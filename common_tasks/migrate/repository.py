@@ -49,7 +49,7 @@ class Repository:
 
     @cached_property
     def texts(self) -> dict[Path, str]:
-        """The text of every program. Files over 1 MiB, and those that cannot be read, are skipped."""
+        """The text of every program. Files over 1 MiB, binary files and those that cannot be read are skipped."""
         return dict(_read_all(self.programs))
 
     @cached_property
@@ -140,8 +140,9 @@ def _named(folder: str) -> re.Pattern[str] | None:
 def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         try:
-            if path.stat().st_size <= _MOST_BYTES:
-                yield path, path.read_bytes().decode("utf-8", "replace")
+            data = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b"\0"
+            if b"\0" not in data:
+                yield path, data.decode("utf-8", "replace")
         except OSError:  # gone meanwhile, or not for us to read: nobody here can run it either
             continue
 

@@ -29,7 +29,7 @@ NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
 _ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})
 FOREIGN = _ENVIRONMENT | {".git"}
 _MOST_KNOWN = 10_000  # names of files that mean nothing
-_CACHED = "__pycache__"
+COMPILED_IN = "__pycache__"
 _COMPILED = ".pyc"
 
 Parts = tuple[str, ...]  # names that lead to something from the top of the search
@@ -228,7 +228,7 @@ def _is_free(directory: Directory, path: Sequence[str], row: "os.DirEntry[str]")
     if row.is_dir(follow_symlinks=False):
         return not any(directory.has(f"{name}/{mark}") for mark in FOREIGN)
     # Outside of __pycache__ what was compiled may be all that there is.
-    return not name.endswith(_COMPILED) or path[-1:] == [_CACHED] or directory.has(name[:-1])
+    return not name.endswith(_COMPILED) or path[-1:] == [COMPILED_IN] or directory.has(name[:-1])
 
 
 def _is_trash(directory: Directory, name: str) -> bool:

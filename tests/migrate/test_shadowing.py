@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from ..helpers import inv, python
+from ..helpers import git, inv, python
 from .helpers import audited, is_settled, put, write
 
 OWN = """
@@ -121,3 +121,13 @@ def test_clean_that_does_more_than_ours_stays(tmp_path: Path) -> None:
         or "clean" in (tmp_path / "tasks.py").read_text()
     )
     assert [row.code for row in audited(tmp_path).rows if not row.fixed] == ["T6"]
+
+
+def test_what_is_compiled_ignored_or_no_text_does_not_stop_the_renaming(tmp_path: Path) -> None:
+    put(tmp_path, {"common_tasks.py": OWN, "tasks.py": TASKS, ".gitignore": "/build/\n.tmp/\n.temp/\n"})
+    for name in ("__pycache__/common_tasks.cpython-311.pyc", "build/notes.cfg", "image.bin"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"common_tasks .tmp" + (b"\0" if name == "image.bin" else b""))
+    git(tmp_path, "init", "-q")
+    write(tmp_path, unsafe=True)
+    assert not (tmp_path / "common_tasks.py").exists()
