@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .console import Line, Screen, Span, prose
-from .text import shorten, width
+from .text import is_narrow, shorten, width
 
 _GAP = 2
 _SPACE = " " * _GAP
@@ -106,14 +106,12 @@ def lay_out(table: Table, screen: Screen) -> Layout:
 def lines(table: Table, layout: Layout) -> Iterator[Line]:
     """Return the lines of a table that is laid out."""
     if layout.room is None:
-        yield _plain(layout, table, _headings(table, layout))
-    elif layout.label is not None:
+        yield from _plain_lines(layout, table)
+        return
+    if layout.label is not None:
         yield _in_one_line(layout, table, _headings(table, layout))
     for row in table.rows:
-        if layout.room is None:
-            yield _plain(layout, table, row)
-        else:
-            yield from _lines_of(layout, table, row)
+        yield from _lines_of(layout, table, row)
 
 
 def _headings(table: Table, layout: Layout) -> Row:
@@ -121,19 +119,24 @@ def _headings(table: Table, layout: Layout) -> Row:
     return Row(table.label, cells, (table.note,) if layout.note else (), style="bold", head=True)
 
 
-def _plain(layout: Layout, table: Table, row: Row) -> Line:
-    """Return a row for a pipe: one piece, for there is nothing to style, and there may be very many."""
-    label = row.label if row.head else row.verb.ljust(layout.mark) + row.label
-    pieces = [_pad(label, layout.mark + (layout.label or 0), left=True)]
-    for column, cell, room in zip(table.columns, row.cells, layout.cells, strict=True):
-        pieces.append(_pad(cell, room, left=column.left))
-    pieces += row.notes[:1]
-    return (Span(_SPACE.join(pieces)),)
+def _plain_lines(layout: Layout, table: Table) -> Iterator[Line]:
+    """Return the lines for a pipe: each in one piece, because there is nothing to style, and there may be very many."""
+    rooms = layout.mark + (layout.label or 0), *layout.cells, 0
+    lefts = True, *(column.left for column in table.columns), True
+    template = _SPACE.join(f"%{'-' if left else ''}{room}s" for left, room in zip(lefts, rooms, strict=True))
+    for row in (_headings(table, layout), *table.rows):
+        label = row.label if row.head else row.verb.ljust(layout.mark) + row.label
+        texts = label, *row.cells, row.notes[0] if row.notes else ""
+        text = template % texts
+        if not is_narrow(text):
+            cells = zip(texts, rooms, lefts, strict=True)
+            text = _SPACE.join(_pad(cell, room, left=left) for cell, room, left in cells)
+        yield (Span(text),)
 
 
 def _pad(text: str, room: int, *, left: bool) -> str:
     """Fill a text up to `room` columns."""
-    room += 0 if text.isascii() else len(text) - width(text)
+    room += len(text) - width(text)
     return text.ljust(room) if left else text.rjust(room)
 
 

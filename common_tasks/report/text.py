@@ -26,11 +26,16 @@ def shown(text: str | Path, encoding: str) -> str:
 
 def width(text: str) -> int:
     """Return how many columns a text takes up on a terminal."""
-    if text.isascii() or _NARROW.fullmatch(text):
+    if is_narrow(text):
         return len(text)
     from rich.cells import cell_len
 
     return cell_len(text)
+
+
+def is_narrow(text: str) -> bool:
+    """Tell whether a text is known to take up one column for each character."""
+    return text.isascii() or _NARROW.fullmatch(text) is not None
 
 
 def shorten(text: str, room: int) -> str:

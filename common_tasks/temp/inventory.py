@@ -155,21 +155,23 @@ def with_usage(located: list[Located], *, workers: Workers = ALONE) -> list[Loca
     probe = Probe(WORK_MARKS, belongs_to_others, KEEP)
     usages = iter(measure(places, workers, probe=probe, ctimes=layout.counts_ctimes()))
     gone = set()
-    for number, each in enumerate(located):
-        usage = _sum_of([next(usages) for _ in each.entry.names])
+    for number, (folder, entry, leased) in enumerate(located):
+        usage = next(usages)
+        if entry.companions:
+            usage = _sum_of(usage, [next(usages) for _ in entry.companions])
         if usage is None:
             gone.add(number)
         else:
-            located[number] = each._replace(entry=each.entry._replace(usage=usage))
+            located[number] = Located(folder, entry._replace(usage=usage), leased)
     return [each for number, each in enumerate(located) if number not in gone] if gone else located
 
 
-def _sum_of(usages: Sequence[Usage | None]) -> Usage | None:
-    """Add up what belongs together; None where the first of it is not there."""
-    there = [usage for usage in usages if usage]
-    if len(there) == 1 or usages[0] is None:
-        return usages[0]
-    return Usage(
+def _sum_of(own: Usage | None, companions: Sequence[Usage | None]) -> Usage | None:
+    """Add up what belongs together; None where the entry itself is not there."""
+    if own is None:
+        return None
+    there = [own, *filter(None, companions)]
+    return own._replace(
         files=sum(usage.files for usage in there),
         disk_bytes=sum(usage.disk_bytes for usage in there),
         modified=max(usage.modified for usage in there),

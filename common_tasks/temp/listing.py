@@ -10,7 +10,7 @@ from .base import CATEGORY_MARK, is_category_mark
 from .entry import UNFINISHED, Entry, Identity, State
 from .layout import Base
 from .leased import Leased, read_leases
-from .names import KEEP, LEGACY, TRASH, UNDECIDED, looks_sealed, parse_name, unseal
+from .names import KEEP, LEGACY, TRASH, UNDECIDED, is_stamped, looks_sealed, parse_name, unseal
 
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 
@@ -128,12 +128,12 @@ def is_category(base: Directory, name: str, children: Iterable[str]) -> bool:
     An empty folder, and one that has a time in its own name, is an entry unless the engine made it as a category.
     """
     entries = [child for child in children if child != KEEP]
-    if not entries or parse_name(name):
+    if not entries or is_stamped(name):
         return False
     with contextlib.suppress(OSError):
         if any(is_category_mark(child, base.look(name).st_ino) for child in entries if child.startswith(CATEGORY_MARK)):
             return True
-    return all(parse_name(child) for child in entries)
+    return all(map(is_stamped, entries))
 
 
 def _listed(directory: Directory) -> dict[str, bool]:

@@ -70,7 +70,7 @@ def check_category(category: str, folder: Path) -> None:
     As for names, and it must not look like an entry: a legacy `.tmp/demo_1696348800/` is one, whole.
     """
     check_name(category, "the category", folder)
-    if parse_name(category):
+    if is_stamped(category):
         raise InvalidName(f"the category {category!r} ends like an entry, in a time: give a plain name")
 
 
@@ -103,6 +103,11 @@ def parse_name(text: str) -> Stamped | None:
     """Take an entry's name apart; None where it does not end in a time of creation."""
     match = _ENTRY.fullmatch(text)
     return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
+
+
+def is_stamped(text: str) -> bool:
+    """Tell whether a name ends in a time of creation, as an entry's does."""
+    return _ENTRY.fullmatch(text) is not None
 
 
 def seal(name: str, inode: int) -> str:
