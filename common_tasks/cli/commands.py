@@ -1,4 +1,4 @@
-"""The words that a user types to run a task, from where he stands."""
+"""The words that a user types to run a task, from where they stand."""
 
 import os
 import shlex
@@ -18,7 +18,29 @@ def command(names: Mapping[str, object], wanted: object, current: object) -> str
     before = next((words[:at] for at, word in enumerate(words) if word in called), words)
     if name is None or any(word in names for word in before):
         return None
-    return shlex.join([*_program(sys.argv[0], os.environ.get("PATH", "")), *before, name])
+    path = os.environ.get("PATH", "")
+    return shlex.join([*(_launcher(path) or _program(sys.argv[0], path)), *before, name])
+
+
+def _launcher(path: str) -> list[str]:
+    """Return the words up to this program's name where another program such as `uv run` or `sudo` was told to run it.
+
+    Without that, the user's shell may not find this program, or it would see something else. Linux tells; elsewhere
+    there are none.
+    """
+    try:
+        with open(f"/proc/{os.getppid()}/cmdline", encoding="utf-8", errors="surrogateescape") as file:
+            words = file.read().split("\0")[:-1]
+    except OSError:
+        return []
+    if words[1:3] == ["tool", "uvx"]:  # what `uvx` becomes
+        words[:3] = [os.path.join(os.path.dirname(words[0]), "uvx")]
+    start = len(words) - len(sys.argv)
+    if start < 1 or words[start + 1 :] != sys.argv[1:]:
+        return []
+    if os.path.basename(words[start]) != os.path.basename(sys.argv[0]):
+        return []
+    return [*_program(words[0], path), *words[1 : start + 1]]
 
 
 def _program(started: str, path: str) -> list[str]:

@@ -43,6 +43,19 @@ def load(path: str) -> Any:
         return json.load(file) if path.endswith(".json") else _yaml.load(file, _TextKeys)
 
 
+def _refuse_misplaced(path: str, content: Any, known: Any, above: str = "") -> None:
+    """Raise InvalidSetting where a file has one value for a section of invoke's, or a section for one value."""
+    from ..monorepo.quantities import InvalidSetting
+
+    for key, value in content.items():
+        ours, theirs = isinstance(value, dict), isinstance(known.get(key), dict)
+        if key in known and ours != theirs:
+            takes = "settings by name" if theirs else "one value"
+            raise InvalidSetting(f"{path!r}: the setting {above}{key} takes {takes}, not {value!r}")
+        if ours and theirs:
+            _refuse_misplaced(path, value, known[key], f"{above}{key}.")
+
+
 class Configuration(Config):
     """invoke's configuration for the command `common-tasks`."""
 
@@ -62,9 +75,11 @@ class Configuration(Config):
         from ..monorepo.sources import read_file
 
         try:
-            return read_file(path, load)
+            content = read_file(path, load)
+            _refuse_misplaced(path, content or {}, self.global_defaults())
         except InvalidSetting as error:
             raise Exit(str(error), code=2) from None
+        return content
 
     _load_yml = _load_json = _load_yaml
 

@@ -143,6 +143,7 @@ def few_collections() -> Iterator[None]:
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """Turn what is refused into one line on standard error and exit code 2."""
+    from ..fs.values import complaint
     from ..monorepo.quantities import InvalidSetting
     from ..temp import TempError
 
@@ -151,6 +152,6 @@ def refusals() -> Iterator[None]:
     except (TempError, InvalidSetting) as error:
         raise Exit(str(error), code=2) from None
     except OSError as error:
-        raise Exit(f"the system refused: {error}", code=1) from None
+        raise Exit(f"the system refused: {complaint('', error)}", code=1) from None
     except KeyboardInterrupt:
         raise Exit(code=130) from None

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import os
 import re
+import sys
 from collections.abc import Iterator
 
 from invoke.exceptions import AmbiguousEnvVar, Exit, ParseError, UncastableEnvVar, UnknownFileType
@@ -141,6 +142,8 @@ class CommonTasks(Program):
             known = [flag for flag in (context.flags if context else ()) if flag.startswith("--")]
             said = f"{task or self.binary} has no option {word!r}"
         else:
+            if flag := next((each for each in self.argv if each.startswith("-") and each.endswith(f"={word}")), None):
+                return f"{flag.partition('=')[0]} takes no value"
             known, task, said = sorted(ns.task_names), "", f"there is no task {word!r}"
         near = difflib.get_close_matches(word, known, n=1)
         return f"{said}; did you mean {near[0]}?" if near else f"{said}; see {self.binary} --help {task}".rstrip()
@@ -167,5 +170,13 @@ program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=ns)
 
 
 def main() -> None:
-    """Run the command."""
-    program.run()
+    """Run the command. Output that cannot be written ends it in one line; a reader who has seen enough is no fault."""
+    try:
+        try:
+            program.run()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python's last flush fails once more
+        sys.exit(None if isinstance(error, BrokenPipeError) else f"the system refused: {error.strerror}")

@@ -284,8 +284,7 @@ def _show_status(c: Context, scope: "Scope", members: Sequence["Member"], view: 
     if by:
         report.show_makers(scope.root, rows, now, view)
         return
-    whole = " --all-projects" if scope.whole else ""
-    report.show_status(scope.root, rows, now, view, clean=command and f"{command}{whole}")
+    report.show_status(scope.root, rows, now, view, clean=command and f"{command}{' -a' if scope.whole else ''}")
 
 
 def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> int:

@@ -131,20 +131,21 @@ def _rule(name: str, rule: Any) -> Rule:
     for key in rule:
         if key not in _LIMITS:
             raise InvalidSetting(f"{name}.{key} is unknown: a rule takes {', '.join(_LIMITS)}")
-    return Rule(**{key: _limit(f"{name}.{key}", key, value) for key, value in rule.items()})
+    return Rule(**{key: _read(_LIMITS[key], f"{name}.{key}", value) for key, value in rule.items()})
 
 
 class _FromVariable(NamedTuple):
     """A value that a variable gives, and what the variable is called."""
 
     name: str
-    text: str
+    value: Any
 
 
-def _limit(name: str, key: str, value: Any) -> Any:
+def _read(parse: Callable[[str, Any], Any], name: str, value: Any) -> Any:
+    """Read a value. A message about one that a variable gives names the variable."""
     if isinstance(value, _FromVariable):
-        return _LIMITS[key](f"the variable {value.name}", value.text)
-    return _LIMITS[key](name, value)
+        return parse(f"the variable {value.name}", value.value)
+    return parse(name, value)
 
 
 class _Key(NamedTuple):
@@ -214,7 +215,10 @@ def read(
     for layer in reversed(first):
         found |= flatten(layer)
     return Settings(
-        **{key.field: key.read(f"the setting {name}", found.get(name, key.default)) for name, key in _KEYS.items()}
+        **{
+            key.field: _read(key.read, f"the setting {name}", found.get(name, key.default))
+            for name, key in _KEYS.items()
+        }
     )
 
 
@@ -271,12 +275,17 @@ class _Variables:
             if name not in self._whole and not self._rule.fullmatch(name):
                 rule = f"{prefix}TEMP_RETENTION_DEBUG_MAX_AGE"
                 known = ", ".join(self._whole)
-                raise InvalidSetting(f"the variable {name} is unknown: there are {known} and such as {rule}")
+                raise InvalidSetting(
+                    f"the variable {name} is unknown; the known ones are {known} and, for example, {rule}"
+                )
 
     def override(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Return settings with those that variables give in their place. An empty list of patterns means unset."""
-        texts = {key: self._values.get(variable, "") for variable, key in self._whole.items()}
-        given = {key: from_text(text) for key, text in texts.items() if text and (from_text := _KEYS[key].from_text)}
+        given: dict[str, Any] = {
+            key: _FromVariable(variable, from_text(text))
+            for variable, key in self._whole.items()
+            if (text := self._values.get(variable)) and (from_text := _KEYS[key].from_text)
+        }
         rules = found.get(_RETENTION, {})
         if isinstance(rules, dict) and (limits := self._limits(rules)):
             given[_RETENTION] = {**rules, **{name: {**_dict(rules.get(name)), **more} for name, more in limits.items()}}

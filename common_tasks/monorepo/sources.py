@@ -127,6 +127,8 @@ def read_file(path: str, load: Load) -> Any:
     try:
         planted = marks.is_planted(os.path.dirname(path), os.lstat(path))
         content = None if planted else load(path)
+    except OSError as error:
+        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
     except Exception as error:
         problem = " ".join(str(error).split())
         raise InvalidSetting(f"{path!r} cannot be read: {problem}") from error

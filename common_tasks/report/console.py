@@ -68,23 +68,22 @@ def prose(text: str, room: int | None, indent: str = "", style: str = "") -> Ite
         yield line(part, style)
 
 
-def write(text: str) -> None:
-    """Write to standard output. Nobody listening is no fault, whether they left or were never there."""
+def write(text: str | bytes) -> None:
+    """Write to standard output: text, or bytes as they are. Nobody listening is no fault, now or from the start."""
     if sys.stdout is None:  # closed before we began
         return
     try:
-        sys.stdout.write(text)
+        if isinstance(text, bytes):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text)
+        else:
+            sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        _say_no_more()
-    except OSError:
-        _say_no_more()
-        raise
-
-
-def _say_no_more() -> None:
-    """Let Python's last flush of standard output go nowhere, or it fails once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # Python's last flush of standard output has to go nowhere, or it fails once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # that is a reader who has seen enough
+            raise
 
 
 def terminal(*, stderr: bool = False) -> "Console":

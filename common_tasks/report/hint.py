@@ -14,4 +14,4 @@ def show_hint(projects: Sequence[Sequence[Entry]], status: str | None) -> None:
         return
     taken = sum(cells.disk_bytes(entry) for entries in projects for entry in entries)
     hold = count(len(projects), "project below holds", "projects below hold")
-    Screen().show([line(f"{hold} {size(taken)}: {status or 'temp-status'} --all-projects")])
+    Screen().show([line(f"{hold} {size(taken)}: {status or 'temp-status'} -a")])

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from ..temp.entry import Entry
 from . import cells, document
 from .console import Line, Screen, line
+from .table import Column, Row, Table, lay_out, lines
 from .text import age, shown, size
-from .text import entries as count_entries
 from .view import ProjectStatus, View
 
+_COLUMNS = (Column("Entries"), cells.SIZE, cells.SHARE, Column("Newest", 1))
 _UNKNOWN = "unknown"
 
 
@@ -63,10 +64,15 @@ def _lines(root: Path, made: Sequence[_Made], now: float, screen: Screen) -> Ite
         yield line(f"No temporary directories in {where}")
         return
     yield line(where, "bold")
-    for each in made:
-        newest = "" if each.newest is None else f", the newest {age(now - each.newest)} ago"
-        maker = shown(each.maker or _UNKNOWN, screen.encoding)
-        yield line(f"{maker}: {count_entries(len(each.entries))}, {size(each.disk_bytes)}{newest}")
+    whole = sum(each.disk_bytes for each in made)
+    rows = [Row(shown(each.maker or _UNKNOWN, screen.encoding), _cells(each, whole, now)) for each in made]
+    table = Table(label="Made by", columns=_COLUMNS, note="", rows=rows)
+    yield from lines(table, lay_out(table, screen))
+
+
+def _cells(made: _Made, whole: int, now: float) -> tuple[str, ...]:
+    newest = "?" if made.newest is None else age(now - made.newest)
+    return f"{len(made.entries):,}", size(made.disk_bytes), cells.bar(made.disk_bytes, whole), newest
 
 
 def _row(made: _Made) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """What a migration found and changed, as a checklist, a patch or JSON."""
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +11,8 @@ from ..migrate.finding import Change, Finding, Item
 from ..migrate.patch import make_patch
 from ..migrate.result import Audit
 from . import document
-from .console import Line, Screen, Span, line, prose
-from .text import count, shown
+from .console import Line, Screen, Span, line, prose, write
+from .text import count, shown, width
 
 _STYLES = {"safe": "green", "unsafe": "yellow", "report": "cyan", "fixed": "green"}
 
@@ -41,12 +40,7 @@ def show_patch(changes: Iterable[Change], root: Path) -> None:
         texts = patch.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
         screen.show(line(shown(text, screen.encoding), _style_of(text)) for text in texts)
         return
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(patch)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    write(patch)
 
 
 def _style_of(row: str) -> str:
@@ -72,21 +66,29 @@ def _project(audit: Audit, project: Path, findings: Sequence[Finding], screen: S
         if item.group != group:
             yield line(f"  {item.group}")
         group = item.group
-        yield _item(item)
+        yield from _item(item, screen)
         for row in findings:
             if checklist.line_of(row, project) == (item.group, item.text):
-                yield _finding(audit.scope.shown_from, row, screen)
+                yield from _finding(audit.scope.shown_from, row, screen)
     yield line("")
 
 
-def _item(item: Item) -> Line:
-    return line(f"    [{'x' if item.done else ' '}] {item.text}", "green" if item.done else "")
+def _item(item: Item, screen: Screen) -> Iterator[Line]:
+    text = f"[{'x' if item.done else ' '}] {item.text}"
+    return prose(text, screen.width, " " * 4, "green" if item.done else "")
 
 
-def _finding(root: Path, row: Finding, screen: Screen) -> Line:
+def _finding(root: Path, row: Finding, screen: Screen) -> Iterator[Line]:
+    """Draw a finding in one line, or where a terminal has no room for that, with the message below."""
     where = f"        {shown(_relative(root, row.path), screen.encoding)}:{row.line}:{row.column + 1}  {row.code}  "
     safety = "fixed" if row.fixed else row.safety
-    return Span(where), Span(f"{safety:6}", _STYLES[safety]), Span(f"  {shown(row.message, screen.encoding)}")
+    message = f"  {shown(row.message, screen.encoding)}"
+    start = Span(where), Span(f"{safety:6}", _STYLES[safety])
+    if screen.width is None or width(where) + 6 + width(message) <= screen.width:
+        yield *start, Span(message)
+        return
+    yield start
+    yield from prose(message.strip(), screen.width, " " * 12)
 
 
 def _relative(root: Path, path: Path) -> str:

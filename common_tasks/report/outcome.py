@@ -44,7 +44,7 @@ def _lines(root: Path, rows: Sequence[ProjectOutcome], drawing: "_Drawing", forc
         return
     yield line(shown(root, screen.encoding), "bold")
     yield from drawing.lines(outcome)
-    if view.whole and len(rows) > 1:
+    if len(rows) > 1 and outcome.removed:
         yield from _blank(screen)
         yield from projects.outcome_lines(root, rows, view, screen, heading=drawing.verb)
     yield from _blank(screen)

@@ -21,11 +21,11 @@ def outlook(projects: Sequence[Sequence[Due]], clean: str | None, room: int | No
     now = amounts.pop("now", (0, 0))
     if now[0]:
         yield from prose(f"{clean or 'A clean'} would free {_said(now)}.", room)
+    if now[0] and clean:
+        yield line(f"To see which: {clean} --dry-run")
     later = [f"{when}: {_said(amount)}" for when, amount in amounts.items() if amount[0]]
     if later:
         yield from prose(f"Due {'; '.join(later)}.", room)
-    if now[0] and clean:
-        yield line(f"To see which: {clean} --dry-run")
 
 
 def _said(amount: tuple[int, int]) -> str:

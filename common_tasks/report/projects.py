@@ -1,7 +1,8 @@
 """The projects of a monorepo, a row each: what there is in them, and what a clean did."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ..temp.entry import Entry
 from . import cells
@@ -20,22 +21,15 @@ _STATUS = (
     Column("A clean frees"),
 )
 _OUTCOME = (cells.SIZE, cells.SHARE, Column("Kept", 1), Column("Failed"))
+T = TypeVar("T", ProjectStatus, ProjectOutcome)
 
 
 def status_lines(root: Path, rows: Sequence[ProjectStatus], now: float, view: View, screen: Screen) -> Iterator[Line]:
     """Draw what there is in each project: the largest ones, and a sum of the rest."""
     listed = sorted((row for row in rows if row.entries), key=lambda row: _order(root, row, view))
-    every = [entry for row in listed for entry in row.entries]
-    whole = sum(map(cells.disk_bytes, every))
-    shown_rows, rest = split(listed, full=view.full or not screen.is_terminal)
-    table_rows = [
-        *(_row(root, row.root, _status_cells([row], now, whole), screen) for row in shown_rows),
-        *([Row(f"{count(len(rest), 'more project')}", _status_cells(rest, now, whole), shape="…")] if rest else ()),
-        Row(f"Total: {count(len(listed), 'project')}", _status_cells(listed, now, whole), style="bold", head=True),
-    ]
-    table = Table(label="Project", columns=_STATUS, note="", rows=table_rows)
+    whole = sum(cells.disk_bytes(entry) for row in listed for entry in row.entries)
     yield line(shown(root, screen.encoding), "bold")
-    yield from lines(table, lay_out(table, screen))
+    yield from _table(root, listed, _STATUS, lambda some: _status_cells(some, now, whole), view, screen)
     yield from _empty_lines(rows, len(listed))
 
 
@@ -46,15 +40,28 @@ def outcome_lines(
     listed = [row for row in rows if row.outcome.removed or row.outcome.kept or row.outcome.failed]
     listed.sort(key=lambda row: (-row.outcome.freed_bytes, row.root))
     whole = sum(row.outcome.freed_bytes for row in listed)
-    shown_rows, rest = split(listed, full=view.full or not screen.is_terminal)
-    table_rows = [
-        *(_row(root, row.root, _outcome_cells([row], whole), screen) for row in shown_rows),
-        *([Row(f"{count(len(rest), 'more project')}", _outcome_cells(rest, whole), shape="…")] if rest else ()),
-        Row(f"Total: {count(len(listed), 'project')}", _outcome_cells(listed, whole), style="bold", head=True),
-    ]
-    table = Table(label="Project", columns=(Column(heading), *_OUTCOME), note="", rows=table_rows)
-    yield from lines(table, lay_out(table, screen))
+    columns = (Column(heading), *_OUTCOME)
+    yield from _table(root, listed, columns, lambda some: _outcome_cells(some, whole), view, screen)
     yield from _empty_lines(rows, len(listed))
+
+
+def _table(
+    root: Path,
+    listed: Sequence[T],
+    columns: Sequence[Column],
+    cells_of: Callable[[Sequence[T]], tuple[str, ...]],
+    view: View,
+    screen: Screen,
+) -> Iterator[Line]:
+    """Draw a row for each project, or for the first ones, a sum of the rest, and the total."""
+    shown_rows, rest = split(listed, full=view.full or not screen.is_terminal)
+    table_rows = [_row(root, row.root, cells_of([row]), screen) for row in shown_rows]
+    if rest:
+        table_rows.append(Row(count(len(rest), "more project"), cells_of(rest), shape="…"))
+    total = f"Total: {count(len(listed), 'project')}"
+    table_rows.append(Row(total, cells_of(listed), style="bold", head=True))
+    table = Table(label="Project", columns=columns, note="", rows=table_rows)
+    yield from lines(table, lay_out(table, screen))
 
 
 def error_lines(root: Path, rows: Iterable[ProjectStatus | ProjectOutcome], screen: Screen) -> Iterator[Line]:
@@ -102,7 +109,7 @@ def _status_cells(rows: Sequence[ProjectStatus], now: float, whole: int) -> tupl
         size(taken),
         cells.bar(taken, whole),
         age(now - _oldest(entries, now)),
-        f"{used:,}" if used else "",
+        _number(used),
         size(freed),
     )
 
@@ -115,5 +122,8 @@ def _outcome_cells(rows: Sequence[ProjectOutcome], whole: int) -> tuple[str, ...
     freed = sum(row.outcome.freed_bytes for row in rows)
     kept, failed = sum(len(row.outcome.kept) for row in rows), sum(len(row.outcome.failed) for row in rows)
     removed = sum(len(row.outcome.removed) for row in rows)
-    counts = f"{kept:,}" if kept else "", f"{failed:,}" if failed else ""
-    return f"{removed:,}", size(freed), cells.bar(freed, whole), *counts
+    return _number(removed), size(freed) if removed else "", cells.bar(freed, whole), _number(kept), _number(failed)
+
+
+def _number(number: int) -> str:
+    return f"{number:,}" if number else ""

@@ -16,8 +16,7 @@ from .text import count, shown, size
 from .text import entries as count_entries
 from .view import ProjectStatus, View
 
-_COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE)
-_WITH_MAKER = (*_COLUMNS, cells.MAKER)
+_COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE, cells.MAKER)
 
 
 def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: View, *, clean: str | None = None) -> None:
@@ -42,8 +41,7 @@ def _lines(
     elif view.whole:
         yield from projects.status_lines(root, rows, now, view, screen)
     else:
-        with_maker = any(entry.made_by for entry in entries)
-        yield from _Entries(root, entries, now, view, screen, with_maker).lines()
+        yield from _Entries(root, entries, now, view, screen).lines()
     yield from projects.error_lines(root, rows, screen)
     yield from outlook([row.due for row in rows], clean, screen.width)
     unmet = [shortfall for row in rows for term in row.due[:1] for shortfall in term.shortfalls]
@@ -60,13 +58,11 @@ class _Entries:
     now: float
     view: View
     screen: Screen
-    with_maker: bool
 
     def lines(self) -> Iterator[Line]:
         """Draw all of it."""
         groups = by_category(self.entries, self.view)
-        columns = _WITH_MAKER if self.with_maker else _COLUMNS
-        table = Table(label="Entry", columns=columns, note="State", rows=tuple(self._rows(groups)))
+        table = Table(label="Entry", columns=_COLUMNS, note="State", rows=tuple(self._rows(groups)))
         layout = lay_out(table, self.screen)
         yield line(shown(self.root, self.screen.encoding), "bold")
         yield from lines(table, layout)
@@ -85,25 +81,22 @@ class _Entries:
                 row = self._sum(each, whole) if isinstance(each, Group) else self._row(each, whole)
                 yield row._replace(apart=True) if alone and headed else row
             headed = not alone
-        total = self._cells(size(whole), "", sum(group.files for group in groups))
-        yield Row(f"Total: {count_entries(len(self.entries))}", total, style="bold", head=True)
+        files = sum(group.files for group in groups)
+        total = f"Total: {count_entries(len(self.entries))}"
+        yield Row(total, (size(whole), "", f"{files:,}", "", ""), style="bold", head=True)
 
     def _sum(self, rest: Group, whole: int) -> Row:
         return Row(rest.label, self._sums(rest, whole), (rest.states,) if rest.states else (), "…")
 
     def _sums(self, group: Group, whole: int) -> tuple[str, ...]:
-        return self._cells(size(group.disk_bytes), cells.bar(group.disk_bytes, whole), group.files)
-
-    def _cells(self, taken: str, share: str, files: int) -> tuple[str, ...]:
-        return taken, share, f"{files:,}", "", *([""] if self.with_maker else [])
+        return size(group.disk_bytes), cells.bar(group.disk_bytes, whole), f"{group.files:,}", "", ""
 
     def _row(self, entry: Entry, whole: int) -> Row:
         taken, files, age = cells.facts(entry, self.now)
         share = cells.bar(cells.disk_bytes(entry), whole)
-        maker = [cells.maker(entry, self.screen)] if self.with_maker else []
         return Row(
             label=shown(cells.path(self.root, entry), self.screen.encoding),
-            cells=(taken, share, files, age, *maker),
+            cells=(taken, share, files, age, cells.maker(entry, self.screen)),
             notes=cells.state_notes(entry, self.screen),
             shape=cells.SHAPES[entry.state],
             style=cells.STYLES[entry.state],

@@ -2,12 +2,14 @@
 
 A row's label is a path, and always whole: in one line with the rest where there is room for that, else in a line
 of its own. Where room is short, columns yield one after the other, and last the note gives way to shorter forms of
-itself, or to a line below. Into a pipe all columns go, and nothing is cut short.
+itself, or to a line below. Into a pipe all columns go, and nothing is cut short. A column with nothing in any row is
+left out everywhere.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 from .console import Line, Screen, Span, prose
@@ -70,11 +72,14 @@ class _Widths:
     def __init__(self, table: Table) -> None:
         # There may be very many rows, but what stands in their cells is often the same.
         rows = table.rows
-        texts = [{column.heading, *[row.cells[number] for row in rows]} for number, column in enumerate(table.columns)]
+        texts = [{row.cells[number] for row in rows} for number in range(len(table.columns))]
         notes = {row.notes for row in rows} - {()}
         self.head = max([width(table.label), *(width(row.label) for row in rows if row.head)])
         self.labels = Counter([width(row.label) for row in rows if not row.head])
-        self.cells = [max(map(width, known)) for known in texts]
+        self.cells = [
+            max(map(width, {column.heading, *known})) if any(known) else 0
+            for column, known in zip(table.columns, texts, strict=True)
+        ]
         self.mark = max([1, *map(len, {row.shape for row in rows})]) + 1
         self.verb = max(map(width, {row.verb for row in rows}), default=0)
         heading = width(table.note) if notes else 0
@@ -121,12 +126,12 @@ def _headings(table: Table, layout: Layout) -> Row:
 
 def _plain_lines(layout: Layout, table: Table) -> Iterator[Line]:
     """Return the lines for a pipe: each in one piece, because there is nothing to style, and there may be very many."""
-    rooms = layout.mark + (layout.label or 0), *layout.cells, 0
-    lefts = True, *(column.left for column in table.columns), True
+    rooms = layout.mark + (layout.label or 0), *filter(None, layout.cells), 0
+    lefts = True, *(column.left for column in compress(table.columns, layout.cells)), True
     template = _SPACE.join(f"%{'-' if left else ''}{room}s" for left, room in zip(lefts, rooms, strict=True))
     for row in (_headings(table, layout), *table.rows):
         label = row.label if row.head else row.verb.ljust(layout.mark) + row.label
-        texts = label, *row.cells, row.notes[0] if row.notes else ""
+        texts = label, *compress(row.cells, layout.cells), row.notes[0] if row.notes else ""
         text = template % texts
         if not is_narrow(text):
             cells = zip(texts, rooms, lefts, strict=True)
@@ -142,7 +147,7 @@ def _pad(text: str, room: int, *, left: bool) -> str:
 
 def _fit(table: Table, widths: _Widths, room: int) -> Layout:
     """Lay out for so many columns: the label first, then what never yields, then what yields last."""
-    firm = sum(_GAP + cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
+    firm = _sum(cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
     longest = room - widths.mark - firm
     if 2 * sum(number for label, number in widths.labels.items() if label <= longest) < widths.labels.total():
         return Layout(room, widths.mark, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))

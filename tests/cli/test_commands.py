@@ -65,6 +65,13 @@ def test_program_that_is_not_on_the_path_is_named_by_its_place(project: Path) ->
     assert proposed(said) == ".venv/bin/inv temp-clean --dry-run"
 
 
+def test_program_that_another_one_was_told_to_run_is_run_by_it_again(project: Path) -> None:
+    make_entry(project / ".tmp/x")
+    command = proposed(run(f"timeout 60 {INV} temp-status", project, os.defpath))
+    assert command == f"timeout 60 {INV} temp-clean --dry-run"
+    assert "would remove  .tmp/x" in run(command, project)
+
+
 def test_task_that_another_task_calls_proposes_nothing(project: Path) -> None:
     make_entry(project / "below/.tmp/x")
     (project / "below/pyproject.toml").touch()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -9,9 +10,13 @@ from unittest import mock
 import pytest
 
 from common_tasks.cli import ns
+from common_tasks.cli.configuration import load
 from common_tasks.cli.program import CommonTasks
+from common_tasks.monorepo.quantities import InvalidSetting
+from common_tasks.monorepo.sources import read_file
 
-from ..helpers import OLD, inv, make_entry
+from ..conftest import As
+from ..helpers import COMMAND, OLD, inv, make_entry
 
 WORDS = {
     "--foo": "common-tasks has no option '--foo'; see common-tasks --help",
@@ -82,7 +87,8 @@ WORDS = {
     "clean --system": "clean has no option '--system'",
     "temp-clean --pick": "--pick asks what to remove, so it needs a terminal",
     "temp-clean --pick --json": "--pick shows a list to choose from, so it takes no --json",
-    "temp-clean --pick=x": "there is no task 'x'",
+    "temp-clean --pick=x": "--pick takes no value",
+    "clean --dry-run=yes": "--dry-run takes no value",
     "clean --max-age-hours 3": "clean has no option '--max-age-hours'; did you mean --temp-age-hours?",
     "clean --temp-age-hours=24h": "--temp-age-hours takes a number of hours from 0 up",
     "clean --pick": "clean has no option '--pick'",
@@ -108,7 +114,9 @@ FILES = {
     "temp: {max_total: 5}": "the setting temp.max_total takes a size such as 500MB or 2G, not 5",
     "temp: {retention: 7d}": "the setting temp.retention takes a rule for each category, not '7d'",
     "temp: {retention: {debug: {max_agee: 7d}}}": "the setting temp.retention.debug.max_agee is unknown",
-    "run: 7": "the configuration cannot be read: ",
+    "run: 7": "the setting run takes settings by name, not 7",
+    "run: {env: 7}": "the setting run.env takes settings by name, not 7",
+    "run: {shell: {a: b}}": "the setting run.shell takes one value, not {'a': 'b'}",
     "temp: {retention: {debug: {max_age: soon}}}": "the setting temp.retention.debug.max_age takes",
     "temp: {retention: {debug: {max_size: lots}}}": "the setting temp.retention.debug.max_size takes",
 }
@@ -165,9 +173,9 @@ TABLES = {
     "[tool.common-tasks.clean]\nkeep = 'x'": "the setting clean.keep takes a list of patterns, not 'x'",
 }
 VARIABLES = {
-    "INVOKE_TEMP_AUTO": "the setting temp.auto takes off, hourly, daily, weekly, not 'x'",
-    "INVOKE_TEMP_MAX_TOTAL": "the setting temp.max_total takes a size such as 500MB or 2G, not 'x'",
-    "INVOKE_TEMP_KEEP_FREE": "the setting temp.keep_free takes a size such as 500MB or 2G, not 'x'",
+    "INVOKE_TEMP_AUTO": "the variable {name} takes off, hourly, daily, weekly, not 'x'",
+    "INVOKE_TEMP_MAX_TOTAL": "the variable {name} takes a size such as 500MB or 2G, not 'x'",
+    "INVOKE_TEMP_KEEP_FREE": "the variable {name} takes a size such as 500MB or 2G, not 'x'",
     "INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE": "the variable {name} takes a number and m, h, d or w, such as 7d, not 'x'",
     "INVOKE_TEMP_RETENTION_DEBUG_KEEP_LAST": "the variable {name} takes a whole number from 0 up, not 'x'",
 }
@@ -236,3 +244,24 @@ def test_working_directory_that_is_gone_is_one_clear_line(
         assert run("temp-status") == (2, "", "the working directory no longer exists\n")
     finally:
         os.chdir(project)
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "temp-status"])
+def test_output_that_finds_no_room_is_one_clear_line(project: Path, words: str) -> None:
+    make_entry(project / ".tmp/x")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([COMMAND, words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "the system refused: No space left on device\n")
+
+
+def test_configuration_that_is_a_pipe_is_not_waited_for(project: Path) -> None:
+    os.mkfifo(project / "invoke.yaml")
+    done = subprocess.run([COMMAND, "temp-status"], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_configuration_that_may_not_be_read_is_one_clear_line(nobody: As, project: Path) -> None:
+    path = str(project / "invoke.yaml")
+    Path(path).touch(mode=0)
+    with pytest.raises(InvalidSetting, match=rf"\A'{path}' cannot be read: Permission denied\Z"):
+        nobody(lambda: read_file(path, load))

@@ -50,7 +50,7 @@ def test_status_shows_a_row_a_project_the_largest_first_then_the_total(mono: Pat
     assert shown[0] == str(mono)
     assert [line.split()[0] for line in shown[2:5]] == ["packages/aws", "packages/aws/plugins/s3", "Total:"]
     assert "2 more projects hold nothing" in shown
-    assert re.fullmatch(r"\S*inv temp-clean --all-projects would free \d.* KiB in 2 entries\.", shown[-2])
+    assert re.fullmatch(r"\S*inv temp-clean -a would free \d.* KiB in 2 entries\.", shown[-2])
 
 
 def test_status_says_the_same_from_any_folder(mono: Path) -> None:
@@ -183,7 +183,7 @@ def test_project_without_a_flag_tells_of_those_below_in_one_line(mono: Path) -> 
     (mono / "tasks.py").write_text("from common_tasks import ns\n")
     for task in ("temp-status", "clean"):
         shown = inv(mono, task, *(["--dry-run"] if task == "clean" else [])).stdout.splitlines()
-        assert re.fullmatch(r"2 projects below hold \d.* [KM]iB: \S*inv temp-status --all-projects", shown[-1])
+        assert re.fullmatch(r"2 projects below hold \d.* [KM]iB: \S*inv temp-status -a", shown[-1])
         assert "below" not in inv(mono, task, "--json").stdout
         assert "below" not in inv(mono / "packages/web", task).stdout
 

@@ -107,11 +107,11 @@ def test_wrong_setting_is_one_line_and_nothing_is_touched(project: Path, task: s
 
 
 VARIABLES = {
-    "INVOKE_CLEAN_KEPT": "the variable INVOKE_CLEAN_KEPT is unknown: there are INVOKE_CLEAN_ARTIFACTS,",
+    "INVOKE_CLEAN_KEPT": "the variable INVOKE_CLEAN_KEPT is unknown; the known ones are INVOKE_CLEAN_ARTIFACTS,",
     "INVOKE_TEMP_RETENTION_DEBUG_AGE": "the variable INVOKE_TEMP_RETENTION_DEBUG_AGE is unknown",
     "INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE": "the variable INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE takes a number and m,",
     "INVOKE_TEMP_RETENTION_MY_KIND_KEEP_LAST": "the variable INVOKE_TEMP_RETENTION_MY_KIND_KEEP_LAST takes a whole",
-    "INVOKE_CLEAN_KEEP": "the setting clean.keep: '../x' is no pattern",
+    "INVOKE_CLEAN_KEEP": "the variable INVOKE_CLEAN_KEEP: '../x' is no pattern",
 }
 
 
