@@ -92,8 +92,9 @@ def _write_migration(
 def _check_migration(diff: bool, write: bool) -> None:
     if diff and write:
         raise Exit("--diff only shows and --write changes: give one of them", code=2)
-    if not _is_there("libcst"):
-        raise Exit("temp-migrate needs LibCST: pip install 'common-tasks[migrate]'", code=2)
+    for module, name in (("libcst", "LibCST"), ("isort", "isort")):
+        if not _is_there(module):
+            raise Exit(f"temp-migrate needs {name}: pip install 'common-tasks[migrate]'", code=2)
 
 
 def _is_there(name: str) -> bool:

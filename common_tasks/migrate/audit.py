@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ..fs.workers import MOST_PIECES, Workers, divide, part
 from ..monorepo.members import find_roots
-from . import files, gitignore, legacy_helper, place, shadowing, source, style, task_files
+from . import files, gitignore, legacy_helper, place, shadowing, source, task_files
 from .finding import Finding, Left
 from .look import look_at, unread
 from .names import Module
@@ -191,8 +191,3 @@ def _held_definition(row: Finding, rows: Sequence[Finding], repository: Reposito
         if unsafe
         else row
     )
-
-
-def style_for(path: Path, root: Path) -> style.Style:
-    """Return how a file's project wants its imports and lines."""
-    return style.style_of(path.parent, root)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from ..fs.workers import Workers
 from . import gitignore, legacy_helper, shadowing, source, task_files
-from .audit import Audit, held_together, share, style_for
+from .audit import Audit, held_together, share
 from .finding import Change, Finding, Safety
 from .rewrite import rewrite
 from .shadowing import Shadows
+from .style import style_of
 
 _Rewritten = dict[tuple[Path, tuple[Finding, ...]], "bytes | str"]
 
@@ -92,7 +93,7 @@ def _rewrite_program(audit: Audit, path: Path, data: bytes, rows: list[Finding])
     if not any(row.edits or row.imports for row in rows):
         return data
     found = source.decode(path, data)
-    repository, style = audit.repository, style_for(path, audit.scope.root)
+    repository, style = audit.repository, style_of(path.parent, audit.scope.root)
 
     def is_needed(name: str) -> bool:
         return bool(repository.users_of(path, name))
@@ -108,7 +109,7 @@ def _complete(audit: Audit, row: Finding, data: bytes | None) -> bytes | None:
         return gitignore.complete(data, row)
     shadows = audit.repository.shadows
     renamed = Shadows((), shadows.kept, shadows.replaced)  # what imports us is written only once nothing hides us
-    return task_files.complete(data, renamed, style_for(row.path, audit.scope.root))
+    return task_files.complete(data, renamed, style_of(row.path.parent, audit.scope.root))
 
 
 def _changes(audit: Audit, path: Path, rows: tuple[Finding, ...], done: _Rewritten) -> Iterator[Change]:

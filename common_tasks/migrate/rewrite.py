@@ -50,7 +50,7 @@ def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, i
     names = {name for finding in found for name in finding.imports}
     result = imports.add(_folded(changed.code, style.length), names - set(TASKS), engine, style)
     result = imports.add(result, names & set(TASKS), OLD, style)
-    result = unused.remove(before, result, is_needed)
+    result = style.sort_as(text, unused.remove(before, result, is_needed))
     _check(text, result)
     return result
 

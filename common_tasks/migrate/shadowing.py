@@ -13,14 +13,12 @@ from typing import NamedTuple
 from . import source
 from .base_paths import BASES
 from .finding import Doubt, Drop, Edit, Finding, ReplaceExpression, ReplaceStatement, conclude
-from .imports import import_line
 from .names import Module
 from .surroundings import Program
 
 CODE = "T0"
 OLD, NEW = "common_tasks", "common_tasks_legacy"
 TASKS = ("clean", "temp_clean", "temp_status")
-_LINE = 88  # characters, of an import that is written anew
 _WORD = re.compile(rf"\b{OLD}\b")
 # What a task does that only shows or removes the bases: a command about them, or calls of these.
 _COMMAND = re.compile(r"""(?:rm -r?f?r?|ls(?: -\w+)?|du(?: -\w+)?)(?: ['"]?\.te?mp/?['"]?)+(?: \|\| true)?""")
@@ -174,8 +172,8 @@ def _split(statement: ast.ImportFrom, shadows: Shadows, new_home: str) -> str | 
     stay = [_written(a) for a in statement.names if not (a.name in shadows.kept or a.name == "*")]
     if not moved:
         return None
-    parts = [import_line(OLD, stay, _LINE)] if stay else []
-    return "\n".join([*parts, import_line(new_home, moved, _LINE)])
+    parts = [f"from {OLD} import {', '.join(stay)}"] if stay else []
+    return "\n".join([*parts, f"from {new_home} import {', '.join(moved)}"])
 
 
 def _import(statement: ast.Import) -> str | None:

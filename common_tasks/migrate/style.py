@@ -1,140 +1,88 @@
-"""How a project wants its imports and lines: what its ruff, isort, black or flake8 settings say."""
+"""How a project sorts its imports and how long its lines are, by its isort, ruff and black settings."""
 
-import configparser
-import re
-import sys
 import tomllib
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FUTURE, STANDARD, THIRD, FIRST, LOCAL = range(5)
-_FILES = ("ruff.toml", ".ruff.toml", "pyproject.toml", ".isort.cfg", "setup.cfg", "tox.ini", ".flake8")
-_SECTIONS: dict[str, tuple[str, ...]] = {
-    ".isort.cfg": ("settings", "isort"),
-    "setup.cfg": ("isort", "flake8"),
-    "tox.ini": ("isort", "flake8"),
-}
-_SECTIONS[".flake8"] = ("flake8",)
+import isort
+
 _USUAL = 88
+# Settings of ruff's that isort has, too, under the same name.
+_SHARED = (
+    "case_sensitive combine_as_imports extra_standard_library force_single_line force_sort_within_sections "
+    "force_to_top from_first known_first_party known_local_folder known_third_party length_sort lines_after_imports "
+    "lines_between_types no_sections order_by_type relative_imports_order single_line_exclusions"
+)
 
 
 class Style(NamedTuple):
-    """What holds for a file. `roots`: the folders that packages of the project's own lie in."""
+    """What holds for a file. `orders`: how its imports may be sorted, the project's own settings first."""
 
-    roots: tuple[Path, ...] = ()
-    length: int = _USUAL
-    mixed: bool = False  # `from` and plain imports are sorted together
-    single: bool = False  # a name a line
-    from_first: bool = False
-    no_sections: bool = False
-    required: tuple[str, ...] = ()  # imports that every file has to have
-    own: frozenset[str] = frozenset()
-    foreign: frozenset[str] = frozenset()
+    orders: tuple[isort.Config, ...]
+    length: int
 
-    def section(self, name: str, level: int) -> int:
+    def sort_as(self, before: str, after: str) -> str:
+        """Return `after` with its imports sorted as those of `before` are; as it is where they are not sorted."""
+        order = next((order for order in self.orders if _sorted(before, order) == before), None)
+        return (_sorted(after, order) if order else None) or after
+
+    def section(self, module: str) -> str:
         """Return the part of the imports that a module belongs to."""
-        top = name.partition(".")[0]
-        if level:
-            return LOCAL
-        if top == "__future__":
-            return FUTURE
-        if self.no_sections:
-            return THIRD
-        if top in self.own:
-            return FIRST
-        if top in self.foreign:
-            return THIRD
-        if top in sys.stdlib_module_names:
-            return STANDARD
-        here = any((root / top).is_dir() or (root / f"{top}.py").is_file() for root in self.roots)
-        return FIRST if here else THIRD
-
-    def order(self, name: str, *, is_from: bool) -> tuple[object, ...]:
-        """Return what the imports of one part are sorted by."""
-        natural = tuple((part.isdigit(), int(part) if part.isdigit() else part) for part in _parts(name.lower()))
-        if self.mixed:
-            return (natural, is_from)
-        return (is_from != self.from_first, natural)
+        return isort.place_module(module, config=self.orders[0])
 
 
-def _parts(name: str) -> list[str]:
-    return [part for part in re.split(r"(\d+)", name) if part]
+def _sorted(text: str, order: isort.Config) -> str | None:
+    try:
+        return isort.code(text, config=order)
+    except isort.exceptions.ISortError:  # the file says that isort is to skip it, or isort cannot read it
+        return None
 
 
 @lru_cache(maxsize=1024)
 def style_of(folder: Path, root: Path) -> Style:
     """Return the style for the files of a folder: the settings nearest above it, up to `root`."""
-    options: dict[str, Any] = {}
-    home = None
+    home, tools = _find_tools(folder, root)
+    ruff, black = tools.get("ruff", {}), tools.get("black", {})
+    with warnings.catch_warnings(action="ignore"):  # about settings that another program made, for another program
+        own = isort.Config(settings_path=str(folder))
+        by_ruff = _of_ruff(ruff, home)
+    named = any(str(source.get("source", "")).endswith((".cfg", ".toml", ".ini")) for source in own.sources)
+    length = ruff.get("line-length", black.get("line-length", own.line_length if named else _USUAL))
+    return Style((own, by_ruff) if named else (by_ruff,), length)
+
+
+def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
+    """Return what ruff sorts by, which is near to isort's profile black."""
+    table = {**ruff.get("isort", {}), **ruff.get("lint", {}).get("isort", {})}
+    given: dict[str, Any] = {
+        key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
+    shared: dict[str, Any] = {key: value for key, value in given.items() if key in _SHARED.split()}
+    return isort.Config(
+        profile="black",
+        line_length=ruff.get("line-length", _USUAL),
+        src_paths=tuple(home / source for source in ruff.get("src", (".", "src"))),
+        add_imports=given.get("required_imports", ()),
+        **shared,
+    )
+
+
+def _find_tools(folder: Path, root: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the nearest settings of tools in TOML, and the folder that they are in."""
     for above in (folder, *folder.parents):
-        if not above.is_relative_to(root):
+        for name in ("ruff.toml", ".ruff.toml", "pyproject.toml"):
+            if (above / name).is_file():
+                found = _read(above / name)
+                return above, found.get("tool", {}) if name == "pyproject.toml" else {"ruff": found}
+        if above == root:
             break
-        for name in _FILES:
-            found = _options(above / name) if (above / name).is_file() else {}
-            home = home or (above if found or (name == "pyproject.toml" and (above / name).is_file()) else None)
-            options = {**found, **options}
-        if home:
-            break
-    return _style(home or root, options)
+    return root, {}
 
 
-def _style(home: Path, options: dict[str, Any]) -> Style:
-    sources = options.get("src") or options.get("src_paths") or [".", "src"]
-    length = options.get("line_length", options.get("max_line_length", _USUAL))
-    return Style(
-        roots=tuple(home / str(source) for source in _list(sources)),
-        length=int(length) if str(length).isdigit() else _USUAL,
-        mixed=_yes(options.get("force_sort_within_sections")),
-        single=_yes(options.get("force_single_line")),
-        from_first=_yes(options.get("from_first")),
-        no_sections=_yes(options.get("no_sections")),
-        required=tuple(_lines(options.get("required_imports", options.get("add_imports", [])))),
-        own=frozenset(map(str, _list(options.get("known_first_party", [])))),
-        foreign=frozenset(map(str, _list(options.get("known_third_party", [])))),
-    )
-
-
-def _yes(value: object) -> bool:
-    return str(value).lower() in ("true", "1", "yes", "on")
-
-
-def _lines(value: object) -> list[str]:
-    found = re.split(r"[,;\n]", value) if isinstance(value, str) else value if isinstance(value, list) else []
-    return [str(line).strip() for line in found if str(line).strip()]
-
-
-def _list(value: object) -> list[object]:
-    return (
-        [part for part in re.split(r"[\s,]+", value) if part]
-        if isinstance(value, str)
-        else list(value)
-        if isinstance(value, list)
-        else []
-    )
-
-
-def _options(path: Path) -> dict[str, Any]:
-    """Return what a file says, whichever tool's it is; hyphens as underscores. What cannot be read says nothing."""
+def _read(file: Path) -> dict[str, Any]:
     try:
-        text = path.read_text("utf-8")
-        found = _from_toml(path.name, text) if path.suffix == ".toml" else _from_ini(path.name, text)
-    except (OSError, ValueError, configparser.Error):  # TOMLDecodeError and UnicodeError are ValueErrors
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):  # the tools cannot read it, either
         return {}
-    return {key.replace("-", "_"): value for key, value in found.items()}
-
-
-def _from_toml(name: str, text: str) -> dict[str, Any]:
-    document = tomllib.loads(text)
-    tools = document.get("tool", {}) if name == "pyproject.toml" else {"ruff": document}
-    ruff, isort, black = (tools.get(tool, {}) for tool in ("ruff", "isort", "black"))
-    lint = ruff.get("lint", {})
-    flat = {key: value for key, value in {**black, **isort, **ruff}.items() if not isinstance(value, dict)}
-    return {**flat, **ruff.get("isort", {}), **lint.get("isort", {})}
-
-
-def _from_ini(name: str, text: str) -> dict[str, Any]:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    parser.read_string(text)
-    sections = [parser[section] for section in _SECTIONS[name] if parser.has_section(section)]
-    return {key: value for section in reversed(sections) for key, value in section.items()}

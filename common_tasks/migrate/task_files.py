@@ -85,8 +85,7 @@ def _why_not(module: Module, wanted: list[str]) -> str | None:
 def complete(data: bytes | None, shadows: Shadows, style: Style) -> bytes:
     """Return the content of a `tasks.py` with what it lacks. Raises NameTaken, or as `source.decode`."""
     if not data:
-        required = "".join(f"{line}\n" for line in style.required)
-        return f"{_DOCSTRING}\n\n{required + chr(10) if required else ''}{_IMPORT}".encode()
+        return style.sort_as("", f"{_DOCSTRING}\n\n{_IMPORT}").encode()
     found = source.decode(Path(NAME), data)
     module = Module(found.text)
     own = _own(module, shadows)
@@ -94,13 +93,13 @@ def complete(data: bytes | None, shadows: Shadows, style: Style) -> bytes:
     if not wanted:
         return data
     if not _has_tasks(module) and not _collection(module):
-        return found.encode(imports.add(found.text, ["ns"], OLD, style, _UNUSED))
+        return found.encode(style.sort_as(found.text, imports.add(found.text, ["ns"], OLD, style, _UNUSED)))
     collection = _collection(module)
     text = imports.add(found.text, wanted, OLD, style, "" if collection else _UNUSED)
     end = "\r\n" if "\r\n" in text else "\n"
     added = "".join(f"{collection}.add_task({name}){end}" for name in wanted) if collection else ""
     joint = "" if text.endswith("\n") or not added else end
-    return found.encode(text + joint + added)
+    return found.encode(style.sort_as(found.text, text + joint + added))
 
 
 def _missing(module: Module, shadows: Shadows) -> list[str]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import find, found, plain, put, rewrite, safety, write
+from .helpers import PYPROJECT, TEST, find, found, plain, put, rewrite, safety, write
 
 USE = "\n\ndef test_it():\n    with {}() as d:\n        print(str(d))\n"
 NEW = '\n\ndef test_it():\n    with temp_working_dir("it") as d:\n        print(str(d))\n'
@@ -69,7 +69,41 @@ HEADS = {
 def test_form_feed_ends_no_line(tmp_path: Path) -> None:
     before = "import os\nimport tempfile\n\f\nx = os\n"
     after = rewrite(tmp_path, before + USE.format("tempfile.TemporaryDirectory"))
-    assert after == "import os\n\n" + OURS + "\f\nx = os\n" + NEW
+    assert after == "import os\n\n" + OURS + "\n\fx = os\n" + NEW
+
+
+# Settings of a project, and its imports before and after.
+SORTED = {
+    ("ruff.toml", "[lint.isort]\nforce-sort-within-sections = true\n"): (
+        "import os\nimport tempfile\n\nimport zoo\n",
+        "import os\n\nfrom common.temp import temp_working_dir\nimport zoo\n",
+    ),
+    (".isort.cfg", "[settings]\nfrom_first = true\n"): (
+        "from os import path\nimport tempfile\n\nimport zoo\n",
+        "from os import path\n\nfrom common.temp import temp_working_dir\nimport zoo\n",
+    ),
+    ("setup.cfg", "[isort]\nno_sections = true\n"): (
+        "import os\nimport tempfile\nimport zoo\n",
+        "import os\nimport zoo\nfrom common.temp import temp_working_dir\n",
+    ),
+    ("pyproject.toml", '[tool.ruff.lint.isort]\nknown-first-party = ["common"]\n' + PYPROJECT): (
+        "import os\nimport tempfile\n\nimport zoo\n",
+        "import os\n\nimport zoo\n\nfrom common.temp import temp_working_dir\n",
+    ),
+    ("ruff.toml", ""): (
+        "import zoo\nimport tempfile\n\nx = zoo\n",
+        "import zoo\nfrom common.temp import temp_working_dir\n\nx = zoo\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("settings", SORTED, ids=lambda settings: settings[0])
+def test_imports_are_sorted_as_the_project_sorts_them(tmp_path: Path, settings: tuple[str, str]) -> None:
+    name, text = settings
+    before, after = SORTED[settings]
+    put(tmp_path, {name: text, TEST: before + USE.format("tempfile.TemporaryDirectory")})
+    write(tmp_path)
+    assert (tmp_path / TEST).read_text() == after + NEW
 
 
 @pytest.mark.parametrize("case", HEADS)

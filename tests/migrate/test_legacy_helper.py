@@ -30,9 +30,9 @@ DEFINED = """
 def test_definition_goes_and_its_calls_ask_the_engine(tmp_path: Path) -> None:
     assert rewrite(tmp_path, DEFINED, "tasks.py") == plain(
         """
-        from common.temp import get_debug_temp_dir
         from invoke import task
         from common_tasks import clean, temp_clean, temp_status
+        from common.temp import get_debug_temp_dir
 
 
         # unique

@@ -38,7 +38,7 @@ def test_the_plugin_imports_pytest_and_neither_invoke_nor_drawing() -> None:
     modules = "common_tasks.testing.keeping, common_tasks.testing.leaks"
     done = python(f"import sys, {modules}\nprint(*sys.modules)", env={**os.environ})
     assert done.returncode == 0, done.stderr
-    assert not set(done.stdout.split()) & {"invoke", "rich", "humanize", "libcst"}
+    assert not set(done.stdout.split()) & {"invoke", "rich", "humanize", "isort", "libcst"}
 
 
 @pytest.mark.parametrize("option", ["--help", "--version", "--markers", "--fixtures"])
