@@ -1,40 +1,69 @@
-"""Finds `other = Path(name)`, by which a program gives a directory the name that it goes by from then on."""
+"""Chooses the name that a directory goes by, now that it is a path where it was text."""
 
 import ast
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .finding import Doubt, Drop, Edit
+from .finding import Drop, Edit
 from .names import Module, Scope
+from .naming import maker
 from .sub_folders import stand_alone
+from .surroundings import Program
 from .uses import as_path, is_path_of
+
+_FEW = 2  # so many `str(name)` read well
 
 
 class Renamed(NamedTuple):
-    """The name that a directory goes by from now on, and what it takes for the uses of the one before.
-
-    `needs_text`: some of them may need it as text.
-    """
+    """The name of the path, how the uses of the name of text change, and how many of them need text."""
 
     name: str
     edits: tuple[Edit, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
-    needs_text: bool = False
+    texts: int = 0
+
+
+class Bound(NamedTuple):
+    """The item of a `with` statement that binds a directory; `first`: the statement that then binds its text."""
+
+    code: str
+    first: str = ""
+    edits: tuple[Edit, ...] = ()
+
+
+def bind(
+    program: Program, call: ast.Call, bodies: Iterable[list[ast.stmt]], name: ast.expr, loads: list[ast.Name] | None
+) -> Bound:
+    """Bind what a call of tempfile's gives to a name: as a path where that reads well, else as the text that it was.
+
+    `loads`: the uses of the name; None where not all of them are known.
+    """
+    if isinstance(name, ast.Name) and loads is not None:
+        renamed = give_path(program.module, bodies, name, loads)
+        if renamed and renamed.texts <= _FEW:
+            return Bound(f"{maker(program, call, renamed.name)} as {renamed.name}", "", renamed.edits)
+    text = ast.unparse(name)
+    path = _free_name(program.module, text.rpartition(".")[2])
+    return Bound(f"{maker(program, call, text.rpartition('.')[2])} as {path}", f"{text} = str({path})")
+
+
+def _free_name(module: Module, name: str) -> str:
+    taken = {*module.names, *(bound for scope in module.scopes for bound in scope.bindings)}
+    return next(each for each in ("path", f"{name}_path", f"path_of_{name}", f"{name}_as_path") if each not in taken)
 
 
 def give_path(
-    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: list[ast.Name], *, shared: list[ast.Name]
-) -> Renamed:
+    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: list[ast.Name]
+) -> Renamed | None:
     """Return how the uses of a name of text change where it holds a path, by the name that it is given in `bodies`.
 
-    `shared`: uses that may also see text.
+    None where one of them cannot be changed.
     """
-    alias = None if shared else _find_alias(module, bodies, name, loads)
+    alias = _find_alias(module, bodies, name, loads)
     called = alias.targets[0].id if alias and isinstance(alias.targets[0], ast.Name) else name.id
     rest = [load for load in loads if alias is None or alias not in module.above(load)]
-    uses = as_path(module, rest, called, shared=shared)
+    uses = as_path(module, rest, called)
     drops = (Drop(module.place(alias)),) if alias else ()
-    return Renamed(called, (*drops, *uses.edits), uses.doubts, bool(uses.texts))
+    return Renamed(called, (*drops, *uses[0]), uses[1]) if uses else None
 
 
 def _find_alias(

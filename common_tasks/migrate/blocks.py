@@ -10,9 +10,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from . import sub_folders, surroundings
-from .aliases import give_path
+from .aliases import bind
 from .finding import Doubt, Drop, Edit, Finding, ReplaceItem, conclude
-from .names import Module, Scope
+from .names import Module
 from .naming import ONE, given_prefix, maker
 from .sub_folders import Folders
 from .surroundings import Program
@@ -50,6 +50,7 @@ class _Written(NamedTuple):
     code: str
     edits: tuple[Edit, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    first: str = ""
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -88,7 +89,7 @@ def _loose(program: Program, call: ast.Call) -> Finding:
 
 def _finding(program: Program, block: Block) -> Finding:
     written = _write(program, block)
-    item = ReplaceItem(program.module.place(block.statement), block.number, written.code)
+    item = ReplaceItem(program.module.place(block.statement), block.number, written.code, written.first)
     base = _base(program, block.call)
     message = f"{base.message}: with {written.code}" if not _is_final(written) else base.message
     finding = base._replace(message=message, edits=(item, *written.edits), imports=(written.code.partition("(")[0],))
@@ -100,110 +101,88 @@ def _is_final(written: _Written) -> bool:
 
 
 def _write(program: Program, block: Block) -> _Written:
-    module, name = program.module, block.target
-    form = tuple(_form(module, block))
-    if form or not isinstance(name, ast.Name):
-        return _Written(maker(program, block.call, ""), doubts=form)
-    if not given_prefix(block.call) and (folders := _folders(program, block)):
-        drops = tuple(Drop(module.place(statement)) for statement in folders.statements)
-        return _Written(folders.code, drops)
-    return _with_name(program, block, name)
+    module, name, call = program.module, block.target, block.call
+    doubts = tuple(_form(block))
+    if doubts or name is None:
+        return _Written(maker(program, call, ""), doubts=doubts)
+    if isinstance(name, ast.Name):
+        if not given_prefix(call) and (folders := _folders(program, block, name)):
+            drops = tuple(Drop(module.place(statement)) for statement in folders.statements)
+            return _Written(folders.code, drops)
+        if conversion := _find_conversion(module, block.statement, name.id):
+            drop = Drop(module.place(conversion))
+            return _Written(f"{maker(program, call, name.id)} as {name.id}", (drop,), _seen_early(module, block))
+    loads = _find_uses(module, block, name) if isinstance(name, ast.Name) else None
+    bound = bind(program, call, [block.statement.body], name, loads)
+    return _Written(bound.code, bound.edits, _seen_early(module, block) if bound.first else (), bound.first)
 
 
-def _form(module: Module, block: Block) -> Iterator[Doubt]:
+def _form(block: Block) -> Iterator[Doubt]:
     if isinstance(block.statement, ast.AsyncWith):
         yield Doubt("async with does not take a plain context manager", final=True)
+    if isinstance(block.target, ast.Tuple | ast.List):
+        yield Doubt("its path is taken apart", final=True)
     yield from refused_arguments(block.call)
-    name = block.target
-    if name is not None and not isinstance(name, ast.Name):
-        yield Doubt(f"{module.segment(name)} outlives the block", final=True)
-    elif isinstance(name, ast.Name):
-        yield from _bound_elsewhere(module, name)
 
 
-def _bound_elsewhere(module: Module, name: ast.Name) -> Iterator[Doubt]:
-    """Yield a doubt if the name is not the block's own, or has another value elsewhere."""
+def _seen_early(module: Module, block: Block) -> tuple[Doubt, ...]:
+    """Return a doubt if the `with` statement itself uses a name that is something else in its block."""
+    assert block.target  # noqa: S101  (asked only of such)
+    name = ast.unparse(block.target)
+    later = (node for item in block.statement.items for node in ast.walk(item.context_expr))
+    seen = any(isinstance(node, ast.expr) and module.segment(node) == name for node in later)
+    return (Doubt(f"{name} is used in the with statement itself", final=True),) if seen else ()
+
+
+def _find_conversion(module: Module, block: With, name: str) -> ast.stmt | None:
+    """Return `name = Path(name)`, on a line of its own, if a block begins with it or with several of that form."""
+    for statement in block.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=given)], value=value) if is_path_of(module, value, given):
+                if given == name:
+                    return statement if sub_folders.stand_alone(module, [statement]) else None
+            case _:
+                break
+    return None
+
+
+def _find_uses(module: Module, block: Block, name: ast.Name) -> list[ast.Name] | None:
+    """Return the uses that see this block's directory; None where that is not certain for some use of the name."""
     scope, function = module.scope_of(name), module.function_of(name)
     if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
-        yield Doubt(f"{name.id} is global or nonlocal, so code outside the function may use it", final=True)
-        return
-    for binding in scope.bindings[name.id]:
-        parent = module.parents[binding.node]
-        made = isinstance(parent, ast.withitem) and module.is_call_of(parent.context_expr, _MAKER)
-        if not made and not _is_own_conversion(module, parent, name.id):
-            yield Doubt(f"{name.id} is also given a value in line {getattr(binding.node, 'lineno', 1)}", final=True)
-            return
+        return None
+    loads = module.loads(name.id, scope)
+    if len(scope.bindings[name.id]) == 1:
+        return [load for load, _ in loads]
+    owners = {load: _owner(module, load) for load, used_in in loads if used_in is scope}
+    made = all(_is_made(module, module.parents[binding.node]) for binding in scope.bindings[name.id])
+    certain = made and len(owners) == len(loads) and None not in owners.values()
+    return [load for load, owner in owners.items() if owner is block.statement] if certain else None
 
 
-def _is_own_conversion(module: Module, statement: ast.AST, name: str) -> bool:
-    """Tell whether a statement is `name = Path(name)`, on a line of its own, and begins a block that binds the name."""
-    block = module.parents.get(statement)
-    return (
-        isinstance(statement, ast.Assign)
-        and isinstance(block, ast.With)
-        and block.body[0] is statement
-        and len(block.body) > 1
-        and any(isinstance(item.optional_vars, ast.Name) and item.optional_vars.id == name for item in block.items)
-        and [ast.unparse(target) for target in statement.targets] == [name]
-        and is_path_of(module, statement.value, name)
-        and sub_folders.stand_alone(module, [statement])
-    )
-
-
-def _with_name(program: Program, block: Block, name: ast.Name) -> _Written:
-    """Write the block with one directory: by its name, or by the one that its path is given at once."""
-    module = program.module
-    scope = module.scope_of(name)
-    assert scope is not None  # noqa: S101  (see `_bound_elsewhere`)
-    loads = [load for load, used_in in module.loads(name.id, scope) if _concerns(module, block, load, used_in, scope)]
-    first = block.statement.body[0]
-    if _is_own_conversion(module, first, name.id):
-        return _converted(program, block, name, loads)
-    path = give_path(module, [block.statement.body], name, loads, shared=_shared(module, loads, scope))
-    return _Written(f"{maker(program, block.call, path.name)} as {path.name}", path.edits, path.doubts)
-
-
-def _converted(program: Program, block: Block, name: ast.Name, loads: list[ast.Name]) -> _Written:
-    """Write a block that begins with `name = Path(name)`: the statement goes, the name is a path from the start."""
-    module = program.module
-    early = [load for load in loads if any(item in module.above(load) for item in block.statement.items)]
-    doubts = [Doubt(f"{name.id} is text in the with statement, and a path after it", final=True)] if early else []
-    conversion = Drop(module.place(block.statement.body[0]))
-    return _Written(f"{maker(program, block.call, name.id)} as {name.id}", (conversion,), tuple(doubts))
-
-
-def _concerns(module: Module, block: Block, load: ast.Name, used_in: Scope, scope: Scope) -> bool:
-    """Tell whether a use may see this block's directory: not if another block of the name is nearer, and runs it."""
-    if used_in is not scope:
-        return True  # a function of its own may run at any time
-    return _owner(module, load) in (block.statement, None)
+def _is_made(module: Module, item: ast.AST) -> bool:
+    return isinstance(item, ast.withitem) and module.is_call_of(item.context_expr, _MAKER)
 
 
 def _owner(module: Module, load: ast.Name) -> ast.AST | None:
-    """Return the nearest `with` statement around a use that binds its name."""
+    """Return the nearest `with` statement around a use that binds its name; None if the use is in its head."""
+    inside: ast.AST = load
     for parent in module.above(load):
         if isinstance(parent, With):
             bound = [item.optional_vars for item in parent.items]
             if any(isinstance(target, ast.Name) and target.id == load.id for target in bound):
-                return parent
+                return parent if inside in parent.body else None
+        inside = parent
     return None
 
 
-def _shared(module: Module, loads: list[ast.Name], scope: Scope) -> list[ast.Name]:
-    """Return the uses that may also see another block's directory, which may stay text."""
-    if len(scope.bindings[loads[0].id]) == 1 if loads else True:
-        return []
-    return [load for load in loads if module.used_in[load] is not scope or _owner(module, load) is None]
-
-
-def _folders(program: Program, block: Block) -> Folders | None:
+def _folders(program: Program, block: Block, name: ast.Name) -> Folders | None:
     """Return the directories that a block of a test begins by making, where it is about nothing else of its own."""
-    module, name = program.module, block.target
-    body = block.statement.body
-    if len(block.statement.items) > 1 or not isinstance(name, ast.Name):
+    module, body = program.module, block.statement.body
+    if len(block.statement.items) > 1:
         return None
     scope = module.scope_of(name)
-    converted = _is_own_conversion(module, body[0], name.id)
+    converted = _find_conversion(module, block.statement, name.id) is not None
     folders = sub_folders.find_run(module, body, name.id, converted=converted)
     if scope is None or folders is None or folders.first or len(folders.statements) == len(body):
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import surroundings
-from .aliases import Renamed, give_path
+from .aliases import Bound, bind
 from .finding import Doubt, Drop, Edit, Wrap
 from .names import Module
 from .naming import maker
@@ -68,11 +68,15 @@ def plan(program: Program, made: Made, name: ast.Name) -> Plan | None:
     if span is None or not stand_alone(module, [span.removal]):
         return None
     loads = [load for load, _ in module.loads(name.id, scope) if span.removal not in module.above(load)]
-    path = Renamed(name.id) if made.is_path else give_path(module, _bodies(span), name, loads, shared=[])
-    head = f"with {maker(program, made.call, path.name)} as {path.name}"
-    edits = (Drop(module.place(made.statement)), *_edits(module, span, head), *path.edits)
+    if made.is_path:
+        bound = Bound(f"{maker(program, made.call, name.id)} as {name.id}")
+    else:
+        bound = bind(program, made.call, _bodies(span), name, loads)
+    wrap = Wrap(module.place(span.statements[0]), f"with {bound.code}:", len(span.statements), bound.first)
+    gone = Drop(module.place(span.removal), with_rest=span.ending is not None)
+    edits = (Drop(module.place(made.statement)), wrap, gone, *bound.edits)
     shared = (name.id,) if scope is module.top else ()
-    return Plan(head, edits, (*_doubts(program, made, span), *path.doubts), shared)
+    return Plan(f"with {bound.code}", edits, tuple(_doubts(program, made, span)), shared)
 
 
 def _bodies(span: _Span) -> list[_Body]:
@@ -101,11 +105,6 @@ def _finally_removed(program: Program, statement: ast.Try, name: str) -> ast.stm
     """Return the statement that removes the directory finally, if there is just one."""
     found = [each for each in statement.finalbody if is_removal(program, each, name)]
     return found[0] if len(found) == 1 else None
-
-
-def _edits(module: Module, span: _Span, head: str) -> Iterator[Edit]:
-    yield Wrap(module.place(span.statements[0]), f"{head}:", len(span.statements))
-    yield Drop(module.place(span.removal), with_rest=span.ending is not None)
 
 
 def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:

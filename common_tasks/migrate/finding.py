@@ -15,11 +15,15 @@ class Place(NamedTuple):
 
 
 class ReplaceItem(NamedTuple):
-    """Write `code` (`call as target`) in place of one item of the `with` statement at `at`."""
+    """Write `code` (`call as target`) in place of one item of the `with` statement at `at`.
+
+    `first`: a statement that its block begins with, if any.
+    """
 
     at: Place
     number: int
     code: str
+    first: str = ""
 
 
 class Drop(NamedTuple):
@@ -48,21 +52,25 @@ class ReplaceExpression(NamedTuple):
 
 
 class Wrap(NamedTuple):
-    """Put `length` statements from the one at `at` (the rest of its block if None) below the `with` head `code`."""
+    """Put `length` statements from the one at `at` (the rest of its block if None) below the `with` head `code`.
+
+    `first`: a statement that comes before them, if any.
+    """
 
     at: Place
     code: str
     length: int | None = None
+    first: str = ""
 
 
-class DropParameter(NamedTuple):
-    """Remove a parameter of the function that begins at `at`."""
+class DropName(NamedTuple):
+    """Remove a parameter of the function, or a name of the import, that begins at `at`."""
 
     at: Place
     name: str
 
 
-Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropParameter
+Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropName
 
 
 class Doubt(NamedTuple):

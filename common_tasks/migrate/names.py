@@ -87,17 +87,11 @@ class Module:
         """Every function and method."""
         return tuple(node for node in self.nodes if isinstance(node, Function))
 
-    def place(self, node: ast.stmt | ast.expr | ast.arg | ast.alias) -> Place:
+    def place(self, node: ast.stmt | ast.expr) -> Place:
         """Return where a node begins."""
-        return self._place(node.lineno, node.col_offset)
-
-    def end(self, node: ast.alias) -> Place:
-        """Return where a name in an import ends."""
-        return self._place(node.end_lineno or node.lineno, node.end_col_offset or 0)
-
-    def _place(self, line: int, offset: int) -> Place:
         # Inside an f-string, older Pythons count columns from elsewhere: hence `ignore`.
-        return Place(line, len(self.lines[line - 1].encode()[:offset].decode("utf-8", "ignore")))
+        head = self.lines[node.lineno - 1].encode()[: node.col_offset]
+        return Place(node.lineno, len(head.decode("utf-8", "ignore")))
 
     def segment(self, node: ast.AST) -> str:
         """Return the text of a node; its line ends as line feeds."""

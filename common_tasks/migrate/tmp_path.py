@@ -9,7 +9,7 @@ from itertools import chain
 
 from . import sub_folders, surroundings
 from .blocks import SEVERAL
-from .finding import Doubt, Drop, DropParameter, Edit, Finding, Wrap, conclude
+from .finding import Doubt, Drop, DropName, Edit, Finding, Wrap, conclude
 from .names import Function, Module, Scope
 from .sub_folders import Folders
 from .surroundings import Program, parameters
@@ -61,7 +61,7 @@ def _edits(module: Module, function: Function, folders: Folders) -> tuple[Edit, 
     after = function.body[folders.first + len(folders.statements)]
     dropped = [Drop(module.place(statement)) for statement in folders.statements]
     wrap = Wrap(module.place(after), f"with {folders.code}:")
-    return (*dropped, wrap, DropParameter(module.place(function), TMP_PATH))
+    return (*dropped, wrap, DropName(module.place(function), TMP_PATH))
 
 
 def _doubts(program: Program, function: Function) -> Iterator[Doubt]:

@@ -36,7 +36,7 @@ def plan_name(program: Program, made: Made, name: ast.Name) -> Plan | None:
         return None
     loads = [load for load, _ in module.loads(name.id, scope) if gone not in module.above(load)]
     after = body[body.index(made.statement) :]
-    path = Renamed(name.id) if made.is_path else give_path(module, [after], name, loads, shared=[])
+    path = Renamed(name.id) if made.is_path else give_path(module, [after], name, loads)
     seen = _seen_by_cleanups(None, _between(body, made, gone), {name.id}, gone)
     doubts = (*_not_test_case(program, holder), *hidden_errors(program, gone), *seen)
     return _entered(program, made, path, f"{owner}.enterContext", (Drop(module.place(gone)),), doubts)
@@ -72,14 +72,14 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
 
 
 def _entered(
-    program: Program, made: Made, path: Renamed, enter: str, drops: tuple[Drop, ...], doubts: tuple[Doubt, ...]
+    program: Program, made: Made, path: Renamed | None, enter: str, drops: tuple[Drop, ...], doubts: tuple[Doubt, ...]
 ) -> Plan:
     """Return the plan that has a test case enter the directory: as a path, or as text where some use may need that."""
-    is_text = path.needs_text or bool(path.doubts)
-    name = made.name if is_text else path.name
+    as_path = path if path and not path.texts else None
+    name = as_path.name if as_path else made.name
     code = f"{enter}({maker(program, made.call, name.rpartition('.')[2])})"
-    edit = ReplaceStatement(program.module.place(made.statement), f"{name} = {f'str({code})' if is_text else code}")
-    return Plan(code, (edit, *drops, *(() if is_text else path.edits)), doubts)
+    edit = ReplaceStatement(program.module.place(made.statement), f"{name} = {code if as_path else f'str({code})'}")
+    return Plan(code, (edit, *drops, *(as_path.edits if as_path else ())), doubts)
 
 
 def _between(body: list[ast.stmt], made: Made, gone: ast.stmt) -> list[ast.stmt]:
@@ -196,7 +196,7 @@ def _is_dealt_with_again(holder: ast.ClassDef, module: Module, made: Made, dropp
     return False
 
 
-def _attribute_path(program: Program, holder: ast.ClassDef, made: Made) -> Renamed:
+def _attribute_path(program: Program, holder: ast.ClassDef, made: Made) -> Renamed | None:
     """Return how the uses of a test case's attribute change where it holds a path.
 
     It stays text where another file, or something unknown, may use it.
@@ -208,9 +208,9 @@ def _attribute_path(program: Program, holder: ast.ClassDef, made: Made) -> Renam
     loads = [node for node in module.attributes if node.attr == attribute and isinstance(node.ctx, ast.Load)]
     plain = all(isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", holder.name) for node in loads)
     if elsewhere or not plain or program.classes.is_used_of(attribute, program.file):
-        return Renamed(made.name, needs_text=True)
+        return None
     uses = as_path(module, [node for node in loads if not own.isdisjoint(module.above(node))], made.name)
-    return Renamed(made.name, uses.edits, uses.doubts, bool(uses.texts))
+    return Renamed(made.name, *uses) if uses else None
 
 
 def _paths_in(holder: ast.ClassDef, name: str) -> Iterator[str]:

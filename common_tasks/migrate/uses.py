@@ -2,10 +2,9 @@
 
 import ast
 import re
-from collections.abc import Container, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from .finding import Doubt, Edit, ReplaceExpression
+from .finding import Edit, ReplaceExpression
 from .names import Module
 
 PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
@@ -45,46 +44,32 @@ PLACE_CALLS = frozenset(
 )
 _REPRESENTED = re.compile(r"%(?:\(\w*\))?[-#0 +*.\d]*[ra]")
 _PLAIN_FIELD = re.compile(r"\{\w*\}")  # of a text that `format` fills
-_FEW = 2  # so many `str(name)` read well; with more of them the author would have chosen another way
 
 Load = ast.Name | ast.Attribute
 
 
-class Uses(NamedTuple):
-    """What it takes to give the users of a name a `Path` where they had a `str`. `texts`: lines that may need text."""
+def as_path(module: Module, loads: Iterable[Load], name: str) -> tuple[tuple[Edit, ...], int] | None:
+    """Return how the uses of a directory's name change if the name, now `name`, holds a `Path`; None if they cannot.
 
-    edits: tuple[Edit, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
-    texts: tuple[int, ...] = ()
-
-
-def as_path(module: Module, loads: Iterable[Load], name: str, *, shared: Container[Load] = ()) -> Uses:
-    """Return how the uses of a directory's name change if the name, now `name`, holds a `Path`.
-
-    `Path(name)` becomes `name`, but for uses that are `shared` with others of the name, which may be text. What may
-    need text is given `str(name)`: that is the same, but hard to read if it happens often.
+    `Path(name)` becomes `name`. What may need text is given `str(name)`; the number says how often that is.
     """
     edits: list[Edit] = []
-    doubts: list[Doubt] = []
-    texts: list[int] = []
+    texts = 0
     for load in loads:
         old, inside = module.segment(load), module.is_in_f_string(load)
         call = module.parents[load]
         converted = is_conversion(module, call, load) and not _only_renames(module, call)
-        if isinstance(call, ast.Call) and converted and not inside and load not in shared:
+        if isinstance(call, ast.Call) and converted and not inside:
             edits.append(ReplaceExpression(module.place(call), module.segment(call), name))
         elif takes_path(module, load):
             if old != name:
                 edits.append(ReplaceExpression(module.place(load), old, name))
         elif inside:
-            doubts.append(Doubt(f"line {load.lineno} formats {old} in a way that only works for text", final=True))
+            return None  # it is formatted in a way that only works for text
         else:
-            texts.append(load.lineno)
+            texts += 1
             edits.append(ReplaceExpression(module.place(load), old, f"str({name})"))
-    if len(texts) > _FEW:
-        lines = ", ".join(map(str, sorted(set(texts))))
-        doubts.append(Doubt(f"lines {lines} may need {name} as text: str({name}) would be written there"))
-    return Uses(tuple(edits), tuple(doubts), tuple(texts))
+    return tuple(edits), texts
 
 
 def _only_renames(module: Module, call: ast.AST) -> bool:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import TEST, find, plain, rewrite, safety, unchanged
+from .helpers import TEST, plain, rewrite, safety, unchanged
 
 FIXTURE = """
     import tempfile
@@ -75,7 +75,8 @@ DOUBTFUL = {
     "value of copytree": "x = shutil.copytree('a', d)",
     "another Path": "mine.Path(d)",
 }
-REPORTED = {
+STAYS_TEXT = {
+    "often needed as text": "check(d)\n            check(d)\n            check(d)",
     "f-string with !r": "print(f'{d!r}')",
     "f-string with a width": "print(f'{d:>9}')",
     "f-string that names it": "print(f'{d=}')",
@@ -111,17 +112,21 @@ def test_name_that_may_be_needed_as_text_is_written_as_text(tmp_path: Path, body
     assert "str(d)" in after
 
 
-def test_name_that_is_needed_as_text_too_often_is_unsafe_and_the_lines_are_named(tmp_path: Path) -> None:
-    text = BLOCK.replace("{}", "check(d)\n            check(d)\n            check(d)")
-    [row] = find(tmp_path, text)
-    assert (row.safety, "lines 9, 10, 11 may need d as text" in row.message) == ("unsafe", True)
-    assert unchanged(tmp_path, text)
-    assert rewrite(tmp_path, text, unsafe=True).count("str(d)") == 3
+@pytest.mark.parametrize("body", STAYS_TEXT.values(), ids=list(STAYS_TEXT))
+def test_name_that_cannot_be_a_path_everywhere_stays_text(tmp_path: Path, body: str) -> None:
+    text = plain(BLOCK.replace("{}", body))
+    after = rewrite(tmp_path, text)
+    assert after.endswith(text.partition("as d:\n")[2])
+    assert 'with temp_working_dir("it") as path:\n        d = str(path)\n' in after
 
 
-@pytest.mark.parametrize("body", REPORTED.values(), ids=list(REPORTED))
-def test_name_that_cannot_be_followed_is_reported(tmp_path: Path, body: str) -> None:
-    text = BLOCK.replace("{}", body)
+def test_name_of_the_path_is_not_one_that_the_program_has(tmp_path: Path) -> None:
+    text = BLOCK.replace("{}", "path = d_path = d\n            del d")
+    assert 'with temp_working_dir("it") as path_of_d:\n        d = str(path_of_d)\n' in rewrite(tmp_path, text)
+
+
+def test_name_that_the_statement_itself_uses_cannot_stay_text(tmp_path: Path) -> None:
+    text = BLOCK.replace("as d:", "as d, open(d + '/x'):").replace("{}", "del d")
     assert safety(tmp_path, text) == [("T2", "report")]
     assert unchanged(tmp_path, text, unsafe=True)
 
@@ -190,14 +195,19 @@ def test_several_items_are_rewritten_one_by_one(tmp_path: Path) -> None:
     assert 'with (temp_working_dir("it") as d, patch(str(d)) as f,):' in after
 
 
-@pytest.mark.parametrize("target", ["self.d", "(d, e)", "d[0]"])
-def test_target_that_is_no_name_is_reported(tmp_path: Path, target: str) -> None:
-    assert safety(tmp_path, several(f"TemporaryDirectory() as {target}")) == [("T2", "report")]
+@pytest.mark.parametrize("target", ["self.d", "d[0]"])
+def test_target_that_is_no_name_stays_text(tmp_path: Path, target: str) -> None:
+    after = rewrite(tmp_path, several(f"TemporaryDirectory() as {target}"))
+    assert f" as path:\n        {target} = str(path)\n" in after
 
 
-def test_global_name_and_async_with_are_reported(tmp_path: Path) -> None:
+def test_global_name_stays_text(tmp_path: Path) -> None:
     text = BLOCK.replace("{}", "pass").replace("def test_it():", "def test_it():\n        global d")
-    assert safety(tmp_path, text) == [("T2", "report")]
+    assert "d = str(path)" in rewrite(tmp_path, text)
+
+
+def test_path_that_is_taken_apart_and_async_with_are_reported(tmp_path: Path) -> None:
+    assert safety(tmp_path, several("TemporaryDirectory() as (d, e)")) == [("T2", "report")]
     text = BLOCK.replace("{}", "pass").replace("with", "async with").replace("def test", "async def test")
     assert safety(tmp_path, text) == [("T2", "report")]
 
