@@ -1,19 +1,19 @@
 """`--system`: what this user's Python programs left in the system's temporary location, shown and cleaned."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
-from .context import allow_descriptors, exit_if, workers_for
-from .options import named
+from .cleaning import carry_out
+from .context import exit_if, workers_for
 
 if TYPE_CHECKING:
     from ..monorepo.members import Scope
     from ..monorepo.settings import Limits
     from ..report import View
-    from ..temp.entry import Entry, Plan
+    from ..temp.entry import Entry
 
 
 def refuse_with_system(options: Sequence[str]) -> None:
@@ -22,50 +22,34 @@ def refuse_with_system(options: Sequence[str]) -> None:
         raise Exit(f"--system takes no {options[0]}", code=2)
 
 
-def show_system(scope: "Scope", view: "View", by: str | None) -> None:
-    """Show what is there."""
+def show_system(scope: "Scope", view: "View", *, by_maker: bool, clean: str | None) -> None:
+    """Show what is there. `clean`: the command that cleans a project."""
     from .. import report
     from ..temp import retention, system
     from ..temp.lent import system_folder
 
-    _refuse_whole(view)
+    refuse_with_system(["--all-projects"] if view.whole else [])
     entries, now = _look(scope), time.time()
     row = report.ProjectStatus(system_folder(), entries, retention.forecast(entries, system.policy(), now))
-    if by:
+    if by_maker:
         report.show_makers(row.root, [row], now, view)
     else:
-        report.show_status(row.root, [row], now, view, clean="temp-clean --system" if entries else None)
+        report.show_status(row.root, [row], now, view, clean=clean and f"{clean} --system")
 
 
-def clean_system(
-    scope: "Scope", view: "View", limits: "Limits", category: Iterable[str] | None, *, dry_run: bool
-) -> None:
+def clean_system(scope: "Scope", view: "View", limits: "Limits", categories: frozenset[str], *, dry_run: bool) -> None:
     """Remove what nothing has changed for a day, or for as long as the options say."""
     from .. import report
-    from ..temp.entry import Outcome
+    from ..temp import retention, system
     from ..temp.lent import system_folder
+    from ..temp.uses import settled
 
-    hours = _hours(limits)
-    categories = named(category)
-    plan = _plan(_look(scope), hours, categories)
-    if dry_run:
-        outcome = Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail)
-    else:
-        from ..temp import removal
-
-        allow_descriptors()
-        with report.watch("Removing") as progress:
-            outcome = removal.carry_out(plan, workers_for(progress))
+    policy = system.policy(_hours(limits), categories)
+    plan = settled(retention.make_plan(_look(scope), policy, time.time()))
+    [outcome] = carry_out([plan], dry_run=dry_run)
     row = report.ProjectOutcome(system_folder(), outcome)
     report.show_outcome(row.root, [row], time.time(), view, dry_run=dry_run)
     exit_if(failed=bool(outcome.failed))
-
-
-def _plan(entries: "Sequence[Entry]", hours: float, categories: Iterable[str]) -> "Plan":
-    from ..temp import retention, system
-    from ..temp.uses import settled
-
-    return settled(retention.make_plan(entries, system.policy(hours, categories), time.time()))
 
 
 def _look(scope: "Scope") -> "tuple[Entry, ...]":
@@ -101,7 +85,3 @@ def _hours(limits: "Limits") -> float:
             code=2,
         )
     return hours
-
-
-def _refuse_whole(view: "View") -> None:
-    refuse_with_system(["--all-projects"] if view.whole else [])

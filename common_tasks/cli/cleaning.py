@@ -1,0 +1,108 @@
+"""A clean of the projects that are asked for: look, choose, carry out, show."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from .context import allow_descriptors, exit_if, find_scope, note_reserved, refuse_reserved, workers_for
+from .looking import look, refuse_alone, tell_of_projects_below
+
+if TYPE_CHECKING:
+    from ..monorepo.choice import Choice
+    from ..monorepo.members import Member, Scope
+    from ..report import View
+    from ..temp.entry import Outcome, Plan
+
+
+def clean_projects(
+    c: Context, choice: "Choice", view: "View", *, dry_run: bool, swept: bool, status: str | None, pick: bool = False
+) -> None:
+    """Remove what the options chose, or with `dry_run` only show it. Ends with exit code 1 where something failed.
+
+    `swept`: artifacts, too. `pick`: the user chooses from a list. `status`: the command that shows a project.
+    """
+    from .. import report
+    from ..monorepo import members
+    from ..monorepo.members import Aim
+    from ..monorepo.picked import narrow
+
+    if pick:
+        _refuse_to_ask(view)
+    scope = find_scope(c, all_projects=view.whole)
+    if swept:
+        refuse_reserved(scope.project, force=choice.force)
+    else:
+        note_reserved(scope.project)
+    aim = Aim(cleaned=True, swept=swept)
+    found, looked = look(scope, aim)
+    refuse_alone(scope, looked)
+    _note_unknown(choice.categories, looked)
+    plans = choice.plans(looked, time.time())
+    if pick:
+        picked = report.pick(scope.root, plans, time.time(), view)
+        found, looked = look(scope, aim)  # much may have happened while the prompt waited
+        plans = [narrow(plan, picked) for plan in choice.plans(looked, time.time())]
+    outcomes = carry_out(plans, dry_run=dry_run)
+    rows = [
+        report.ProjectOutcome(member.project.root, outcome, member.error, plan.shortfalls)
+        for member, plan, outcome in zip(looked, plans, outcomes, strict=True)
+    ]
+    forceable = _count_forceable(choice, looked, outcomes)
+    report.show_outcome(scope.root, rows, time.time(), view, dry_run=dry_run, forceable=forceable)
+    _note_unswept(scope, found)
+    if not view.as_json and not scope.project.reserved:
+        if not swept and not any(plan.remove or plan.keep or plan.fail for plan in plans):
+            found = members.find(scope, Aim(searched=True), workers_for())
+        tell_of_projects_below(scope, found, status)
+    exit_if(failed=any(outcome.failed for outcome in outcomes) or any(member.error for member in looked))
+
+
+def carry_out(plans: list["Plan"], *, dry_run: bool) -> Sequence["Outcome"]:
+    """Carry plans out; with `dry_run`, return what that would come to."""
+    from .. import report
+    from ..monorepo import members
+    from ..temp.entry import Outcome
+
+    if dry_run:
+        return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
+    allow_descriptors()
+    with report.watch("Removing") as progress:
+        return members.carry_out(plans, workers_for(progress))
+
+
+def _note_unswept(scope: "Scope", found: Sequence["Member"]) -> None:
+    """Say on standard error which projects below a single one kept their artifacts, and why."""
+    for member in () if scope.whole else found[1:]:
+        if member.error:
+            print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
+
+
+def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> None:
+    """Say on standard error where nothing is of a category that was named: the name may be a wrong one."""
+    there = {entry.category for member in members for entry in (*member.entries, *member.artifacts)}
+    for name in sorted(categories - there):
+        others = ", ".join(sorted(there)) or "none"
+        print(f"--category: nothing is of the category {name!r}; categories here: {others}", file=sys.stderr)
+
+
+def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> int:
+    """Return how many of the kept entries the same clean would remove with `--force`."""
+    kept = [row.entry for outcome in outcomes for row in outcome.kept]
+    held = {entry.key for entry in kept if entry.state == "in-use" or entry.forceable}
+    if choice.force or not held:
+        return 0
+    plans = replace(choice, force=True).plans(members, time.time())
+    return sum(row.entry.key in held for plan in plans for row in plan.remove)
+
+
+def _refuse_to_ask(view: "View") -> None:
+    """End with exit code 2 where nobody can answer."""
+    if view.as_json:
+        raise Exit("--pick shows a list to choose from, so it takes no --json", code=2)
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise Exit("--pick asks what to remove, so it needs a terminal", code=2)

@@ -1,0 +1,71 @@
+"""What lies in the projects that are asked for, and what is said of it."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+
+from .context import workers_for
+
+if TYPE_CHECKING:
+    from ..monorepo.members import Aim, Member, Scope
+    from ..report import View
+
+
+def look(scope: "Scope", aim: "Aim") -> "tuple[Sequence[Member], Sequence[Member]]":
+    """Return the projects that were found, and those of them that are asked for, with their entries."""
+    from .. import report
+    from ..monorepo import members
+
+    with report.watch("Looking") as progress:
+        workers = workers_for(progress)
+        found = members.find(scope, aim, workers)
+        return found, members.with_entries(members.asked_for(scope, found), workers=workers)
+
+
+def refuse_alone(scope: "Scope", looked: "Sequence[Member]") -> None:
+    """End with exit code 2 where the one project asked for is left alone; one of many is reported as one of many."""
+    if not scope.whole and looked[0].error and not looked[0].artifacts:
+        raise Exit(looked[0].error, code=2)
+    if looked[0].settings is None:
+        raise Exit(looked[0].error or "", code=2)  # what is wrong at the root is wrong for all
+
+
+def show_status(
+    scope: "Scope", members: Sequence["Member"], view: "View", *, by_maker: bool, clean: str | None
+) -> None:
+    """Print what there is. `clean`: the command that cleans it, to be proposed."""
+    from .. import report
+    from ..monorepo import by_itself
+    from ..monorepo.choice import BARE
+    from ..temp.maker import with_makers
+
+    now = time.time()
+    rows = [
+        report.ProjectStatus(
+            member.project.root,
+            tuple(with_makers(member.entries)),
+            due,
+            member.error,
+            by_itself.last_report(member.project),
+            by_itself.waits_for_hand(member),
+        )
+        for member, due in zip(members, BARE.due(members, now), strict=True)
+    ]
+    if by_maker:
+        report.show_makers(scope.root, rows, now, view)
+    else:
+        report.show_status(scope.root, rows, now, view, clean=clean and f"{clean}{' -a' if scope.whole else ''}")
+
+
+def tell_of_projects_below(scope: "Scope", found: "Sequence[Member]", status: str | None) -> None:
+    """Say in one line what the projects below a single one hold. `status`: the command that shows a project."""
+    from .. import report
+    from ..monorepo import members
+
+    if scope.whole or len(found) < 2:
+        return
+    with report.watch("Looking") as progress:
+        looked = members.with_entries(found[1:], orphans=False, workers=workers_for(progress))
+    report.show_hint([member.entries for member in looked if member.entries], status)
