@@ -14,6 +14,7 @@ def test_system_shows_and_cleans_what_is_older_than_a_day(project: Path, system_
     make_entry(project / ".tmp" / "mine", hours=100)
     shown = inv_json(project, "temp-status", "--system")
     assert [entry["path"] for entry in shown["entries"]] == ["tmpabcdefgh", "tmpyoung___"]
+    assert "inv temp-clean --system would free" in inv(project, "temp-status", "--system").stdout
     assert "tmpabcdefgh" in inv(project, "temp-clean", "--system", "--dry-run").stdout
     assert (system_temp / "tmpabcdefgh").exists()
     done = inv_json(project, "temp-clean", "--system")
