@@ -61,20 +61,22 @@ def claim(fd: int) -> Iterator[Claim]:
             give_back(fd)
 
 
-def is_held(fd: int) -> bool:
-    """Tell whether somebody holds the exclusive lock on an open file. It is asked for and given back at once."""
+def look(fd: int) -> Claim:
+    """Tell what becomes of asking for the shared lock on an open file. It is given back at once."""
     granted = share(fd)
     if granted is Claim.GRANTED:
         give_back(fd)
-    return granted is Claim.REFUSED
+    return granted
+
+
+def is_held(fd: int) -> bool:
+    """Tell whether somebody holds the exclusive lock on an open file."""
+    return look(fd) is Claim.REFUSED
 
 
 def can_lock(fd: int) -> bool:
-    """Tell whether there are locks where an open file is. A shared one is asked for and given back at once."""
-    granted = share(fd)
-    if granted is Claim.GRANTED:
-        give_back(fd)
-    return granted is not Claim.IMPOSSIBLE
+    """Tell whether there are locks where an open file is."""
+    return look(fd) is not Claim.IMPOSSIBLE
 
 
 def _ask(fd: int, operation: int) -> Claim:

@@ -22,7 +22,7 @@ def mark_kept(entries: Iterable[Entry], keep: Patterns) -> tuple[Entry, ...]:
 def _mark(entry: Entry, keep: Patterns) -> Entry:
     if entry.base is None or entry.in_trash or entry.state == "tracked":
         return entry
-    path = (".temp" if entry.base.legacy else ".tmp", *entry.parts)
+    path = (".temp" if entry.base.legacy else ".tmp", *entry.belongs)
     if any(_is_named(keep, path[:length], entry) for length in range(1, len(path) + 1)):
         reason = "kept: clean.keep names it"
     elif inside := _find_inside(entry, keep, path):
@@ -33,7 +33,7 @@ def _mark(entry: Entry, keep: Patterns) -> Entry:
 
 
 def _is_named(keep: Patterns, path: Sequence[str], entry: Entry) -> bool:
-    is_entry = len(path) == len(entry.parts) + 1
+    is_entry = len(path) == len(entry.belongs) + 1
     return keep.match(path[:-1], path[-1], directory=entry.identity.directory or not is_entry)
 
 

@@ -44,7 +44,8 @@ class Entry(NamedTuple):
 
     It stands at `folder` / `parts`; `companions` are the names beside it that go with it, a database's journal
     for instance. `base` is None outside the bases. `usage` is None where nobody asked for it. `created`: seconds
-    since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean took it out of sight.
+    since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean had decided that it goes.
+    `home`: where it belongs in the base, if an interrupted clean moved it from there and the next one puts it back.
     `reason`: why `state` is what it is. `forceable`: `--force` takes it though its state is kept. `obstacle`: what
     can be seen to make a removal impossible. `made_by`: the program or test that made it, where that is known.
     `unseen`: the uses that only a closer look can tell, if there may be any (see `uses.settled`).
@@ -60,6 +61,7 @@ class Entry(NamedTuple):
     created: int | None = None
     made: bool = False
     in_trash: bool = False
+    home: tuple[str, ...] = ()
     usage: Usage | None = None
     state: State = "idle"
     reason: str | None = None
@@ -77,6 +79,11 @@ class Entry(NamedTuple):
     def key(self) -> tuple[Path, tuple[str, ...]]:
         """What identifies it among all that was listed."""
         return self.folder, self.parts
+
+    @property
+    def belongs(self) -> tuple[str, ...]:
+        """The names that lead to where it belongs: that is where it stands, unless a clean was interrupted."""
+        return self.home or self.parts
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ class TrackedBelow(NamedTuple):
 
     def mark(self, entry: Entry) -> Entry:
         """Return the entry, as tracked where git tracks something of it, as kept where that cannot be told."""
-        above = (*self.prefix, *entry.parts[:-1])
+        above = (*self.prefix, *entry.belongs[:-1])
         if any((*above, name) in self.tracked for name in entry.names):
             return entry._replace(state="tracked", reason="tracked by git")
         if self.tracked.unknown and not entry.made and not entry.in_trash:

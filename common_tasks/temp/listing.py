@@ -5,7 +5,11 @@ import stat
 from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
+from ..fs import lock
 from ..fs.directory import GONE, Directory, MountPoint
+from ..fs.lock import Claim
+from ..fs.values import printable
+from .aside import IN, TOP, home_of, home_of_alone, is_private, is_trusted, places_in
 from .base import CATEGORY_MARK, is_category_mark
 from .entry import UNFINISHED, Entry, Identity, State
 from .layout import Base
@@ -34,15 +38,16 @@ class BaseListing(NamedTuple):
     def _all(self) -> Iterator[Entry | None]:
         names = _listed(self.directory)
         companions = _companions(names)
+        homes: set[tuple[str, ...]] = set()  # of what is to be put back
         for name in names:
             if name == TRASH:
-                yield from self._in_trash()
+                yield from self._in_trash(homes)
             elif sealed := _sealed_as(self.directory, name):
-                yield from self._out_of_sight((name,), sealed)
+                yield self._alone(name, sealed, homes)
             elif not self.base.reserves(name) and name not in companions:
                 yield from self._at_top(name, _beside(companions, name))
 
-    def _in_trash(self) -> Iterator[Entry | None]:
+    def _in_trash(self, homes: set[tuple[str, ...]]) -> Iterator[Entry | None]:
         """List what interrupted cleans left. What has no name of theirs is somebody's own."""
         try:
             trash = self.directory.enter(TRASH)
@@ -54,22 +59,60 @@ class BaseListing(NamedTuple):
         with trash:
             inode = trash.status().st_ino
             for name in sorted(trash.names()):
-                undecided = unseal(name, inode) == UNDECIDED
-                sealed = UNDECIDED if undecided else _sealed_as(trash, name)
-                if sealed:
-                    yield from self._out_of_sight((TRASH, name), sealed)
+                if unseal(name, inode) == UNDECIDED:
+                    yield from self._undecided((TRASH, name), homes)
                 else:
-                    yield self._entry((TRASH, name), LEGACY)
+                    in_trash = _sealed_as(trash, name) == TRASH
+                    yield self._entry((TRASH, name), UNFINISHED if in_trash else LEGACY, in_trash=in_trash)
 
-    def _out_of_sight(self, parts: tuple[str, ...], sealed: str) -> Iterator[Entry | None]:
-        """List what a clean has moved. Until it decided that this may go, it holds entries like others."""
+    def _undecided(self, parts: tuple[str, ...], homes: set[tuple[str, ...]]) -> Iterator[Entry | None]:
+        """List what a clean has moved and not decided on: entries like others, unless that clean still works."""
+        try:
+            with self.directory.descend(parts) as batch:
+                places = [(), *places_in(batch)]
+                found = {place: _children(batch, place) for place in places}
+                claim = lock.look(batch.fd)  # now: who puts anything in there has locked it before
+                status = batch.status()
+                trusted = claim is Claim.GRANTED and is_private(status) and is_trusted(status, self.directory)
+        except OSError:  # decided meanwhile, or not to be looked into
+            return
+        if claim is Claim.REFUSED:
+            return
+        found[()] = {name: is_folder for name, is_folder in found[()].items() if name not in (TOP, IN)}
+        for place, children in found.items():
+            companions = _companions(children)
+            for name in children:
+                if name not in companions:
+                    home = self._free(home_of(place, name), homes) if trusted else ()
+                    yield self._moved((*parts, *place, name), home, _beside(companions, name))
+
+    def _alone(self, name: str, sealed: str, homes: set[tuple[str, ...]]) -> Entry | None:
+        """List what a clean has moved for which there was no room in the trash."""
         if sealed == TRASH:
-            yield self._entry(parts, UNFINISHED, in_trash=True)
-        elif len(parts) == 1:  # moved alone: there was no room for a batch
-            yield self._entry(parts, LEGACY, state="unfinished")
-        else:
-            for name in _children(self.directory, parts):
-                yield self._entry((*parts, name), LEGACY, state="unfinished")
+            return self._entry((name,), UNFINISHED, in_trash=True)
+        with contextlib.suppress(OSError):
+            if is_trusted(self.directory.look(name), self.directory):
+                return self._moved((name,), self._free(home_of_alone(sealed), homes))
+        return self._moved((name,), ())
+
+    def _free(self, home: tuple[str, ...], homes: set[tuple[str, ...]]) -> tuple[str, ...]:
+        """Return where something belongs, if that can be a place of an entry, and is not taken."""
+        if not home or home in homes or self.base.reserves(home[0]) or self.directory.has("/".join(home)):
+            return ()
+        homes.add(home)
+        return home
+
+    def _moved(self, parts: tuple[str, ...], home: tuple[str, ...], companions: tuple[str, ...] = ()) -> Entry | None:
+        """Return an entry that an interrupted clean has moved; it belongs at `home`, where that is known and free."""
+        in_category = len(home) == 2 and not self.base.legacy
+        kept = in_category and self.directory.has(f"{home[0]}/{KEEP}")
+        return self._entry(
+            parts,
+            home[0] if in_category else LEGACY,
+            state="kept" if kept else "unfinished",
+            companions=companions,
+            home=home,
+        )
 
     def _at_top(self, name: str, beside: tuple[str, ...]) -> Iterator[Entry | None]:
         """List a category's entries; what is no category is an entry itself."""
@@ -91,14 +134,16 @@ class BaseListing(NamedTuple):
         state: State = "idle",
         companions: tuple[str, ...] = (),
         in_trash: bool = False,
+        home: tuple[str, ...] = (),
     ) -> Entry | None:
         """Return the entry at `parts`; None where it vanished, was swapped or may not be looked at."""
         try:
             found = self.directory.look("/".join(parts))
         except OSError:
             return None
-        stamped = parse_name(parts[-1])
-        reason = "moved by an interrupted clean" if state == "unfinished" else None
+        belongs = home or parts
+        stamped = parse_name(belongs[-1])
+        reason = _moved_by_a_clean(home) if state == "unfinished" else None
         if not stamped and not in_trash:  # what has no time in its name was not made by the engine
             category = LEGACY
         by_hand = category == LEGACY and state in ("idle", "unfinished") and stat.S_ISDIR(found.st_mode)
@@ -109,16 +154,22 @@ class BaseListing(NamedTuple):
             parts,
             self.base,
             category,
-            stamped.name if stamped else parts[-1],
+            stamped.name if stamped else belongs[-1],
             Identity.of(found),
             companions,
             stamped.created if stamped else None,
-            in_trash or (len(parts) == 2 and "/".join(parts) in self.leased.made),
+            in_trash or (len(belongs) == 2 and "/".join(belongs) in self.leased.made),
             in_trash,
+            home,
             None,
             "unfinished" if in_trash else state,
             reason,
         )
+
+
+def _moved_by_a_clean(home: tuple[str, ...]) -> str:
+    next_one = f"; the next one puts it back as {printable('/'.join(home))}" if home else ""
+    return f"moved by an interrupted clean{next_one}"
 
 
 def is_category(base: Directory, name: str, children: Iterable[str]) -> bool:
@@ -161,7 +212,7 @@ def _sealed_as(directory: Directory, name: str) -> str | None:
         return None
     with contextlib.suppress(OSError):
         sealed = unseal(name, directory.look(name).st_ino)
-        return sealed if sealed in (TRASH, UNDECIDED) else None
+        return sealed if sealed and (sealed in (TRASH, UNDECIDED) or sealed.startswith(f"{UNDECIDED}.")) else None
     return None
 
 

@@ -58,7 +58,7 @@ def _with_state(uses: EntryUses, located: Located) -> Entry:
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
-        return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.parts[0]}")
+        return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.belongs[0]}")
     holder = uses.of_entry(located.folder, entry, located.leased)
     if not entry.in_trash and entry.usage and entry.usage.marked and not (holder and not entry.base):
         return entry._replace(state="kept", reason=f"kept: {names.KEEP}")

@@ -24,7 +24,7 @@ class EntryUses(NamedTuple):
 
     def of_entry(self, folder: Directory, entry: Entry, leased: Leased | None) -> str | None:
         """Say who uses an entry that stands where it was found, or what goes with it; None for nobody seen."""
-        given_to = leased.users(entry.parts) if leased else None
+        given_to = leased.users(entry.belongs) if leased else None
         if given_to is not None:
             return processes.describe_pids(given_to)
         if self.uses is None:

@@ -113,7 +113,7 @@ def test_what_is_written_once_it_is_out_of_sight_is_put_back(
     project: Path, old_and_deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write() -> None:
-        [hidden] = project.glob(".tmp/.trash/*/*")
+        [hidden] = project.glob(".tmp/.trash/*/*/*")
         (hidden / "sub/new").touch()
 
     decided = plan(project, max_age=24 * HOUR)
@@ -146,7 +146,7 @@ def test_place_that_was_taken_meanwhile_is_not_replaced(
     project: Path, old_and_deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def take_its_place() -> None:
-        [hidden] = project.glob(".tmp/.trash/*/*")
+        [hidden] = project.glob(".tmp/.trash/*/*/*")
         (hidden / "sub/new").touch()
         old_and_deep.mkdir()  # an empty directory is what a plain rename replaces without a word
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,8 @@ from ..helpers import OLD, clean, make_entry, states, take, trash_is_empty
 STEPS = ("rename", "unlink", "rmdir")
 
 
-def killed_at(step: int, act: Callable[[], object]) -> bool:
-    """Run `act` in a child that is killed before its `step`-th rename, unlink or rmdir; tell if it came to that."""
+def killed_at(step: int, act: Callable[[], object], steps: Sequence[str] = STEPS) -> bool:
+    """Run `act` in a child that is killed before its `step`-th one of these; tell if it came to that."""
     child = os.fork()
     if child == 0:
         count = 0
@@ -36,7 +36,7 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
 
             return call
 
-        for name in STEPS:
+        for name in steps:
             setattr(os, name, counted(getattr(os, name)))
         act()
         os._exit(0)

@@ -216,7 +216,7 @@ def test_what_comes_back_replaces_nothing(project: Path, monkeypatch: pytest.Mon
 
     def take_the_place_and_use() -> None:
         entry.mkdir()  # a plain rename replaces an empty folder
-        [hidden] = project.glob(".tmp/.trash/*/*/sub/file-0")
+        [hidden] = project.glob(".tmp/.trash/**/sub/file-0")
         opened.append(hidden.open())
 
     at("look", monkeypatch, take_the_place_and_use)

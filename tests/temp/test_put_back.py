@@ -23,6 +23,7 @@ from ..helpers import (
     clean,
     leave_out_of_sight,
     make_entry,
+    plan,
     reasons,
     running,
     said,
@@ -66,7 +67,7 @@ def test_use_that_begins_meanwhile_is_put_back_though_another_clean_tidied_the_c
 
     def open_and_tidy() -> None:
         (project / ".tmp/debug").rmdir()
-        opened.extend(path.open() for path in project.glob(".tmp/.trash/*/*/sub/file-0"))
+        opened.extend(path.open() for path in project.glob(".tmp/.trash/**/sub/file-0"))
 
     at("look", monkeypatch, open_and_tidy)
     outcome = clean(project, max_age)
@@ -126,11 +127,13 @@ def test_young_work_survives_a_clean_killed_before_it_was_decided(
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     [entry] = [entry for entry in take(project) if entry.state == "unfinished"]
-    assert entry.reason == "moved by an interrupted clean"
-    assert reasons(clean(project, DAY).kept)[entry.path.name] == "younger than 24 h"
-    [file] = project.glob(".t*mp/**/sub/file-0")
-    assert file.read_text() == "young"
-    assert entry.path.name in reasons(clean(project).removed)
+    home = place.partition("/")[2]
+    assert entry.reason == f"moved by an interrupted clean; the next one puts it back as {home}"
+    assert reasons(plan(project, DAY).keep)[entry.path.name] == "younger than 24 h"
+    assert reasons(clean(project, DAY).kept)[entry.path.name] == f"younger than 24 h; it was put back as {home}"
+    assert (project / place / "sub/file-0").read_text() == "young"
+    assert trash_is_empty(project)
+    assert (project / place).name in reasons(clean(project).removed)
     assert take(project) == ()
     assert trash_is_empty(project)
 

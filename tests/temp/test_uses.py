@@ -216,7 +216,7 @@ def test_use_that_begins_while_it_is_taken_out_of_sight_puts_it_back(
     opened = []
 
     def open_what_is_hidden() -> None:
-        [hidden] = [*project.glob(".tmp/.trash/*/*/sub/file-0"), *project.glob(".trash_*/sub/file-0")]
+        [hidden] = [*project.glob(".tmp/.trash/**/sub/file-0"), *project.glob(".trash_*/sub/file-0")]
         opened.append(hidden.open())
 
     found = retention.make_plan(find_artifacts(project), retention.Policy(), 0)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ...fs import lock
 from ...fs.directory import Directory, MountPoint
 from ...fs.kernel import Mounts
 from ...fs.syscalls import open_on_same_mount
-from ..base import locked, open_base
+from ..aside import IN, TOP, place_for
+from ..base import give_to_owner, locked, open_base
 from ..entry import Decision, Entry
 from ..leased import drop_ended, take_in
 from ..names import KEEP, TRASH, UNDECIDED, seal, unseal
@@ -23,7 +25,8 @@ class Batch:
     """A folder in the trash that takes what a clean moves out of a base at once.
 
     Its name is sealed: as undecided first, for the trash that it is to be made in, so that whatever becomes of this
-    process it is known; and for itself as what is to be deleted, once nothing in it has to go back.
+    process it is known; and for itself as what is to be deleted, once nothing in it has to go back. See `aside` for
+    what lies where in it.
     """
 
     def __init__(self, trash: Directory) -> None:
@@ -31,16 +34,37 @@ class Batch:
         self.name = seal(UNDECIDED, trash.status().st_ino)
         trash.make(self.name, 0o700)
         self.directory = trash.enter(self.name)
+        lock.wait(self.directory.fd)  # nobody holds it for longer than a look
+        self._places: set[tuple[str, ...]] = {()}
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The names that lead to it from the base."""
         return TRASH, self.name
 
-    def inodes(self) -> dict[str, int]:
-        """Return what is in it, by name. Of a mount point the number is not its own."""
-        with self.directory.scan() as rows:
-            return {row.name: row.inode() for row in rows}
+    def find_place(self, entry: Entry) -> tuple[str, ...] | None:
+        """Return the folder in it for an entry, made if need be; None where there is no room for one."""
+        place = place_for(entry.base, entry.belongs) if entry.base else ()
+        if place not in self._places:
+            try:
+                for length in range(len(place)):
+                    with contextlib.suppress(FileExistsError):
+                        self.directory.make("/".join(place[: length + 1]), 0o700)
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                return None
+            self._places.add(place)
+        return place
+
+    def inodes(self) -> dict[tuple[str, ...], int]:
+        """Return what is in it, by the names that lead there from the base. Of a mount point it is not its own."""
+        found: dict[tuple[str, ...], int] = {}
+        for place in self._places:
+            # Another clean tidies up what is empty again.
+            with contextlib.suppress(FileNotFoundError), self.directory.descend(place) as folder, folder.scan() as rows:
+                found |= {(*self.parts, *place, row.name): row.inode() for row in rows}
+        return found
 
     def decide(self) -> None:
         """Let the next clean finish it, whatever becomes of this one. Raises OSError."""
@@ -50,9 +74,21 @@ class Batch:
 
     def close(self) -> None:
         """Close it, and remove it if it is empty."""
+        _remove_empty_places(self.directory)
         self.directory.close()
         with contextlib.suppress(OSError):  # what could not be deleted is in it
             self._trash.remove(self.name)
+
+
+def _remove_empty_places(batch: Directory) -> None:
+    """Remove the folders for entries in an open batch, as far as they are empty."""
+    with contextlib.suppress(OSError), batch.enter(IN) as categories:
+        for name in categories.names():
+            with contextlib.suppress(OSError):
+                categories.remove(name)
+    for name in (TOP, IN):
+        with contextlib.suppress(OSError):
+            batch.remove(name)
 
 
 class Folders:
@@ -109,10 +145,7 @@ class Folders:
         """Return a new batch in the trash of a base, made if need be; None where there is no room for one."""
         for _ in range(_TRIES):
             try:
-                with contextlib.suppress(FileExistsError):
-                    base.make(TRASH, 0o700)
-                trash = self._stack.enter_context(base.enter(TRASH))
-                batch = Batch(trash)
+                batch = Batch(self._stack.enter_context(_make_trash(base)))
             except FileNotFoundError:  # another clean tidies it away at this moment
                 continue
             except MountPoint:
@@ -143,6 +176,14 @@ class Folders:
                     drop_ended(base)
 
 
+def _make_trash(base: Directory) -> Directory:
+    with contextlib.suppress(FileExistsError):
+        base.make(TRASH, 0o700)
+        with base.enter(TRASH) as made:
+            give_to_owner(made, base)
+    return base.enter(TRASH)
+
+
 def _remove_trash(base: Directory) -> None:
     with contextlib.suppress(OSError):  # something is in it
         base.remove(TRASH)
@@ -158,4 +199,6 @@ def _remove_empty_batches(base: Directory) -> None:
         for name in trash.names():
             if unseal(name, inode) == UNDECIDED:
                 with contextlib.suppress(OSError):  # something is in it
+                    with trash.enter(name) as batch:
+                        _remove_empty_places(batch)
                     trash.remove(name)

@@ -6,12 +6,29 @@ import os
 
 from ...fs.directory import Directory, Place, enter_restricted
 from ...fs.syscalls import rename_without_replacing  # now: later no descriptor may be free
-from ..entry import Decision, Identity
-from ..names import TRASH, UNDECIDED, seal
+from ..aside import seal_alone
+from ..base import make_folder
+from ..entry import Decision, Entry, Identity
+from ..names import TRASH, seal
 from .folders import Batch
 from .verdict import AS_PLANNED, CHANGED, Stays
 
 _MOST_NAMES = 1000  # that are tried for what has to go back, where its place was taken
+
+
+def made_again(base: Directory, parts: tuple[str, ...]) -> Directory:
+    """Return the open folder at `parts` in an open base, made if need be. The caller closes it. Raises OSError."""
+    for length, name in enumerate(parts):
+        with base.descend(parts[:length]) as above, contextlib.suppress(FileExistsError):
+            make_folder(above, name)
+    return base.descend(parts)
+
+
+def put_home(base: Directory, entry: Entry) -> None:
+    """Put an entry, which an interrupted clean moved, where it belongs. Raises OSError, also where that is taken."""
+    with base.descend(entry.parts[:-1]) as aside, made_again(base, entry.belongs[:-1]) as home:
+        for name in entry.names:
+            rename_without_replacing(aside, name, home, entry.belongs[-1] if name == entry.parts[-1] else name)
 
 
 class Move:
@@ -20,7 +37,7 @@ class Move:
     The steps are `go` and `verify`, then `decide` or `come_back`. In between it is out of sight, and whole.
     """
 
-    __slots__ = ("_batch", "_mode", "_moved", "_target", "decision", "entry", "folder", "parent")
+    __slots__ = ("_batch", "_mode", "_moved", "_place", "_target", "decision", "entry", "folder", "parent")
 
     def __init__(self, decision: Decision, folder: Directory, parent: Directory) -> None:
         self.decision = decision
@@ -29,8 +46,9 @@ class Move:
         self.parent = parent  # the open directory that it stands in
         # Its names that are out of sight, its own first, and what each is called there.
         self._moved: tuple[tuple[str, str], ...] = ()
-        self._target = parent  # the open directory that these are in
+        self._target = parent  # the open directory that these are in, or below
         self._batch: Batch | None = None
+        self._place: tuple[str, ...] = ()  # where in the batch
         self._mode: int | None = None  # what the mode of its directory was, if that had to be changed
 
     @property
@@ -58,7 +76,7 @@ class Move:
     def _above(self) -> tuple[str, ...]:
         """Return the names that lead to what is out of sight."""
         if self._batch:
-            return self._batch.parts
+            return (*self._batch.parts, *self._place)
         return () if self.entry.base else self.entry.parts[:-1]
 
     def go(self, batch: Batch | None, number: int) -> None:
@@ -67,7 +85,9 @@ class Move:
         `batch`: where to, as the `number`-th; None for a sealed name beside it. Raises Stays and Gone where it is not
         as planned, OSError where it cannot be renamed; then it stands as before.
         """
-        self._batch = batch
+        place = batch.find_place(self.entry) if batch else None
+        if place is not None:
+            self._batch, self._place = batch, place
         try:
             self._rename_all(number)
         except BaseException:
@@ -76,7 +96,7 @@ class Move:
 
     def verify(self) -> None:
         """See that what was renamed is what was planned for, not what was swapped in. Raises Stays, and OSError."""
-        found = Identity.of(self._target.look(self._moved[0][1]))
+        found = Identity.of(self._target.look(self._path(self._moved[0][1])))
         planned = self.entry.identity
         # An overlay file system may give a file another inode when it is renamed, but not another time.
         copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
@@ -101,9 +121,9 @@ class Move:
             # An overlay file system cannot rename a directory of a lower layer: it is deleted where it stands.
 
     def _rename(self, name: str, number: str) -> None:
-        target, new = self._out_of_sight(number)
+        target, new = self._out_of_sight(name, number)
         try:
-            self.parent.rename(name, target, new)
+            self.parent.rename(name, target, self._path(new))
         except FileNotFoundError:
             if name != self.name:  # what goes with it is gone already
                 return
@@ -113,12 +133,21 @@ class Move:
         self._target = target
         self._moved += ((name, new),)
 
-    def _out_of_sight(self, number: str) -> tuple[Directory, str]:
+    def _path(self, name: str) -> str:
+        """Return the path of one of its new names from the open directory that they are in, or below."""
+        return "/".join((*self._place, name)) if self._place else name
+
+    def _home(self, name: str) -> str:
+        """Return what one of its names is called where it belongs."""
+        return self.entry.belongs[-1] if name == self.name else name
+
+    def _out_of_sight(self, name: str, number: str) -> tuple[Directory, str]:
         """Return where a name is to go: the open directory, and the name there."""
         if self._batch:
-            return self._batch.directory, number
+            return self._batch.directory, self._home(name) if self._place else number
         if self.entry.base:  # its disk is full
-            return self.folder, seal(UNDECIDED, self.entry.identity.inode)
+            home = (*self.entry.belongs[:-1], self._home(name))
+            return self.folder, seal_alone(home, self.parent.look(name).st_ino)
         return self.parent, seal(TRASH, self.entry.identity.inode)
 
     def decide(self) -> None:
@@ -132,36 +161,28 @@ class Move:
 
     def come_back(self, why: str) -> str:
         """Put the entry back where it was, without replacing anything; return why it stays, and where if not there."""
-        restored = self.name
+        wanted = restored = self._home(self.name)
         while self._moved:
             (name, now), *others = self._moved
-            stands = self._return(now, name)
+            stands = self._return(now, self._home(name))
             self._moved = tuple(others)
             restored = stands if name == self.name else restored
         self._restore_mode(restored)
-        return why if restored == self.name else f"{why}; its place was taken, so it is now called {restored}"
+        return why if restored == wanted else f"{why}; its place was taken, so it is now called {restored}"
 
     def _return(self, name: str, wanted: str) -> str:
-        try:
-            return self._rename_back(self.parent, name, wanted)
-        except FileNotFoundError:  # another clean has tidied away the category that this left empty
-            with self._made_again() as parent:
-                return self._rename_back(parent, name, wanted)
-
-    def _made_again(self) -> Directory:
-        reached = self.folder.descend(())
-        for name in self.entry.parts[:-1]:
-            with reached:
-                with contextlib.suppress(FileExistsError):
-                    reached.make(name)
-                reached = reached.enter(name)
-        return reached
+        if not self.entry.home:
+            # Another clean may have tidied away the category that this left empty.
+            with contextlib.suppress(FileNotFoundError):
+                return self._rename_back(self.parent, name, wanted)
+        with made_again(self.folder, self.entry.belongs[:-1]) as parent:
+            return self._rename_back(parent, name, wanted)
 
     def _rename_back(self, parent: Directory, name: str, wanted: str) -> str:
         free = wanted
         for number in range(2, _MOST_NAMES):
             try:
-                rename_without_replacing(self._target, name, parent, free)
+                rename_without_replacing(self._target, self._path(name), parent, free)
             except FileExistsError:
                 free = f"{wanted}-{number}"
             else:
@@ -171,6 +192,8 @@ class Move:
     def _restore_mode(self, name: str) -> None:
         if self._mode is None:
             return
-        with contextlib.suppress(OSError), self.parent.enter(name) as directory:
-            os.fchmod(directory.fd, self._mode)
+        with contextlib.suppress(OSError):
+            home = made_again(self.folder, self.entry.home[:-1]) if self.entry.home else self.parent.descend(())
+            with home, home.enter(name) as directory:
+                os.fchmod(directory.fd, self._mode)
         self._mode = None

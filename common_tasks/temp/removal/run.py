@@ -6,7 +6,8 @@ bases, to a sealed name beside it). Then for all again: what somebody uses or ha
 the batch gets the name of what is decided. Last, what is out of sight is deleted.
 
 So an entry is whole or gone whenever the process is killed. The next clean finds what is left: it finishes what was
-decided, and looks at the rest as at any other entry. All of it goes by descriptor (see `fs.directory`).
+decided, looks at the rest as at any other entry, and puts back what stays (see `aside`). All of it goes by descriptor
+(see `fs.directory`).
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from ...fs.deletion import delete_together, delete_tree
 from ...fs.directory import Directory, Parents, Place
 from ...fs.syscalls import open_on_same_mount
 from ...fs.usage import measure
-from ...fs.values import complaint
+from ...fs.values import complaint, printable
 from ...fs.workers import ALONE, WORTH_FORKING, Workers
 from .. import layout
 from ..base import CLEANS_PATIENCE, locked
@@ -29,7 +30,7 @@ from ..leased import Leased, read_leases
 from ..lent import is_unnamed
 from ..uses import EntryUses, look_at_uses, look_inside
 from .folders import Batch, Folders
-from .move import Move
+from .move import Move, put_home
 from .verdict import AS_PLANNED, CHANGED, Gone, Stays
 from .verify import verify
 
@@ -62,16 +63,30 @@ def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
     entry never stops the others: it is in `failed`, with the reason. What another clean has removed first is in
     neither. `workers` share the deletion if it is big enough.
     """
-    record = _Record([], list(plan.keep), list(plan.fail))
     moves: list[Move] = []
     with contextlib.ExitStack() as stack:
         folders = Folders(stack)
+        record = _Record([], _put_home(folders, plan.keep), _put_home(folders, plan.fail))
         for start in range(0, len(plan.remove), _MOST_AT_ONCE):
             part = plan.remove[start : start + _MOST_AT_ONCE]
             moves += _take_out(folders, part, record, workers, force=plan.force)
         _delete_all(moves, record, workers)
         folders.tidy(record.removed)
     return Outcome(removed=tuple(record.removed), kept=tuple(record.kept), failed=tuple(record.failed))
+
+
+def _put_home(folders: Folders, decisions: Sequence[Decision]) -> list[Decision]:
+    """Put back what an interrupted clean has moved and what stays; return all rows, these with what became of them."""
+    rows = list(decisions)
+    for number, row in enumerate(rows):
+        if row.entry.home:
+            place = printable("/".join(row.entry.home))
+            try:
+                put_home(folders.open(row.entry), row.entry)
+                rows[number] = row._replace(reason=f"{row.reason}; it was put back as {place}")
+            except OSError as error:
+                rows[number] = row._replace(reason=f"{row.reason}; not put back as {place}: {complaint('', error)}")
+    return rows
 
 
 def _take_out(
@@ -163,12 +178,10 @@ def _parent(folders: Folders, folder: Directory, decision: Decision) -> Director
 
 def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) -> list[Move]:
     """See that what is out of sight is what was planned for, by one listing of each batch; return the rest."""
-    inodes: dict[tuple[str, ...], int] = {
-        (batch.name, name): inode for batch in batches for name, inode in batch.inodes().items()
-    }
+    inodes = {place: inode for batch in batches for place, inode in batch.inodes().items()}
     rest = []
     for move in moves:
-        known = inodes.get(move.paths()[0][-2:])
+        known = inodes.get(move.paths()[0])
         if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
             rest.append(move)
             continue
@@ -189,7 +202,7 @@ def _put_back_given(moves: list[Move], record: _Record) -> list[Move]:
     leased = {base: leases for base in bases if (leases := read_leases(base))}
     if not leased:
         return moves
-    users = [leased.get(move.folder, _NO_LEASES).users(move.entry.parts) for move in moves]
+    users = [leased.get(move.folder, _NO_LEASES).users(move.entry.belongs) for move in moves]
     return _put_back_all_with([_describe(pids) for pids in users], moves, record)
 
 
