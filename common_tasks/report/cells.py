@@ -88,10 +88,15 @@ def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
 
 
 def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:
-    """Return a reason in full, and where it names who uses something, with less of his command."""
-    full = shown(reason, screen.encoding)
+    """Return a reason in full, and where it names who uses something, with less of the user's command."""
+    return _forms(reason, screen.encoding, in_use=entry.state == "in-use")
+
+
+@lru_cache(maxsize=64)  # the reason of very many entries is often the same
+def _forms(reason: str, encoding: str, *, in_use: bool) -> tuple[str, ...]:
+    full = shown(reason, encoding)
     holder, bracket, command = full.partition(" (")
-    if entry.state != "in-use" or not bracket:
+    if not in_use or not bracket:
         return (full,)
     return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder
 

@@ -96,10 +96,13 @@ def settled(plan: Plan) -> Plan:
     with contextlib.ExitStack() as stack:
         folders: dict[Path, Directory | None] = {}
         for row in plan.remove:
-            if row.entry.unseen and row.entry.folder not in folders:
+            if not row.entry.unseen:
+                remove.append(row)
+                continue
+            if row.entry.folder not in folders:
                 folders[row.entry.folder] = _open(row.entry, stack)
-            folder = folders.get(row.entry.folder)
-            user = _unseen_user(folder, row) if row.entry.unseen and folder else None
+            folder = folders[row.entry.folder]
+            user = _unseen_user(folder, row) if folder else None
             if user:
                 keep.append(Decision(entry=row.entry._replace(state="in-use", reason=user), reason=user))
             else:

@@ -61,23 +61,28 @@ class Move:
         """Whether it is in sight, where it was planned for: an overlay file system may not be able to rename it."""
         return not self._moved and not self.entry.in_trash
 
+    @property
+    def above(self) -> tuple[str, ...]:
+        """The names that lead from the folder to what its own name is in now."""
+        if self._moved and self._batch:
+            return (*self._batch.parts, *self._place)
+        return () if self._moved and self.entry.base else self.entry.parts[:-1]
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where its own name is now."""
+        return (*self.above, self._moved[0][1]) if self._moved else self.entry.parts
+
     def paths(self) -> list[tuple[str, ...]]:
-        """Return where its names are now, its own first: the names that lead there from the folder."""
-        around = self.entry.parts[:-1]
-        if not self._moved:
-            return [(*around, name) for name in self.entry.names]
-        moved, above = dict(self._moved), self._above()
+        """Return where its names are now, its own first."""
+        if not self.entry.companions:
+            return [self.path]
+        moved, above, around = dict(self._moved), self.above, self.entry.parts[:-1]
         return [(*above, moved[name]) if name in moved else (*around, name) for name in self.entry.names]
 
     def places(self) -> list[Place]:
         """Return where its names are now, its own first."""
         return [Place(self.folder, parts) for parts in self.paths()]
-
-    def _above(self) -> tuple[str, ...]:
-        """Return the names that lead to what is out of sight."""
-        if self._batch:
-            return (*self._batch.parts, *self._place)
-        return () if self.entry.base else self.entry.parts[:-1]
 
     def go(self, batch: Batch | None, number: int) -> None:
         """Rename the entry, and what goes with it, out of sight.
@@ -150,10 +155,13 @@ class Move:
             return self.folder, seal_alone(home, self.parent.look(name).st_ino)
         return self.parent, seal(TRASH, self.entry.identity.inode)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is in no batch, but has a name out of sight of its own."""
+        return self._batch is None and self.entry.base is not None
+
     def decide(self) -> None:
         """Give what is alone out of sight the name by which the next clean finishes it. Raises OSError."""
-        if self._batch or not self.entry.base:
-            return
         for number, (name, now) in enumerate(self._moved):
             new = seal(TRASH, self.entry.identity.inode)
             self._target.rename(now, self._target, new)

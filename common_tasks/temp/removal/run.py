@@ -14,6 +14,7 @@ import contextlib
 import errno
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from ...fs import processes
@@ -181,7 +182,7 @@ def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) 
     inodes = {place: inode for batch in batches for place, inode in batch.inodes().items()}
     rest = []
     for move in moves:
-        known = inodes.get(move.paths()[0])
+        known = inodes.get(move.path)
         if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
             rest.append(move)
             continue
@@ -212,7 +213,7 @@ def _describe(pids: tuple[int, ...] | None) -> str | None:
 
 def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what is out of sight and in use; return the rest."""
-    around = {(move.folder, move.paths()[0][:-1]) for move in moves}
+    around = {(move.folder, move.above) for move in moves}
     if not any(uses.any_in(folder, parts) for folder, parts in around):
         return moves
     users = [uses.of(move.folder, move.paths(), move.entry.identity.inode) for move in moves]
@@ -221,6 +222,8 @@ def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[
 
 def _put_back_probed(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
     """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
+    if not any(uses.unseen(folder).in_trees for folder in {move.folder for move in moves}):
+        return moves
     users = [look_inside(move.folder, move.paths(), uses.unseen(move.folder)) for move in moves]
     return _put_back_all_with(users, moves, record)
 
@@ -269,7 +272,7 @@ def _decide(moves: list[Move], batches: list[Batch]) -> None:
     for batch in batches:
         with contextlib.suppress(OSError):  # what is wrong with it, the deletion says
             batch.decide()
-    for move in moves:
+    for move in filter(attrgetter("is_alone"), moves):
         with contextlib.suppress(OSError):
             move.decide()
 
@@ -288,14 +291,14 @@ def _delete_standing(moves: list[Move], record: _Record, workers: Workers, *, fo
 
 def _delete_all(moves: list[Move], record: _Record, workers: Workers) -> None:
     files = sum(move.entry.usage.files + 1 for move in moves if move.entry.usage)
-    gone: set[Place] = set()
+    trees = [move.places() for move in moves]
     if workers.processes > 1 and files >= WORTH_FORKING:
         # What is not gone then, and every fault, is met again below.
-        places = [place for move in moves for place in move.places() if not is_unnamed(place.name)]
+        places = [place for places in trees for place in places if not is_unnamed(place.name)]
         gone = {places[number] for number in delete_together(places, workers, open_on_same_mount)}
+        trees = [[place for place in places if place not in gone] for places in trees]
     with Parents(open_on_same_mount) as parents:
-        for move in moves:
-            left = [place for place in move.places() if place not in gone]
+        for move, left in zip(moves, trees, strict=True):
             faults = [fault for place in left if (fault := _delete(parents, place, workers))]
             if faults:
                 where = "is still there" if move.stands else "waits in the trash"
