@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .context import allow_descriptors, exit_if, find_scope, note_reserved, refuse_reserved, workers_for
+from .context import exit_if, find_scope, note_reserved, refuse_reserved, workers_for
 from .looking import look, refuse_alone, tell_of_projects_below
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ def carry_out(plans: list["Plan"], *, dry_run: bool) -> Sequence["Outcome"]:
 
     if dry_run:
         return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
-    allow_descriptors()
     with report.watch("Removing") as progress:
         return members.carry_out(plans, workers_for(progress))
 

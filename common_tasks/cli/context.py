@@ -1,6 +1,7 @@
 """Where a task runs: the project that is meant, and how what is refused ends it."""
 
 import contextlib
+import errno
 import gc
 import os
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..temp.layout import Project
 
 _DESCRIPTORS = 16384
+_FEWEST = 16  # descriptors that a task needs
 _ALLOCATIONS = 50_000  # between two looks for cycles
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
@@ -119,6 +121,25 @@ def allow_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
+def _need_descriptors() -> None:
+    """End with exit code 2 where this process may open so few files that a task would see only part of what is there.
+
+    Raises OSError where the system itself has no more.
+    """
+    taken: list[int] = []
+    try:
+        while len(taken) < _FEWEST:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        few = f"this process may open only {len(taken)} more files, and a task needs {_FEWEST}: see `ulimit -n`"
+        raise Exit(f"{few}; nothing was touched", code=2) from None
+    finally:
+        for fd in taken:
+            os.close(fd)
+
+
 def workers_for(progress: "Progress | None" = None) -> "Workers":
     """Return the workers for a task, who tell `progress` how far they are: one a core of ours, four at most."""
     from ..fs.values import no_progress
@@ -143,6 +164,8 @@ def few_collections() -> Iterator[None]:
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """Turn what is refused into one line on standard error and exit code 2."""
+    allow_descriptors()
+    _need_descriptors()
     from ..fs.values import complaint
     from ..monorepo.quantities import InvalidSetting
     from ..temp import TempError

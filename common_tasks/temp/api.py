@@ -1,6 +1,7 @@
 """Create, reuse and clean up: what scripts and tests call."""
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -120,9 +121,7 @@ class TempManager:
         What only a killed process left behind (in the trash, in the system's temporary location) is
         none of them. Raises GuardFailed where git is there but cannot tell what it tracks.
         """
-        from . import inventory
-
-        entries = inventory.scan([layout.find_project()], orphans=False)
+        entries = _scan(layout.find_project())
         return sorted(
             map(_as_public, (e for e in entries if e.state != "unfinished")), key=lambda e: (e.changed, e.path)
         )
@@ -138,12 +137,12 @@ class TempManager:
         cannot be removed is told by an EngineWarning and stops nothing. Raises InvalidAge, a ValueError, for an
         age below 0 or not finite, InvalidName for what can be no category, and GuardFailed.
         """
-        from . import inventory, removal, retention, uses
+        from . import removal, retention, uses
 
         if category is not None:
             names.check_part(category, "the category")
         policy = retention.Policy(max_age=None if max_age_hours is None else layout.seconds(max_age_hours))
-        found = inventory.scan([layout.find_project()], orphans=False)
+        found = _scan(layout.find_project())
         entries = [entry for entry in found if category in (None, entry.category)]
         plan = uses.settled(retention.make_plan(entries, policy, time.time()))
         removed, failed = plan.remove, plan.fail
@@ -153,6 +152,16 @@ class TempManager:
         for row in failed:
             warnings.warn(f"{printable(str(row.entry.path))!r} was not removed: {row.reason}", EngineWarning, 2)
         return sum(row.entry.state != "unfinished" for row in removed)
+
+
+def _scan(project: layout.Project) -> "tuple[Entry, ...]":
+    from . import inventory
+
+    try:
+        return inventory.scan([project], orphans=False)
+    except OSError as error:
+        _refuse_if_short(error, project)
+        raise
 
 
 def _as_public(entry: "Entry") -> TempEntry:
@@ -189,10 +198,14 @@ def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
     project = layout.find_project()
     names.check_name(name_prefix, "the name", project.root)
     base = project.bases[0]
-    with make_base(base) as directory, locked(directory) as granted:
-        # Without the lock, what is found may be on its way to being deleted.
-        found = _find_cache(base, directory, name_prefix) if granted else None
-        return found or create_entry(project, name_prefix, "cache")
+    try:
+        with make_base(base) as directory, locked(directory) as granted:
+            # Without the lock, what is found may be on its way to being deleted.
+            found = _find_cache(base, directory, name_prefix) if granted else None
+            return found or create_entry(project, name_prefix, "cache")
+    except OSError as error:
+        _refuse_if_short(error, project)
+        raise
 
 
 def temp_working_dir(
@@ -210,12 +223,19 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
     try:
         made = _create(base, category, name)
     except OSError as error:
+        _refuse_if_short(error, project)
         if not isinstance(error, BaseRefused):  # the disk is full, say: then a clean helps most
             auto.look(base.path, project.root)
         raise
     auto.look(base.path, project.root)
     maker.sign(made, os.fspath(project.root))
     return Path(made)
+
+
+def _refuse_if_short(error: OSError, project: layout.Project) -> None:
+    """Raise BaseRefused where this process may open no more files: which one that was says little."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        raise BaseRefused(project.bases[0].path, f"cannot be used: {error.strerror}") from error
 
 
 def _create(base: layout.Base, category: str, name: str) -> str:

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import resource
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 
 from common_tasks.fs import kernel, processes
 from common_tasks.fs.directory import Directory
-from common_tasks.temp import removal
+from common_tasks.temp import BaseRefused, TempManager, get_cache_temp_dir, removal
 
-from ..helpers import OLD, clean, make_entry, plan, running, said, trash_is_empty
+from ..helpers import INV, OLD, clean, make_entry, plan, running, said, trash_is_empty
 
 
 @contextlib.contextmanager
@@ -51,6 +52,29 @@ def test_who_cannot_look_at_uses_says_so(project: Path, spare: int) -> None:
 def test_who_cannot_look_at_mounts_says_so() -> None:
     with short_of_descriptors(0), pytest.raises(OSError, match="Too many open files"):
         kernel.Mounts()
+
+
+@pytest.mark.parametrize("task", ["temp-status", "clean"])
+@pytest.mark.parametrize("limit", [6, 12])
+def test_task_that_may_open_only_a_few_files_says_so_in_one_line_and_touches_nothing(
+    project: Path, task: str, limit: int
+) -> None:
+    make_entry(project / ".tmp/x")
+    command = ["bash", "-c", f'ulimit -n {limit}; exec "$@"', "bash", INV, task]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert "a task needs 16: see `ulimit -n`; nothing was touched" in line
+    assert os.listdir(project / ".tmp") == ["x"]
+
+
+@pytest.mark.parametrize("spare", range(3))
+@pytest.mark.parametrize("call", [get_cache_temp_dir, TempManager.inventory, TempManager.clean_persistent_temps])
+def test_script_that_may_open_no_more_files_is_told_so(project: Path, call: Callable[[], object], spare: int) -> None:
+    make_entry(project / f".tmp/work/x_{OLD}/.keep")
+    call()  # what it takes is loaded
+    with short_of_descriptors(spare), pytest.raises(BaseRefused, match=r"\.tmp' cannot be .*Too many open files"):
+        call()
 
 
 @pytest.mark.parametrize("spare", range(3))
