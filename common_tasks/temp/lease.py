@@ -72,6 +72,14 @@ class _Lease:
                 os.close(self.fd)
         self.fd = -1
 
+    def read(self) -> bytes:
+        """Return what is in it, also where somebody has removed it; nothing where the descriptor was closed."""
+        with contextlib.suppress(OSError):
+            if lock.key_of(self.fd) == self.key:
+                os.lseek(self.fd, 0, os.SEEK_SET)  # what is written goes to its end all the same
+                return read_all(self.fd)
+        return b""
+
     def name_process(self) -> None:
         """Name the calling process in it, also where the descriptor was closed. Raises OSError."""
         if self.is_open():
@@ -164,7 +172,7 @@ def _make(
             take_in(directory, most=_TAKEN_IN)
     while True:
         name = f"{os.getpid()}-{os.urandom(6).hex()}"
-        fd = folder.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, MODE)
+        fd = folder.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, MODE)
         lock.wait(fd)
         if os.fstat(fd).st_nlink:
             break
@@ -175,25 +183,29 @@ def _make(
 
 
 def _go_on(base: Base, folder: Directory, directory: Directory, before: _Lease) -> _Lease:
-    """Go on with a lease: opened again where this process has closed it, without records that are of no more use."""
-    fd = open_lease(folder, before.name, os.O_RDWR | os.O_APPEND)
-    if fd is None:  # the base was removed, and perhaps made again
-        before.close()
-        return _make(base, folder, directory)
-    with Directory(fd) as file:
-        if lock.key_of(file.fd) != before.key:
-            before.close()
-            return _make(base, folder, directory)
-        record = Record.parse(read_all(file.fd))
-    live = still_there(directory, record.given) if before.records >= _MOST_RECORDS else record.given
-    if not before.is_open() or 2 * len(live) < before.records:
+    """Go on with a lease: made again where it was removed or closed, without records that are of no more use."""
+    text = _read_again(folder, before)
+    record = Record.parse(before.read() if text is None else text)
+    checked = text is None or before.records >= _MOST_RECORDS
+    live = still_there(directory, record.given) if checked else record.given
+    if text is None or not before.is_open() or 2 * len(live) < before.records:
         children = [process for process in record.processes[1:] if process.runs()]
         lease = _make(base, folder, directory, live, children)
-        folder.unlink(before.name)
+        if text is not None:
+            folder.unlink(before.name)
         before.close()
         before = lease
     before.records, before.most = len(live), max(_MOST_RECORDS, 2 * len(live))
     return before
+
+
+def _read_again(folder: Directory, before: _Lease) -> bytes | None:
+    """Return what is in a lease where it was made; None where it is not there: it or its base was removed."""
+    fd = open_lease(folder, before.name, os.O_RDONLY)
+    if fd is None:
+        return None
+    with Directory(fd) as file:
+        return read_all(file.fd) if file.key() == before.key else None
 
 
 def _head() -> bytes:

@@ -362,6 +362,29 @@ input()
         assert states(project) == dict.fromkeys(made, "in-use")
 
 
+@pytest.mark.parametrize("call", ["get_debug_temp_dir()", "get_cache_temp_dir()", "create_persistent_dir()"])
+@pytest.mark.parametrize(
+    "act", ["shutil.rmtree('.tmp/.leases')", "[file.unlink() for file in Path('.tmp/.leases').iterdir()]"]
+)
+def test_what_a_process_got_is_in_use_again_once_it_asks_for_more_after_its_lease_was_removed(
+    project: Path, act: str, call: str
+) -> None:
+    code = f"""
+import os, shutil
+from pathlib import Path
+from common_tasks.temp import TempManager, get_cache_temp_dir, get_debug_temp_dir
+create_persistent_dir = TempManager.create_persistent_dir
+made = [get_debug_temp_dir(), get_debug_temp_dir()]
+made.pop().rmdir()
+{act}
+print(made[0], {call}, flush=True)
+input()
+"""
+    with running(code, project) as holder:
+        made = {Path(path).name for path in said(holder).split(" ")}
+        assert states(project) == dict.fromkeys(made, "in-use")
+
+
 def test_category_that_was_removed_by_hand_is_made_again_as_one(project: Path) -> None:
     first = get_debug_temp_dir()
     first.rmdir()
