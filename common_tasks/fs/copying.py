@@ -8,7 +8,8 @@ import errno
 import os
 import stat
 
-from .directory import Directory, Opener, enter_restricted
+from .directory import Directory, Opener
+from .modes import enter_restricted
 from .values import printable
 from .walk import Position, Visitor, walk
 

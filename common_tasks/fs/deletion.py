@@ -9,16 +9,9 @@ import errno
 import os
 from collections.abc import Sequence
 
-from .directory import (
-    SWAPPED,
-    Directory,
-    Opener,
-    Parents,
-    Place,
-    allow_owner,
-    enter_restricted,
-    is_restricted,
-)
+from .directory import SWAPPED, Directory, Opener
+from .modes import allow_owner, enter_restricted, is_restricted
+from .places import Parents, Place
 from .values import Progress, complaint
 from .walk import Position, Visitor, walk
 

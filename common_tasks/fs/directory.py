@@ -6,11 +6,9 @@ entered, bind mounts included. So it makes no difference what somebody swaps on 
 
 import errno
 import os
-import stat
 import sys
-from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager
 
 from .values import Key
 
@@ -204,122 +202,6 @@ class Directory:
     def real_path(self) -> str:
         """Return where it stands, as the kernel's tables name it. Raises OSError where there is no `/proc`."""
         return os.readlink(f"/proc/self/fd/{self.fd}")
-
-
-class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
-    """Where a tree stands: an open directory, and the names that lead down from it.
-
-    `guarded`: measuring it also tells whether a git repository or a marked folder lies inside.
-    """
-
-    __slots__ = ()
-    folder: Directory
-    parts: tuple[str, ...]
-    guarded: bool
-
-    @property
-    def name(self) -> str:
-        """The last of the names."""
-        return self.parts[-1]
-
-    def below(self, name: str) -> "Place":
-        """Return the place of `name` inside this one."""
-        return self._replace(parts=(*self.parts, name))
-
-
-class Parents:
-    """The directories that trees stand in, of which the latest stays open: neighbours share it.
-
-    `opener`: see `Directory.descend`.
-    """
-
-    def __init__(self, opener: Opener) -> None:
-        self._opener = opener
-        self._place: tuple[int, tuple[str, ...]] | None = None
-        self._open: Directory | None = None
-        self._found: os.stat_result | None = None
-
-    def __enter__(self) -> "Parents":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._open:
-            self._open.close()
-
-    def open(self, place: Place) -> Directory:
-        """Return the open directory that `place` stands in; it is closed by the next call, or at the end."""
-        wanted = place.folder.fd, place.parts[:-1]
-        if self._open is None or self._place != wanted:
-            opened = place.folder.descend(place.parts[:-1], self._opener)
-            if self._open:
-                self._open.close()
-            self._place, self._open, self._found = wanted, opened, None
-        return self._open
-
-    def found(self) -> os.stat_result | None:
-        """Return what the directory is that was opened last."""
-        if self._found is None and self._open:
-            self._found = self._open.status()
-        return self._found
-
-
-def is_restricted(mode: int) -> bool:
-    """Tell whether a directory of this mode keeps its owner from listing, entering or changing it."""
-    return mode & stat.S_IRWXU != stat.S_IRWXU
-
-
-def allow_owner(directory: Directory) -> int | None:
-    """Let the owner list, enter and change an open directory; return its mode if that was changed.
-
-    Who is not the owner may not need it: being refused is no error.
-    """
-    mode = directory.status().st_mode
-    if is_restricted(mode):
-        with suppress(PermissionError):
-            os.fchmod(directory.fd, stat.S_IMODE(mode) | stat.S_IRWXU)
-            return stat.S_IMODE(mode)
-    return None
-
-
-def enter_restricted(parent: Directory, name: str) -> tuple[Directory, int | None]:
-    """Open a directory by its owner's right, whatever its mode; return also its mode if that was changed.
-
-    The mode is changed through a descriptor that only names the directory: no link is followed. Root needs no change.
-    """
-    try:
-        directory = parent.enter(name)
-    except PermissionError:
-        mode = _allow_owner_unopened(parent, name)
-        return parent.enter(name), mode
-    return directory, allow_owner(directory) if os.geteuid() else None
-
-
-def _allow_owner_unopened(parent: Directory, name: str) -> int:
-    if not hasattr(os, "O_PATH"):  # macOS
-        mode = stat.S_IMODE(parent.look(name).st_mode)
-        os.chmod(name, mode | stat.S_IRWXU, dir_fd=parent.fd, follow_symlinks=False)
-        return mode
-    fd = os.open(name, os.O_PATH | DIRECTORY | NOFOLLOW, dir_fd=parent.fd)
-    try:
-        mode = stat.S_IMODE(os.fstat(fd).st_mode)
-        os.chmod(f"/proc/self/fd/{fd}", mode | stat.S_IRWXU)
-        return mode
-    except FileNotFoundError:
-        raise PermissionError(errno.EACCES, "cannot be opened, and without /proc its mode cannot be changed") from None
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def accessible(parent: Directory, name: str) -> Iterator[Directory]:
-    """Lend the open directory `name`, opened by its owner's right; its mode is as before afterwards."""
-    directory, mode = enter_restricted(parent, name)
-    with directory:
-        try:
-            yield directory
-        finally:
-            if mode is not None:
-                os.fchmod(directory.fd, mode)
 
 
 def most_descriptors() -> int:

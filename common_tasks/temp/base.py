@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import BaseRefused
 from ..fs import lock
-from ..fs.directory import VISITING, Directory, is_restricted
+from ..fs.directory import VISITING, Directory
 from ..fs.lock import Claim
+from ..fs.modes import is_restricted
 from .layout import Base
 from .names import GITIGNORE, TAG, seal, unseal
 

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from ..errors import TempError
-from ..fs.directory import Directory, accessible, allow_owner
+from ..fs.directory import Directory
+from ..fs.modes import accessible, allow_owner
 from ..fs.values import complaint, printable
 from . import names
 from .lent import LentDirectory, delete, discard, opener, refuse_mounts

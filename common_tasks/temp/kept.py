@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GuardFailed, TempError
-from ..fs.directory import DIRECTORY, NOFOLLOW, Directory, accessible
+from ..fs.directory import DIRECTORY, NOFOLLOW, Directory
+from ..fs.modes import accessible
 from ..project import marks
 from . import evidence, hold, layout
-from .api import create_entry
+from .creation import create_entry
 from .evidence import Kept
 from .lent import LentDirectory, discard
 from .names import parse_name

@@ -7,8 +7,9 @@ import stat
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from ..fs.directory import Directory, Place
+from ..fs.directory import Directory
 from ..fs.kernel import Mounts
+from ..fs.places import Place
 from . import names
 from .base import is_tagged
 from .entry import Entry

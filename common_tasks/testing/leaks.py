@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ..fs.directory import Directory, Place
+from ..fs.directory import Directory
+from ..fs.places import Place
 from ..fs.usage import measure
 from ..fs.values import complaint
 from ..temp import TempError, Unremovable, evidence, kept

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common_tasks.fs import usage
+from common_tasks.fs import tally, usage
 from common_tasks.fs import workers as pool
-from common_tasks.fs.directory import Directory, Place
+from common_tasks.fs.directory import Directory
+from common_tasks.fs.places import Place
 from common_tasks.fs.values import Usage, freed_bytes
 from common_tasks.fs.workers import Workers
 
@@ -61,7 +62,7 @@ def test_file_with_a_link_outside_counts_nothing_and_is_told(
     assert found
     assert found.disk_bytes == pytest.approx(without, abs=4096)
     assert [(link.links, link.inside, link.disk_bytes) for link in found.shared] == [
-        (3, 2, file.stat().st_blocks * usage.BLOCK)
+        (3, 2, file.stat().st_blocks * tally.BLOCK)
     ]
 
 
@@ -72,7 +73,7 @@ def test_trees_that_share_a_file_give_it_back_together_and_only_then(tmp_path: P
     usages = [found for tree in trees if (found := measure(tree))]
     alone = sum(found.disk_bytes for found in usages)
     assert freed_bytes(usages[:2]) == usages[0].disk_bytes + usages[1].disk_bytes
-    assert freed_bytes(usages) == alone + (trees[0] / "sub/file-0").stat().st_blocks * usage.BLOCK
+    assert freed_bytes(usages) == alone + (trees[0] / "sub/file-0").stat().st_blocks * tally.BLOCK
 
 
 def test_newest_change_is_that_of_anything_inside(tmp_path: Path) -> None:

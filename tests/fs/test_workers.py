@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from common_tasks.fs import usage
 from common_tasks.fs import workers as pool
-from common_tasks.fs.directory import Directory, Place
+from common_tasks.fs.directory import Directory
+from common_tasks.fs.places import Place
 from common_tasks.fs.workers import Workers
 from common_tasks.temp import inventory, layout, removal, retention
 

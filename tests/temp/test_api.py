@@ -116,11 +116,11 @@ def test_finding_a_cache_counts_as_a_use(project: Path) -> None:
 def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path) -> None:
     code = """
 import time
-from common_tasks.temp import api, get_cache_temp_dir
-def slowly(*args, real=api.create_entry):
+from common_tasks.temp import creation, get_cache_temp_dir
+def slowly(*args, real=creation.create_entry):
     time.sleep(0.03)  # more of them are between looking and making
     return real(*args)
-api.create_entry = slowly
+creation.create_entry = slowly
 print("ready", flush=True)
 input()
 print(get_cache_temp_dir("thumbs"))

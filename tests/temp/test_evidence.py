@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import TempManager, Unremovable, api, evidence, layout, temp_working_dir
+from common_tasks.temp import TempManager, Unremovable, creation, evidence, layout, temp_working_dir
 
 from ..helpers import inv, inv_json, python
 
@@ -115,7 +115,7 @@ def test_it_may_be_left_in_another_folder(project: Path, system_temp: Path) -> N
     (project / ".tmp").touch()
     inner = system_temp / "run"
     (inner / "x").mkdir(parents=True)
-    made = evidence.keep(inner / "x", lambda: api.create_entry(layout.find_project(), "x", "debug"), system_temp)
+    made = evidence.keep(inner / "x", lambda: creation.create_entry(layout.find_project(), "x", "debug"), system_temp)
     assert made.path.parent == system_temp
     assert made.path.is_dir()
     assert os.listdir(inner) == []

@@ -4,7 +4,9 @@ import contextlib
 import errno
 import os
 
-from ...fs.directory import Directory, Place, enter_restricted
+from ...fs.directory import Directory
+from ...fs.modes import enter_restricted
+from ...fs.places import Place
 from ...fs.syscalls import rename_without_replacing  # now: later no descriptor may be free
 from ..aside import seal_alone
 from ..base import make_folder

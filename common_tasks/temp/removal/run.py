@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from ...fs import processes
 from ...fs.deletion import delete_together, delete_tree
-from ...fs.directory import Directory, Parents, Place
+from ...fs.directory import Directory
+from ...fs.places import Parents, Place
 from ...fs.syscalls import open_on_same_mount
 from ...fs.usage import measure
 from ...fs.values import complaint, printable

@@ -5,8 +5,9 @@ import errno
 import os
 
 from ...fs import lock, processes
-from ...fs.directory import GONE, Directory, MountPoint, accessible, enter_restricted
+from ...fs.directory import GONE, Directory, MountPoint
 from ...fs.lock import Claim
+from ...fs.modes import accessible, enter_restricted
 from ...fs.walk import Position, Visitor, walk
 from .. import names
 from ..entry import ARTIFACT, Identity
