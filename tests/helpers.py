@@ -37,6 +37,10 @@ OURS = (
         if not module.name.startswith(("common_tasks.__main__", "common_tasks.testing"))
     ),
 )
+# What a program that only makes temporary directories imports.
+ENGINE = tuple(
+    name for name in OURS if name.startswith(("common_tasks.temp", "common_tasks.fs", "common_tasks.project"))
+)
 # What may be installed beside ours, and costs a second.
 PLUGINS = ("fakefs", "hypothesispytest", "anyio", "timeout")
 HOUR = 3600.0
@@ -136,8 +140,15 @@ def inv_json(root: Path, *words: str, code: int = 0, env: Mapping[str, str] = os
     return json.loads(inv(root, *words, "--json", code=code, env=env).stdout)
 
 
-def python(code: str, *words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run Python code in a process of its own."""
+def python(
+    code: str, *words: str, cwd: Path | None = None, env: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own, for which it must not matter that the engine is imported already."""
+    return warm.run(sys.executable, ENGINE, ["-c", code, *words], cwd=cwd or Path.cwd(), env=env, timeout=100)
+
+
+def fresh_python(code: str, *words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process that nothing was imported for."""
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100, **options)
 

@@ -13,7 +13,7 @@ from .uses import Unseen
 from .walk import Position, Visitor, walk
 
 _HARMLESS = signal.SIGURG  # what the kernel sends who holds a lease; the default, SIGIO, ends a process
-_PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before each try, half a second in all
+PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before each try, half a second in all
 
 
 def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:
@@ -86,7 +86,7 @@ def is_open_elsewhere(parent: int, name: str) -> bool:
     is given back at once. Who opens the file in that instant waits for that, or fails if it said that it would not
     wait. Others that probe the same file at this moment are told from users by trying again, for half a second.
     """
-    for pause in _PAUSES:
+    for pause in PAUSES:
         time.sleep(pause)
         if _try_lease(parent, name, fcntl.F_WRLCK) is not False:
             return False

@@ -29,7 +29,7 @@ _MARKS = {
 _PROJECT = b"# Project: "
 _MOST_TAG = 2**13
 CATEGORY_MARK = ".category"
-_PATIENCE = 2.0  # seconds without a sign that the holder of a lock works
+PATIENCE = 2.0  # seconds without a sign that the holder of a lock works
 CLEANS_PATIENCE = 300.0  # seconds that a clean waits for others that work
 _MODE = 0o775  # however open the umask: a base that everybody may write to is refused
 
@@ -258,11 +258,11 @@ def is_category_mark(name: str, inode: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(base: Directory, most: float = _PATIENCE) -> Iterator[bool]:
+def locked(base: Directory, most: float | None = None) -> Iterator[bool]:
     """Hold the lock of an open base for the block: nobody else is given an entry that was there before.
 
-    Yields False where others have had it for `most` seconds, or one that does not work for two, say because it was
-    stopped.
+    Yields False where others have had it for `most` seconds, else PATIENCE, or one that does not work for PATIENCE, say
+    because it was stopped.
     """
     tag = _open_tag(base)
     if tag is not None:
@@ -279,14 +279,14 @@ def locked(base: Directory, most: float = _PATIENCE) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _lock_of(directory: Directory, most: float = _PATIENCE) -> Iterator[bool]:
+def _lock_of(directory: Directory, most: float | None = None) -> Iterator[bool]:
     """Hold the lock of a folder that is no marked base; yields as `locked` does."""
     with _waited_for(directory.open(".", VISITING), most) as granted:
         yield granted
 
 
 @contextlib.contextmanager
-def _waited_for(fd: int, most: float) -> Iterator[bool]:
+def _waited_for(fd: int, most: float | None) -> Iterator[bool]:
     """Hold the exclusive lock of an open file for the block, and close it; yields as `locked` does."""
     try:
         granted = lock.own(fd)
@@ -295,15 +295,15 @@ def _waited_for(fd: int, most: float) -> Iterator[bool]:
         os.close(fd)
 
 
-def _wait(fd: int, most: float) -> Claim:
+def _wait(fd: int, most: float | None) -> Claim:
     from ..fs.kernel import work_of_holders  # where somebody has to be waited for
 
-    end = time.monotonic() + most
-    look, work = time.monotonic() + _PATIENCE, work_of_holders(fd)
+    end = time.monotonic() + (PATIENCE if most is None else most)
+    look, work = time.monotonic() + PATIENCE, work_of_holders(fd)
     while (granted := lock.own(fd)) is Claim.REFUSED and (now := time.monotonic()) < end:
         if now >= look:
             before, work = work, work_of_holders(fd)
-            look = now + _PATIENCE
+            look = now + PATIENCE
             if work == before:
                 break
         time.sleep(0.005)

@@ -207,7 +207,7 @@ def test_entries_elsewhere_are_shown_with_their_whole_path(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMMON_TASKS_TMP", str(tmp_path / "scratch"))
-    python(HOLD_DEBUG, cwd=project, input="\n")
+    python(HOLD_DEBUG.replace("input()", ""), cwd=project)
     [row] = inv_json(project, "temp-status")["entries"]
     assert row["path"].startswith(str(tmp_path / "scratch/project@"))
     assert not (project / ".tmp").exists()

@@ -324,6 +324,13 @@ def test_swap_file_is_used(base: Directory, entry: Path) -> None:
         subprocess.run(["swapoff", file], check=True)
 
 
+@pytest.fixture
+def no_other_probers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who probes a file not try it again, as long as others that probe might need."""
+    monkeypatch.setattr(probe, "PAUSES", (0.0,))
+
+
+@pytest.mark.usefixtures("no_other_probers")
 @pytest.mark.parametrize("mode", [os.O_RDONLY, os.O_RDWR])
 def test_descriptor_on_its_way_through_a_socket_is_found_by_looking(base: Directory, entry: Path, mode: int) -> None:
     left, right = socket.socketpair()
@@ -361,6 +368,7 @@ def not_to_be_looked_into(file: Path, mode: str) -> Iterator[None]:
 
 
 @ROOT
+@pytest.mark.usefixtures("no_other_probers")
 @pytest.mark.parametrize("mode", ["r", "a"])
 def test_file_of_a_process_that_may_not_be_looked_into_is_found_by_looking(
     project: Path, nobody: As, mode: str
@@ -377,6 +385,7 @@ def test_file_of_a_process_that_may_not_be_looked_into_is_found_by_looking(
     assert nobody(find) == ["in use: file-0 is open in a process that cannot be looked into", None]
 
 
+@pytest.mark.usefixtures("no_other_probers")
 def test_probing_leaves_no_trace_and_asks_nothing_where_nothing_is_unseen(base: Directory, entry: Path) -> None:
     before = (entry / "sub/file-0").stat()
     with open(entry / "sub/file-0"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..helpers import INV, git, inv, inv_json, python
+from ..helpers import INV, fresh_python, git, inv, inv_json
 from .helpers import plain, put
 
 TEST = """
@@ -182,7 +182,7 @@ def test_file_that_cannot_be_written_is_named_and_the_others_are(legacy: Path) -
     blocked += "def replace(path, to):\n    if to.name == 'test_it.py': raise PermissionError('blocked')\n"
     blocked += "    return old(path, to)\npathlib.Path.replace = replace\n"
     program = "from invoke import Program; from common_tasks import ns; Program(namespace=ns)"
-    done = python(f"{blocked}{program}.run(['x', 'temp-migrate', '--write'])", cwd=legacy)
+    done = fresh_python(f"{blocked}{program}.run(['x', 'temp-migrate', '--write'])", cwd=legacy)
     assert done.returncode == 1
     assert "not written: tests/test_it.py: blocked" in done.stderr
     assert (legacy / "tests/test_it.py").read_text() == before

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from ..helpers import git, inv, python
+from ..helpers import fresh_python, git, inv
 from .helpers import audited, is_settled, put, write
 
 OWN = """
@@ -84,7 +84,7 @@ def test_each_form_of_import_works_afterwards(tmp_path: Path) -> None:
     put(tmp_path, {"common_tasks.py": OWN, **FORMS})
     write(tmp_path, unsafe=True)
     for name in FORMS:
-        done = python(f"import runpy, sys; sys.path.insert(0, '.'); runpy.run_path('{name}')", cwd=tmp_path)
+        done = fresh_python(f"import runpy, sys; sys.path.insert(0, '.'); runpy.run_path('{name}')", cwd=tmp_path)
         assert done.stdout.startswith("X"), (name, done.stderr)
 
 
@@ -98,7 +98,7 @@ def test_common_temp_of_the_repositorys_own_stays_and_the_engine_has_its_other_n
     put(tmp_path, files)
     write(tmp_path, unsafe=True)
     assert "from common_tasks.temp import temp_working_dir" in (tmp_path / "tests/test_a.py").read_text()
-    assert python("import scripts.a", cwd=tmp_path).stdout == "mine\n"
+    assert fresh_python("import scripts.a", cwd=tmp_path).stdout == "mine\n"
 
 
 def test_comment_that_would_be_lost_stops_the_renaming(tmp_path: Path) -> None:

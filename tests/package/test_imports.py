@@ -8,7 +8,7 @@ import pytest
 
 import common_tasks
 
-from ..helpers import python
+from ..helpers import fresh_python
 
 NAMESPACE = Path(common_tasks.__file__).parent / "namespace"
 
@@ -27,7 +27,7 @@ HEAVY = {
 
 
 def loaded_by(code: str, cwd: Path) -> set[str]:
-    done = python(f"import sys\n{code}\nprint(*sys.modules)", cwd=cwd)
+    done = fresh_python(f"import sys\n{code}\nprint(*sys.modules)", cwd=cwd)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
@@ -43,7 +43,9 @@ def test_engine_loads_the_standard_library_only_and_little_of_it(tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["common_tasks.temp", "common.temp"])
 def test_system_that_is_not_posix_is_refused_in_one_line_that_names_wsl(tmp_path: Path, name: str) -> None:
-    done = python(f"import os, pathlib, importlib; os.name = 'nt'\nimportlib.import_module({name!r})", cwd=tmp_path)
+    done = fresh_python(
+        f"import os, pathlib, importlib; os.name = 'nt'\nimportlib.import_module({name!r})", cwd=tmp_path
+    )
     assert done.stderr.splitlines()[-1].startswith("ImportError: common-tasks needs a POSIX system")
     assert "WSL" in done.stderr.splitlines()[-1]
 
@@ -90,21 +92,24 @@ def test_unknown_name_is_an_attribute_error() -> None:
 def test_common_temp_is_the_same_module(project: Path) -> None:
     code = "import common.temp, common_tasks.temp; from common.temp import TempManager\n"
     code += "assert common.temp is common_tasks.temp; assert TempManager is common_tasks.temp.TempManager"
-    assert python(code, cwd=project).returncode == 0
+    assert fresh_python(code, cwd=project).returncode == 0
 
 
 def test_projects_own_common_package_wins(project: Path) -> None:
     (project / "common").mkdir()
     (project / "common/__init__.py").write_text("OWN = True\n")
     (project / "common/temp.py").write_text("OWN = True\n")
-    assert python("import common, common.temp; print(common.OWN, common.temp.OWN)", cwd=project).stdout == "True True\n"
+    assert (
+        fresh_python("import common, common.temp; print(common.OWN, common.temp.OWN)", cwd=project).stdout
+        == "True True\n"
+    )
 
 
 def test_projects_own_portion_of_the_namespace_goes_beside_ours(project: Path) -> None:
     (project / "common").mkdir()
     (project / "common/tools.py").write_text("OWN = True\n")
     code = "import common.tools, common.temp; print(common.tools.OWN, common.temp.TempManager.__name__)"
-    assert python(code, cwd=project).stdout == "True TempManager\n"
+    assert fresh_python(code, cwd=project).stdout == "True TempManager\n"
 
 
 # Where the folder of ours stands on the path, beside the project's: what an installation and a project do to it.
@@ -128,7 +133,7 @@ def test_projects_own_common_temp_wins_in_every_order_of_the_path(tmp_path: Path
     name = "common.temp.own" if form == "folder of modules" else "common.temp"
     code = f"import sys; ours, theirs = {str(NAMESPACE)!r}, {str(tmp_path / 'src')!r}; {ORDERS[order]}\n"
     code += f"import {name}; print({name}.OWN, 'common_tasks.temp' in sys.modules)"
-    done = python(code, cwd=tmp_path)
+    done = fresh_python(code, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("True False\n", "")
 
 
@@ -136,7 +141,7 @@ def test_fault_in_the_projects_own_common_temp_is_its_own(tmp_path: Path) -> Non
     (tmp_path / "common").mkdir()
     (tmp_path / "common/temp.py").write_text("import missing\n")
     code = f"import sys; sys.path.insert(0, {str(NAMESPACE)!r})\nimport common.temp"
-    assert python(code, cwd=tmp_path).stderr.endswith("ModuleNotFoundError: No module named 'missing'\n")
+    assert fresh_python(code, cwd=tmp_path).stderr.endswith("ModuleNotFoundError: No module named 'missing'\n")
 
 
 def test_two_copies_of_ours_on_the_path_are_no_projects_own(tmp_path: Path) -> None:
@@ -144,14 +149,14 @@ def test_two_copies_of_ours_on_the_path_are_no_projects_own(tmp_path: Path) -> N
     code = (
         f"import sys; sys.path.append({str(tmp_path / 'common_tasks/namespace')!r}); import common.temp, common_tasks\n"
     )
-    done = python(code + "assert common.temp is common_tasks.temp", cwd=tmp_path)
+    done = fresh_python(code + "assert common.temp is common_tasks.temp", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_folder_of_data_called_common_temp_is_no_module(tmp_path: Path) -> None:
     (tmp_path / "common/temp").mkdir(parents=True)
     (tmp_path / "common/temp/data.csv").touch()
-    assert python("import common.temp; common.temp.TempManager", cwd=tmp_path).returncode == 0
+    assert fresh_python("import common.temp; common.temp.TempManager", cwd=tmp_path).returncode == 0
 
 
 LEGACY = "from common.temp import TempManager\nget_temp_dir = TempManager.create_persistent_dir\n"
@@ -163,7 +168,7 @@ def test_common_temp_works_beside_a_legacy_common_tasks(project: Path, text: str
     (project / "common_tasks.py").write_text(text)
     code = f"import {first}, common_tasks, common.temp\n"
     code += "with common.temp.temp_working_dir(): print(common.temp.get_debug_temp_dir('x'), common_tasks.__file__)"
-    done = python(code, cwd=project)
+    done = fresh_python(code, cwd=project)
     assert done.stderr == ""
     made, legacy = done.stdout.split()
     assert Path(made).parent == project / ".tmp/debug"
@@ -172,7 +177,7 @@ def test_common_temp_works_beside_a_legacy_common_tasks(project: Path, text: str
 
 def test_common_temp_runs_no_legacy_common_tasks(project: Path) -> None:
     (project / "common_tasks.py").write_text("raise SystemExit('was run')\n")
-    done = python("from common.temp import TempManager", cwd=project)
+    done = fresh_python("from common.temp import TempManager", cwd=project)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -180,12 +185,12 @@ def test_common_temp_works_beside_a_legacy_package(project: Path) -> None:
     (project / "common_tasks").mkdir()
     (project / "common_tasks/__init__.py").touch()
     (project / "common_tasks/temp.py").touch()
-    assert python("from common.temp import TempManager", cwd=project).returncode == 0
+    assert fresh_python("from common.temp import TempManager", cwd=project).returncode == 0
 
 
 def test_error_of_a_module_in_the_way_names_its_file(project: Path) -> None:
     (project / "common_tasks.py").touch()
-    done = python("from common_tasks import ns", cwd=project)
+    done = fresh_python("from common_tasks import ns", cwd=project)
     assert str(project / "common_tasks.py") in done.stderr.splitlines()[-1]
 
 

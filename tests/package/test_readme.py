@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from common_tasks.project.patterns import ARTIFACTS
 
-from ..helpers import INV, OLD, git, inv, inv_json, make_entry, make_project, python
+from ..helpers import INV, OLD, fresh_python, git, inv, inv_json, make_entry, make_project
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -86,7 +86,7 @@ def test_each_command_runs(project: Path, line: str) -> None:
 
 @pytest.mark.parametrize("code", [*blocks("python"), *blocks("python", page=TASKS)])
 def test_each_python_block_runs(project: Path, code: str) -> None:
-    done = python(code, cwd=project)
+    done = fresh_python(code, cwd=project)
     assert done.returncode == 0, done.stderr
 
 
@@ -186,7 +186,7 @@ def test_calls_of_the_table_work(project: Path) -> None:
     calls = re.findall(r"\| `([a-zA-Z_.]+\([^`|]*\))` \|$", README, re.MULTILINE)
     assert len(calls) == 8
     code = "from common_tasks.temp import *\n" + "\n".join(calls)
-    done = python(code, cwd=project)
+    done = fresh_python(code, cwd=project)
     assert done.returncode == 0, done.stderr
 
 

@@ -27,7 +27,7 @@ from common_tasks.temp.entry import ARTIFACT, Decision, Entry, Identity, Outcome
 from common_tasks.temp.layout import Base
 from common_tasks.temp.retention import Due
 
-from ..helpers import INV, OLD, make_entry, python
+from ..helpers import INV, OLD, fresh_python, make_entry
 
 NOW = 1_700_000_000.0
 ROOT = Path("/home/me/mono")
@@ -686,7 +686,7 @@ def test_pipe_loads_nothing_of_rich(project: Path) -> None:
     code = "import sys\nfrom pathlib import Path\nfrom common_tasks.report import *\nfrom common_tasks.temp import inventory, layout\n"
     code += "entries = inventory.scan([layout.find_project()])\n"
     code += "show_status(Path('/'), [ProjectStatus(Path('/'), entries)], 0, View())\n"
-    assert python(code + "print('rich' in sys.modules)", cwd=project).stdout.splitlines()[-1] == "False"
+    assert fresh_python(code + "print('rich' in sys.modules)", cwd=project).stdout.splitlines()[-1] == "False"
 
 
 def test_document_holds_the_same_facts(on: On) -> None:

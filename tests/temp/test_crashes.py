@@ -15,7 +15,7 @@ import pytest
 
 from common_tasks.temp import TempManager, temp_working_dir
 
-from ..helpers import OLD, clean, make_entry, states, take, trash_is_empty
+from ..helpers import OLD, clean, make_entry, slow, states, take, trash_is_empty
 
 STEPS = ("rename", "unlink", "rmdir")
 
@@ -47,12 +47,13 @@ def whole(entry: Path) -> bool:
     return sorted(path.name for path in entry.rglob("*")) == ["file-0", "file-1", "sub"]
 
 
-def test_clean_killed_at_any_step_leaves_each_entry_whole_or_gone(project: Path) -> None:
+@pytest.mark.parametrize("stride", [5, slow(1)])
+def test_clean_killed_at_any_step_leaves_each_entry_whole_or_gone(project: Path, stride: int) -> None:
     entries = [project / f".tmp/debug/one_{OLD}", project / ".tmp/two", project / f".temp/three_{OLD}"]
-    step = 0
+    step = 1 - stride
     was_killed = True
     while was_killed:
-        step += 1
+        step += stride
         for entry in entries:
             make_entry(entry, hours=9)
         was_killed = killed_at(step, lambda: clean(project))
@@ -66,16 +67,19 @@ def test_clean_killed_at_any_step_leaves_each_entry_whole_or_gone(project: Path)
     assert step > 15
 
 
-def test_block_killed_at_any_step_of_its_end_leaves_an_orphan_or_nothing(project: Path, system_temp: Path) -> None:
+@pytest.mark.parametrize("stride", [2, slow(1)])
+def test_block_killed_at_any_step_of_its_end_leaves_an_orphan_or_nothing(
+    project: Path, system_temp: Path, stride: int
+) -> None:
     def work() -> None:
         with temp_working_dir() as folder:
             make_entry(folder / "below")
 
-    step = 0
+    step = 1 - stride
     was_killed = True
     assert tempfile.gettempdir() == str(system_temp)  # finding it out makes and unlinks a file
     while was_killed:
-        step += 1
+        step += stride
         was_killed = killed_at(step, work)
         left = os.listdir(system_temp)
         seen = [entry.state for entry in take(project)]
@@ -86,10 +90,11 @@ def test_block_killed_at_any_step_of_its_end_leaves_an_orphan_or_nothing(project
     assert step > 5
 
 
-def test_clean_killed_while_it_deletes_is_finished_by_the_next(project: Path) -> None:
-    for step in random.Random(5).sample(range(10, 1000), 8):
+@pytest.mark.parametrize(("times", "files"), [(1, 50), slow(8, 200)])
+def test_clean_killed_while_it_deletes_is_finished_by_the_next(project: Path, times: int, files: int) -> None:
+    for step in random.Random(5).sample(range(10, 5 * files), times):
         for number in range(6):
-            make_entry(project / f".tmp/debug/e{number}_{OLD}", files=200, content=b"")
+            make_entry(project / f".tmp/debug/e{number}_{OLD}", files=files, content=b"")
         assert killed_at(step, lambda: clean(project))
         assert [*project.glob(".tmp/debug/*")] == []
         assert "unfinished" in states(project).values()
@@ -129,7 +134,7 @@ for name in {names!r}:
 """
 
 
-@pytest.mark.parametrize(("when", "names"), [("scan", ["scandir"]), ("clean", ["unlink"])])
+@pytest.mark.parametrize(("when", "names"), [slow("scan", ["scandir"]), ("clean", ["unlink"])])
 def test_ctrl_c_ends_it_at_once_with_130_and_the_terminal_as_it_was(
     project: Path, tmp_path: Path, when: str, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

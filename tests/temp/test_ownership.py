@@ -15,7 +15,21 @@ from common_tasks.temp import BaseRefused, GuardFailed, TempManager, get_debug_t
 from common_tasks.temp.base import SIGNATURE
 
 from ..conftest import As
-from ..helpers import OLD, clean, git, inv, inv_json, make_entry, plan, python, reasons, states, take, trash_is_empty
+from ..helpers import (
+    OLD,
+    clean,
+    fresh_python,
+    git,
+    inv,
+    inv_json,
+    make_entry,
+    plan,
+    python,
+    reasons,
+    states,
+    take,
+    trash_is_empty,
+)
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
@@ -372,7 +386,7 @@ next(kept)
 
 @pytest.mark.parametrize("how", AT_EXIT)
 def test_block_that_is_open_when_python_ends_is_cleaned_up(project: Path, system_temp: Path, how: str) -> None:
-    done = python(f"from common_tasks.temp import *\n{AT_EXIT[how]}", cwd=project)
+    done = fresh_python(f"from common_tasks.temp import *\n{AT_EXIT[how]}", cwd=project)
     assert done.stdout.startswith(str(system_temp))
     assert done.stderr == ""
     assert os.listdir(system_temp) == []

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ..helpers import python
+from ..helpers import fresh_python
 from .conftest import Suite
 
 USES_NOTHING = """
@@ -36,7 +36,7 @@ def test_it_can_be_turned_off(suite: Suite) -> None:
 
 def test_the_plugin_imports_pytest_and_neither_invoke_nor_drawing() -> None:
     modules = "common_tasks.testing.keeping, common_tasks.testing.leaks"
-    done = python(f"import sys, {modules}\nprint(*sys.modules)", env={**os.environ})
+    done = fresh_python(f"import sys, {modules}\nprint(*sys.modules)", env={**os.environ})
     assert done.returncode == 0, done.stderr
     assert not set(done.stdout.split()) & {"invoke", "rich", "humanize", "isort", "libcst"}
 
