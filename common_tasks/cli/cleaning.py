@@ -86,7 +86,7 @@ def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> No
     there = {entry.category for member in members for entry in (*member.entries, *member.artifacts)}
     for name in sorted(categories - there):
         others = ", ".join(sorted(there)) or "none"
-        print(f"--category: nothing is of the category {name!r}; categories here: {others}", file=sys.stderr)
+        print(f"--category: there is nothing in {name!r}; the categories here are {others}", file=sys.stderr)
 
 
 def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Sequence["Outcome"]) -> int:

@@ -49,7 +49,7 @@ def find_scope(c: Context, *, all_projects: bool) -> "Scope":
     project = find_project(c)
     if all_projects and project.reserved:
         folder = os.fspath(project.root)
-        raise Exit(f"{folder!r} is {project.reserved}, no monorepo: --all-projects needs a project's folder", code=2)
+        raise Exit(f"{folder!r} is {project.reserved}, not a monorepo: --all-projects needs a project's folder", code=2)
     monorepo = marks.monorepo_root(project.root)
     tasks = None if c.config.tasks.collection_name == __package__ else _tasks_folder(c)
     loaded = None if tasks is None else Path(tasks)
@@ -95,7 +95,7 @@ def refuse_reserved(project: "Project", *, force: bool) -> None:
     """End with exit code 2 where a folder is no project's alone."""
     if project.reserved and not force:
         folder = os.fspath(project.root)
-        raise Exit(f"{folder!r} is {project.reserved}, no project: clean sweeps it only with --force", code=2)
+        raise Exit(f"{folder!r} is {project.reserved}, not a project: clean works there only with --force", code=2)
 
 
 def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         "paths": "FILE or folder: look only there; can be repeated.",
         "all-projects": "Look at every project of the monorepo.",
         "diff": "Show what would change, as a patch; nothing is written.",
-        "write": "Rewrite what is safe; with --unsafe, also what is not proved to be.",
+        "write": "Rewrite what is safe; with --unsafe, also what is not proved safe.",
         "unsafe": "With --diff or --write: include what may change how the program behaves.",
         "force": "With --write: also write files with uncommitted changes.",
         "check": "End with exit code 1 if anything is left to do.",

@@ -11,13 +11,13 @@ from .configuration import hide_variables, shown_variables
 
 _REPLACES_RULES = "replaces all rules."
 HELP = {
-    "max_age_hours": "HOURS: as --max-age, but a plain number of hours, such as 24, 0.5 or 0.",
-    "temp_age_hours": "HOURS: as --max-age, but a plain number of hours; artifacts are removed at any age.",
+    "max_age_hours": "HOURS: like --max-age, in plain hours such as 24, 0.5 or 0.",
+    "temp_age_hours": "HOURS: like --max-age, in plain hours; artifacts are removed at any age.",
     "max_age": f"AGE such as 7d, 12h or 90m: remove only what has not changed for that long; {_REPLACES_RULES}",
-    "keep_last": f"NUMBER: keep that many of each name, the newest, whatever their age; {_REPLACES_RULES}",
+    "keep_last": f"NUMBER: keep the newest NUMBER of each name, whatever their age; {_REPLACES_RULES}",
     "max_size": f"SIZE such as 2GB: remove the oldest of each category until it is within SIZE; {_REPLACES_RULES}",
-    "max_total": f"SIZE: remove the oldest of all until all are within SIZE; {_REPLACES_RULES}",
-    "keep_free": f"SIZE: remove the oldest of all until that much is free on their disk; {_REPLACES_RULES}",
+    "max_total": f"SIZE: remove the oldest until everything is within SIZE; {_REPLACES_RULES}",
+    "keep_free": f"SIZE: remove the oldest until that much is free on the disk; {_REPLACES_RULES}",
     "by": "maker: show the totals for each program or test that made directories.",
     "system": "Act on what your Python programs left in the system's temporary location; the default age is 24 hours.",
     "category": "NAME of a category: clean only that one; can be repeated.",

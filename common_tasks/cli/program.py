@@ -105,7 +105,7 @@ class CommonTasks(Program):
     def print_help(self) -> None:
         """Print the tasks, and then the options that stand before them."""
         print(f"Usage: {self.binary} [OPTIONS] TASK [TASK OPTIONS]\n")
-        print(f"Without a TASK it runs {_BARE}. Options of a task: {self.binary} --help TASK\n")
+        print(f"Without a TASK it runs {_BARE}.\nOptions of a task: {self.binary} --help TASK\n")
         self.list_tasks()
         print("Options:\n")
         self.print_columns(ParserContext(args=_OPTIONS).help_tuples())

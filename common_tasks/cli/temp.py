@@ -73,23 +73,27 @@ def temp_clean(
 ) -> None:
     """Remove temporary directories: all, by age, or by rules.
 
-    A good habit, because it spares what is new: temp-clean --max-age 1d
-    Without an age or a rule, everything is removed that is not in use, kept or
-    tracked by git, even if it is only seconds old.
+    A good habit, which keeps what is new:
+    temp-clean --max-age 1d
 
-    Rules are the setting temp.retention: one for each category, and "default"
-    for the others. Entries older than max_age are removed. If a category holds
-    more than max_size, its oldest entries are removed. The newest keep_last of
-    each name always stay.
+    Without an age or a rule, everything goes that is not
+    in use, kept or tracked by git, even if it is only
+    seconds old.
+
+    Rules are the setting temp.retention: one for each
+    category, and "default" for the others. Entries older
+    than max_age are removed. If a category holds more than
+    max_size, its oldest entries are removed. The newest
+    keep_last of each name always stay.
 
     temp:
       retention:
         default: {max_age: 7d}
         debug: {max_age: 7d, keep_last: 3}
         cache: {max_size: 2GB}
-      max_total: 20GB   # of everything together: beyond that, the oldest go
-      keep_free: 10GB   # on the disk
-      auto: daily       # clean automatically: off, hourly, daily or weekly
+      max_total: 20GB  # of everything together
+      keep_free: 10GB  # on the disk
+      auto: daily      # or off, hourly, weekly
     """
     from ..monorepo.choice import Choice
     from ..monorepo.settings import Limits
@@ -129,12 +133,14 @@ def clean(
 ) -> None:
     """Remove build and test leftovers, and what temp-clean removes.
 
-    Leftovers ("artifacts") are __pycache__, *.pyc and the folders of pytest,
-    mypy, ruff, hypothesis, tox and nox; at the project's root also build/,
-    dist/, *.egg-info/, htmlcov/ and coverage data, whatever their age.
+    Leftovers ("artifacts") are __pycache__, *.pyc and the
+    folders of pytest, mypy, ruff, hypothesis, tox and nox;
+    at the project's root also build/, dist/, *.egg-info/,
+    htmlcov/ and coverage data, whatever their age.
 
-    The settings clean.artifacts and clean.keep change that. Both are lists of
-    patterns as in a .gitignore; "..." stands for the built-in ones:
+    The settings clean.artifacts and clean.keep change that.
+    Both are lists of patterns as in a .gitignore; "..."
+    stands for the built-in ones:
 
     clean:
       artifacts: ["...", "/out/"]

@@ -160,7 +160,7 @@ class Tally:
         fault = self.fault
         if changed == _NEVER:
             changed = modified = 0.0
-            fault = fault or "every time in it lies in the future"
+            fault = fault or "all times in it are in the future"
         else:
             modified = self.modified if self.modified != _NEVER else changed
         return Usage(

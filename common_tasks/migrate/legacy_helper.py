@@ -92,7 +92,7 @@ def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:
     call = module.parents[name]
     finding = program.report(name, CODE, HELPER)._replace(group=HELPER)
     if not isinstance(call, ast.Call) or call.func is not name:
-        reason = f"it is handed on here, not called: hand {NEW} on, or TempManager.create_persistent_dir"
+        reason = f"it is passed on here, not called: pass {NEW}, or TempManager.create_persistent_dir"
         return conclude(finding, [Doubt(reason, final=True)])
     edit = _edit(module, name, call)
     finding = finding._replace(
@@ -165,9 +165,9 @@ def _is_odd(module: Module, use: ast.Name) -> bool:
 def why_different(module: Module, definition: Function) -> str | None:
     """Return where a definition does anything else than the guide's helper; None where it does the same."""
     if definition.decorator_list or isinstance(definition, ast.AsyncFunctionDef):
-        return f"line {definition.lineno} is no plain function"
+        return f"line {definition.lineno} is not a plain function"
     if [argument.arg for argument in all_arguments(definition.args)] != ["name_prefix"]:
-        return "its parameters are others"
+        return "its parameters are different"
     for statement in definition.body[:-1]:
         if not _is_step(module, statement):
             return f"line {statement.lineno} does something of its own"

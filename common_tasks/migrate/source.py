@@ -47,7 +47,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read(path: Path) -> Source:
-    """Read a file as Python would. Raises Unreadable where it is no text in its own encoding, or no regular file."""
+    """Read a file as Python would. Raises Unreadable where it is not text in its own encoding, or no regular file."""
     return decode(path, read_bytes(path))
 
 
@@ -61,7 +61,7 @@ def decode(path: Path, data: bytes) -> Source:
         source = Source(path, data, text, plain, bom)
         faithful = source.encode(text) == data
     except (SyntaxError, UnicodeError, LookupError) as error:
-        raise Unreadable(f"it is no text in its own encoding: {error}") from None
+        raise Unreadable(f"it is not text in its own encoding: {error}") from None
     if not faithful:
         raise Unreadable(f"{encoding} does not write it back as it was")
     return source

@@ -19,8 +19,10 @@ from .search import Artifact, AskProject, Parts, Sweep, search
 
 # At a project's root, or in its `src`, people give these names to sources, too.
 _BY_PLACE = Patterns(pattern for pattern in ARTIFACTS if "/" in pattern.removesuffix("/"))
-_NEW_TO_GIT = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
-_EXPOSED = "kept: everybody may write to the folder it is in, and this is root"
+_NEW_TO_GIT = (
+    "kept: git neither tracks nor ignores it, so it may be source code; add it to .gitignore to have it cleaned"
+)
+_EXPOSED = "kept: its folder is writable by everybody, and you are root"
 
 
 def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> dict[Parts, tuple[Entry, ...]]:

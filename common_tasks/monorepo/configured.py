@@ -20,7 +20,7 @@ _CONFIGURE = "configure"
 _INSIDE = "_configuration"  # where a collection holds what it was configured with
 _RUNS_TEXT = frozenset({"exec", "eval", "compile", "__import__", "import_module", "run_path", "run_module"})
 _MOST_MODULES = 200
-_ADVICE = "tasks are not run for what they configure: write that into invoke.yaml"
+_ADVICE = "tasks are not run to find their settings: put those in invoke.yaml"
 
 
 class Configured(NamedTuple):
@@ -43,7 +43,7 @@ def read_tasks(folder: str) -> Configured:
     except OSError as error:
         return Configured({}, f"{str(error.filename or folder)!r} cannot be read: {error.strerror}")
     if len(found) > 1:
-        return Configured({}, f"the tasks in {folder!r} configure in several places; {_ADVICE}")
+        return Configured({}, f"the tasks in {folder!r} are configured in several places; {_ADVICE}")
     return Configured(found[0] if found else {})
 
 

@@ -84,7 +84,7 @@ class Limits(NamedTuple):
         given = {_option(name): value for name, value in self._asdict().items() if value is not None}
         ages = [name for name in given if "-age" in name]
         if len(ages) > 1:
-            raise InvalidSetting(f"{' and '.join(ages)} say the same: give one")
+            raise InvalidSetting(f"{' and '.join(ages)} mean the same: give one")
         found = {_LIMIT_OF[name]: _PARSERS[name](name, value) for name, value in given.items()}
         if not found:
             return None

@@ -108,7 +108,7 @@ class Sources:
         contents = [(path, read_file(path, self._load)) for path in paths if not path.endswith(".py")]
         if not contents and paths:
             if folder != self._loaded:
-                raise InvalidSetting(f"{paths[0]!r} is not run for its settings: write them into {stem}.yaml")
+                raise InvalidSetting(f"{paths[0]!r} is not run to find its settings: put them in {stem}.yaml")
             contents = [(paths[0], self._config._project)]
         return [*contents, (f"{folder}/{_PYPROJECT}", read_pyproject(os.fspath(folder)))]
 

@@ -79,7 +79,7 @@ def ask_git(root: Path, *below: str) -> Tracked:
     folders = below if len(below) <= _MOST_FOLDERS else ()
     answer = _run(root, "ls-files", "-z", "--", *folders)
     if answer is None:
-        return Tracked(unknown="git is not installed, so what it tracks cannot be told")
+        return Tracked(unknown="git is not installed, so what it tracks is unknown")
     return Tracked(_split(answer))
 
 

@@ -109,7 +109,7 @@ def _parse(text: str) -> _Pattern:
 
 
 def _refuse(text: str, advice: str) -> NoReturn:
-    raise ValueError(f"{text!r} is no pattern: {advice}")
+    raise ValueError(f"{text!r} is not a pattern: {advice}")
 
 
 def _translate(part: str, text: str) -> str:
@@ -120,7 +120,7 @@ def _translate(part: str, text: str) -> str:
     try:
         re.compile(expression)
     except re.error:
-        _refuse(text, "what stands in its brackets is no set of characters")
+        _refuse(text, "its brackets do not hold a set of characters")
     return expression
 
 

@@ -12,7 +12,7 @@ from ..migrate.patch import make_patch
 from ..migrate.result import Audit
 from . import document
 from .console import Line, Screen, Span, line, prose, write
-from .text import count, shown, width
+from .text import count, shown, width, wrap
 
 _STYLES = {"safe": "green", "unsafe": "yellow", "report": "cyan", "fixed": "green"}
 
@@ -52,10 +52,10 @@ def _style_of(row: str) -> str:
 def _audit(audit: Audit, screen: Screen) -> Iterator[Line]:
     for project in audit.findings:
         yield from _project(audit, project, audit.shown(project), screen)
-    yield from prose(_summary(audit), screen.width)
+    yield from prose(_summary(audit), screen.width, style="bold")
     if audit.left:
         parts = [f"{number} {what}" for what, number in sorted(audit.left.items())]
-        yield from prose(f"left as they are: {'; '.join(parts)}", screen.width)
+        yield from prose(f"Left as they are: {'; '.join(parts)}", screen.width)
 
 
 def _project(audit: Audit, project: Path, findings: Sequence[Finding], screen: Screen) -> Iterator[Line]:
@@ -74,8 +74,9 @@ def _project(audit: Audit, project: Path, findings: Sequence[Finding], screen: S
 
 
 def _item(item: Item, screen: Screen) -> Iterator[Line]:
-    text = f"[{'x' if item.done else ' '}] {item.text}"
-    return prose(text, screen.width, " " * 4, "green" if item.done else "")
+    first, *rest = wrap(item.text, screen.width, " " * 8)
+    for text in (f"    [{'x' if item.done else ' '}] {first.strip()}", *rest):
+        yield line(text, "green" if item.done else "")
 
 
 def _finding(root: Path, row: Finding, screen: Screen) -> Iterator[Line]:
@@ -109,7 +110,7 @@ def _summary(audit: Audit) -> str:
     parts = [f"{open_} open in {count(len(audit.findings), 'project')}"]
     parts += [f"{counts['safe']} safe: --write rewrites them"] if counts["safe"] else []
     parts += [f"{counts['unsafe']} unsafe: --write --unsafe rewrites them too"] if counts["unsafe"] else []
-    parts += [f"{counts['report']} for a person"] if counts["report"] else []
+    parts += [f"{counts['report']} to do by hand"] if counts["report"] else []
     parts += [f"{counts['fixed']} fixed"] if counts["fixed"] else []
     return "; ".join(parts)
 

@@ -49,7 +49,8 @@ def _lines(root: Path, rows: Sequence[ProjectOutcome], drawing: "_Drawing", forc
         yield from projects.outcome_lines(root, rows, view, screen, heading=drawing.verb)
     yield from _blank(screen)
     yield from projects.error_lines(root, rows, screen)
-    for sentence in (drawing.summary(outcome), *_advice(outcome, forceable, dry_run=drawing.dry_run)):
+    yield from prose(drawing.summary(outcome), screen.width, style="bold red" if outcome.failed else "bold")
+    for sentence in _advice(outcome, forceable, dry_run=drawing.dry_run):
         yield from prose(sentence, screen.width)
     yield from shortfall_lines([each for row in rows for each in row.shortfalls], screen.width)
 

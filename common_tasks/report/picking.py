@@ -43,7 +43,7 @@ def parse(answer: str, most: int) -> frozenset[int]:
         match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 1 <= first <= last <= most:
-            raise ValueError(f"{part!r} is no number or range from 1 to {most}")
+            raise ValueError(f"{part!r} is not a number or range from 1 to {most}")
         numbers.update(range(first, last + 1))
     return frozenset(numbers)
 

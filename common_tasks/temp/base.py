@@ -70,7 +70,7 @@ def make_base(base: Base) -> Directory:
             directory.close()
             raise
         return directory
-    raise _refused(base, "vanishes as fast as it is made")
+    raise _refused(base, "disappears as soon as it is made")
 
 
 def _refuse_foreign_tag(base: Base, directory: Directory) -> None:
@@ -173,7 +173,7 @@ def unsafe_to_make_in(directory: Directory, trusted: int) -> str | None:
     if found.st_uid not in (os.geteuid(), 0, trusted):
         return "belongs to another user"
     if found.st_mode & stat.S_IWOTH and not _lacks_modes(directory):
-        return "may be written to by everybody: take that right away with chmod o-w"
+        return "is writable by everybody: run chmod o-w on it"
     return None
 
 

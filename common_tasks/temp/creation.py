@@ -52,7 +52,7 @@ def _create(base: layout.Base, category: str, name: str) -> str:
         made = _make_numbered(base, category, folder, name)
         if made:
             return f"{folder}/{made}"
-    raise FileExistsError(f"{printable(folder)!r} is removed as fast as it is made")
+    raise FileExistsError(f"{printable(folder)!r} is removed as soon as it is made")
 
 
 _categories: dict[str, Key] = {}  # those that this process has made something in

@@ -97,7 +97,7 @@ def _project_at(root: str, variable: str, _home: str, _temporary: str) -> Projec
 def _expand(root: str, variable: str) -> Path:
     expanded = os.path.expanduser(variable)
     if expanded.startswith("~"):
-        raise BaseRefused(variable, f"from {VARIABLE} names the home folder of nobody here; nothing was touched")
+        raise BaseRefused(variable, f"from {VARIABLE} names the home folder of an unknown user; nothing was touched")
     path = Path(os.path.normpath(os.path.join(root, expanded)))
     for folder in _around(path):
         if folder.name in _INSIDE and str(folder.parent) != os.path.realpath(root) and _is_base(folder):

@@ -163,7 +163,7 @@ def discard(folder: Path) -> None:
         with Directory.at(folder.parent, follow=True) as parent:
             found = parent.look(folder.name)
             if found.st_uid != os.geteuid() and os.geteuid():
-                raise PermissionError(errno.EPERM, "another user's stands in its place")
+                raise PermissionError(errno.EPERM, "another user's directory is in its place")
             delete(parent, folder.name)
     except FileNotFoundError:
         return

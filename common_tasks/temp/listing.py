@@ -148,7 +148,7 @@ class BaseListing(NamedTuple):
             category = LEGACY
         by_hand = category == LEGACY and state in ("idle", "unfinished") and stat.S_ISDIR(found.st_mode)
         if by_hand and _is_kept_inside(self.directory, parts):
-            state, reason = "kept", f"kept: {KEEP} of what is in it"
+            state, reason = "kept", f"kept: {KEEP} of an entry inside"
         return Entry(
             self.base.path,
             parts,

@@ -71,7 +71,7 @@ def check_category(category: str, folder: Path) -> None:
     """
     check_name(category, "the category", folder)
     if is_stamped(category):
-        raise InvalidName(f"the category {category!r} ends like an entry, in a time: give a plain name")
+        raise InvalidName(f"the category {category!r} ends in a time, like an entry: give a plain name")
 
 
 def check_part(text: str, what: str) -> None:

@@ -127,7 +127,7 @@ def _settle(directory: Directory, entry: Entry, holders: Holders, found: Sequenc
     if entry.state != "idle":
         return entry
     if entry.category == PYTEST and _is_among_newest(entry, found):
-        return entry._replace(state="kept", reason=f"kept: one of the newest {_KEPT_RUNS} runs of pytest")
+        return entry._replace(state="kept", reason=f"kept: pytest's newest {_KEPT_RUNS} runs")
     holder = holders.of(directory, entry)
     return entry._replace(state="in-use", reason=holder) if holder else entry
 

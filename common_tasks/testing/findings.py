@@ -10,8 +10,8 @@ MAIN = "m"  # the process of pytest itself
 _MOST_LINES = 10
 _WIDTH = 80
 _SCOPE = (
-    'Seen is only what lies directly in TMPDIR: nothing that was made with dir="/tmp", by a program with an '
-    "emptied environment or by a module loaded with -p."
+    'Not seen: what lies deeper in TMPDIR, and what was made with dir="/tmp", by a program with an emptied '
+    "environment or by a module loaded with -p."
 )
 
 

@@ -78,7 +78,7 @@ class Run:
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Know that a worker did not live to see its end."""
         if error:
-            self._notes.append(f"worker {node.gateway.id} ended early: of its tests the list is incomplete")
+            self._notes.append(f"worker {node.gateway.id} ended early: the list is incomplete for its tests")
 
     # The end
 

@@ -186,7 +186,7 @@ class Watch:
         except OSError as error:
             self._note_once(f"unseen, since {who}: {error}")
         else:
-            self._note_once(f"{who} removed the temporary directory itself: made anew")
+            self._note_once(f"{who} removed the temporary directory itself: it was made again")
 
     def _note_once(self, text: str) -> None:
         if text not in self.record.notes:

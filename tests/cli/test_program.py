@@ -104,7 +104,7 @@ def test_it_reads_the_configuration_that_inv_would(command: list[str], checkout:
 def test_configuration_that_is_a_program_is_not_run(command: list[str], checkout: Path) -> None:
     (checkout / "invoke.py").write_text("import pathlib\npathlib.Path('was-run').touch()\n")
     done = run(command, checkout, "clean", code=2)
-    assert "is not run for its settings" in done.stderr
+    assert "is not run to find its settings" in done.stderr
     assert not (checkout / "was-run").exists()
     assert (checkout / "build").exists()
 
@@ -117,7 +117,7 @@ def test_what_tasks_that_are_not_run_configure_is_not_taken_for_nothing(command:
     run(command, checkout, "clean")
     assert (checkout / "build").exists()
     (checkout / "tasks.py").write_text(CONFIGURED.replace("configure({", "configure({**OTHER, "))
-    advice = "tasks are not run for what they configure: write that into invoke.yaml"
+    advice = "tasks are not run to find their settings: put those in invoke.yaml"
     assert advice in run(command, checkout, "clean", code=2).stderr
     run(command, checkout, "temp-status")
     (checkout / ".git").mkdir()

@@ -136,7 +136,7 @@ def test_clean_is_narrowed_to_the_categories_that_are_named(project: Path) -> No
     assert removed(inv_json(project, "temp-clean", "--category", "cache", "--category", "debug")) == paths[:2]
     assert removed(inv_json(project, "clean", "-c", "artifact")) == ["build"]
     done = inv(project, "temp-clean", "-c", "tset")
-    assert done.stderr == "--category: nothing is of the category 'tset'; categories here: test\n"
+    assert done.stderr == "--category: there is nothing in 'tset'; the categories here are test\n"
     assert (project / paths[2]).exists()
 
 

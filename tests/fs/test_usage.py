@@ -108,7 +108,7 @@ def test_where_every_time_lies_in_the_future_the_age_is_unknown(tmp_path: Path) 
     with Directory.at(tmp_path) as parent:
         [found] = usage.measure([Place(parent, ("file",))], ctimes=False)
     assert found
-    assert (found.changed, found.fault) == (0.0, "every time in it lies in the future")
+    assert (found.changed, found.fault) == (0.0, "all times in it are in the future")
 
 
 def test_time_before_1970_is_a_time(tmp_path: Path) -> None:

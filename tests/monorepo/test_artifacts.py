@@ -120,7 +120,7 @@ def test_artifact_that_holds_what_is_to_be_kept_stays_whole_and_says_so(
     assert (project / "build/y/z").exists() is stays
 
 
-UNTRACKED = "kept: git neither tracks nor ignores it, so it may be sources; put it in .gitignore to have it cleaned"
+UNTRACKED = "kept: git neither tracks nor ignores it, so it may be source code; add it to .gitignore to have it cleaned"
 
 
 def test_what_git_neither_tracks_nor_ignores_at_the_root_stays_and_says_what_to_do(project: Path) -> None:
@@ -156,7 +156,7 @@ def test_root_leaves_artifacts_in_folders_that_everybody_may_write_to(project: P
     fill(project, ["open/deep/__pycache__/x", "pkg/__pycache__/x"])
     (project / "open").chmod(0o1777)
     said = inv_json(project, "clean")
-    reason = "kept: everybody may write to the folder it is in, and this is root"
+    reason = "kept: its folder is writable by everybody, and you are root"
     assert [(row["path"], row["reason"]) for row in said["kept"]] == [("open/deep/__pycache__", reason)]
     assert [row["path"] for row in said["removed"]] == ["pkg/__pycache__"]
     assert [row["path"] for row in inv_json(project, "clean", "--force")["removed"]] == ["open/deep/__pycache__"]
@@ -252,7 +252,7 @@ def test_project_adds_and_takes_in_invoke_yaml(project: Path) -> None:
     [
         ("clean: {artifacts: build}", "clean.artifacts takes a list of patterns, not 'build'"),
         ("clean: {keep: [1]}", "clean.keep takes a list of patterns, not [1]"),
-        ("clean: {artifacts: ['../x']}", "clean.artifacts: '../x' is no pattern"),
+        ("clean: {artifacts: ['../x']}", "clean.artifacts: '../x' is not a pattern"),
     ],
 )
 def test_bad_setting_is_one_line_and_nothing_is_removed(project: Path, setting: str, names: str) -> None:

@@ -60,7 +60,7 @@ def test_whatever_else_may_configure_something_is_uncertain(tmp_path: Path, text
     found = read_tasks(str(tmp_path))
     assert found.values == {}
     assert found.uncertain
-    assert "write that into invoke.yaml" in found.uncertain
+    assert "put those in invoke.yaml" in found.uncertain
     assert "\n" not in found.uncertain
 
 

@@ -102,7 +102,7 @@ def test_nobodys_tasks_are_run_for_that(mono: Path) -> None:
     document = inv_json(mono / "packages/web", "temp-status", "-a", code=1)
     assert not list(mono.rglob("was-run"))
     [error] = [each["error"] for each in document["projects"] if each["error"]]
-    assert "invoke.py' is not run for its settings: write them into invoke.yaml" in error
+    assert "invoke.py' is not run to find its settings: put them in invoke.yaml" in error
 
 
 @pytest.mark.parametrize("text", ["temp: {retention: {debug: {max_age: soon}}}", "{", "[]"])
@@ -287,7 +287,7 @@ def test_what_is_picked_goes_and_nothing_else(project: Path) -> None:
     kept = make_entry(project / f".tmp/debug/kept_{OLD}")
     (kept / ".keep").touch()
     shown = pick(project, "7", "1,3")
-    assert "'7' is no number or range from 1 to 3" in shown
+    assert "'7' is not a number or range from 1 to 3" in shown
     assert "kept: .keep" in shown
     assert sorted(path.name for path in (project / ".tmp/debug").iterdir()) == [f"e1_{OLD}", f"kept_{OLD}"]
 

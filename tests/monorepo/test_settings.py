@@ -75,7 +75,7 @@ RETENTION = "the setting temp.retention"
 WRONG = {
     "{clean: {artifact: []}}": "the setting clean.artifact is unknown: clean takes artifacts, keep",
     "{clean: {keep: [1]}}": "the setting clean.keep takes a list of patterns, not [1]",
-    "{clean: {keep: ['../x']}}": "the setting clean.keep: '../x' is no pattern",
+    "{clean: {keep: ['../x']}}": "the setting clean.keep: '../x' is not a pattern",
     "{clean: [x]}": "the setting clean takes artifacts, keep, not ['x']",
     "{temp: {retenton: {}}}": "the setting temp.retenton is unknown: temp takes retention",
     "{temp: {retention: 7d}}": f"{RETENTION} takes a rule for each category, not '7d'",
@@ -111,7 +111,7 @@ VARIABLES = {
     "INVOKE_TEMP_RETENTION_DEBUG_AGE": "the variable INVOKE_TEMP_RETENTION_DEBUG_AGE is unknown",
     "INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE": "the variable INVOKE_TEMP_RETENTION_DEBUG_MAX_AGE takes a number and m,",
     "INVOKE_TEMP_RETENTION_MY_KIND_KEEP_LAST": "the variable INVOKE_TEMP_RETENTION_MY_KIND_KEEP_LAST takes a whole",
-    "INVOKE_CLEAN_KEEP": "the variable INVOKE_CLEAN_KEEP: '../x' is no pattern",
+    "INVOKE_CLEAN_KEEP": "the variable INVOKE_CLEAN_KEEP: '../x' is not a pattern",
 }
 
 

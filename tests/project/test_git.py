@@ -52,7 +52,7 @@ def test_without_git_what_the_engine_made_goes_and_the_rest_stays(
     made = TempManager.create_persistent_dir()
     monkeypatch.setenv("PATH", str(project))
     outcome = clean(project, force=True)
-    assert reasons(outcome.kept) == {entry.name: "kept: git is not installed, so what it tracks cannot be told"}
+    assert reasons(outcome.kept) == {entry.name: "kept: git is not installed, so what it tracks is unknown"}
     assert (entry.exists(), made.exists()) == (True, False)
 
 

@@ -57,7 +57,7 @@ def test_star_of_one_pattern_stops_at_a_slash_however_deep_another_goes() -> Non
     "bad", ["", " ", "/", "a//b", "../x", "a/../b", ".", "a/**", "**", "//", "[[:alpha:]]", "[z-a]"]
 )
 def test_what_is_no_pattern_is_refused_by_name(bad: str) -> None:
-    with pytest.raises(ValueError, match="is no pattern") as refusal:
+    with pytest.raises(ValueError, match="is not a pattern") as refusal:
         Patterns([bad])
     assert repr(bad) in str(refusal.value)
     assert "\n" not in str(refusal.value)

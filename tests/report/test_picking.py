@@ -73,7 +73,7 @@ def test_numbers_stand_in_one_column_and_nothing_is_wider_than_the_terminal(aske
 
 def test_wrong_answer_is_asked_again_and_an_empty_one_picks_nothing(asked: Asked) -> None:
     assert asked(80, sized(4096), "2", "") == ()
-    assert "'2' is no number or range from 1 to 1. Type numbers" in asked.shown
+    assert "'2' is not a number or range from 1 to 1. Type numbers" in asked.shown
     assert asked.shown.endswith("Nothing was picked: everything stays.\n")
 
 

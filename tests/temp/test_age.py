@@ -171,7 +171,7 @@ def test_time_in_the_future_is_passed_over(project: Path, monkeypatch: pytest.Mo
 def test_where_every_time_lies_in_the_future_the_age_is_unknown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMON_TASKS_AGE", "modified")
     set_age(make_entry(project / ".tmp/x"), hours=-5000)
-    assert "every time in it lies in the future" in reasons(clean(project, max_age=HOUR).kept)["x"]
+    assert "all times in it are in the future" in reasons(clean(project, max_age=HOUR).kept)["x"]
     assert len(clean(project).removed) == 1
 
 

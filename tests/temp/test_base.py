@@ -138,7 +138,7 @@ def test_what_stands_directly_in_the_variables_folder_is_shown_and_cleaned_if_it
     assert (own.exists(), old.exists(), theirs.exists()) == (False, False, True)
 
 
-@pytest.mark.parametrize(("value", "why"), [("file", "cannot be made: "), ("~no-such-user", "of nobody here")])
+@pytest.mark.parametrize(("value", "why"), [("file", "cannot be made: "), ("~no-such-user", "of an unknown user")])
 def test_errors_of_the_variable_name_it(project: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str) -> None:
     (project / "file").touch()
     monkeypatch.setenv(layout.VARIABLE, value)

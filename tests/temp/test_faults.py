@@ -74,7 +74,7 @@ def test_immutable_file_is_named_and_the_rest_waits_in_the_trash(project: Path, 
         assert ".trash" in left.parts
         subprocess.run(["chattr", "-i", left], check=True)
 
-    fails_once_then_succeeds(project, "sub/file-1: Operation not permitted; what is left waits in the trash", undo)
+    fails_once_then_succeeds(project, "sub/file-1: Operation not permitted; the rest waits in the trash", undo)
 
 
 @ROOT

@@ -185,7 +185,7 @@ def test_folder_below_that_is_pinned_after_the_plan_keeps_the_hand_made_one(proj
     entry = make_entry(project / place)
     decided = plan(project)
     (entry / "sub/.keep").touch()
-    assert reasons(removal.carry_out(decided).kept) == {"by hand": "kept: .keep of what is in it"}
+    assert reasons(removal.carry_out(decided).kept) == {"by hand": "kept: .keep of an entry inside"}
     assert entry.exists()
 
 
@@ -197,7 +197,7 @@ def test_category_by_now_is_not_removed_as_the_hand_made_folder_that_it_was(proj
     before = folder.stat()
     (folder / "stray").unlink()
     os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert reasons(removal.carry_out(decided).kept) == {"runs": "a category by now, with entries of its own"}
+    assert reasons(removal.carry_out(decided).kept) == {"runs": "now a category, with entries of its own"}
     assert folder.exists()
 
 

@@ -75,7 +75,7 @@ def test_legacy_entry_stays_whole_whatever_lies_in_it(project: Path) -> None:
     make_entry(project / f".tmp/demo_{OLD}/step_{OLD}")
     (project / f".tmp/demo_{OLD}/.keep").touch()
     assert states(project) == {f"demo_{OLD}": "kept"}
-    with pytest.raises(ValueError, match="ends like an entry"):
+    with pytest.raises(ValueError, match="ends in a time"):
         TempManager.create_persistent_dir("x", f"demo_{OLD}")
 
 
@@ -94,7 +94,7 @@ def test_category_that_cannot_be_read_is_not_taken_for_an_entry(project: Path, m
     entry = make_entry(project / f".tmp/debug/demo_{OLD}")
     (entry / ".keep").touch()
     (project / ".tmp/debug").chmod(mode)
-    assert "a category by now" in nobody(lambda: reasons(clean(project).kept))["debug"]
+    assert "now a category" in nobody(lambda: reasons(clean(project).kept))["debug"]
     assert entry.exists()
     assert (project / ".tmp/debug").stat().st_mode & 0o777 == mode
 

@@ -170,7 +170,7 @@ def test_nothing_is_made_where_everybody_may_write(project: Path, which: str, mo
     get_debug_temp_dir()
     (project / which).chmod(mode)
     done = python("from common_tasks.temp import *; get_debug_temp_dir()", cwd=project)
-    assert "may be written to by everybody: take that right away with chmod o-w" in done.stderr
+    assert "is writable by everybody: run chmod o-w on it" in done.stderr
     assert len(list(project.glob(".tmp/debug/debug_*"))) == 1
 
 

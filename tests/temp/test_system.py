@@ -141,7 +141,7 @@ def test_killed_runs_of_pytest_go_but_not_the_newest_three_nor_one_that_still_ru
     }
     kept = {row.entry.path.name: row.reason for row in outcome.kept}
     assert kept["pytest-1"] == f"in use by pid {os.getpid()} (its .lock)"
-    assert kept["pytest-5"] == kept["pytest-3"] == "kept: one of the newest 3 runs of pytest"
+    assert kept["pytest-5"] == kept["pytest-3"] == "kept: pytest's newest 3 runs"
     assert not outcome.failed
     assert (runs / "mine" / "sub" / "file-0").exists()
     assert not list(runs.glob(".trash*"))

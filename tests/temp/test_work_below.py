@@ -63,7 +63,7 @@ def test_dry_run_tells_of_a_pinned_folder_wherever_it_is(project: Path, place: s
         assert [(row["path"], row["reason"]) for row in planned[key]] == [
             (row["path"], row["reason"]) for row in done[key]
         ]
-    assert [row["reason"] for row in done["kept"]] == ["kept: .keep of what is in it"]
+    assert [row["reason"] for row in done["kept"]] == ["kept: .keep of an entry inside"]
 
 
 @pytest.mark.parametrize("where", [".tmp", ".temp", ".tmp/by hand"])

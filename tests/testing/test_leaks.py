@@ -412,7 +412,7 @@ def test_a_link_in_the_place_of_the_directory_is_not_followed(serial: Suite, out
     assert serial.left() == []
     if mode != "contain":
         assert done.owners == {"test_it.py::test_after": 1}
-        assert "test_it.py::test_link removed the temporary directory itself: made anew" in done.out
+        assert "test_it.py::test_link removed the temporary directory itself: it was made again" in done.out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone mounts")

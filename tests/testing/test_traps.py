@@ -137,7 +137,7 @@ def test_a_worker_that_ends_at_once_is_told_and_the_rest_is_found(two_workers: S
     assert done.outcomes == {"passed": 1, "failed": 1}
     assert done.owners["test_it.py::test_lives"] == 1
     assert done.owners["test_it.py::test_dies"] == 1
-    assert "ended early: of its tests the list is incomplete" in done.out
+    assert "ended early: the list is incomplete for its tests" in done.out
     assert two_workers.left() == []
 
 
@@ -236,7 +236,7 @@ def test_needs_too(): tempfile.mkdtemp()
     done = suite.run("--temp-leaks=report", *(["--dist", "loadfile"] if suite.workers else []))
     assert done.outcomes == {"passed": 3}
     assert done.owners == {"test_it.py::test_needs": 1, "test_it.py::test_needs_too": 1}
-    assert "temp-leaks: test_it.py::test_removes removed the temporary directory itself: made anew" in done.out
+    assert "temp-leaks: test_it.py::test_removes removed the temporary directory itself: it was made again" in done.out
     assert suite.left() == []
 
 

@@ -303,7 +303,7 @@ def _delete_all(moves: list[Move], record: _Record, workers: Workers) -> None:
             faults = [fault for place in left if (fault := _delete(parents, place, workers))]
             if faults:
                 where = "is still there" if move.stands else "waits in the trash"
-                record.fail(move.decision, f"{faults[0]}; what is left {where}")
+                record.fail(move.decision, f"{faults[0]}; the rest {where}")
             else:
                 record.removed.append(move.decision)
 

@@ -94,9 +94,9 @@ def _refuse_category(move: Move) -> None:
         entry = move.entry
         at_top = entry.base and not entry.base.legacy and len(entry.parts) == 1
         if at_top and is_category(move.folder, move.name, directory.names()):
-            raise Stays("a category by now, with entries of its own")
+            raise Stays("now a category, with entries of its own")
         if any(is_pinned_folder(directory, name) for name in directory.subdirectories()):
-            raise Stays(f"kept: {KEEP} of what is in it")
+            raise Stays(f"kept: {KEEP} of an entry inside")
 
 
 def is_pinned_folder(directory: Directory, name: str) -> bool:
