@@ -136,9 +136,6 @@ def _counted_on(finding: Finding, repository: Repository) -> Finding:
         if name.startswith(".tmp/"):
             if looker := repository.who_looks(finding.path, name.removeprefix(".tmp/")):
                 finding = finding.doubted(looker) if "*" in name else finding.refused(looker)
-        elif name == "import ":
-            if importer := repository.importer_of(finding.path):
-                finding = finding.doubted(f"{importer.name} may import this file, and run it again")
         elif finding.code != legacy_helper.CODE and (users := repository.users_of(finding.path, name)):
             finding = finding.doubted(f"{users[0].name} uses {name} of this file")
     return finding

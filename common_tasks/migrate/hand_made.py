@@ -1,7 +1,7 @@
 """T4: directories that are made by hand in `.tmp` or `.temp`.
 
 `.tmp/demo_<time>` is a fresh one each time, and becomes `get_debug_temp_dir("demo")`. `.tmp/report` is one place for
-every call, process and run: it is safe to move only where it is proved that nothing but one script writes there.
+every call, process and run, where anybody may look: to move it is never safe.
 """
 
 import ast
@@ -22,16 +22,6 @@ CODE = "T4"
 DEBUG, CACHE, MANAGER = "get_debug_temp_dir", "get_cache_temp_dir", "TempManager"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 _RELATIVE = frozenset({"is_absolute", "is_relative_to", "parent", "parents", "parts", "relative_to"})
-# What a script may call so that nothing but its own files can come of its directory.
-_WRITERS = frozenset({"mkdir", "write_bytes", "write_text"})
-_METHODS = "append close format items join joinpath keys strftime values write"
-_MODULES = "collections csv datetime json math pathlib random statistics tempfile time"
-_BUILTINS = (
-    "bool bytes dict enumerate float int len list max min print range reversed round set sorted str sum tuple zip"
-)
-_PLAIN_METHODS = _WRITERS.union(_METHODS.split())
-_PLAIN_MODULES = frozenset(_MODULES.split())
-_PLAIN_BUILTINS = frozenset(_BUILTINS.split())
 
 
 class _Made(NamedTuple):
@@ -196,27 +186,21 @@ def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
     module = program.module
     assert made.given  # noqa: S101  (asked only of such)
     assert made.making  # noqa: S101
-    shared = tuple(_shared(program, made, name))
-    call = f'{CACHE}("{name}")' if shared else f'{MANAGER}.create_persistent_dir("{name}", "work")'
+    found_again = tuple(_found_again(module, made, name))
+    call = f'{CACHE}("{name}")' if found_again else f'{MANAGER}.create_persistent_dir("{name}", "work")'
     edits = (ReplaceStatement(module.place(made.given), _written(made, module, call)), Drop(module.place(made.making)))
     finding = base._replace(
         message=f"{made.text} is made by hand: {call}",
         edits=edits,
         imports=(call.partition("(")[0].partition(".")[0],),
-        removes=(f".tmp/{name}", "import "),
+        removes=(f".tmp/{name}",),
     )
-    return conclude(finding, chain(shared, _started(module), surroundings.doubts(program, made.call)))
+    by_others = Doubt("it is one place for every run, and another program may look for it")
+    return conclude(finding, (*found_again, by_others, *surroundings.doubts(program, made.call)))
 
 
-def _started(module: Module) -> Iterator[Doubt]:
-    """Yield what may look for the directory in a way that cannot be read here."""
-    if call := next((each for each in module.calls if not _is_plain(module, each)), None):
-        yield Doubt(f"line {call.lineno} calls code that may look for it")
-
-
-def _shared(program: Program, made: _Made, name: str) -> Iterator[Doubt]:
-    """Yield what may find the directory again, or find another one in its place."""
-    module = program.module
+def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:
+    """Yield what in this file may find the directory again."""
     if not any(keyword.arg == "exist_ok" for keyword in made.call.keywords) and len(made.call.args) < 3:
         yield Doubt(f"line {made.call.lineno} fails if the folder exists already, so it may be a lock", final=True)
     if sum(_mentions(text, name) for text in module.strings) > 1:
@@ -247,13 +231,3 @@ def _only_writes(module: Module, load: ast.Name) -> bool:
             method = module.parents[parent]
             return isinstance(method, ast.Attribute) and method.attr in ("write_text", "write_bytes")
     return False
-
-
-def _is_plain(module: Module, call: ast.Call) -> bool:
-    dotted = module.dotted(call.func)
-    if not dotted:
-        return isinstance(call.func, ast.Attribute) and call.func.attr in _PLAIN_METHODS
-    roots = {name.partition(".")[0] for name in dotted}
-    builtins = {name.removeprefix("builtins.") for name in dotted if name.startswith("builtins.")}
-    makes = module.is_call_of(call, "os.makedirs", "os.path.join")
-    return makes or (roots <= {*_PLAIN_MODULES, "builtins"} and builtins <= _PLAIN_BUILTINS)

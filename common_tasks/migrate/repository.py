@@ -12,7 +12,6 @@ from .shadowing import Shadows, find_shadows
 _MOST_BYTES = 2**20
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*)(?=\.([A-Za-z_]\w*))")
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+([^\n#]*)", re.MULTILINE)
 _OBJECT = re.compile(r"\b(?:object|setattr)\(\s*([\w.]+)\s*,\s*[\"'](\w+)[\"']")
 _WORD = re.compile(r"[A-Za-z_*]\w*")
 _BASE = re.compile(r"\.te?mp\b")
@@ -100,14 +99,6 @@ class Repository:
         label = module.parent.name if module.stem == "__init__" else module.stem
         files = self._users.get(f"{label}.{name}", set()) | self._users.get(f"{label}.*", set())
         return sorted(files - {module})
-
-    def importer_of(self, module: Path) -> Path | None:
-        """Return a file that may import a module."""
-        word = re.compile(rf"\b{re.escape(module.stem)}\b")
-        for path, text in self.texts.items():
-            if path != module and module.stem in text and any(word.search(names) for names in _IMPORT.findall(text)):
-                return path
-        return None
 
     def who_looks(self, made_in: Path, name: str) -> str | None:
         """Return who may look for the folder `name` of a base, made in one file; a `*` in it stands for a time.

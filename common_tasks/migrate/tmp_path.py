@@ -16,10 +16,11 @@ from .surroundings import Program, parameters
 
 CODE = "T3"
 TMP_PATH = "tmp_path"
-_SAME_DIRECTORY = frozenset({TMP_PATH, "tmpdir", "testdir", "pytester"})
+# Fixtures that are in the same directory; `request` may ask for any of them by its name.
+_SAME_DIRECTORY = frozenset({TMP_PATH, "pytester", "request", "testdir", "tmpdir"})
 _HARMLESS = frozenset({"cache", "capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "doctest_namespace"})
 _HARMLESS |= {"event_loop", "mocker", "monkeypatch", "pytestconfig", "record_property", "record_testsuite_property"}
-_HARMLESS |= {"recwarn", "self", "subtests", "tmp_path_factory"}
+_HARMLESS |= {"cls", "recwarn", "self", "subtests", "tmp_path_factory"}
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -96,52 +97,22 @@ def _outlived(function: Function) -> Iterator[Doubt]:
 
 def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
     """Yield what may get the same directory: a fixture that asks for it, or a name that is no fixture known here."""
-    known = surroundings.fixtures(program)
+    module, known = program.module, surroundings.fixtures(program)
     if TMP_PATH in known:
         yield Doubt("tmp_path is a fixture of this project's own", final=True)
-    automatic = [name for name, fixture in known.items() if fixture.is_automatic]
-    for name in [*parameters(function), *automatic, *_marks(program.module, function)]:
-        if name == TMP_PATH or name in _HARMLESS or _is_argument(program.module, function, name):
-            continue
-        if name in _SAME_DIRECTORY or (name in known and _reaches_tmp_path(known, name)):
-            yield Doubt(f"the fixture {name} shares tmp_path", final=True)
-        elif name not in known:
+    for node in module.attributes:
+        if node.attr == "usefixtures":
+            yield Doubt(f"line {node.lineno} asks for fixtures, which may share tmp_path", final=True)
+    asked = {name: name for name in parameters(function) if name != TMP_PATH}
+    asked |= {name: each.name for each in surroundings.reached(program, function) for name in each.asks_for}
+    for name, asker in asked.items():
+        if name in _SAME_DIRECTORY:
+            yield Doubt(f"the fixture {asker} shares tmp_path", final=True)
+        elif name not in known and name not in _HARMLESS and not _is_argument(module, function, name):
             yield Doubt(f"the fixture {name} is not known here and may share tmp_path")
 
 
-def _reaches_tmp_path(known: dict[str, surroundings.Fixture], name: str) -> bool:
-    seen: set[str] = set()
-    pending = [name]
-    while pending:
-        current = pending.pop()
-        if current in _SAME_DIRECTORY or current == "request":
-            return True  # `request` may ask for anything by its name
-        if current not in seen and current not in _HARMLESS:
-            seen.add(current)
-            if current not in known:
-                return True  # nobody knows what it asks for
-            pending += known[current].asks_for
-    return False
-
-
 def _is_argument(module: Module, function: Function, name: str) -> bool:
-    """Tell whether a parameter is filled in by a decorator that names it, or patches."""
-    around = [function, *(parent for parent in module.above(function) if isinstance(parent, ast.ClassDef))]
-    texts = [module.segment(decorator) for node in around for decorator in node.decorator_list]
-    named = any("parametrize" in text and name in text for text in texts)
-    return named or name == "cls" or (any("patch" in text for text in texts) and "mock" in name.lower())
-
-
-def _marks(module: Module, function: Function) -> Iterator[str]:
-    """Yield the names in each `usefixtures` that holds for a function."""
-    around = [function, *(parent for parent in module.above(function) if isinstance(parent, ast.ClassDef))]
-    decorators: list[ast.AST] = [decorator for node in around for decorator in node.decorator_list]
-    marks = [node.value for node in module.tree.body if isinstance(node, ast.Assign) and _is_mark(node)]
-    for node in [*decorators, *marks]:
-        for call in ast.walk(node):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "usefixtures":
-                yield from (str(argument.value) for argument in call.args if isinstance(argument, ast.Constant))
-
-
-def _is_mark(node: ast.Assign) -> bool:
-    return any(isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets)
+    """Tell whether a parameter is filled in by a decorator that names it."""
+    texts = (module.segment(decorator) for decorator in function.decorator_list)
+    return any("parametrize" in text and name in text for text in texts)

@@ -46,7 +46,7 @@ def test_three_projects_are_migrated(tmp_path: Path) -> None:
     git(top, "add", ".")
     git(top, "commit", "-qm", "legacy")
     assert "[ ]" in migrate(one, "--all-projects", "--check", code=1)
-    migrate(one, "--all-projects", "--write")
+    migrate(one, "--all-projects", "--write", "--unsafe")
     assert "[ ]" not in migrate(two, "--all-projects", "--check")
     for root in (one, two, three):
         done = run_pytest(root, "-q", "tests")
