@@ -133,11 +133,6 @@ class Classes:
                 classes = (node for node in module.nodes if isinstance(node, ast.ClassDef))
                 yield from (Definition(path, module, node) for node in classes if node.name in names - {name})
 
-    def is_used_of(self, attribute: str, path: Path) -> bool:
-        """Tell whether another file than this one uses an attribute of anything but its own `self` or `cls`."""
-        used = re.compile(rf"(?<![\w.])(?!(?:self|cls)\.)[\w.]+\.{re.escape(attribute)}\b")
-        return any(attribute in text and used.search(text) for each, text in self._texts.items() if each != path)
-
     @cached_property
     def _homes(self) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = {}

@@ -9,7 +9,7 @@ from .aliases import Bound, bind
 from .finding import Doubt, Drop, Edit, Wrap
 from .names import Module
 from .naming import maker
-from .removal import calls_that_may_look, hidden_errors, is_removal
+from .removal import hidden_errors, is_removal, names_from, seen_late
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program
 from .uses import Load, takes_path
@@ -50,7 +50,6 @@ class _Span(NamedTuple):
     statements: _Body
     removal: ast.stmt
     ending: ast.Try | None = None  # whose `finally` that is
-    is_around: bool = False  # the `try` lies around the statements, and stays
 
     @property
     def finalbody(self) -> _Body:
@@ -81,23 +80,18 @@ def plan(program: Program, made: Made, name: ast.Name) -> Plan | None:
 
 def _bodies(span: _Span) -> list[_Body]:
     """Return the blocks whose statements always run once the directory is there."""
-    inner = span.ending.body if span.ending and not span.is_around else []
-    return [span.statements, inner]
+    return [span.statements, span.ending.body if span.ending else []]
 
 
 def _find_span(program: Program, made: Made) -> _Span | None:
     module = program.module
     body = body_of(module, made.statement)
     after = body[body.index(made.statement) + 1 :] if body else []
-    around = module.parents[made.statement]
     for number, statement in enumerate(after):
         if isinstance(statement, ast.Try) and (removal := _finally_removed(program, statement, made.name)):
             return _Span(after[: number + 1], removal, statement)
         if number and is_removal(program, statement, made.name):
             return _Span(after[:number], statement)
-    if after and isinstance(around, ast.Try) and body is around.body:
-        removal = _finally_removed(program, around, made.name)
-        return _Span(after, removal, around, is_around=True) if removal else None
     return None
 
 
@@ -110,14 +104,14 @@ def _finally_removed(program: Program, statement: ast.Try, name: str) -> ast.stm
 def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
     yield from hidden_errors(program, span.removal)
     leaving = span.statements if span.ending is None else span.statements[:-1]
-    if not span.is_around:
-        inner = [node for each in leaving for node in ast.walk(each)]
-        if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
-            yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
+    inner = (node for each in leaving for node in ast.walk(each))
+    if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
+        yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending is None and not _always_resumed(program, made, span):
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
-    yield from _handed_on(program.module, made.name, leaving if span.ending and not span.is_around else [])
-    yield from _seen_late(program.module, made.name, span)
+    yield from _handed_on(program.module, made.name, leaving if span.ending else [])
+    at = span.finalbody.index(span.removal) if span.finalbody else 0
+    yield from seen_late(program.module, span.finalbody[at + 1 :], names_from(made.name, span.statements))
 
 
 def _always_resumed(program: Program, made: Made, span: _Span) -> bool:
@@ -129,40 +123,10 @@ def _always_resumed(program: Program, made: Made, span: _Span) -> bool:
 
 def _handed_on(module: Module, name: str, between: _Body) -> Iterator[Doubt]:
     """Yield who may get the directory before the `try`: today it stays if that fails."""
-    names = _paths_in(name, between)
+    names = names_from(name, between)
     inner = (node for each in between for node in ast.walk(each))
-    for node in (node for node in inner if isinstance(node, ast.Name) and node.id in names):
-        plain = isinstance(module.parents[node], ast.BinOp) or takes_path(module, node)
-        if isinstance(node.ctx, ast.Load) and not plain:
+    loads = (node for node in inner if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    for node in (load for load in loads if load.id in names):
+        if not (isinstance(module.parents[node], ast.BinOp) or takes_path(module, node)):
             yield Doubt(f"line {node.lineno} hands {node.id} on, and today the directory stays if that fails")
             return
-
-
-def _seen_late(module: Module, name: str, span: _Span) -> Iterator[Doubt]:
-    """Yield what may see the directory, or miss it, because it is removed earlier or later than today."""
-    at = span.finalbody.index(span.removal) if span.finalbody else 0
-    late: list[ast.AST] = [*span.finalbody[at + 1 :]]
-    if span.is_around and span.ending:
-        late += [*span.ending.finalbody[:at], *span.ending.handlers, *span.ending.orelse]
-    names = _paths_in(name, span.statements)
-    for node in (node for each in late for node in ast.walk(each)):
-        if isinstance(node, ast.Name) and node.id in names:
-            yield Doubt(f"line {node.lineno} uses {node.id} after its removal", final=span.is_around)
-            return
-    for call in calls_that_may_look(module, late):
-        yield Doubt(f"line {call.lineno} may look for the directory, which is removed before or after it")
-        return
-
-
-def _paths_in(name: str, statements: _Body) -> set[str]:
-    """Return the names that are given what comes of the directory's name."""
-    names = {name}
-    given = [node for each in statements for node in ast.walk(each) if isinstance(node, ast.Assign)]
-    for _ in range(len(given)):
-        before = len(names)
-        for each in given:
-            if any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(each.value)):
-                names |= {target.id for target in each.targets if isinstance(target, ast.Name)}
-        if len(names) == before:
-            break
-    return names

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from .classes import Definition
 from .finding import Doubt
@@ -52,14 +52,46 @@ def _remover(statement: ast.AST, name: str) -> ast.expr | None:
     return None
 
 
-def calls_that_may_look(module: Module, nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
-    """Yield the calls that may look whether a directory is still there."""
-    for node in (inner for each in nodes for inner in ast.walk(each)):
-        if isinstance(node, ast.Call) and module.dotted(node.func).isdisjoint(_BLIND):
-            of_parent = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "super()"
-            ends = isinstance(node.func, ast.Attribute) and node.func.attr in _ENDING
-            if not (of_parent or ends or ast.unparse(node.func) == "super"):
-                yield node
+def seen_late(module: Module, late: Iterable[ast.AST], names: Container[str]) -> Iterator[Doubt]:
+    """Yield what runs after a removal today, and would run before it: uses of these names, calls that may look."""
+    inner = [node for each in late for node in ast.walk(each)]
+    for node in inner:
+        if isinstance(node, ast.expr) and plain_name(node) in names:
+            yield Doubt(f"line {node.lineno} uses {plain_name(node)} after its removal")
+            break
+    for node in inner:
+        if isinstance(node, ast.Call) and _may_look(module, node):
+            yield Doubt(f"line {node.lineno} may look for the directory, which is removed after it")
+            break
+
+
+def _may_look(module: Module, call: ast.Call) -> bool:
+    """Tell whether a call may look whether a directory is still there."""
+    of_parent = ast.unparse(call.func).startswith("super")
+    ends = isinstance(call.func, ast.Attribute) and call.func.attr in _ENDING
+    return not (of_parent or ends) and module.dotted(call.func).isdisjoint(_BLIND)
+
+
+def plain_name(node: ast.AST) -> str:
+    """Return a name or `self.name` as it is written; empty for anything else."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
+            return f"{owner}.{attribute}"
+    return ""
+
+
+def names_from(name: str, nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names and attributes that are given what comes of a directory's name, that one included."""
+    given = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Assign)]
+    sources = [({plain_name(node) for node in ast.walk(each.value)}, each.targets) for each in given]
+    names = {name}
+    while (
+        more := {plain_name(target) for used, targets in sources if used & names for target in targets} - names - {""}
+    ):
+        names |= more
+    return names
 
 
 def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:

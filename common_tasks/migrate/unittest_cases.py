@@ -9,10 +9,17 @@ from .cleanups import Made, Plan
 from .finding import Doubt, Drop, ReplaceStatement
 from .names import Function, Module
 from .naming import maker
-from .removal import calls_that_may_look, hidden_errors, is_registered, is_removal, removes_attribute
+from .removal import (
+    hidden_errors,
+    is_registered,
+    is_removal,
+    names_from,
+    plain_name,
+    removes_attribute,
+    seen_late,
+)
 from .sub_folders import body_of, stand_alone
 from .surroundings import Program, parameters
-from .uses import as_path
 
 _TEST_CASES = frozenset(
     {
@@ -60,14 +67,12 @@ def plan_attribute(program: Program, made: Made, target: ast.Attribute) -> Plan 
     doubts = [*_not_test_case(program, holder), *hidden_errors(program, dropped)]
     doubts += _relatives_meddle(program, holder, target.attr)
     late = down.body[down.body.index(dropped) + 1 :] if down and not gone else []
-    names = {own, made.name, *_paths_in(holder, made.name)}
-    doubts += [Doubt(f"line {each.lineno} uses {own} after its removal") for each in late if _names(each, names)][:1]
-    looks = (call.lineno for call in calls_that_may_look(module, late))
-    doubts += [Doubt(f"line {line} may look for {own}, which is removed after it") for line in looks][:1]
+    names = names_from(made.name, [holder]) | {own}
+    doubts += seen_late(module, late, names)
     doubts += _seen_by_cleanups(this, _between(function.body, made, gone) if gone else [holder], names, dropped)
     edit = Drop(module.place(dropped), with_rest=not gone and _inherits_the_same(program, this, down))
     enter = f"{owner}.{'enterClassContext' if for_class else 'enterContext'}"
-    path = Renamed(made.name) if made.is_path else _attribute_path(program, holder, made)
+    path = Renamed(made.name) if made.is_path else None  # what else is done with the attribute may need text
     return _entered(program, made, path, enter, (edit,), tuple(doubts))
 
 
@@ -96,7 +101,7 @@ def _seen_by_cleanups(
         registers = isinstance(call.func, ast.Attribute) and call.func.attr in ("addCleanup", "addClassCleanup")
         if registers and call.lineno != gone.lineno and not _only_closes(call):
             called = [*call.args, *(methods[name] for name in map(ast.unparse, call.args) if name in methods)]
-            if any(_names(each, names) for each in called):
+            if any(plain_name(node) in names for each in called for node in ast.walk(each)):
                 yield Doubt(f"line {call.lineno} registers what may look for the directory before its removal")
                 return
 
@@ -194,31 +199,3 @@ def _is_dealt_with_again(holder: ast.ClassDef, module: Module, made: Made, dropp
         elif isinstance(node, ast.Call) and node not in gone and removes_attribute(module, node, attribute):
             return True
     return False
-
-
-def _attribute_path(program: Program, holder: ast.ClassDef, made: Made) -> Renamed | None:
-    """Return how the uses of a test case's attribute change where it holds a path.
-
-    It stays text where another file, or something unknown, may use it.
-    """
-    module, attribute = program.module, made.name.rpartition(".")[2]
-    relatives = list(_relatives(program, holder))
-    elsewhere = any(each.path != program.file for each in relatives) or attribute in module.strings
-    own = {holder, *(each.node for each in relatives)}
-    loads = [node for node in module.attributes if node.attr == attribute and isinstance(node.ctx, ast.Load)]
-    plain = all(isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", holder.name) for node in loads)
-    if elsewhere or not plain or program.classes.is_used_of(attribute, program.file):
-        return None
-    uses = as_path(module, [node for node in loads if not own.isdisjoint(module.above(node))], made.name)
-    return Renamed(made.name, *uses) if uses else None
-
-
-def _paths_in(holder: ast.ClassDef, name: str) -> Iterator[str]:
-    """Yield the attributes that are given what comes of the directory."""
-    for node in ast.walk(holder):
-        if isinstance(node, ast.Assign) and _names(node.value, {name}):
-            yield from map(ast.unparse, node.targets)
-
-
-def _names(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(each, ast.Attribute | ast.Name) and ast.unparse(each) in names for each in ast.walk(node))
