@@ -13,13 +13,14 @@ from pathlib import Path
 
 from ..errors import TempError
 from ..temp import mark, names
-from ..temp.base import is_tagged, open_base
+from ..temp.base import open_base
 from ..temp.disks import look_at_disks
 from ..temp.entry import Entry, Outcome, Plan
 from ..temp.layout import Project
 from ..temp.mark import DAY, HOUR, Report
 from ..temp.policy import Budget
 from ..temp.retention import Portion, make_plans
+from ..temp.tag import is_tagged
 from ..temp.uses import settled
 from . import members
 from .choice import BARE

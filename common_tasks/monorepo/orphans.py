@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import BaseRefused
 from ..fs.directory import Directory
-from ..temp.base import is_tagged, noted_root
 from ..temp.entry import ORPHANED, Entry
 from ..temp.layout import Base, Project, orphaned_base
+from ..temp.tag import is_tagged, noted_root
 
 
 def find_bases(project: Project) -> Iterator[Base]:

@@ -17,9 +17,9 @@ from ..fs.workers import Workers
 from ..project.marks import is_open_to_strangers
 from ..project.patterns import Patterns
 from ..temp import names
-from ..temp.base import is_tagged
 from ..temp.entry import Identity
 from ..temp.names import SEAL_ROOM, TAG, looks_sealed, unseal
+from ..temp.tag import is_tagged
 
 # What is never entered, and never an artifact, whatever the patterns say: git's own, and bases, which are cleaned as
 # such. What is never entered, but may be an artifact. What makes a folder foreign: an environment of Python or conda,

@@ -1,36 +1,20 @@
-"""A base on disk: made and marked, opened by descriptor, refused where it is not ours.
-
-The mark is the Cache Directory Tagging Specification's (https://bford.info/cachedir/): back-up tools pass such a
-folder over. Its second line tells our folders from other tools' caches. The lock of a base is a lock on that file:
-not on the base itself, which somebody may have locked for good reasons of their own. Only as long as there is no such
-file, it is a lock on the base.
-"""
+"""A base on disk: made and marked, opened by descriptor, refused where it is not ours."""
 
 import contextlib
 import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ..errors import BaseRefused
-from ..fs import lock
-from ..fs.directory import VISITING, Directory
-from ..fs.lock import Claim
+from ..fs.directory import Directory
 from ..fs.modes import is_restricted
+from .base_lock import lock_of
 from .layout import Base
-from .names import GITIGNORE, TAG, seal, unseal
+from .names import TAG
+from .tag import MARKS, is_tagged, project_line
 
-SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55\n# A base of common-tasks: "
-_MARKS = {
-    TAG: SIGNATURE + b"what lies here may be removed at any time.\n",
-    GITIGNORE: b"*\n",
-}
-_PROJECT = b"# Project: "
-_MOST_TAG = 2**13
-CATEGORY_MARK = ".category"
-PATIENCE = 2.0  # seconds without a sign that the holder of a lock works
-CLEANS_PATIENCE = 300.0  # seconds that a clean waits for others that work
 _MODE = 0o775  # however open the umask: a base that everybody may write to is refused
 
 
@@ -58,7 +42,7 @@ def make_base(base: Base) -> Directory:
     """
     for _ in range(100):
         _make_folders(base)
-        directory = _open(base, unmarked=frozenset(_MARKS))
+        directory = _open(base, unmarked=frozenset(MARKS))
         if directory is None:  # removed, or being made by another process at this moment
             time.sleep(0.001)
             continue
@@ -188,21 +172,10 @@ def _lacks_modes(directory: Directory) -> bool:
         directory.remove(name)
 
 
-def is_tagged(directory: Directory) -> bool:
-    """Tell whether an open directory holds our tag: a regular file that begins with SIGNATURE."""
-    tag = _open_tag(directory)
-    if tag is None:  # no proof that the folder is ours
-        return False
-    try:
-        return stat.S_ISREG(os.fstat(tag).st_mode) and os.read(tag, len(SIGNATURE)) == SIGNATURE
-    finally:
-        os.close(tag)
-
-
 def _mark(base: Base, directory: Directory) -> None:
-    missing = [name for name in _MARKS if not _is_written(directory, name)]
+    missing = [name for name in MARKS if not _is_written(directory, name)]
     if TAG in missing:
-        with _lock_of(directory):  # a clean that began before there was a tag ends first
+        with lock_of(directory):  # a clean that began before there was a tag ends first
             _write_marks(base, directory, missing)
     else:
         _write_marks(base, directory, missing)
@@ -220,114 +193,9 @@ def _write_marks(base: Base, directory: Directory, names: Iterable[str]) -> None
         mark = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
         try:
             os.fchmod(mark, 0o644)  # whatever the umask: others have to know it, too
-            os.write(mark, _MARKS[name] + _note(base) if name == TAG else _MARKS[name])
+            os.write(mark, MARKS[name] + project_line(base.root) if name == TAG else MARKS[name])
         finally:
             os.close(mark)
-
-
-def _note(base: Base) -> bytes:
-    """Return the line that names the project of a base that lies elsewhere."""
-    return b"%b%b\n" % (_PROJECT, os.fsencode(base.root)) if base.root and "\n" not in base.root else b""
-
-
-def noted_root(directory: Directory) -> str:
-    """Return the root of the project that an open base with our tag was made for; empty where it lies in that."""
-    tag = _open_tag(directory)
-    if tag is None:
-        return ""
-    try:
-        lines = os.read(tag, _MOST_TAG).split(b"\n")
-    finally:
-        os.close(tag)
-    return next((os.fsdecode(line.removeprefix(_PROJECT)) for line in lines if line.startswith(_PROJECT)), "")
-
-
-def mark_category(category: Directory) -> None:
-    """Mark an open folder, which was just made, as a category: by a file whose name is sealed for it.
-
-    The mark goes with the folder. So a folder that somebody made again by hand under the same name has none, and in a
-    copy it is no mark.
-    """
-    name = seal(CATEGORY_MARK, category.status().st_ino)
-    os.close(category.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-
-
-def is_category_mark(name: str, inode: int) -> bool:
-    """Tell whether `name`, found in a folder with this inode, is the mark of a category."""
-    return name.startswith(CATEGORY_MARK) and unseal(name, inode) == CATEGORY_MARK
-
-
-@contextlib.contextmanager
-def locked(base: Directory, most: float | None = None) -> Iterator[bool]:
-    """Hold the lock of an open base for the block: nobody else is given an entry that was there before.
-
-    Yields False where others have had it for `most` seconds, else PATIENCE, or one that does not work for PATIENCE, say
-    because it was stopped.
-    """
-    tag = _open_tag(base)
-    if tag is not None:
-        with _waited_for(tag, most) as granted:
-            yield granted
-        return
-    with _lock_of(base, most) as granted:
-        tag = _open_tag(base)
-        if tag is None:  # nobody is given anything in it before it has one, which waits for this lock
-            yield granted
-            return
-        with _waited_for(tag, most) as granted:
-            yield granted
-
-
-@contextlib.contextmanager
-def _lock_of(directory: Directory, most: float | None = None) -> Iterator[bool]:
-    """Hold the lock of a folder that is no marked base; yields as `locked` does."""
-    with _waited_for(directory.open(".", VISITING), most) as granted:
-        yield granted
-
-
-@contextlib.contextmanager
-def _waited_for(fd: int, most: float | None) -> Iterator[bool]:
-    """Hold the exclusive lock of an open file for the block, and close it; yields as `locked` does."""
-    try:
-        granted = lock.own(fd)
-        yield (_wait(fd, most) if granted is Claim.REFUSED else granted) is not Claim.REFUSED
-    finally:
-        os.close(fd)
-
-
-def _wait(fd: int, most: float | None) -> Claim:
-    from ..fs.kernel import work_of_holders  # where somebody has to be waited for
-
-    end = time.monotonic() + (PATIENCE if most is None else most)
-    look, work = time.monotonic() + PATIENCE, work_of_holders(fd)
-    while (granted := lock.own(fd)) is Claim.REFUSED and (now := time.monotonic()) < end:
-        if now >= look:
-            before, work = work, work_of_holders(fd)
-            look = now + PATIENCE
-            if work == before:
-                break
-        time.sleep(0.005)
-    return granted
-
-
-@contextlib.contextmanager
-def locked_at_once(base: Directory) -> Iterator[bool]:
-    """Hold the lock for the block if nobody else has it; yields whether that is so."""
-    tag = _open_tag(base)
-    if tag is None:
-        yield False
-        return
-    try:
-        yield lock.own(tag) is Claim.GRANTED
-    finally:
-        os.close(tag)
-
-
-def _open_tag(base: Directory) -> int | None:
-    try:
-        return base.open(TAG, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:  # none, a link, or not to be read
-        return None
 
 
 def give_to_owner(made: Directory, parent: Directory) -> None:

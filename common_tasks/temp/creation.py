@@ -11,7 +11,9 @@ from ..errors import BaseRefused
 from ..fs.directory import GONE, Directory
 from ..fs.values import Key, printable
 from . import auto, layout, lease, maker, names
-from .base import locked, make_base, make_folder, mark_category, unsafe_to_make_in
+from .base import make_base, make_folder, unsafe_to_make_in
+from .base_lock import locked
+from .tag import mark_category
 
 _TRIES = 1000
 _MOST_NUMBERS = 1000

@@ -9,7 +9,7 @@ lease names still runs: so after `exec`, and after a daemon has closed its descr
 shared lock and gives it back at once, which disturbs nobody.
 
 A lease whose processes have ended is taken in: its entries go to `ended-…`, and the file goes. That is done under the
-lock of the base (see `base.locked`), by a clean and by whoever makes a new lease. What neither a lease nor such a
+lock of the base (see `base_lock.locked`), by a clean and by whoever makes a new lease. What neither a lease nor such a
 file names was not made by the engine.
 """
 
@@ -23,7 +23,8 @@ from itertools import islice
 from ..fs import lock
 from ..fs.directory import Directory
 from ..fs.process import Process
-from .base import give_to_owner, locked_at_once, make_base
+from .base import give_to_owner, make_base
+from .base_lock import locked_at_once
 from .layout import Base
 from .leased import (
     END,

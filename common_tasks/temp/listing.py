@@ -10,11 +10,11 @@ from ..fs.directory import GONE, Directory, MountPoint
 from ..fs.lock import Claim
 from ..fs.values import printable
 from .aside import IN, TOP, home_of, home_of_alone, is_private, is_trusted, places_in
-from .base import CATEGORY_MARK, is_category_mark
 from .entry import UNFINISHED, Entry, Identity, State
 from .layout import Base
 from .leased import Leased, read_leases
 from .names import KEEP, LEGACY, TRASH, UNDECIDED, is_stamped, looks_sealed, parse_name, unseal
+from .tag import CATEGORY_MARK, is_category_mark
 
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 

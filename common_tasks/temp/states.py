@@ -11,10 +11,10 @@ from ..fs.directory import Directory
 from ..fs.kernel import Mounts
 from ..fs.places import Place
 from . import names
-from .base import is_tagged
 from .entry import Entry
 from .leased import Leased
 from .names import TAG
+from .tag import is_tagged
 from .uses import EntryUses, look_at_uses
 
 

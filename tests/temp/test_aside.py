@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from common_tasks.temp import TempManager, names
 from common_tasks.temp.aside import home_of_alone, seal_alone
-from common_tasks.temp.base import SIGNATURE
 from common_tasks.temp.removal.folders import Folders
 from common_tasks.temp.retention import Policy, make_plan
+from common_tasks.temp.tag import SIGNATURE
 
 from ..conftest import As
 from ..helpers import (

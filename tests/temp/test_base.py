@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import BaseRefused, TempManager, base, layout
+from common_tasks.temp import BaseRefused, TempManager, layout, tag
 
 from ..helpers import HOLD_DEBUG, clean, git, inv, make_entry, make_project, python, take
 
@@ -33,7 +33,7 @@ def test_half_written_mark_of_a_killed_process_is_completed(project: Path) -> No
     (project / ".tmp").mkdir()
     (project / ".tmp/CACHEDIR.TAG").touch()
     TempManager.create_persistent_dir()
-    assert (project / ".tmp/CACHEDIR.TAG").read_bytes().startswith(base.SIGNATURE)
+    assert (project / ".tmp/CACHEDIR.TAG").read_bytes().startswith(tag.SIGNATURE)
 
 
 def refused_everywhere(root: Path) -> None:
@@ -89,7 +89,7 @@ def test_tag_has_to_be_a_regular_file(project: Path, tmp_path: Path, monkeypatch
     monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "shared"))
     own = layout.find_project().bases[0].path
     make_entry(own / "work_1696348800")
-    (tmp_path / "tag").write_bytes(base.SIGNATURE)
+    (tmp_path / "tag").write_bytes(tag.SIGNATURE)
     (own / "CACHEDIR.TAG").symlink_to(tmp_path / "tag")
     refused_everywhere(project)
     (own / "CACHEDIR.TAG").unlink()
@@ -132,7 +132,7 @@ def test_what_stands_directly_in_the_variables_folder_is_shown_and_cleaned_if_it
     other = make_project(tmp_path / "other")
     theirs = Path(python("from common_tasks.temp import *; print(get_temp_dir())", cwd=other).stdout.rstrip())
     assert [entry.path for entry in take(project)] == [own]
-    (tmp_path / "shared/CACHEDIR.TAG").write_bytes(base.SIGNATURE)
+    (tmp_path / "shared/CACHEDIR.TAG").write_bytes(tag.SIGNATURE)
     assert [entry.path for entry in take(project)] == [own, old]
     inv(project, "temp-clean")
     assert (own.exists(), old.exists(), theirs.exists()) == (False, False, True)
@@ -188,7 +188,7 @@ def test_base_of_somebody_else_is_refused_unless_it_carries_our_tag(project: Pat
     os.chown(project / ".tmp", 4321, 4321)
     refused_everywhere(project)
     assert precious.exists()
-    (project / ".tmp/CACHEDIR.TAG").write_bytes(base.SIGNATURE)
+    (project / ".tmp/CACHEDIR.TAG").write_bytes(tag.SIGNATURE)
     assert [entry.path for entry in take(project)] == [precious]
 
 

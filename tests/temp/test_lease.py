@@ -14,7 +14,7 @@ import pytest
 
 from common_tasks.fs import processes
 from common_tasks.fs.directory import Directory
-from common_tasks.temp import TempManager, base, get_cache_temp_dir, get_debug_temp_dir, layout, lease, names
+from common_tasks.temp import TempManager, base_lock, get_cache_temp_dir, get_debug_temp_dir, layout, lease, names
 from common_tasks.temp.leased import read_leases
 
 from ..conftest import As
@@ -592,7 +592,7 @@ def test_stopped_process_that_holds_its_lease_delays_nobody(project: Path) -> No
 def test_clean_waits_for_another_that_works_however_long_that_takes(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "PATIENCE", 0.5)
+    monkeypatch.setattr(base_lock, "PATIENCE", 0.5)
     make_entry(project / ".tmp/x")
     leave_entry(project)
     code = (
@@ -610,7 +610,7 @@ def test_clean_waits_for_another_that_works_however_long_that_takes(
 def test_clean_says_so_where_another_process_has_the_lock_of_the_base(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "PATIENCE", 0.1)
+    monkeypatch.setattr(base_lock, "PATIENCE", 0.1)
     make_entry(project / ".tmp/x")
     leave_entry(project)
     code = (

@@ -12,7 +12,7 @@ import pytest
 
 from common_tasks.project.git import in_repository
 from common_tasks.temp import BaseRefused, GuardFailed, TempManager, get_debug_temp_dir, layout
-from common_tasks.temp.base import SIGNATURE
+from common_tasks.temp.tag import SIGNATURE
 
 from ..conftest import As
 from ..helpers import (

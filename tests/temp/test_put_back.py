@@ -11,10 +11,10 @@ import pytest
 
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import names
-from common_tasks.temp.base import SIGNATURE
 from common_tasks.temp.removal import run
 from common_tasks.temp.removal.folders import Batch, Folders
 from common_tasks.temp.removal.move import Move
+from common_tasks.temp.tag import SIGNATURE
 
 from ..helpers import (
     HOUR,

@@ -11,7 +11,8 @@ from ...fs.directory import Directory, MountPoint
 from ...fs.kernel import Mounts
 from ...fs.syscalls import open_on_same_mount
 from ..aside import IN, TOP, place_for
-from ..base import give_to_owner, locked, open_base
+from ..base import give_to_owner, open_base
+from ..base_lock import locked
 from ..entry import Decision, Entry
 from ..leased import drop_ended, take_in
 from ..names import KEEP, TRASH, UNDECIDED, seal, unseal

@@ -26,7 +26,7 @@ from ...fs.usage import measure
 from ...fs.values import complaint, printable
 from ...fs.workers import ALONE, WORTH_FORKING, Workers
 from .. import layout
-from ..base import CLEANS_PATIENCE, locked
+from ..base_lock import CLEANS_PATIENCE, locked
 from ..entry import Decision, Outcome, Plan
 from ..leased import Leased, read_leases
 from ..lent import is_unnamed
