@@ -116,7 +116,7 @@ def _helpers(c: Context) -> frozenset[str]:
 def _existing(paths: list[str]) -> tuple[Path, ...]:
     found = tuple(Path(path).absolute() for path in paths)
     for given, path in zip(paths, found, strict=True):
-        if not path.exists():
+        if not given or not path.exists():
             raise Exit(f"--paths takes files and folders that exist, not {given!r}", code=2)
     return found
 

@@ -141,11 +141,13 @@ class CommonTasks(Program):
         if word.startswith("-"):
             known = [flag for flag in (context.flags if context else ()) if flag.startswith("--")]
             said = f"{task or self.binary} has no option {word!r}"
+        elif flag := context and next(
+            (each for each in self.argv if re.fullmatch(rf"-.*={re.escape(word)}", each)), None
+        ):
+            return f"{flag.partition('=')[0]} takes no value"
         else:
-            if flag := next((each for each in self.argv if each.startswith("-") and each.endswith(f"={word}")), None):
-                return f"{flag.partition('=')[0]} takes no value"
             known, task, said = sorted(ns.task_names), "", f"there is no task {word!r}"
-        near = difflib.get_close_matches(word, known, n=1)
+        near = [each for each in known if word and each.startswith(word)] or difflib.get_close_matches(word, known, n=1)
         return f"{said}; did you mean {near[0]}?" if near else f"{said}; see {self.binary} --help {task}".rstrip()
 
 

@@ -96,6 +96,10 @@ WORDS = {
     "clean --sort=biggest": "--sort takes size, age or name",
     "temp-migrate --diff --write": "--diff only shows and --write changes: give one of them",
     "temp-migrate --paths": "--paths needs a value",
+    "temp-status --all": "temp-status has no option '--all'; did you mean --all-projects?",
+    "-R=1 temp-clean": "-R takes no value",
+    "--help=nosuch": "there is no task 'nosuch'",
+    "temp-migrate --paths=": "--paths takes files and folders that exist, not ''",
     "temp-migrate --paths nosuch.py": "--paths takes files and folders that exist, not 'nosuch.py'",
     "temp-migrate --wirte": "temp-migrate has no option '--wirte'; did you mean --write?",
 }
