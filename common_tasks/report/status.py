@@ -38,7 +38,7 @@ def _lines(
     if not entries:
         where = f" ({count(len(rows), 'project')})" if view.whole else ""
         yield line(f"No temporary directories in {shown(root, screen.encoding)}{where}")
-    elif view.whole:
+    elif view.whole and len(rows) > 1:
         yield from projects.status_lines(root, rows, now, view, screen)
     else:
         yield from _Entries(root, entries, now, view, screen).lines()
