@@ -189,7 +189,9 @@ def _folders(program: Program, block: Block, name: ast.Name) -> Folders | None:
     names = {name.id} | sub_folders.aliases(folders)
     if any(len(scope.bindings[each]) > 1 for each in names if not converted):
         return None
-    if not sub_folders.uses_only(module, folders, names, scope) or not sub_folders.is_droppable(module, folders):
+    if not sub_folders.uses_only(module, folders, names, scope) or not sub_folders.stand_alone(
+        module, folders.statements
+    ):
         return None
     return (
         folders if folders.suits(module, scope, in_test=program.is_test and _ends_with_test(program, block)) else None

@@ -13,20 +13,16 @@ NAME = ".gitignore"
 
 
 def check(projects: Iterable[Path], root: Path) -> dict[Path, Finding]:
-    """Return a finding for each project in which git does not ignore the bases.
+    """Return a finding for each project in which git does not ignore the bases; none where there is no git.
 
     Raises GuardFailed where git cannot tell.
     """
     asked = {project: [_below(project, root, base) for base in BASES] for project in projects}
     ignored = git.find_ignored(root, [path for paths in asked.values() for path in paths])
-    tracked = git.in_repository(root)
     found = {}
-    for project, paths in asked.items():
+    for project, paths in asked.items() if git.in_repository(root) else ():
         missing = [f"{base}/" for base, path in zip(BASES, paths, strict=True) if path not in ignored]
-        if missing and not tracked:
-            named = {line.removeprefix("**/").strip("/") for line in _lines(project / NAME)}
-            missing = [name for name in missing if name.rstrip("/") not in named]
-        if missing and not _is_silenced(project / NAME):
+        if missing and not source.is_skipped(project / NAME):
             found[project] = _finding(project / NAME, missing)
     return found
 
@@ -36,22 +32,9 @@ def _below(project: Path, root: Path, base: str) -> str:
 
 
 def _finding(path: Path, missing: list[str]) -> Finding:
-    message = f"git does not ignore {' and '.join(missing)} here"
-    safety = "report" if path.is_symlink() or (path.exists() and not path.is_file()) else "safe"
-    suffix = f"; {NAME} is not a regular file" if safety == "report" else ""
-    finding = Finding(path, 1, 0, CODE, "report", message + suffix)
-    return finding if safety == "report" else finding._replace(safety="safe", edits=())
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in source.read_bytes(path).decode("utf-8", "replace").splitlines()]
-    except (OSError, source.Unreadable):
-        return []
-
-
-def _is_silenced(path: Path) -> bool:
-    return any(source.SKIP.search(line) for line in _lines(path))
+    finding = Finding(path, 1, 0, CODE, "safe", f"git does not ignore {' and '.join(missing)} here")
+    is_odd = path.is_symlink() or (path.exists() and not path.is_file())
+    return finding.refused(f"{NAME} is not a regular file") if is_odd else finding
 
 
 def complete(data: bytes | None, finding: Finding) -> bytes:

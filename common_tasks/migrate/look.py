@@ -1,6 +1,5 @@
 """Looks at one file: its words first, then its program, rule by rule."""
 
-import ast
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from . import blocks, hand_made, legacy_helper, mkdtemp, place, shadowing, source, surroundings, tmp_path
 from .finding import Finding, Left
 from .names import Module
+from .removal import is_docstring
 from .repository import Repository
 from .surroundings import Program
 
@@ -77,35 +77,15 @@ def _placed(findings: Iterable[Finding], path: Path, module: Module, repository:
 
 
 def _without_skipped(findings: list[Finding], module: Module) -> list[Finding]:
+    """Leave out what the comment silences: on a line of the finding's statement, or at the head of the file."""
     skipped = source.skipped_lines(module.text) if findings else frozenset[int]()
-    if not skipped:
-        return findings
-    body = module.tree.body
-    first = next((s.lineno for s in body if not _is_docstring(s, module)), 0)
-    if any(line < first and not module.lines[line - 1].partition("#")[0].strip() for line in skipped):
+    starts = [each.lineno for each in module.statements]
+    body = next((each.lineno for each in module.tree.body if not is_docstring(each)), 0)
+    if any(line < body for line in skipped):
         return []
-    return [finding for finding in findings if skipped.isdisjoint(_lines(finding, module))]
-
-
-def _lines(finding: Finding, module: Module) -> range:
-    """Return the lines of a finding, the head of the statement that it stands in included."""
-    heads = (range(statement.lineno, _head_end(statement) + 1) for statement in module.statements)
-    around = [head for head in heads if finding.line in head]
-    last = max(finding.line, finding.last_line, *(head[-1] for head in around))
-    return range(min((finding.line, *(head[0] for head in around))), last + 1)
-
-
-def _head_end(statement: ast.stmt) -> int:
-    body = getattr(statement, "body", None)
-    return body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
-
-
-def _is_docstring(statement: object, module: Module) -> bool:
-    return (
-        statement is module.tree.body[0]
-        and isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-    )
+    firsts = (max(start for start in starts if start <= each.line) for each in findings)
+    lines = (range(first, max(each.line, each.last_line) + 1) for first, each in zip(firsts, findings, strict=True))
+    return [each for each, covered in zip(findings, lines, strict=True) if skipped.isdisjoint(covered)]
 
 
 def _conftests(path: Path, repository: Repository) -> tuple[Module, ...]:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .names import Module, Scope
@@ -64,97 +65,61 @@ def _only_place_counts(module: Module, load: ast.Name) -> bool:
     return False
 
 
-class _Run:
-    """The statements of a block, read one by one as long as they make directories."""
-
-    def __init__(self, module: Module, base: str, *, converted: bool) -> None:
-        self._module = module
-        self._base = base
-        self._paths = {base} if converted else set[str]()
-        self.names: dict[str, str] = {}
-        self.made: set[str] = set()
-        self.length = 0
-
-    def take(self, statement: ast.stmt) -> bool:
-        """Take one more statement; False where it does something else."""
-        known = self._alias(statement) or self._assign(statement) or self._mkdir(statement)
-        self.length += known
-        return known
-
-    def _alias(self, statement: ast.stmt) -> bool:
-        name, value = _assignment(statement)
-        if not name or self.names or not is_path_of(self._module, value, self._base):
-            return False
-        self._paths.add(name)
-        return True
-
-    def _assign(self, statement: ast.stmt) -> bool:
-        name, value = _assignment(statement)
-        if not name or name in self.names or name in self._paths or name == self._base:
-            return False
-        match value:
-            case ast.BinOp(left=base, op=ast.Div(), right=ast.Constant(value=str(text))):
-                pass
-            case ast.Call(
-                func=ast.Attribute(value=base, attr="joinpath"), args=[ast.Constant(value=str(text))], keywords=[]
-            ):
-                pass
-            case _:
-                return False
-        if not self._is_base(base) or not _FOLDER_NAME.fullmatch(text) or text in self.names.values():
-            return False
-        self.names[name] = text
-        return True
-
-    def _is_base(self, node: ast.expr) -> bool:
-        plain = isinstance(node, ast.Name) and node.id in self._paths
-        return plain or is_path_of(self._module, node, self._base)
-
-    def _mkdir(self, statement: ast.stmt) -> bool:
-        match statement:
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="mkdir"), args=[], keywords=options)
-            ) if {option.arg for option in options} <= _MKDIR_OPTIONS:
-                pass
-            case ast.Expr(value=ast.Call(args=[ast.Name(id=name)], keywords=[]) as call) if self._module.is_call_of(
-                call, "os.mkdir", "os.makedirs"
-            ):
-                pass
-            case _:
-                return False
-        if name not in self.names or name in self.made:
-            return False
-        self.made.add(name)
-        return True
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether each directory that was named has been made."""
-        return bool(self.names) and self.made == set(self.names)
-
-
-def _assignment(statement: ast.stmt) -> tuple[str, ast.expr]:
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            return name, value
-        case _:
-            return "", ast.Constant(None)
-
-
 def find_run(module: Module, body: list[ast.stmt], base: str, *, converted: bool) -> Folders | None:
     """Return the first run in a block that makes directories below `base`; `converted`: that is a Path already."""
-    for first in range(len(body)):
-        run = _Run(module, base, converted=converted)
-        whole: Folders | None = None
-        for statement in body[first:]:
-            if not run.take(statement):
+    runs = (_read_run(module, body, first, base, {base} if converted else set()) for first in range(len(body)))
+    return next((run for run in runs if run), None)
+
+
+def _read_run(module: Module, body: list[ast.stmt], first: int, base: str, paths: set[str]) -> Folders | None:
+    """Return the statements from the `first` on, up to the last that makes a directory which was not made before.
+
+    `paths`: the names that the base has as a Path.
+    """
+    names: dict[str, str] = {}
+    made: set[str] = set()
+    whole: Folders | None = None
+    for number, statement in enumerate(body[first:], first + 1):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if not names and is_path_of(module, value, base):
+                paths.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in {*names, *paths, base}:
+                text = _folder_in(module, value, base, paths)
+                if not text or text in names.values():
+                    break
+                names[name] = text
+            case ast.Expr(value=ast.Call() as call) if (name := _made_by(module, call)) in names and name not in made:
+                made.add(name)
+            case _:
                 break
-            if run.is_whole:
-                statements = tuple(body[first : first + run.length])
-                whole = Folders(first, statements, tuple(run.names), tuple(run.names.values()))
-        if whole:
-            return whole
-    return None
+        if names and made == names.keys():
+            whole = Folders(first, tuple(body[first:number]), tuple(names), tuple(names.values()))
+    return whole
+
+
+def _folder_in(module: Module, value: ast.expr, base: str, paths: set[str]) -> str | None:
+    """Return the name of the folder that an expression names in the base, if it is a plain one."""
+    match value:
+        case ast.BinOp(left=parent, op=ast.Div(), right=ast.Constant(value=str(text))):
+            pass
+        case ast.Call(
+            func=ast.Attribute(value=parent, attr="joinpath"), args=[ast.Constant(value=str(text))], keywords=[]
+        ):
+            pass
+        case _:
+            return None
+    in_base = (isinstance(parent, ast.Name) and parent.id in paths) or is_path_of(module, parent, base)
+    return text if in_base and _FOLDER_NAME.fullmatch(text) else None
+
+
+def _made_by(module: Module, call: ast.Call) -> str:
+    """Return the name of the folder that a call makes; empty for any other call."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="mkdir"), args=[], keywords=options):
+            return name if {option.arg for option in options} <= _MKDIR_OPTIONS else ""
+        case ast.Call(args=[ast.Name(id=name)], keywords=[]):
+            return name if module.is_call_of(call, "os.mkdir", "os.makedirs") else ""
+    return ""
 
 
 def uses_only(module: Module, folders: Folders, names: set[str], scope: Scope) -> bool:
@@ -165,27 +130,18 @@ def uses_only(module: Module, folders: Folders, names: set[str], scope: Scope) -
 
 def aliases(folders: Folders) -> set[str]:
     """Return the names that the run gives to the base itself."""
-    assigned = {_assignment(statement)[0] for statement in folders.statements} - {""}
-    return assigned - set(folders.variables)
+    stores = (node for statement in folders.statements for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return {node.id for node in stores if isinstance(node.ctx, ast.Store)} - set(folders.variables)
 
 
-def is_droppable(module: Module, folders: Folders) -> bool:
-    """Tell whether the run can be taken out: no line is shared with another statement."""
-    return stand_alone(module, list(folders.statements))
-
-
-def stand_alone(module: Module, statements: list[ast.stmt]) -> bool:
+def stand_alone(module: Module, statements: Sequence[ast.stmt]) -> bool:
     """Tell whether statements share no line with others."""
     lines = {line for statement in statements for line in range(statement.lineno, (statement.end_lineno or 0) + 1)}
     inside = {node for statement in statements for node in ast.walk(statement)}
-    others = (node for node in module.statements if node not in inside)
-    shared = any(node.lineno in lines or _ends_in(node, lines) for node in others)
+    others = [node for node in module.statements if node not in inside]
+    ends = (node.end_lineno for node in others if not hasattr(node, "body"))
+    shared = lines & {*(node.lineno for node in others), *ends}
     return not shared and len({statement.lineno for statement in statements}) == len(statements)
-
-
-def _ends_in(node: ast.stmt, lines: set[int]) -> bool:
-    simple = not hasattr(node, "body")
-    return simple and node.end_lineno in lines
 
 
 def body_of(module: Module, statement: ast.AST) -> list[ast.stmt]:

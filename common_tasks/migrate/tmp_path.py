@@ -45,7 +45,7 @@ def _is_rewritable(module: Module, folders: Folders, scope: Scope) -> bool:
     only = len(scope.bindings[TMP_PATH]) == 1 and sub_folders.uses_only(module, folders, names, scope)
     function = scope.node
     follows = isinstance(function, Function) and folders.first + len(folders.statements) < len(function.body)
-    return only and follows and sub_folders.is_droppable(module, folders)
+    return only and follows and sub_folders.stand_alone(module, folders.statements)
 
 
 def _finding(program: Program, function: Function, folders: Folders) -> Finding:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers import git, inv, inv_json, python, run_pytest
+from ..helpers import fresh_python, git, inv, inv_json, run_pytest
 from .helpers import migrate, put
 from .test_guide import MANUAL, TESTS
 
@@ -101,7 +101,7 @@ def behaviour(root: Path) -> list[str]:
     said = [inv(root / "a", "demo", imported=()).stdout, inv(root / "c", "clean", imported=()).stdout]
     said += [" ".join(inv(root / name, "--list", imported=()).stdout.split()[:2]) for name in ("a", "c")]
     for folder, script in (("a", "scripts/loaded.py"), ("b", "scripts/work.py")):
-        done = python(f"import runpy; runpy.run_path({script!r}, run_name='__main__')", cwd=root / folder)
+        done = fresh_python(f"import runpy; runpy.run_path({script!r}, run_name='__main__')", cwd=root / folder)
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     # Apart from what other runs left in the system's temporary location, of which pytest may have to say something.

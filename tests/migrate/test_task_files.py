@@ -116,6 +116,7 @@ def test_file_that_is_not_plain_is_reported(tmp_path: Path, text: str) -> None:
 )
 def test_gitignore_gets_what_it_lacks(tmp_path: Path, before: bytes | None, after: bytes) -> None:
     put(tmp_path, {})
+    git(tmp_path, "init", "-q")
     (tmp_path / ".gitignore").unlink()
     if before is not None:
         (tmp_path / ".gitignore").write_bytes(before)
