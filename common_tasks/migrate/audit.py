@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from ..fs.workers import MOST_PIECES, Workers, divide, part
 from ..monorepo.members import find_roots
-from . import files, gitignore, legacy_helper, place, shadowing, source, task_files
+from . import files, gitignore, legacy_helper, place, shadowing, task_files
 from .finding import Finding, Left
-from .look import look_at, unread
+from .look import look_at
 from .names import Module
 from .repository import Repository
 from .result import Audit as Audit
@@ -54,8 +54,7 @@ def _read_repository(scope: Scope) -> Repository:
 def _look(scope: Scope, repository: Repository, workers: Workers) -> dict[Path, tuple[Finding | Left, ...]]:
     """Return the findings of each file of the projects."""
     wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
-    own = (name for path in repository.programs for name in legacy_helper.find_helpers(path, scope.root))
-    helpers = scope.helpers.union(own)
+    helpers = scope.helpers | legacy_helper.find_helpers(repository.classes, repository.texts)
     repository.read()
     rows = share(lambda path: look_at(path, repository, helpers), wanted, workers)
     return dict(zip(wanted, rows, strict=True))
@@ -98,10 +97,10 @@ def _sort_out(scope: Scope, repository: Repository, found: dict[Path, list[Findi
 
 
 def _check_shadow(path: Path, users: Sequence[Path], repository: Repository) -> Finding:
-    try:
-        module = Module(source.read(path).text)
-    except source.UNREADABLE as error:
-        return unread(path, error)._replace(code=shadowing.CODE, group=shadowing.CODE)
+    module = repository.classes.read(path)
+    if module is None:
+        message = f"{path.name} hides this package, and cannot be read"
+        return Finding(path, 1, 0, shadowing.CODE, "report", message, group=shadowing.CODE)
     finding = shadowing.check_module(path, module, users, repository.shadows)
     mention = shadowing.find_mention(repository.settings)
     return finding.refused(mention) if mention else finding
@@ -109,10 +108,8 @@ def _check_shadow(path: Path, users: Sequence[Path], repository: Repository) -> 
 
 def _check_tasks(project: Path, root: Path, repository: Repository) -> Finding | None:
     path = project / task_files.NAME
-    try:
-        module = Module(source.read(path).text) if path.is_file() else Module("import invoke")
-    except source.UNREADABLE:
-        module = Module("")  # the check says so
+    # Where there is none, or it cannot be read, `check` says so.
+    module = repository.classes.read(path) or Module("" if path.is_file() else "import invoke")
     hidden = bool(repository.shadows.paths)
     doubt = place.why_not_import(path, root, module, repository.bare_scripts, hidden=hidden)
     return task_files.check(project, doubt, repository.shadows)
@@ -145,16 +142,12 @@ def held_together(found: Audit) -> Audit:
     """Return the audit without steps that are only right together with one that is not taken."""
     rows = [row for each in found.findings.values() for row in each]
     stop = next((row for row in rows if row.group == shadowing.CODE and row.safety == "report"), None)
-    if stop is None and not _has_shadow_outside(found):
-        return found.with_each(lambda row: _held_definition(row, rows, found.repository))
-    where = _reason_of(stop) if stop else "it lies outside the projects asked for"
-    return found.with_each(lambda row: _waiting(row, stop, where)).with_each(
-        lambda row: _held_definition(row, rows, found.repository)
-    )
-
-
-def _reason_of(stop: Finding) -> str:
-    return f"{stop.path.name} line {stop.line}: {stop.message.rpartition('; ')[2]}"
+    if stop:
+        where = f"{stop.path.name} line {stop.line}: {stop.message.rpartition('; ')[2]}"
+        found = found.with_each(lambda row: _waiting(row, where))
+    elif _has_shadow_outside(found):
+        found = found.with_each(lambda row: _waiting(row, "it lies outside the projects asked for"))
+    return found.with_each(lambda row: _held_definition(row, rows, found.repository))
 
 
 def _has_shadow_outside(found: Audit) -> bool:
@@ -163,28 +156,21 @@ def _has_shadow_outside(found: Audit) -> bool:
     return bool(shadows) and found.repository.projects != frozenset(found.findings)
 
 
-def _waiting(row: Finding, stop: Finding | None, where: str) -> Finding:
-    if row.group == shadowing.CODE and row is not stop and row.safety != "report":
+def _waiting(row: Finding, where: str) -> Finding:
+    if row.group == shadowing.CODE:
         return row.refused(f"the renaming is stopped: {where}")
-    if row.imports and row.safety != "report":
-        return row.refused(f"common_tasks.py has to be renamed first, and cannot be: {where}")
-    return row
+    return row.refused(f"common_tasks.py has to be renamed first, and cannot be: {where}") if row.imports else row
 
 
 def _held_definition(row: Finding, rows: Sequence[Finding], repository: Repository) -> Finding:
     """Keep the definition of a helper that a file counts on which goes on using it."""
     if legacy_helper.HELPER not in row.removes or row.safety == "report":
         return row
-    helpers = [each for each in rows if each.code == legacy_helper.CODE and each is not row]
-    moving = {each.path for each in helpers} - {each.path for each in helpers if each.safety == "report"}
-    staying = [path for path in repository.users_of(row.path, legacy_helper.HELPER) if path not in moving]
-    unsafe = [each for each in helpers if each.safety == "unsafe"]
-    if any(each.path == row.path and each.safety == "report" for each in helpers):
-        return row.refused("a use of it in this file stays")
-    if staying:
-        return row.refused(f"{staying[0].name} still uses it")
-    return (
-        row.doubted(f"line {unsafe[0].line} of {unsafe[0].path.name} may change how the program behaves")
-        if unsafe
-        else row
-    )
+    uses = [each for each in rows if each.code == legacy_helper.CODE and each is not row]
+    moving = {row.path, *(each.path for each in uses)} - {each.path for each in uses if each.safety == "report"}
+    for path in (row.path, *repository.users_of(row.path, legacy_helper.HELPER)):
+        if path not in moving:
+            return row.refused(f"{path.name} still uses it")
+    unsafe = next((each for each in uses if each.safety == "unsafe"), None)
+    where = f"line {unsafe.line} of {unsafe.path.name}" if unsafe else ""
+    return row.doubted(f"{where} may change how the program behaves") if unsafe else row

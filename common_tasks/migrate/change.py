@@ -28,7 +28,8 @@ def plan(
     `unwritable`: files that are left alone, with the reason. What hangs together with one of them is left, too.
     """
     done: _Rewritten = {}
-    audit = audit.with_each(lambda row: _left(row, unwritable) if audit.scope.shows(row.path) else row)
+    shown = {path: reason for path, reason in unwritable.items() if audit.scope.shows(path)}
+    audit = _without(audit, shown, "not written")
     while True:
         audit = held_together(_whole(audit, unsafe=unsafe))
         chosen = _choose(audit, unsafe=unsafe)
@@ -37,17 +38,12 @@ def plan(
         if not failed:
             changes = [change for path in sorted(chosen) for change in _changes(audit, path, chosen[path], done)]
             return audit, _grouped(audit, [change for change in changes if change.before != change.after])
-        audit = audit.with_each(lambda row, failed=failed: _failed(row, failed))  # type: ignore[misc]
+        audit = _without(audit, failed, "not rewritten")
 
 
-def _left(row: Finding, unwritable: Mapping[Path, str]) -> Finding:
-    reason = unwritable.get(row.path)
-    return row.refused(f"not written: {reason}") if reason and row.safety != "report" else row
-
-
-def _failed(row: Finding, failed: Mapping[Path, str]) -> Finding:
-    reason = failed.get(row.path)
-    return row.refused(f"not rewritten: {reason}") if reason and row.safety != "report" else row
+def _without(audit: Audit, files: Mapping[Path, str], what: str) -> Audit:
+    """Return the audit with the findings of these files refused, each with the reason."""
+    return audit.with_each(lambda row: row.refused(f"{what}: {files[row.path]}") if row.path in files else row)
 
 
 def _whole(audit: Audit, *, unsafe: bool) -> Audit:

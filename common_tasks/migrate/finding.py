@@ -110,7 +110,9 @@ class Finding(NamedTuple):
         return self._replace(safety="unsafe", message=f"{self.message}; {reason}")
 
     def refused(self, reason: str) -> "Finding":
-        """Return it as one that is not rewritten, for this reason."""
+        """Return it as one that is not rewritten, for this reason; as it is if it was not to be."""
+        if self.safety == "report":
+            return self
         return self._replace(safety="report", message=f"{self.message}; {reason}", edits=(), imports=(), removes=())
 
 
@@ -121,11 +123,12 @@ def conclude(finding: Finding, doubts: Iterable[Doubt]) -> Finding:
     """
     found = tuple(doubts)
     final = next((doubt for doubt in found if doubt.final), None)
-    if final or not finding.edits:
-        return finding.refused(final.reason) if final else finding._replace(safety="report")
-    if found:
-        return finding._replace(safety="unsafe", message=f"{finding.message}; {found[0].reason}")
-    return finding._replace(safety="safe")
+    if not finding.edits and not final:
+        return finding._replace(safety="report")
+    finding = finding._replace(safety="safe")
+    if final:
+        return finding.refused(final.reason)
+    return finding.doubted(found[0].reason) if found else finding
 
 
 class Left(NamedTuple):

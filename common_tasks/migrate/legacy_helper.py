@@ -4,12 +4,13 @@ A function of that name is the guide's only if its body does the same: a fresh `
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from . import source, surroundings
+from . import surroundings
 from .base_paths import BASES, LISTERS, is_text, stamped, value_of
+from .classes import Classes
 from .finding import Doubt, Drop, Finding, ReplaceExpression, conclude
 from .names import Function, Module, all_arguments
 from .surroundings import Program
@@ -31,18 +32,14 @@ def check(program: Program) -> Iterator[Finding]:
         yield _definition(program, definition)
 
 
-def find_helpers(path: Path, root: Path) -> Iterator[str]:
-    """Yield the dotted name, as seen from `root`, of the guide's helper if a file defines it."""
-    try:
-        data = path.read_bytes()
-        if f"def {HELPER}".encode() not in data:
-            return
-        module = Module(source.decode(path, data).text)
-        definition = find_definition(module)
-        if definition and not why_different(module, definition):
-            yield ".".join([*path.relative_to(root).with_suffix("").parts, HELPER])
-    except source.UNREADABLE:
-        return  # that it cannot be read is a finding of its own
+def find_helpers(classes: Classes, texts: Mapping[Path, str]) -> set[str]:
+    """Return the dotted names, as seen from the root, of the guide's helper where the programs define it."""
+    defining = {path: classes.read(path) for path, text in texts.items() if f"def {HELPER}" in text}
+    return {
+        ".".join([*path.relative_to(classes.root).with_suffix("").parts, HELPER])
+        for path, module in defining.items()
+        if module and (definition := find_definition(module)) and not why_different(module, definition)
+    }
 
 
 def find_definition(module: Module) -> Function | None:

@@ -44,7 +44,7 @@ class Repository:
     @cached_property
     def shadows(self) -> Shadows:
         """The modules of the repository's own that hide ours."""
-        return find_shadows(self.programs)
+        return find_shadows(self.classes, self.programs)
 
     @cached_property
     def texts(self) -> dict[Path, str]:

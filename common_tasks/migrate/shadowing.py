@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from . import source
 from .base_paths import BASES
+from .classes import Classes
 from .finding import Doubt, Drop, Edit, Finding, ReplaceExpression, ReplaceStatement, conclude
 from .names import Module
 from .surroundings import Program
@@ -34,16 +34,12 @@ class Shadows(NamedTuple):
     replaced: frozenset[str] = frozenset()
 
 
-def find_shadows(programs: Iterable[Path]) -> Shadows:
+def find_shadows(classes: Classes, programs: Iterable[Path]) -> Shadows:
     """Return the modules among the files of a repository that hide ours."""
     paths = tuple(path for path in programs if path.name == f"{OLD}.py")
     kept: set[str] = set()
     replaced: set[str] = set()
-    for path in paths:
-        try:
-            module = Module(source.read(path).text)
-        except source.UNREADABLE:  # that it cannot be read is a finding of its own
-            continue
+    for module in (module for path in paths if (module := classes.read(path))):
         own = {task.name for task in _replaceable(module)}
         replaced |= own
         kept |= set(module.top.bindings) - own
