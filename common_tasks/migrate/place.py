@@ -8,6 +8,7 @@ import tomllib
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from . import source, surroundings
@@ -84,43 +85,36 @@ def _own_environment(path: Path, relative: Path, module: Module, root: Path) -> 
         return "it runs in CI, before anything is installed"
     if _INLINE.search(module.text):
         return "it names its own dependencies (PEP 723)"
-    if path in _build_hooks(_nearest(path, root, ("pyproject.toml",))):
+    if _is_of_build(path, root):
         return "it runs where the package is built"
     return None
 
 
 @lru_cache(maxsize=256)
-def _pyproject(file: Path | None) -> dict[str, object]:
+def read_toml(file: Path | None) -> dict[str, Any]:
+    """Return what a TOML file says; nothing where it cannot be read, for those whose it is cannot read it either."""
     try:
         return tomllib.loads(file.read_text("utf-8")) if file else {}
-    except source.UNREADABLE:
+    except (OSError, ValueError):
         return {}
 
 
 def _table(file: Path | None, *keys: str) -> object:
-    found: object = _pyproject(file)
+    found: object = read_toml(file)
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found
 
 
-def _build_hooks(file: Path | None) -> frozenset[Path]:
-    """Return the files that the build backend of a project runs."""
+def _is_of_build(path: Path, root: Path) -> bool:
+    """Tell whether the build backend of a project runs a file."""
+    file = _nearest(path, root, ("pyproject.toml",))
     if file is None:
-        return frozenset()
-    hooks = [
-        _table(file, "tool", "hatch", "build", "hooks", "custom", "path"),
-        _table(file, "tool", "poetry", "build", "script"),
-    ]
-    script = _table(file, "tool", "poetry", "build")
-    hooks += [script] if isinstance(script, str) else []
-    folders = _table(file, "build-system", "backend-path")
-    inside = (
-        [path for folder in folders if isinstance(folder, str) for path in (file.parent / folder).glob("*.py")]
-        if isinstance(folders, list)
-        else []
-    )
-    return frozenset({*(file.parent / hook for hook in hooks if isinstance(hook, str)), *inside})
+        return False
+    hooks = f"{_table(file, 'tool', 'hatch', 'build', 'hooks')} {_table(file, 'tool', 'poetry', 'build')}"
+    backend = _table(file, "build-system", "backend-path")
+    inside = any(path.parent == file.parent / str(folder) for folder in (backend if isinstance(backend, list) else ()))
+    return inside or repr(path.relative_to(file.parent).as_posix()) in hooks
 
 
 def _nearest(path: Path, root: Path, names: tuple[str, ...]) -> Path | None:
@@ -190,18 +184,18 @@ def _why_bare(path: Path, module: Module, bare: frozenset[str]) -> str | None:
 
 
 def _imports_only_standard(module: Module) -> bool:
-    roots = {name.partition(".")[0] for _, name, _ in imported(module)}
+    roots = {name.partition(".")[0] for _, name in imported(module)}
     return roots <= sys.stdlib_module_names
 
 
-def imported(module: Module) -> list[tuple[int, str, bool]]:
-    """Return what a module imports: line, dotted name (with dots in front if relative), whether a name follows."""
+def imported(module: Module) -> list[tuple[int, str]]:
+    """Return what a module imports: line and dotted name, with dots in front if relative."""
     found = []
     for node in module.statements:
         if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name, False) for alias in node.names]
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append((node.lineno, "." * node.level + (node.module or ""), True))
+            found.append((node.lineno, "." * node.level + (node.module or "")))
     return found
 
 
@@ -211,14 +205,9 @@ def _why_package(path: Path, relative: Path, root: Path) -> str | None:
     if not in_package or surroundings.is_test(relative):
         return None
     file = _nearest(path, root, ("pyproject.toml",))
-    needs = _table(file, "project", "dependencies")
-    poetry = _table(file, "tool", "poetry", "dependencies")
-    declared = [
-        str(need)
-        for need in (*(needs if isinstance(needs, list) else ()), *(poetry if isinstance(poetry, dict) else ()))
-    ]
+    declared = f"{_table(file, 'project', 'dependencies')} {_table(file, 'tool', 'poetry', 'dependencies')}"
     legacy = [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(path, root, (name,)))]
-    if any(_OURS.search(need) for need in (*declared, *legacy)):
+    if any(_OURS.search(text) for text in (declared, *legacy)):
         return None
     return "the package would need common-tasks wherever it is installed, but does not depend on it"
 
@@ -241,4 +230,4 @@ def _imports_of(path: Path) -> tuple[tuple[int, str], ...]:
         module = Module(source.read(path).text)
     except source.UNREADABLE:
         return ()
-    return tuple((line, name.lstrip(".").partition(".")[0]) for line, name, _ in imported(module))
+    return tuple((line, name.lstrip(".").partition(".")[0]) for line, name in imported(module))

@@ -1,12 +1,13 @@
 """How a project sorts its imports and how long its lines are, by its isort, ruff and black settings."""
 
-import tomllib
 import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import isort
+
+from .place import read_toml
 
 _USUAL = 88
 # Settings of ruff's that isort has, too, under the same name.
@@ -74,15 +75,8 @@ def _find_tools(folder: Path, root: Path) -> tuple[Path, dict[str, Any]]:
     for above in (folder, *folder.parents):
         for name in ("ruff.toml", ".ruff.toml", "pyproject.toml"):
             if (above / name).is_file():
-                found = _read(above / name)
+                found = read_toml(above / name)
                 return above, found.get("tool", {}) if name == "pyproject.toml" else {"ruff": found}
         if above == root:
             break
     return root, {}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):  # the tools cannot read it, either
-        return {}
