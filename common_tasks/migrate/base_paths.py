@@ -8,33 +8,41 @@ from .uses import PATHS
 
 BASES = (".tmp", ".temp")
 LISTERS = frozenset({"glob", "iglob", "iterdir", "listdir", "rglob", "scandir", "walk"})
-_DEPTH = 5  # names that are followed to their values
+_DEPTH = 8  # steps by which a path is built, names that are followed to their values
 _SECONDS = ("%S", "%s", "%T", "%X", "%f")
 _MOMENTS = frozenset({"time.time", "time.time_ns"})
 _NOWS = frozenset(f"datetime.datetime.{name}" for name in ("now", "today", "utcnow"))
 _KEEPERS = frozenset({"builtins.int", "builtins.str", "builtins.round"})
 
 
-def text_of(module: Module, node: ast.expr, depth: int = _DEPTH) -> str | None:
+def text_of(module: Module, path: ast.expr) -> str:
     """Return a path as far as it is written out, whatever builds it; `…` stands for what is not."""
-    match node:
+    return "/".join(_text(part) for part in _parts(module, path))
+
+
+def _parts(module: Module, path: ast.expr, depth: int = _DEPTH) -> list[ast.expr]:
+    """Return the expressions for the parts of a path; names are followed to their values."""
+    match path:
+        case ast.Name() if depth and (value := value_of(module, path)):
+            inner = [value]
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            inner = [left, right]
+        case ast.Call(func=ast.Attribute(value=left, attr="joinpath"), args=args):
+            inner = [left, *args]
+        case ast.Call(args=[_, *_] as inner) if not module.dotted(path.func).isdisjoint({*PATHS, "os.path.join"}):
+            pass
+        case _:
+            return [path]
+    return [part for each in inner for part in _parts(module, each, depth - 1)]
+
+
+def _text(part: ast.expr) -> str:
+    match part:
         case ast.Constant(value=str(text)):
             return text.removeprefix("./").rstrip("/")
-        case ast.Name() if depth and (value := value_of(module, node)):
-            return text_of(module, value, depth - 1)
-        case ast.JoinedStr():
-            return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-        case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return _joined(module, [left, right], depth)
-        case ast.Call(func=ast.Attribute(value=left, attr="joinpath"), args=args):
-            return _joined(module, [left, *args], depth)
-        case ast.Call(args=[_, *_] as args) if not module.dotted(node.func).isdisjoint({*PATHS, "os.path.join"}):
-            return _joined(module, args, depth)
-    return None
-
-
-def _joined(module: Module, nodes: list[ast.expr], depth: int) -> str:
-    return "/".join(text_of(module, node, depth) or "…" for node in nodes)
+        case ast.JoinedStr(values=values):
+            return "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in values)
+    return "…"
 
 
 def value_of(module: Module, name: ast.Name) -> ast.expr | None:
@@ -62,20 +70,9 @@ def stamped(module: Module, value: ast.expr) -> Stamped | None:
 
     Only a time to the second counts: a name for each day is a place that others find.
     """
-    match value:
-        case ast.BinOp(left=base, op=ast.Div(), right=last):
-            pass
-        case ast.Call(args=[base, last]) if not module.dotted(value.func).isdisjoint({*PATHS, "os.path.join"}):
-            pass
-        case ast.Call(func=ast.Attribute(value=base, attr="joinpath"), args=[last]):
-            pass
-        case _:
-            return None
-    names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
-    if isinstance(last, ast.Name):
-        last = value_of(module, last) or last
-        names |= {node.id for node in ast.walk(last) if isinstance(node, ast.Name)}
-    if text_of(module, base) not in BASES or not isinstance(last, ast.JoinedStr):
+    parts = _parts(module, value)
+    last = parts[-1]
+    if len(parts) != 2 or _text(parts[0]) not in BASES or not isinstance(last, ast.JoinedStr):
         return None
     match last.values:
         case [ast.Constant(value=str(text)), ast.FormattedValue(format_spec=None) as time] if text.endswith("_"):
@@ -88,7 +85,14 @@ def stamped(module: Module, value: ast.expr) -> Stamped | None:
             prefix = given
         case _:
             return None
-    return Stamped(prefix, frozenset(names)) if is_time(module, time.value) else None
+    return Stamped(prefix, frozenset(_names(module, value))) if is_time(module, time.value) else None
+
+
+def _names(module: Module, value: ast.expr, depth: int = _DEPTH) -> set[str]:
+    """Return the names that a value is built from, and those that these are built from."""
+    names = {node for node in ast.walk(value) if isinstance(node, ast.Name)}
+    given = [each for name in names if depth and (each := value_of(module, name))]
+    return {name.id for name in names}.union(*(_names(module, each, depth - 1) for each in given))
 
 
 def is_time(module: Module, node: ast.expr, depth: int = _DEPTH) -> bool:

@@ -111,10 +111,10 @@ def _is_of_build(path: Path, root: Path) -> bool:
     file = _nearest(path, root, ("pyproject.toml",))
     if file is None:
         return False
-    hooks = f"{_table(file, 'tool', 'hatch', 'build', 'hooks')} {_table(file, 'tool', 'poetry', 'build')}"
+    hooks = [_table(file, "tool", "hatch", "build", "hooks"), _table(file, "tool", "poetry", "build")]
     backend = _table(file, "build-system", "backend-path")
     inside = any(path.parent == file.parent / str(folder) for folder in (backend if isinstance(backend, list) else ()))
-    return inside or repr(path.relative_to(file.parent).as_posix()) in hooks
+    return inside or repr(path.relative_to(file.parent).as_posix()) in repr(hooks)
 
 
 def _nearest(path: Path, root: Path, names: tuple[str, ...]) -> Path | None:

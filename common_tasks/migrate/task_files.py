@@ -107,10 +107,11 @@ def _missing(module: Module, shadows: Shadows) -> list[str]:
 
     A task of the same name that is the file's own counts as there once it calls ours.
     """
-    if not shadows.paths and (_has_collection(module) or _origins(module, "ns") & {f"{OLD}.ns"}):
+    if shadows.paths:
+        return list(TASKS)
+    if _has_collection(module) or f"{OLD}.ns" in _origins(module, "ns") or f"{OLD}.*" in _origins(module, "*"):
         return []
-    starred = f"{OLD}.*" in _origins(module, "*") and not shadows.paths
-    return [name for name in TASKS if not (starred or _has(module, name, shadows))]
+    return [name for name in TASKS if not _has(module, name)]
 
 
 def _origins(module: Module, name: str) -> set[str]:
@@ -128,17 +129,12 @@ def _has_collection(module: Module) -> bool:
     )
 
 
-def _has(module: Module, name: str, shadows: Shadows) -> bool:
-    ours = f"{OLD}.{name}"
-    if not shadows.paths and any(binding.origin == ours for row in module.top.bindings.values() for binding in row):
+def _has(module: Module, name: str) -> bool:
+    ours = {f"{OLD}.{each}" for each in TASKS}
+    if any(binding.origin == f"{OLD}.{name}" for row in module.top.bindings.values() for binding in row):
         return True
-    defined = [b.node for b in module.top.bindings.get(name, ()) if isinstance(b.node, ast.FunctionDef)]
-    return not shadows.paths and any(_calls_ours(module, function) for function in defined)
-
-
-def _calls_ours(module: Module, function: ast.FunctionDef) -> bool:
-    names = {f"{OLD}.{name}" for name in TASKS}
-    return any(module.is_call_of(call, *names) for call in ast.walk(function))
+    functions = [b.node for b in module.top.bindings.get(name, ()) if isinstance(b.node, ast.FunctionDef)]
+    return any(module.is_call_of(call, *ours) for function in functions for call in ast.walk(function))
 
 
 def _own(module: Module, shadows: Shadows) -> dict[str, int]:
