@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers import INV, inv, make_entry
+from ..helpers import INV, inv, make_entry, slow
 
 BARE = "from common_tasks import clean, temp_clean, temp_status\n"
 OF_ITS_OWN = BARE + "from invoke import Collection\nns = Collection()\n"
@@ -49,7 +49,9 @@ def test_command_has_the_name_that_the_task_has_there(
     assert "would remove  .tmp/x" in inv(project, *words).stdout
 
 
-@pytest.mark.parametrize("start", ["inv", "inv -c tasks", "inv --search-root ../project", "python -m invoke"])
+@pytest.mark.parametrize(
+    "start", ["inv -c tasks", "python -m invoke", slow("inv"), slow("inv --search-root ../project")]
+)
 def test_command_is_run_as_the_one_before(project: Path, start: str) -> None:
     make_entry(project / ".tmp/x")
     command = proposed(run(f"{start} temp-status", project))

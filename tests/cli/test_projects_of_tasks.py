@@ -98,10 +98,11 @@ def test_context_made_by_hand_acts_on_the_working_directorys_project(mono: Path)
     assert not cleaned(mono)
 
 
+COMPANY = "import os, sys\nsys.path.append(os.environ['LIB'])\n"
 FORMS = {
     "package": ("tasks/__init__.py", "from common_tasks import ns\n"),
-    "package of a company": ("tasks/__init__.py", "from mycompany import *\n"),
-    "file of a company": ("tasks.py", "from mycompany import *\n"),
+    "package of a company": ("tasks/__init__.py", f"{COMPANY}from mycompany import *\n"),
+    "file of a company": ("tasks.py", f"{COMPANY}from mycompany import *\n"),
 }
 
 
@@ -121,7 +122,7 @@ def test_folder_of_the_tasks_is_the_project_below_a_home_under_git(tmp_path: Pat
     (root / name).write_text(text)
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/mycompany.py").write_text("from common_tasks import *\n")
-    env = {**os.environ, "HOME": str(home), "PYTHONPATH": str(tmp_path / "lib")}
+    env = {**os.environ, "HOME": str(home), "LIB": str(tmp_path / "lib")}
     inv(root / sub, "clean", env=env)
     assert not (root / "htmlcov").exists()
     assert not (root / ".tmp/old").exists()

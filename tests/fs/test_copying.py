@@ -4,6 +4,8 @@ import contextlib
 import os
 import socket
 import stat
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,18 +94,30 @@ def test_holes_stay_holes(tmp_path: Path) -> None:
         assert os.pread(file.fileno(), 4, 2**39) == b"data"
 
 
+LEVELS = 450
+
+
+@pytest.fixture
+def fewer_calls_than_levels() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(LEVELS)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("fewer_calls_than_levels")
 def test_depth_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     with temp_working_dir() as top:  # which can remove it, as pytest's own cannot
         (top / "tree").mkdir()
         monkeypatch.chdir(top / "tree")
-        for _ in range(1200):
-            os.mkdir("deep")
-            os.chdir("deep")
+        for _ in range(LEVELS):
+            os.mkdir("deep" * 4)
+            os.chdir("deep" * 4)
         os.close(os.open("bottom", os.O_CREAT))
         assert copy(top / "tree", top / "copy") == []
         os.chdir(top / "copy")
-        for _ in range(1200):
-            os.chdir("deep")
+        for _ in range(LEVELS):
+            os.chdir("deep" * 4)
         assert os.listdir() == ["bottom"]
         os.chdir("/")
 

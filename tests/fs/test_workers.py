@@ -174,8 +174,8 @@ def test_artifacts_are_found_by_several_workers_too(project: Path, monkeypatch: 
 
 
 def test_ctrl_c_ends_workers_too(project: Path) -> None:
-    for number in range(60):
-        make_entry(project / f".tmp/debug/e{number}_{OLD}", files=100, content=b"")
+    for number in range(30):
+        make_entry(project / f".tmp/debug/e{number}_{OLD}", files=2, content=b"")
     slow = "import os, time\nfrom common_tasks.fs import usage\n"
     slow += "real = usage.Tally.read\n"
     slow += "def read(*args): time.sleep(0.2); return real(*args)\nusage.Tally.read = read\n"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from common_tasks.migrate import source
 from common_tasks.temp import temp_working_dir
 
+from ..helpers import examples
 from .helpers import is_settled, put, write
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -131,6 +132,7 @@ def _without_paths(text: str) -> str:
 PATHS = st.sampled_from(["tests/test_it.py", "scripts/it.py"])
 
 
+@settings(max_examples=examples(of=2))
 @given(text=programs(), unsafe=st.booleans(), path=PATHS)
 def test_rewritten_program_behaves_the_same(text: str, path: str, *, unsafe: bool) -> None:
     check_program(text, path, unsafe=unsafe)
@@ -178,6 +180,7 @@ def folder_tests(draw: st.DrawFn) -> str:
     return f"def test_it(tmp_path):\n{indent(body, '    ')}\n"
 
 
+@settings(max_examples=examples(of=2))
 @given(text=folder_tests())
 def test_rewritten_test_sees_the_same_directories(text: str) -> None:
     with temp_working_dir("generated") as root:

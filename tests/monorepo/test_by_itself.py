@@ -128,7 +128,7 @@ def test_budget_is_cut_down_with_a_margin(project: Path) -> None:
     assert "x_1600000009" not in left(project)
 
 
-@pytest.mark.parametrize("each", [10, slow(50)])
+@pytest.mark.parametrize("each", [3, slow(50)])
 def test_many_processes_at_once_start_one_clean(ruled: Path, started: Callable[[], list[list[int]]], each: int) -> None:
     code = f"import os\nfor _ in range({each - 1}):\n if not os.fork(): break\n{MAKES}"
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ruled) for _ in range(4)]
@@ -286,7 +286,7 @@ def test_what_could_not_be_removed_is_noted_and_stops_nothing(ruled: Path) -> No
 
 
 def test_clean_that_was_killed_is_finished_by_the_next(ruled: Path, started: Callable[[], list[list[int]]]) -> None:
-    make_entry(ruled / ".tmp" / "debug" / "big_1600000003", 3000, hours=200, content=b"x")
+    make_entry(ruled / ".tmp" / "debug" / "big_1600000003", 1000, hours=200, content=b"x")
     python(MAKES, cwd=ruled)
     wait_until(started)
     [[pid, *_]] = started()

@@ -13,7 +13,7 @@ from common_tasks.monorepo.quantities import InvalidSetting
 from common_tasks.temp.retention import Limit, Rule
 
 from ..cli.test_tasks import FORMS
-from ..helpers import OLD, SETUP, inv, inv_json, make_entry
+from ..helpers import OLD, SETUP, inv, inv_json, make_entry, slow
 
 
 def read(*layers: Any, **variables: str) -> settings.Settings:
@@ -95,7 +95,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG)
-@pytest.mark.parametrize("task", ["temp-status", "temp-clean", "clean"])
+@pytest.mark.parametrize("task", ["clean", slow("temp-clean"), slow("temp-status")])
 def test_wrong_setting_is_one_line_and_nothing_is_touched(project: Path, task: str, text: str) -> None:
     entry, left = make_entry(project / ".tmp/x"), make_entry(project / "build")
     (project / "invoke.yaml").write_text(text)
@@ -127,7 +127,7 @@ def test_wrong_variable_is_one_line_in_every_form_of_a_tasks_file(project: Path,
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("configured", ["", "clean: {keep: [/other/]}", "clean: {keep: []}"])
+@pytest.mark.parametrize("configured", ["clean: {keep: [/other/]}", slow(""), slow("clean: {keep: []}")])
 def test_variable_holds_in_every_form_of_a_tasks_file_and_over_the_file(
     project: Path, form: str, configured: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_variable_holds_in_every_form_of_a_tasks_file_and_over_the_file(
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("configured", ["", "temp: {retention: {debug: {keep_last: 3}}}"])
+@pytest.mark.parametrize("configured", ["temp: {retention: {debug: {keep_last: 3}}}", slow("")])
 def test_rule_from_variables_holds_in_every_form_of_a_tasks_file(project: Path, form: str, configured: str) -> None:
     (project / "tasks.py").write_text(FORMS[form])
     (project / "invoke.yaml").write_text(configured)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers import INV, OLD, inv, inv_json, make_entry
+from ..helpers import INV, OLD, command, inv, inv_json, make_entry
 
 
 def kept_by(project: Path, *words: str, **variables: str) -> set[str]:
@@ -106,9 +106,8 @@ def test_settings_that_a_stranger_could_have_put_there_are_not_read(project: Pat
 def test_category_is_text_whatever_yaml_would_read(project: Path, category: str) -> None:
     (project / "invoke.yaml").write_text(f"temp: {{retention: {{{category}: {{max_age: 7d}}}}}}")
     make_entry(project / f".tmp/{category}/old_{OLD}", hours=24 * 8)
-    command = [str(Path(INV).with_name("common-tasks")), "temp-clean", "--json"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=60)
-    assert [row["reason"] for row in json.loads(done.stdout)["removed"]] == ["older than 7 days"], done.stderr
+    removed = json.loads(command(project, "temp-clean", "--json").stdout)["removed"]
+    assert [row["reason"] for row in removed] == ["older than 7 days"]
 
 
 def test_empty_limit_in_a_variable_is_a_wrong_value(project: Path) -> None:

@@ -27,7 +27,7 @@ from common_tasks.temp.entry import ARTIFACT, Decision, Entry, Identity, Outcome
 from common_tasks.temp.layout import Base
 from common_tasks.temp.retention import Due
 
-from ..helpers import INV, OLD, fresh_python, make_entry
+from ..helpers import INV, OLD, fresh_python, make_entry, slow
 
 NOW = 1_700_000_000.0
 ROOT = Path("/home/me/mono")
@@ -548,7 +548,8 @@ def test_each_fault_is_told_however_many(on: On) -> None:
         40,
         lambda: outcome_of(Outcome(removed=(), kept=(), failed=failed)),
     )
-    assert [each.name for each in MANY if f"{each.name}: busy" not in " ".join(shown.split())] == []
+    words = " ".join(shown.split())
+    assert [each.name for each in MANY if f"{each.name}: busy" not in words] == []
 
 
 def test_nothing_is_proposed_that_would_free_nothing(on: On) -> None:
@@ -613,7 +614,9 @@ def test_progress_is_not_drawn_by_a_forked_helper(monkeypatch: pytest.MonkeyPatc
         assert terminal.getvalue()
 
 
-@pytest.mark.parametrize("words", [["temp-status"], ["temp-status", "--json"], ["temp-clean"], ["clean", "--dry-run"]])
+@pytest.mark.parametrize(
+    "words", [["temp-status"], ["temp-clean"], slow(["temp-status", "--json"]), slow(["clean", "--dry-run"])]
+)
 def test_closed_output_is_no_fault(project: Path, words: list[str]) -> None:
     make_entry(project / ".tmp/x")
     done = subprocess.run(["bash", "-c", f"{INV} {' '.join(words)} >&-"], cwd=project, capture_output=True, text=True)

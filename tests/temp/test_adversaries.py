@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from common_tasks.temp import TempManager, inventory, layout, removal, retention
 
-from ..helpers import OLD, clean, examples, inv, inv_json, make_entry, make_project, take, trash_is_empty
+from ..helpers import OLD, clean, examples, inv, inv_json, make_entry, make_project, slow, take, trash_is_empty
 
 # By descriptor, or it would itself do outside what the clean must not.
 SWAPPER = """
@@ -38,7 +38,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("turns", [30, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("turns", [6, slow(200)])
 def test_swapping_links_and_directories_all_through_loses_nothing_outside(
     project: Path, tmp_path: Path, elsewhere: Callable[[], dict[str, bytes]], turns: int
 ) -> None:
@@ -68,7 +68,7 @@ def test_swapping_links_and_directories_all_through_loses_nothing_outside(
 HOSTILE = st.binary(min_size=1, max_size=60).filter(lambda name: b"/" not in name and b"\0" not in name)
 
 
-@settings(max_examples=examples(of=3), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(of=6), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(HOSTILE, min_size=20, max_size=20, unique=True))
 def test_hostile_names_are_made_shown_and_cleaned(project: Path, raw: list[bytes]) -> None:
     names = [name for name in map(os.fsdecode, raw) if not name.startswith(".")]
@@ -125,8 +125,9 @@ def test_output_that_takes_only_ascii_gets_the_rest_escaped(project: Path) -> No
     assert rf"\u65e5\u672c_{OLD}" in shown
 
 
-def test_two_cleaners_at_once_share_the_work_without_a_fault(project: Path) -> None:
-    for _ in range(6):
+@pytest.mark.parametrize("rounds", [1, slow(6)])
+def test_three_cleaners_at_once_share_the_work_without_a_fault(project: Path, rounds: int) -> None:
+    for _ in range(rounds):
         for number in range(40):
             make_entry(project / f".tmp/debug/e{number}_{OLD}")
         code = "from common_tasks.temp import *; import warnings; warnings.simplefilter('error')\n"

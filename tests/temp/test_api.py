@@ -22,7 +22,7 @@ from common_tasks.temp import (
     temp_working_dir,
 )
 
-from ..helpers import HOLD_DEBUG, OLD, before, make_entry, python, running, said, set_age, states
+from ..helpers import HOLD_DEBUG, OLD, before, make_entry, python, running, said, set_age, slow, states
 
 
 def test_persistent_dir_is_new_and_empty_below_its_category(project: Path) -> None:
@@ -72,7 +72,7 @@ def test_eight_processes_make_800_distinct_directories(project: Path) -> None:
     assert all(Path(path).is_dir() for path in made)
 
 
-@pytest.mark.parametrize("each", [100, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("each", [50, slow(2000)])
 def test_directories_of_sixteen_threads_are_distinct(project: Path, each: int) -> None:
     made: list[list[str]] = [[] for _ in range(16)]
 
@@ -113,7 +113,8 @@ def test_finding_a_cache_counts_as_a_use(project: Path) -> None:
         assert states(project) == {cache.name: "in-use"}
 
 
-def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path) -> None:
+@pytest.mark.parametrize("rounds", [1, slow(5)])
+def test_twelve_processes_that_ask_for_a_missing_cache_get_one(project: Path, rounds: int) -> None:
     code = """
 import time
 from common_tasks.temp import creation, get_cache_temp_dir
@@ -126,7 +127,7 @@ input()
 print(get_cache_temp_dir("thumbs"))
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    for _ in range(3):
+    for _ in range(rounds):
         crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, **pipes) for _ in range(12)]  # type: ignore[call-overload]
         for process in crowd:
             process.stdout.readline()

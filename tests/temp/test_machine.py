@@ -478,4 +478,4 @@ def told(tell: Path, act: Callable[[], Report]) -> None:
 @pytest.mark.usefixtures("project")
 @pytest.mark.hypothesis
 def test_every_promise_holds_in_any_order_of_events() -> None:
-    run_state_machine_as_test(Machine, settings=settings(max_examples=examples(of=10), stateful_step_count=25))
+    run_state_machine_as_test(Machine, settings=settings(max_examples=examples(of=15), stateful_step_count=25))

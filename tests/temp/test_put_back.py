@@ -1,8 +1,8 @@
 """What was taken out of sight and may not go comes back, whatever happens meanwhile."""
 
 import contextlib
+import itertools
 import os
-import select
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ..helpers import (
     reasons,
     running,
     said,
+    slow,
     take,
     trash_is_empty,
 )
@@ -79,7 +80,7 @@ def test_use_that_begins_meanwhile_is_put_back_though_another_clean_tidied_the_c
 
 
 @pytest.mark.parametrize("step", ["verify", "look", "look again", "measure"])
-@pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand"])
+@pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", slow(".tmp/by hand")])
 def test_ctrl_c_before_it_is_decided_puts_all_back(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str
 ) -> None:
@@ -104,9 +105,16 @@ def test_ctrl_c_after_it_is_decided_leaves_it_to_the_next_clean(project: Path, m
     assert trash_is_empty(project)
 
 
-@pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("step", ["look", "look again", "measure", "decide"])
-@pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", ".tmp/by hand", ".temp/by hand"])
+def young_work() -> list[Any]:
+    """Return every place and step, without and with a full disk; but for a few they are slow."""
+    places = [f".tmp/debug/x_{OLD}", ".tmp/by hand", ".temp/by hand"]
+    steps = ["look", "look again", "measure", "decide"]
+    every = [(*case, full) for case in itertools.product(places, steps) for full in (False, True)]
+    quick = [(places[0], step, False) for step in steps] + [(place, "decide", True) for place in places]
+    return [case if case in quick else slow(*case) for case in every]
+
+
+@pytest.mark.parametrize(("place", "step", "full"), young_work())
 def test_young_work_survives_a_clean_killed_before_it_was_decided(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str, *, full: bool
 ) -> None:
@@ -155,7 +163,8 @@ def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
     cache = make_entry(lower / f"project/.tmp/cache/c_{OLD}", hours=99)
     (lower / "project/pyproject.toml").touch()
     (lower / "project/.tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
-    ask = "from common_tasks.temp import *; print(get_cache_temp_dir('c'), flush=True); input()"
+    ask = "from common_tasks.temp import *\nfrom common_tasks.temp import base\nbase.PATIENCE = 0.1\n"
+    ask += "print(get_cache_temp_dir('c'), flush=True); input()"
     users = []
     with overlay(tmp_path, "redirect_dir=off") as merged:
         root = merged / "project"
@@ -194,6 +203,13 @@ from common_tasks.temp import get_cache_temp_dir
 print(get_cache_temp_dir("model"), flush=True)
 input()
 """
+SAYS_THAT_IT_WAITS = """
+from common_tasks.fs import kernel
+def work_of_holders(fd, real=kernel.work_of_holders):
+    print("waits", flush=True)
+    return real(fd)
+kernel.work_of_holders = work_of_holders
+"""
 WITHOUT_LOCKS = """
 import errno, fcntl
 def flock(fd, operation): raise OSError(errno.ENOLCK, "no locks")
@@ -209,14 +225,15 @@ def test_cache_that_is_asked_for_during_a_clean_of_a_base_without_our_tag_is_ano
         asking: list[Any] = []
 
         def ask() -> None:
-            process: Any = stack.enter_context(running(ASK, project))
-            asking.append(process)
-            assert process.stdout
-            select.select([process.stdout], [], [], 1)  # it would answer by then, if it did not wait for the clean
+            process: Any = stack.enter_context(running(SAYS_THAT_IT_WAITS + ASK, project))
+            asking.extend([process, said(process)])
 
         before(monkeypatch, Move, "go", ask)
         clean(project)
-        assert Path(said(asking[0])).is_dir()
+        process, answer = asking
+        while answer == "waits":
+            answer = said(process)
+        assert Path(answer).is_dir()
 
 
 def test_cache_that_is_given_during_a_clean_stays_where_there_are_no_locks(

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from common_tasks.temp import removal, retention, system
 from common_tasks.temp.entry import Entry, Outcome, Plan
 
-from ..helpers import git, make_entry, python, run_pytest, running, said, set_age
+from ..helpers import git, make_entry, python, run_pytest, running, said, set_age, slow
 
 DAY = 86_400.0
 PROGRAMS = {
@@ -120,13 +121,16 @@ def run_killed(folder: Path, *words: str) -> None:
     run_pytest(folder, *options, *words, "test_it.py", env=environment)
 
 
+@pytest.mark.parametrize("last", [("-p", "no:xdist"), slow(("-n", "1", "--max-worker-restart", "0"))])
 def test_killed_runs_of_pytest_go_but_not_the_newest_three_nor_one_that_still_runs(
-    system_temp: Path, tmp_path: Path
+    system_temp: Path, tmp_path: Path, last: tuple[str, ...]
 ) -> None:
-    for _ in range(5):
-        run_killed(tmp_path, "-p", "no:xdist")
-    run_killed(tmp_path, "-n", "1", "--max-worker-restart", "0")
+    run_killed(tmp_path, "-p", "no:xdist")
     [runs] = system_temp.glob("pytest-of-*")
+    for number in range(1, 4):
+        shutil.copytree(runs / "pytest-0", runs / f"pytest-{number}", symlinks=True)
+    run_killed(tmp_path, "-p", "no:xdist")
+    run_killed(tmp_path, *last)
     there = sorted(path.name for path in runs.iterdir() if not path.is_symlink())
     assert there == [f"pytest-{number}" for number in range(6)]
     (runs / "pytest-1" / ".lock").write_text(str(os.getpid()))
@@ -193,6 +197,7 @@ def test_joblib_memmaps_of_a_killed_program_go(system_temp: Path) -> None:
     assert [row.entry.category for row in clean().removed] == ["joblib"]
 
 
+@pytest.mark.slow
 def test_pip_killed_in_a_build_leaves_what_goes(system_temp: Path, tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()

@@ -1,5 +1,6 @@
 """What any process uses stays, lease or not: seen before the plan, and again once it is out of sight."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from common_tasks.temp import TempManager, inventory, removal, retention
 
 from ..conftest import As
 from ..helpers import (
+    HOUR,
     OLD,
     clean,
     find_artifacts,
@@ -71,10 +73,10 @@ def test_what_a_process_without_a_lease_uses_stays_and_its_name_is_shown(project
     code = f"ENTRY = {str(entry)!r}\n{USES[use]}\nprint('ready', flush=True); input()"
     with running(code, project) as user:
         said(user)
-        for words in (["--dry-run"], [], ["--max-age-hours", "1"]):
-            [kept] = inv_json(project, "temp-clean", *words)["kept"]
-            assert kept["state"] == "in-use"
-            assert kept["reason"].startswith(f"in use by pid {user.pid}")
+        for found in (plan(project).keep, clean(project).kept, clean(project, max_age=HOUR).kept):
+            [kept] = found
+            assert kept.entry.state == "in-use"
+            assert kept.reason.startswith(f"in use by pid {user.pid}")
         assert entry.exists()
     assert len(clean(project).removed) == 1
 
@@ -285,29 +287,30 @@ input()
 """
 WAIT = """
 import fcntl, os, sys
-fd = os.open(sys.argv[1], os.O_RDONLY)
-print(flush=True)
-fcntl.flock(fd, fcntl.LOCK_EX)
+for _ in range(60):
+    if not os.fork():
+        fd = os.open(sys.argv[1], os.O_RDONLY)
+        print(flush=True)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        os._exit(0)
+input()
 """
 
 
 def test_table_of_locks_is_read_to_its_end(project: Path) -> None:
     for number in range(117):
         make_entry(project / f".tmp/e{number}", files=0)
-    with running(HOLD_MANY, project, str(project / ".tmp")) as holder:
+    # A lock that others wait for is one long record, after which a page ends early.
+    command = (WAIT, project, str(project / ".tmp/e40"))
+    with running(HOLD_MANY, project, str(project / ".tmp")) as holder, contextlib.ExitStack() as stack:
         said(holder)
-        # A lock that others wait for is one long record, after which a page ends early.
-        waiters = [subprocess.Popen([sys.executable, "-c", WAIT, project / ".tmp/e40"], stdout=-1) for _ in range(60)]
-        for waiter in waiters:
-            assert waiter.stdout
-            waiter.stdout.readline()
+        waiters = stack.enter_context(running(*command))
+        for _ in range(60):
+            said(waiters)
         device = project.stat().st_dev
         held = {(f"{os.major(device)}:{os.minor(device)}", path.stat().st_ino) for path in project.glob(".tmp/e*")}
         holders = kernel.lock_holders()
         seen = {key for key in held if holder.pid in holders.get(key, ())}
-        for waiter in waiters:
-            waiter.kill()
-            waiter.communicate()
     assert seen == held
 
 
