@@ -404,7 +404,8 @@ class Machine(RuleBasedStateMachine):
         """Return what killed cleans left: batches that were decided, what is in the others, and the system's."""
         found = [*self.system.glob(".trash_*")]
         for batch in self.root.glob(".t*mp/.trash/*"):
-            found += batch.iterdir() if batch.name.startswith(f"{names.UNDECIDED}_") else [batch]
+            undecided = batch.name.startswith(f"{names.UNDECIDED}_")
+            found += [*batch.glob("top/*"), *batch.glob("in/*/*"), *batch.glob("[0-9]*")] if undecided else [batch]
         return found
 
     def picked(self, pick: int) -> Thing | None:

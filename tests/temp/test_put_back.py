@@ -163,7 +163,7 @@ def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
     cache = make_entry(lower / f"project/.tmp/cache/c_{OLD}", hours=99)
     (lower / "project/pyproject.toml").touch()
     (lower / "project/.tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
-    ask = "from common_tasks.temp import *\nfrom common_tasks.temp import base\nbase.PATIENCE = 0.1\n"
+    ask = "from common_tasks.temp import *\nfrom common_tasks.temp import base_lock\nbase_lock.PATIENCE = 0.1\n"
     ask += "print(get_cache_temp_dir('c'), flush=True); input()"
     users = []
     with overlay(tmp_path, "redirect_dir=off") as merged:
