@@ -67,6 +67,9 @@ def is_trusted(found: os.stat_result, base: Directory) -> bool:
     return found.st_uid in (os.geteuid(), 0, base.status().st_uid)
 
 
-def is_private(batch: os.stat_result) -> bool:
-    """Tell whether nobody but its owner may have put anything into the folder of a clean."""
-    return not batch.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+def is_private(batch: os.stat_result, base: Directory) -> bool:
+    """Tell whether nobody may have put anything into the folder of a clean who may not write to the base.
+
+    A file system that has no modes of its own shows both as open to everybody.
+    """
+    return not batch.st_mode & ~base.status().st_mode & (stat.S_IWGRP | stat.S_IWOTH)

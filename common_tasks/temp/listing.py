@@ -73,17 +73,18 @@ class BaseListing(NamedTuple):
                 found = {place: _children(batch, place) for place in places}
                 claim = lock.look(batch.fd)  # now: who puts anything in there has locked it before
                 status = batch.status()
-                trusted = claim is Claim.GRANTED and is_private(status) and is_trusted(status, self.directory)
+                trusted = is_trusted(status, self.directory) and is_private(status, self.directory)
         except OSError:  # decided meanwhile, or not to be looked into
             return
         if claim is Claim.REFUSED:
             return
+        known = trusted and claim is Claim.GRANTED
         found[()] = {name: is_folder for name, is_folder in found[()].items() if name not in (TOP, IN)}
         for place, children in found.items():
             companions = _companions(children)
             for name in children:
                 if name not in companions:
-                    home = self._free(home_of(place, name), homes) if trusted else ()
+                    home = self._free(home_of(place, name), homes) if known else ()
                     yield self._moved((*parts, *place, name), home, _beside(companions, name))
 
     def _alone(self, name: str, sealed: str, homes: set[tuple[str, ...]]) -> Entry | None:

@@ -169,6 +169,15 @@ def test_where_another_user_says_that_something_belongs_counts_for_nothing(
     assert not (project / ".tmp/cache").exists()
 
 
+def test_way_home_is_known_where_the_file_system_shows_all_as_open_to_everybody(project: Path) -> None:
+    batch = leave_out_of_sight(project / ".tmp", names.UNDECIDED)
+    make_entry(batch / f"in/cache/model_{OLD}")
+    for path in (project / ".tmp", batch):
+        path.chmod(0o777)
+    clean(project, DAY)
+    assert (project / f".tmp/cache/model_{OLD}/sub/file-0").exists()
+
+
 @pytest.mark.parametrize("home", [".leases/1-abc", ".trash/x", "debug"])
 def test_nothing_is_put_where_no_entry_can_be(project: Path, tmp_path: Path, home: str) -> None:
     batch = leave_out_of_sight(project / ".tmp", names.UNDECIDED)

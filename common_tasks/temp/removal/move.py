@@ -9,28 +9,13 @@ from ...fs.modes import enter_restricted
 from ...fs.places import Place
 from ...fs.syscalls import rename_without_replacing  # now: later no descriptor may be free
 from ..aside import seal_alone
-from ..base import make_folder
-from ..entry import Decision, Entry, Identity
+from ..entry import Decision, Identity
 from ..names import TRASH, seal
 from .folders import Batch
+from .home import made_again
 from .verdict import AS_PLANNED, CHANGED, Stays
 
 _MOST_NAMES = 1000  # that are tried for what has to go back, where its place was taken
-
-
-def made_again(base: Directory, parts: tuple[str, ...]) -> Directory:
-    """Return the open folder at `parts` in an open base, made if need be. The caller closes it. Raises OSError."""
-    for length, name in enumerate(parts):
-        with base.descend(parts[:length]) as above, contextlib.suppress(FileExistsError):
-            make_folder(above, name)
-    return base.descend(parts)
-
-
-def put_home(base: Directory, entry: Entry) -> None:
-    """Put an entry, which an interrupted clean moved, where it belongs. Raises OSError, also where that is taken."""
-    with base.descend(entry.parts[:-1]) as aside, made_again(base, entry.belongs[:-1]) as home:
-        for name in entry.names:
-            rename_without_replacing(aside, name, home, entry.belongs[-1] if name == entry.parts[-1] else name)
 
 
 class Move:

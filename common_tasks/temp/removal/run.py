@@ -23,7 +23,7 @@ from ...fs.directory import Directory
 from ...fs.places import Parents, Place
 from ...fs.syscalls import open_on_same_mount
 from ...fs.usage import measure
-from ...fs.values import complaint, printable
+from ...fs.values import complaint
 from ...fs.workers import ALONE, WORTH_FORKING, Workers
 from .. import layout
 from ..base_lock import CLEANS_PATIENCE, locked
@@ -32,7 +32,8 @@ from ..leased import Leased, read_leases
 from ..lent import is_unnamed
 from ..uses import EntryUses, look_at_uses, look_inside
 from .folders import Batch, Folders
-from .move import Move, put_home
+from .home import put_home
+from .move import Move
 from .verdict import AS_PLANNED, CHANGED, Gone, Stays
 from .verify import verify
 
@@ -68,27 +69,13 @@ def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
     moves: list[Move] = []
     with contextlib.ExitStack() as stack:
         folders = Folders(stack)
-        record = _Record([], _put_home(folders, plan.keep), _put_home(folders, plan.fail))
+        record = _Record([], list(put_home(folders, plan.keep)), list(put_home(folders, plan.fail)))
         for start in range(0, len(plan.remove), _MOST_AT_ONCE):
             part = plan.remove[start : start + _MOST_AT_ONCE]
             moves += _take_out(folders, part, record, workers, force=plan.force)
         _delete_all(moves, record, workers)
         folders.tidy(record.removed)
     return Outcome(removed=tuple(record.removed), kept=tuple(record.kept), failed=tuple(record.failed))
-
-
-def _put_home(folders: Folders, decisions: Sequence[Decision]) -> list[Decision]:
-    """Put back what an interrupted clean has moved and what stays; return all rows, these with what became of them."""
-    rows = list(decisions)
-    for number, row in enumerate(rows):
-        if row.entry.home:
-            place = printable("/".join(row.entry.home))
-            try:
-                put_home(folders.open(row.entry), row.entry)
-                rows[number] = row._replace(reason=f"{row.reason}; it was put back as {place}")
-            except OSError as error:
-                rows[number] = row._replace(reason=f"{row.reason}; not put back as {place}: {complaint('', error)}")
-    return rows
 
 
 def _take_out(
