@@ -3,11 +3,11 @@
 The only package that imports rich and humanize.
 """
 
-from .hint import show_hint as show_hint
 from .makers import show_makers as show_makers
 from .outcome import show_outcome as show_outcome
 from .picking import pick as pick
 from .progress import watch as watch
+from .sentences import show_hint as show_hint
 from .status import show_status as show_status
 from .view import ProjectOutcome as ProjectOutcome
 from .view import ProjectStatus as ProjectStatus

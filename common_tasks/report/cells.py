@@ -54,11 +54,6 @@ def _between(root: Path, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]
     return (folder.as_posix(),), root.relative_to(folder).parts if root.is_relative_to(folder) else ()
 
 
-def link(entry: Entry, screen: Screen) -> str:
-    """Return where a click on an entry leads."""
-    return entry.path.as_uri() if screen.is_terminal else ""
-
-
 def facts(entry: Entry, now: float) -> tuple[str, str, str]:
     """Return size, files and age in words; nothing where nobody measured."""
     if entry.usage is None:
@@ -68,8 +63,10 @@ def facts(entry: Entry, now: float) -> tuple[str, str, str]:
 
 
 def maker(entry: Entry, screen: Screen) -> str:
-    """Return who made an entry; on a terminal the end of it, which tells most."""
-    told = shown(entry.made_by or "", screen.encoding)
+    """Return who made an entry, if that is known; on a terminal the end of it, which tells most."""
+    if entry.made_by is None:
+        return ""
+    told = shown(entry.made_by, screen.encoding)
     return told if screen.width is None or width(told) <= _MAKER else f"…{told[1 - _MAKER :]}"
 
 

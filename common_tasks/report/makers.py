@@ -7,8 +7,10 @@ from typing import NamedTuple
 from ..temp.entry import Entry
 from . import cells, document
 from .console import Line, Screen, line
-from .table import Column, Row, Table, lay_out, lines
-from .text import age, shown, size
+from .page import Page
+from .sentences import nothing_line
+from .table import Column, Row, Table
+from .text import size
 from .view import ProjectStatus, View
 
 _COLUMNS = (Column("Entries"), cells.SIZE, cells.SHARE, Column("Newest", 1))
@@ -38,8 +40,8 @@ def show_makers(root: Path, rows: Sequence[ProjectStatus], now: float, view: Vie
             {"schema": document.SCHEMA, "root": document.plain(root), "makers": [_row(each) for each in made]}
         )
         return
-    screen = Screen()
-    screen.show(_lines(root, made, now, screen))
+    page = Page(root, now, view, Screen())
+    page.screen.show(_lines(made, page) if made else [nothing_line("No temporary directories", rows, page)])
 
 
 def _by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[_Made]:
@@ -58,20 +60,15 @@ def _called(root: Path, project: Path, entry: Entry) -> str | None:
     return entry.made_by if below == "." else f"{below}/{entry.made_by}"
 
 
-def _lines(root: Path, made: Sequence[_Made], now: float, screen: Screen) -> Iterator[Line]:
-    where = shown(root, screen.encoding)
-    if not made:
-        yield line(f"No temporary directories in {where}")
-        return
-    yield line(where, "bold")
+def _lines(made: Sequence[_Made], page: Page) -> Iterator[Line]:
+    yield line(page.shown(page.root), "bold")
     whole = sum(each.disk_bytes for each in made)
-    rows = [Row(shown(each.maker or _UNKNOWN, screen.encoding), _cells(each, whole, now)) for each in made]
-    table = Table(label="Made by", columns=_COLUMNS, note="", rows=rows)
-    yield from lines(table, lay_out(table, screen))
+    rows = [Row(page.shown(each.maker or _UNKNOWN), _cells(each, whole, page)) for each in made]
+    yield from page.draw(Table(label="Made by", columns=_COLUMNS, note="", rows=rows))
 
 
-def _cells(made: _Made, whole: int, now: float) -> tuple[str, ...]:
-    newest = "?" if made.newest is None else age(now - made.newest)
+def _cells(made: _Made, whole: int, page: Page) -> tuple[str, ...]:
+    newest = "?" if made.newest is None else page.age(made.newest)
     return f"{len(made.entries):,}", size(made.disk_bytes), cells.bar(made.disk_bytes, whole), newest
 
 

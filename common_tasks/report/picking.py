@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 from ..temp.entry import Decision, Plan
 from . import cells
 from .console import Line, Screen, line, prose
-from .table import Column, Row, Table, lay_out, lines
+from .page import Page
+from .table import Column, Row, Table
 from .text import entries as count_entries
-from .text import shown, size
+from .text import size
 from .view import View
 
 _COLUMNS = (cells.SIZE, Column("Total", 1), cells.FILES, cells.AGE)
@@ -27,7 +27,7 @@ def pick(root: Path, plans: Sequence[Plan], now: float, view: View) -> tuple[Dec
     rows = sorted((row for plan in plans for row in plan.remove), key=lambda row: view.key(row.entry))
     staying = sorted((row for plan in plans for row in (*plan.keep, *plan.fail)), key=lambda row: view.key(row.entry))
     screen = Screen()
-    screen.show(_Choices(root, rows, staying, now, screen).lines())
+    screen.show(_lines(rows, staying, Page(root, now, view, screen)))
     numbers = _ask(len(rows), screen) if rows else frozenset[int]()
     picked = tuple(row for number, row in enumerate(rows, start=1) if number in numbers)
     screen.show(prose(_said(picked), screen.width))
@@ -67,43 +67,35 @@ def _said(picked: Sequence[Decision]) -> str:
     return f"Picked: {count_entries(len(picked))}, {size(taken)}."
 
 
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """What may go and what stays, and what it takes to draw it."""
+def _lines(rows: Sequence[Decision], staying: Sequence[Decision], page: Page) -> Iterator[Line]:
+    yield line(page.shown(page.root), "bold")
+    if not rows and not staying:
+        yield line("There is nothing to choose from")
+        return
+    drawn = (*_numbered(rows, page), *_staying(staying, page, apart=bool(rows)))
+    yield from page.draw(Table(label="Entry", columns=_COLUMNS, note="Why", rows=drawn, whole_notes=True))
+    yield ()
 
-    root: Path
-    rows: Sequence[Decision]
-    staying: Sequence[Decision]
-    now: float
-    screen: Screen
 
-    def lines(self) -> Iterator[Line]:
-        """Draw all of it."""
-        yield line(shown(self.root, self.screen.encoding), "bold")
-        if not self.rows and not self.staying:
-            yield line("There is nothing to choose from")
-            return
-        table = Table(label="Entry", columns=_COLUMNS, note="Why", rows=tuple(self._rows()), whole_notes=True)
-        yield from lines(table, lay_out(table, self.screen))
-        yield ()
+def _numbered(rows: Sequence[Decision], page: Page) -> Iterator[Row]:
+    totals = accumulate(cells.disk_bytes(row.entry) for row in rows)
+    differ = len({row.reason for row in rows}) > 1
+    digits = len(str(len(rows)))
+    for number, (row, total) in enumerate(zip(rows, totals, strict=True), start=1):
+        notes = _notes(row, page) if differ else ()  # one reason for all tells nothing about any
+        yield page.row(row.entry, _figures(row, size(total), page), notes, shape=f"{number:{digits}}", style="")
 
-    def _rows(self) -> Iterator[Row]:
-        totals = accumulate(cells.disk_bytes(row.entry) for row in self.rows)
-        differ = len({row.reason for row in self.rows}) > 1
-        digits = len(str(len(self.rows)))
-        for number, (row, total) in enumerate(zip(self.rows, totals, strict=True), start=1):
-            drawn = self._row(row, size(total))._replace(shape=f"{number:{digits}}", style="")
-            yield drawn if differ else drawn._replace(notes=())  # one reason for all tells nothing about any
-        for number, row in enumerate(self.staying):
-            yield self._row(row, "")._replace(apart=not number and bool(self.rows))
 
-    def _row(self, row: Decision, total: str) -> Row:
-        taken, files, age = cells.facts(row.entry, self.now)
-        return Row(
-            label=shown(cells.path(self.root, row.entry), self.screen.encoding),
-            cells=(taken, total, files, age),
-            notes=cells.reason_notes(row.entry, row.reason, self.screen),
-            shape=cells.SHAPES[row.entry.state],
-            style=cells.STYLES[row.entry.state],
-            link=cells.link(row.entry, self.screen),
-        )
+def _staying(rows: Sequence[Decision], page: Page, *, apart: bool) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        drawn = page.row(row.entry, _figures(row, "", page), _notes(row, page))
+        yield drawn._replace(apart=apart and not number)
+
+
+def _figures(row: Decision, total: str, page: Page) -> tuple[str, ...]:
+    taken, *rest = cells.facts(row.entry, page.now)
+    return (taken, total, *rest)
+
+
+def _notes(row: Decision, page: Page) -> tuple[str, ...]:
+    return cells.reason_notes(row.entry, row.reason, page.screen)
