@@ -10,8 +10,8 @@ from .cleaning import carry_out
 from .context import exit_if, workers_for
 
 if TYPE_CHECKING:
+    from ..monorepo.limits import Limits
     from ..monorepo.members import Scope
-    from ..monorepo.settings import Limits
     from ..report import View
     from ..temp.entry import Entry
 

@@ -96,7 +96,7 @@ def temp_clean(
       auto: daily      # or off, hourly, weekly
     """
     from ..monorepo.choice import Choice
-    from ..monorepo.settings import Limits
+    from ..monorepo.limits import Limits
 
     with refusals(), few_collections():
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
@@ -147,7 +147,7 @@ def clean(
       keep: ["/dist/"]
     """
     from ..monorepo.choice import Choice
-    from ..monorepo.settings import Limits
+    from ..monorepo.limits import Limits
 
     with refusals(), few_collections():
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}

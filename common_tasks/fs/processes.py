@@ -16,7 +16,7 @@ watches (`inotify`).
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from . import kernel, procfs
 from .directory import Directory
@@ -28,7 +28,6 @@ from .views import View, heads_of
 
 _PASSES = 6  # over the list of processes, until none is new
 _READINGS = 8  # of what a process has open, until nothing changes meanwhile
-_LONGEST = 60  # characters of a command
 _RING = "anon_inode:[io_uring]"
 
 
@@ -270,38 +269,3 @@ def _folder_of_socket(name: str, inode: int) -> str | None:
         return os.path.join(os.path.realpath(folder or "/", strict=True), last)
     except OSError:  # moved since, or bound in another mount namespace
         return None
-
-
-def describe_pids(pids: Collection[int]) -> str:
-    """Say which processes use something: "in use by pid 4123 (inv test)", "… and 2 more"; "in use" for none known."""
-    if not pids:
-        return "in use"
-    more = f" and {len(pids) - 1} more" if len(pids) > 1 else ""
-    return f"in use by {_name(min(pids))}{more}"
-
-
-def describe(users: Collection[User]) -> str:
-    """Say who uses something, processes first. Names come out printable."""
-    pids = {user.pid for user in users if not user.how}
-    if pids or not users:
-        return describe_pids(pids)
-    user = min(users, key=lambda user: (user.pid, user.how))
-    return f"in use: {user.how}" + (f" in the mount namespace of {_name(user.pid)}" if user.pid else "")
-
-
-def _name(pid: int) -> str:
-    command = command_of(pid)
-    return f"pid {pid} ({command})" if command else f"pid {pid}"
-
-
-def command_of(pid: int) -> str:
-    """Return what a process was started as, short and printable; empty where that cannot be read."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = os.fsdecode(file.read()).split("\0")[:-1]
-    except OSError:
-        return ""
-    if len(words) > 1 and os.path.basename(words[0]).startswith("python") and not words[1].startswith("-"):
-        words = words[1:]
-    text = printable(" ".join([os.path.basename(word) for word in words[:1]] + words[1:]))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

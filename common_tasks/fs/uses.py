@@ -1,10 +1,14 @@
-"""Who uses what in some open folders, at one moment: the values that `processes.look` gives."""
+"""Who uses what in some open folders, at one moment: the values that `processes.look` gives, and their words."""
 
+import os
 from collections import namedtuple  # see `temp.layout`
 from collections.abc import Collection, Iterable, Mapping
 
 from .directory import Directory
 from .kernel import Inode, Location
+from .values import printable
+
+_LONGEST = 60  # characters of a command
 
 
 class User(namedtuple("User", "pid how inside", defaults=(0, "", None))):
@@ -115,3 +119,38 @@ class Uses:
     def add_hidden(self) -> None:
         """Note that somebody may hold files open who is not seen by the tables."""
         self._hidden = True
+
+
+def describe_pids(pids: Collection[int]) -> str:
+    """Say which processes use something: "in use by pid 4123 (inv test)", "… and 2 more"; "in use" for none known."""
+    if not pids:
+        return "in use"
+    more = f" and {len(pids) - 1} more" if len(pids) > 1 else ""
+    return f"in use by {_name(min(pids))}{more}"
+
+
+def describe(users: Collection[User]) -> str:
+    """Say who uses something, processes first. Names come out printable."""
+    pids = {user.pid for user in users if not user.how}
+    if pids or not users:
+        return describe_pids(pids)
+    user = min(users, key=lambda user: (user.pid, user.how))
+    return f"in use: {user.how}" + (f" in the mount namespace of {_name(user.pid)}" if user.pid else "")
+
+
+def _name(pid: int) -> str:
+    command = command_of(pid)
+    return f"pid {pid} ({command})" if command else f"pid {pid}"
+
+
+def command_of(pid: int) -> str:
+    """Return what a process was started as, short and printable; empty where that cannot be read."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        return ""
+    if len(words) > 1 and os.path.basename(words[0]).startswith("python") and not words[1].startswith("-"):
+        words = words[1:]
+    text = printable(" ".join([os.path.basename(word) for word in words[:1]] + words[1:]))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

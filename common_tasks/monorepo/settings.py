@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..project.patterns import ARTIFACTS, Patterns, parse
-from ..temp.policy import DEFAULT, Budget, Limit, Policy, Rule
+from ..temp.policy import Budget, Limit, Policy, Rule
 from ..temp.system import BUILT_IN
-from .quantities import InvalidSetting, parse_age, parse_count, parse_hours, parse_size
+from .quantities import InvalidSetting, parse_age, parse_count, parse_size
 
 Rules = Mapping[str, Rule]
 
@@ -63,51 +63,6 @@ class Settings:
     def has_rules(self) -> bool:
         """Whether there is anything for a clean to follow."""
         return self.policy.rules is not None
-
-
-class Limits(NamedTuple):
-    """What the options of a clean say that take the place of all rules; None where one is not given."""
-
-    max_age_hours: Any = None
-    temp_age_hours: Any = None
-    max_age: Any = None
-    keep_last: Any = None
-    max_size: Any = None
-    max_total: Any = None
-    keep_free: Any = None
-
-    def policy(self) -> Policy | None:
-        """Return what they let go; None where no option is given. Raises InvalidSetting.
-
-        With a budget, what is not too old or too much for its category stays until the budget is broken.
-        """
-        given = {_option(name): value for name, value in self._asdict().items() if value is not None}
-        ages = [name for name in given if "-age" in name]
-        if len(ages) > 1:
-            raise InvalidSetting(f"{' and '.join(ages)} mean the same: give one")
-        found = {_LIMIT_OF[name]: _PARSERS[name](name, value) for name, value in given.items()}
-        if not found:
-            return None
-        budget = Budget(max_total=found.pop("max_total", None), keep_free=found.pop("keep_free", None))
-        if budget and found.keys() <= {"keep_last"}:
-            return Policy(rules={}, budget=budget, keep_last=found.get("keep_last", 0))
-        return Policy(rules={DEFAULT: Rule(**found)}, budget=budget)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-_PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "--max-age-hours": parse_hours,
-    "--temp-age-hours": parse_hours,
-    "--max-age": parse_age,
-    "--keep-last": parse_count,
-    "--max-size": parse_size,
-    "--max-total": parse_size,
-    "--keep-free": parse_size,
-}
-_LIMIT_OF = {name: "max_age" if "-age" in name else name[2:].replace("-", "_") for name in _PARSERS}
 
 
 def _patterns(name: str, patterns: Any) -> Patterns:

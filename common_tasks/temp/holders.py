@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..fs import processes, procfs
+from ..fs import procfs
 from ..fs.directory import Directory
+from ..fs.uses import describe_pids
 from .entry import Entry
 
 JOBLIB, PIP, PYTEST = "joblib", "pip", "pytest"  # categories
@@ -55,7 +56,7 @@ class Holders:
             holders |= self._pips
         if entry.category == JOBLIB and (maker := _OF_JOBLIB.match(entry.parts[-1])) and _runs(int(maker[1])):
             holders.add(int(maker[1]))
-        return processes.describe_pids(holders) if holders else None
+        return describe_pids(holders) if holders else None
 
 
 def _location(variables: Iterable[bytes]) -> bytes:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..fs import lock, probe, processes
 from ..fs.directory import Directory
 from ..fs.lock import Claim
-from ..fs.uses import Unseen, Uses
+from ..fs.uses import Unseen, Uses, describe, describe_pids
 from .base import open_base
 from .entry import Decision, Entry, Plan
 from .leased import Leased
@@ -26,7 +26,7 @@ class EntryUses(NamedTuple):
         """Say who uses an entry that stands where it was found, or what goes with it; None for nobody seen."""
         given_to = leased.users(entry.belongs) if leased else None
         if given_to is not None:
-            return processes.describe_pids(given_to)
+            return describe_pids(given_to)
         if self.uses is None:
             return _try_lock(folder, entry) if entry.identity.directory else None
         if not self.any_in(folder):
@@ -51,12 +51,12 @@ class EntryUses(NamedTuple):
         for parts in places:
             users |= self.uses.of(folder, parts, inode)
             inode = 0
-        return processes.describe(users) if users else None
+        return describe(users) if users else None
 
     def at(self, folder: Directory, parts: tuple[str, ...]) -> str | None:
         """Say who uses the very directory at `parts`, a category or a base, not only something in it."""
         users = self.uses.at(folder, parts) if self.uses else None
-        return processes.describe(users) if users else None
+        return describe(users) if users else None
 
     def unseen(self, folder: Directory) -> Unseen:
         """Return what has still to be found out about the entries of a folder; see `settled`."""
@@ -134,4 +134,4 @@ def _try_lock(folder: Directory, entry: Entry) -> str | None:
     except OSError:  # vanished, or not to be opened: a clean will say so
         return None
     with directory, lock.claim(directory.fd) as granted:
-        return processes.describe(()) if granted is Claim.REFUSED else None
+        return describe(()) if granted is Claim.REFUSED else None

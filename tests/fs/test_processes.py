@@ -14,7 +14,7 @@ import pytest
 
 from common_tasks.fs import probe, processes
 from common_tasks.fs.directory import Directory
-from common_tasks.fs.uses import Unseen, User, Uses
+from common_tasks.fs.uses import Unseen, User, Uses, describe, describe_pids
 
 from ..conftest import As
 from ..helpers import make_entry, running, said
@@ -49,7 +49,7 @@ def used(base: Directory) -> str:
     uses = look(base)
     assert not uses.of(base, ("y",))
     users = uses.of(base, ("x",))
-    return processes.describe(users) if users else ""
+    return describe(users) if users else ""
 
 
 def mount(*words: object) -> None:
@@ -438,9 +438,9 @@ with Directory.at("/project/.tmp") as base:
 
 
 def test_names_of_users_are_words() -> None:
-    assert processes.describe([User(how="swap")]) == "in use: swap"
-    assert processes.describe([User(how="swap"), User(os.getpid())]).startswith(f"in use by pid {os.getpid()} (")
-    assert processes.describe([]) == processes.describe_pids([]) == "in use"
+    assert describe([User(how="swap")]) == "in use: swap"
+    assert describe([User(how="swap"), User(os.getpid())]).startswith(f"in use by pid {os.getpid()} (")
+    assert describe([]) == describe_pids([]) == "in use"
 
 
 def test_program_with_too_long_a_path_does_not_hide_what_its_process_uses(base: Directory, entry: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from common_tasks.fs import usage
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import InvalidAge, TempManager, layout, removal, retention, states
-from common_tasks.temp.removal import run
+from common_tasks.temp.removal import second_look
 
 from ..helpers import HOUR, OLD, before, clean, inv, inv_json, make_entry, plan, reasons, set_age, take, trash_is_empty
 
@@ -117,7 +117,7 @@ def test_what_is_written_once_it_is_out_of_sight_is_put_back(
         (hidden / "sub/new").touch()
 
     decided = plan(project, max_age=24 * HOUR)
-    before(monkeypatch, run, "measure", write)
+    before(monkeypatch, second_look, "measure", write)
     assert reasons(removal.carry_out(decided).kept) == {"aaa": "changed since it was looked at"}
     assert (old_and_deep / "sub/new").exists()
 
@@ -151,7 +151,7 @@ def test_place_that_was_taken_meanwhile_is_not_replaced(
         old_and_deep.mkdir()  # an empty directory is what a plain rename replaces without a word
 
     decided = plan(project, max_age=24 * HOUR)
-    before(monkeypatch, run, "measure", take_its_place)
+    before(monkeypatch, second_look, "measure", take_its_place)
     [(name, why)] = reasons(removal.carry_out(decided).kept).items()
     assert (name, why) == ("aaa", "changed since it was looked at; its place was taken, so it is now called aaa-2")
     assert os.listdir(old_and_deep) == []

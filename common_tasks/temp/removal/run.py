@@ -15,47 +15,34 @@ import errno
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
 
-from ...fs import processes
 from ...fs.deletion import delete_together, delete_tree
 from ...fs.directory import Directory
 from ...fs.places import Parents, Place
 from ...fs.syscalls import open_on_same_mount
-from ...fs.usage import measure
 from ...fs.values import complaint
 from ...fs.workers import ALONE, WORTH_FORKING, Workers
-from .. import layout
 from ..base_lock import CLEANS_PATIENCE, locked
 from ..entry import Decision, Outcome, Plan
 from ..leased import Leased, read_leases
 from ..lent import is_unnamed
-from ..uses import EntryUses, look_at_uses, look_inside
+from ..uses import EntryUses, look_at_uses
 from .folders import Batch, Folders
 from .home import put_home
 from .move import Move
-from .verdict import AS_PLANNED, CHANGED, Gone, Stays
+from .second_look import (
+    put_all_back,
+    put_back_changed,
+    put_back_given,
+    put_back_probed,
+    put_back_swapped,
+    put_back_used,
+)
+from .verdict import AS_PLANNED, Gone, Record, Stays
 from .verify import verify
 
 _MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
 _LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
-_NO_LEASES = Leased()
-
-
-class _Record(NamedTuple):
-    """What became of the plan so far."""
-
-    removed: list[Decision]
-    kept: list[Decision]
-    failed: list[Decision]
-
-    def keep(self, decision: Decision, reason: str) -> None:
-        """Note that an entry stays after all."""
-        self.kept.append(decision._replace(reason=reason))
-
-    def fail(self, decision: Decision, reason: str) -> None:
-        """Note that an entry could not be removed."""
-        self.failed.append(decision._replace(reason=reason))
 
 
 def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
@@ -69,7 +56,7 @@ def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
     moves: list[Move] = []
     with contextlib.ExitStack() as stack:
         folders = Folders(stack)
-        record = _Record([], list(put_home(folders, plan.keep)), list(put_home(folders, plan.fail)))
+        record = Record([], list(put_home(folders, plan.keep)), list(put_home(folders, plan.fail)))
         for start in range(0, len(plan.remove), _MOST_AT_ONCE):
             part = plan.remove[start : start + _MOST_AT_ONCE]
             moves += _take_out(folders, part, record, workers, force=plan.force)
@@ -79,7 +66,7 @@ def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
 
 
 def _take_out(
-    folders: Folders, decisions: Sequence[Decision], record: _Record, workers: Workers, *, force: bool
+    folders: Folders, decisions: Sequence[Decision], record: Record, workers: Workers, *, force: bool
 ) -> list[Move]:
     """Bring entries out of sight, and leave there what is neither used nor younger than planned."""
     moves: list[Move] = []
@@ -90,15 +77,15 @@ def _take_out(
             for _, group in groupby(decisions, key=lambda decision: decision.entry.folder):
                 for move in _move_out(folders, list(group), record, batches, uses, locks):
                     moves.append(move)  # noqa: PERF402  # one by one: what has moved has to be known whenever Ctrl-C comes
-            moves = _put_back_swapped(moves, batches, record)
-            moves = moves if force else _put_back_given(moves, record)
+            moves = put_back_swapped(moves, batches, record)
+            moves = moves if force else put_back_given(moves, record)
             for _ in range(0 if force else _LOOKS):
                 uses = look_at_uses([move.folder for move in moves])
-                moves = _put_back_used(moves, uses, record)
-            moves = _put_back_probed(moves, uses, record) if uses else moves
-            moves = _put_back_changed(moves, record, workers)
+                moves = put_back_used(moves, uses, record)
+            moves = put_back_probed(moves, uses, record) if uses else moves
+            moves = put_back_changed(moves, record, workers)
         except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
-            _put_all_back(moves)
+            put_all_back(moves)
             raise
         _decide(moves, batches)
         standing = [move for move in moves if move.stands]
@@ -118,7 +105,7 @@ def _folders_of(folders: Folders, decisions: Sequence[Decision]) -> list[Directo
 def _move_out(
     folders: Folders,
     decisions: Sequence[Decision],
-    record: _Record,
+    record: Record,
     batches: list[Batch],
     uses: EntryUses | None,
     locks: contextlib.ExitStack,
@@ -131,7 +118,7 @@ def _move_out(
         with _locked(folder) if in_base else contextlib.nullcontext():
             batch = folders.new_batch(folder) if in_base else None
             batches += [batch] if batch else []
-            leased = read_leases(folder) if in_base and uses else _NO_LEASES
+            leased = read_leases(folder) if in_base and uses else Leased()
             for number, decision in enumerate(decisions):
                 try:
                     move = Move(decision, folder, _parent(folders, folder, decision))
@@ -165,96 +152,6 @@ def _parent(folders: Folders, folder: Directory, decision: Decision) -> Director
         return folders.parent(folder, decision.entry.parts[:-1])
 
 
-def _put_back_swapped(moves: list[Move], batches: list[Batch], record: _Record) -> list[Move]:
-    """See that what is out of sight is what was planned for, by one listing of each batch; return the rest."""
-    inodes = {place: inode for batch in batches for place, inode in batch.inodes().items()}
-    rest = []
-    for move in moves:
-        known = inodes.get(move.path)
-        if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
-            rest.append(move)
-            continue
-        try:
-            move.verify()
-        except Stays as stays:
-            record.keep(move.decision, str(stays))
-        except OSError as error:
-            record.fail(move.decision, complaint("", error))
-        else:
-            rest.append(move)
-    return rest
-
-
-def _put_back_given(moves: list[Move], record: _Record) -> list[Move]:
-    """Put back what somebody was given meanwhile, for want of locks that prevent that; return the rest."""
-    bases = {move.folder for move in moves if move.entry.base}
-    leased = {base: leases for base in bases if (leases := read_leases(base))}
-    if not leased:
-        return moves
-    users = [leased.get(move.folder, _NO_LEASES).users(move.entry.belongs) for move in moves]
-    return _put_back_all_with([_describe(pids) for pids in users], moves, record)
-
-
-def _describe(pids: tuple[int, ...] | None) -> str | None:
-    return None if pids is None else processes.describe_pids(pids)
-
-
-def _put_back_used(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
-    """Put back what is out of sight and in use; return the rest."""
-    around = {(move.folder, move.above) for move in moves}
-    if not any(uses.any_in(folder, parts) for folder, parts in around):
-        return moves
-    users = [uses.of(move.folder, move.paths(), move.entry.identity.inode) for move in moves]
-    return _put_back_all_with(users, moves, record)
-
-
-def _put_back_probed(moves: list[Move], uses: EntryUses, record: _Record) -> list[Move]:
-    """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
-    if not any(uses.unseen(folder).in_trees for folder in {move.folder for move in moves}):
-        return moves
-    users = [look_inside(move.folder, move.paths(), uses.unseen(move.folder)) for move in moves]
-    return _put_back_all_with(users, moves, record)
-
-
-def _put_back_changed(moves: list[Move], record: _Record, workers: Workers) -> list[Move]:
-    """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
-    aged = [move for move in moves if move.decision.by_age]
-    places = [place for move in aged for place in move.places()]
-    usages = iter(measure(places, Workers(workers.processes), moved=True, ctimes=layout.counts_ctimes()))
-    reasons = []
-    for move in moves:
-        planned = move.entry.usage
-        measured = [next(usages) for _ in move.entry.names] if move.decision.by_age else []
-        found = [usage for usage in measured if usage]
-        changed = planned and any(usage.fault or usage.changed > planned.changed for usage in found)
-        reasons.append(CHANGED if changed else None)
-    return _put_back_all_with(reasons, moves, record)
-
-
-def _put_back_all_with(reasons: Sequence[str | None], moves: list[Move], record: _Record) -> list[Move]:
-    """Put back each entry that has a reason to stay; return the rest."""
-    rest = []
-    for why, move in zip(reasons, moves, strict=True):
-        if why:
-            _put_back(move, why, record)
-        else:
-            rest.append(move)
-    return rest
-
-
-def _put_back(move: Move, why: str, record: _Record) -> None:
-    try:
-        record.keep(move.decision, move.come_back(why))
-    except OSError as error:
-        record.fail(move.decision, f"{why}, but it could not be put back and is in the trash: {complaint('', error)}")
-
-
-def _put_all_back(moves: list[Move]) -> None:
-    for move in moves:
-        with contextlib.suppress(OSError):  # a worse fault is on its way
-            move.come_back("")
-
-
 def _decide(moves: list[Move], batches: list[Batch]) -> None:
     """Have the next clean finish what is out of sight, should this one be killed."""
     for batch in batches:
@@ -265,19 +162,19 @@ def _decide(moves: list[Move], batches: list[Batch]) -> None:
             move.decide()
 
 
-def _delete_standing(moves: list[Move], record: _Record, workers: Workers, *, force: bool) -> None:
+def _delete_standing(moves: list[Move], record: Record, workers: Workers, *, force: bool) -> None:
     """Delete what could not be renamed where it stands, under the lock of its base: nobody is given it meanwhile."""
     folder, in_base = moves[0].folder, moves[0].entry.base is not None
     try:
         with _locked(folder) if in_base else contextlib.nullcontext():
-            left = moves if force else _put_back_given(moves, record)
+            left = moves if force else put_back_given(moves, record)
             _delete_all(left, record, workers)
     except OSError as error:
         for move in moves:
             record.fail(move.decision, complaint("", error))
 
 
-def _delete_all(moves: list[Move], record: _Record, workers: Workers) -> None:
+def _delete_all(moves: list[Move], record: Record, workers: Workers) -> None:
     files = sum(move.entry.usage.files + 1 for move in moves if move.entry.usage)
     trees = [move.places() for move in moves]
     if workers.processes > 1 and files >= WORTH_FORKING:

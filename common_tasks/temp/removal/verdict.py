@@ -1,8 +1,27 @@
-"""What becomes of an entry that cannot go as planned."""
+"""What becomes of entries: what is noted of all of them, and why one cannot go as planned."""
+
+from typing import NamedTuple
 
 from ...fs.directory import SWAPPED
+from ..entry import Decision
 
 CHANGED = "changed since it was looked at"
+
+
+class Record(NamedTuple):
+    """What became of the plan so far."""
+
+    removed: list[Decision]
+    kept: list[Decision]
+    failed: list[Decision]
+
+    def keep(self, decision: Decision, reason: str) -> None:
+        """Note that an entry stays after all."""
+        self.kept.append(decision._replace(reason=reason))
+
+    def fail(self, decision: Decision, reason: str) -> None:
+        """Note that an entry could not be removed."""
+        self.failed.append(decision._replace(reason=reason))
 
 
 class Stays(Exception):

@@ -4,10 +4,11 @@ import contextlib
 import errno
 import os
 
-from ...fs import lock, processes
+from ...fs import lock
 from ...fs.directory import GONE, Directory, MountPoint
 from ...fs.lock import Claim
 from ...fs.modes import accessible, enter_restricted
+from ...fs.uses import describe
 from ...fs.walk import Position, Visitor, walk
 from .. import names
 from ..entry import ARTIFACT, Identity
@@ -53,7 +54,7 @@ def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
         directory = locks.enter_context(move.parent.enter(move.name))
     granted = locks.enter_context(lock.claim(directory.fd))
     if granted is Claim.REFUSED and not force:
-        raise Stays(processes.describe(()))
+        raise Stays(describe(()))
 
 
 def _refuse_changed(folders: Folders, move: Move, *, force: bool) -> None:

@@ -1,0 +1,107 @@
+"""The second look, at what is out of sight: what may not go after all is put back, and the rest returned."""
+
+import contextlib
+from collections.abc import Sequence
+
+from ...fs.usage import measure
+from ...fs.uses import describe_pids
+from ...fs.values import complaint
+from ...fs.workers import Workers
+from .. import layout
+from ..leased import Leased, read_leases
+from ..uses import EntryUses, look_inside
+from .folders import Batch
+from .move import Move
+from .verdict import CHANGED, Record, Stays
+
+
+def put_back_swapped(moves: list[Move], batches: list[Batch], record: Record) -> list[Move]:
+    """See that what is out of sight is what was planned for, by one listing of each batch; return the rest."""
+    inodes = {place: inode for batch in batches for place, inode in batch.inodes().items()}
+    rest = []
+    for move in moves:
+        known = inodes.get(move.path)
+        if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
+            rest.append(move)
+            continue
+        try:
+            move.verify()
+        except Stays as stays:
+            record.keep(move.decision, str(stays))
+        except OSError as error:
+            record.fail(move.decision, complaint("", error))
+        else:
+            rest.append(move)
+    return rest
+
+
+def put_back_given(moves: list[Move], record: Record) -> list[Move]:
+    """Put back what somebody was given meanwhile, for want of locks that prevent that; return the rest."""
+    bases = {move.folder for move in moves if move.entry.base}
+    leased = {base: leases for base in bases if (leases := read_leases(base))}
+    if not leased:
+        return moves
+    nothing = Leased()
+    users = [leased.get(move.folder, nothing).users(move.entry.belongs) for move in moves]
+    return _put_back_all_with([_describe(pids) for pids in users], moves, record)
+
+
+def _describe(pids: tuple[int, ...] | None) -> str | None:
+    return None if pids is None else describe_pids(pids)
+
+
+def put_back_used(moves: list[Move], uses: EntryUses, record: Record) -> list[Move]:
+    """Put back what is out of sight and in use; return the rest."""
+    around = {(move.folder, move.above) for move in moves}
+    if not any(uses.any_in(folder, parts) for folder, parts in around):
+        return moves
+    users = [uses.of(move.folder, move.paths(), move.entry.identity.inode) for move in moves]
+    return _put_back_all_with(users, moves, record)
+
+
+def put_back_probed(moves: list[Move], uses: EntryUses, record: Record) -> list[Move]:
+    """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
+    if not any(uses.unseen(folder).in_trees for folder in {move.folder for move in moves}):
+        return moves
+    users = [look_inside(move.folder, move.paths(), uses.unseen(move.folder)) for move in moves]
+    return _put_back_all_with(users, moves, record)
+
+
+def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> list[Move]:
+    """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
+    aged = [move for move in moves if move.decision.by_age]
+    places = [place for move in aged for place in move.places()]
+    usages = iter(measure(places, Workers(workers.processes), moved=True, ctimes=layout.counts_ctimes()))
+    reasons = []
+    for move in moves:
+        planned = move.entry.usage
+        measured = [next(usages) for _ in move.entry.names] if move.decision.by_age else []
+        found = [usage for usage in measured if usage]
+        changed = planned and any(usage.fault or usage.changed > planned.changed for usage in found)
+        reasons.append(CHANGED if changed else None)
+    return _put_back_all_with(reasons, moves, record)
+
+
+def _put_back_all_with(reasons: Sequence[str | None], moves: list[Move], record: Record) -> list[Move]:
+    """Put back each entry that has a reason to stay; return the rest."""
+    rest = []
+    for why, move in zip(reasons, moves, strict=True):
+        if why:
+            _put_back(move, why, record)
+        else:
+            rest.append(move)
+    return rest
+
+
+def _put_back(move: Move, why: str, record: Record) -> None:
+    try:
+        record.keep(move.decision, move.come_back(why))
+    except OSError as error:
+        record.fail(move.decision, f"{why}, but it could not be put back and is in the trash: {complaint('', error)}")
+
+
+def put_all_back(moves: list[Move]) -> None:
+    """Put back all of them, as far as that is possible."""
+    for move in moves:
+        with contextlib.suppress(OSError):  # a worse fault is on its way
+            move.come_back("")
