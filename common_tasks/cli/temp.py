@@ -131,7 +131,7 @@ def clean(
     max_total: str | None = None,
     keep_free: str | None = None,
 ) -> None:
-    """Remove build and test leftovers, and what temp-clean removes.
+    """Remove build and test leftovers, and what temp-clean does.
 
     Leftovers ("artifacts") are __pycache__, *.pyc and the
     folders of pytest, mypy, ruff, hypothesis, tox and nox;
