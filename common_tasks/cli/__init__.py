@@ -2,8 +2,11 @@
 
 from invoke.collection import Collection
 
-from .migration import temp_migrate
-from .temp import clean, temp_clean, temp_status
+from .bytecode import cached_bytecode
+
+with cached_bytecode():
+    from .migration import temp_migrate
+    from .temp import clean, temp_clean, temp_status
 
 __all__ = ["clean", "ns", "temp_clean", "temp_migrate", "temp_status"]
 

@@ -7,6 +7,7 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
+from .bytecode import cached_bytecode
 from .configuration import hide_variables, shown_variables
 
 _REPLACES_RULES = "replaces all rules."
@@ -80,7 +81,7 @@ class TempTask(Task[Any]):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the task."""
-        with shown_variables():
+        with shown_variables(), cached_bytecode():
             return super().__call__(*args, **options)
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What importing costs, and which names lead where."""
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +67,21 @@ def test_engine_is_standard_library_in_full(project: Path) -> None:
     # What an editable install, or a tool of the developer's, loads at every start.
     at_start = {name.partition(".")[0] for name in loaded_by("", project)}
     assert foreign - at_start <= {"__main__"}
+
+
+@pytest.mark.parametrize(("flags", "cached"), [([], {"options", "members", "status"}), (["-B"], set())])
+def test_bytecode_is_cached_by_the_tasks_too_unless_python_is_told_not_to(
+    tmp_path: Path, project: Path, flags: list[str], cached: set[str]
+) -> None:
+    package = tmp_path / "copy" / "common_tasks"
+    shutil.copytree(Path(common_tasks.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "tasks.py").write_text("from common_tasks import ns\n")
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    for task in ("--list", "temp-status"):
+        command = [sys.executable, *flags, "-m", "invoke", task]
+        subprocess.run(command, cwd=project, env={**kept, "PYTHONPATH": str(package.parent)}, check=True)
+    compiled = {path.name.partition(".")[0] for path in package.rglob("*.pyc")}
+    assert compiled & {"options", "members", "status"} == cached
 
 
 def test_listing_tasks_loads_neither_engine_nor_drawing(project: Path) -> None:

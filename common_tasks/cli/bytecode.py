@@ -1,0 +1,20 @@
+"""The bytecode of this package is cached as Python does it, also where invoke has turned that off for tasks.
+
+Without it, every run of a task in an editable install would compile the whole package anew: as long again as the rest
+of what it takes to start.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def cached_bytecode() -> Iterator[None]:
+    """Let what is imported in the block have its bytecode cached, unless Python itself was told not to."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
