@@ -235,8 +235,10 @@ def _below(
 
 
 def _with_lines_above(statement: Statement, lines: list[cst.EmptyLine], *, begins: bool) -> Statement:
-    """Return a statement with comments above it, and without blank lines above these if it now begins its block."""
-    above = [*lines, *statement.leading_lines] if any(line.comment for line in lines) else statement.leading_lines
+    """Return a statement with lines of those above it, and without blank ones there if it now begins its block."""
+    above: Sequence[cst.EmptyLine] = statement.leading_lines
+    if any(line.comment for line in lines) or not above:
+        above = [*lines, *above]
     if begins:
         above = list(itertools.dropwhile(lambda line: not line.comment, above))
     return statement.with_changes(leading_lines=above)

@@ -1,9 +1,11 @@
 """Adds the imports that a rewritten program needs."""
 
 import ast
+import itertools
 from collections.abc import Iterable
 
 from .names import Function, Module
+from .removal import is_docstring
 from .source import split_lines
 from .style import Style
 
@@ -29,15 +31,15 @@ def add(text: str, names: Iterable[str], home: str, style: Style, comment: str =
     if joined := _find_import(module, lines, home):
         has = {f"{each.name} as {each.asname}" if each.asname else each.name for each in joined.names}
         missing = sorted({*has, *missing})
-        lines[joined.lineno - 1 : joined.end_lineno] = []
-        at = joined.lineno - 1
+        at, blank_above, blank_below = joined.lineno - 1, 0, 0
+        del lines[at : joined.end_lineno]
     else:
-        at, gap = _find_place(module, lines, home, style)
-        lines[at:at] = [end] * gap
-        at += gap
+        at, blank_above, blank_below = _find_place(module, lines, home, style)
     if at and not lines[at - 1].endswith(("\n", "\r")):
         lines[at - 1] += end
-    lines.insert(at, f"from {home} import {', '.join(missing)}{comment}{end}")
+    # Folded by isort, which takes no other line ends.
+    new = style.sort(f"from {home} import {', '.join(missing)}\n").rstrip("\n").replace("\n", end) + comment + end
+    lines[at:at] = [end] * blank_above + [new] + [end] * blank_below
     return "".join(lines)
 
 
@@ -60,17 +62,46 @@ def _find_import(module: Module, lines: list[str], home: str) -> ast.ImportFrom 
     return None
 
 
-def _find_place(module: Module, lines: list[str], home: str, style: Style) -> tuple[int, bool]:
-    """Return the line that an import comes after, and whether a blank one belongs between them."""
-    if run := _find_run(module):
+def _find_place(module: Module, lines: list[str], home: str, style: Style) -> tuple[int, int, int]:
+    """Return how many lines an import comes after, and how many blank ones belong above and below it."""
+    if not (run := _find_run(module)):
+        return _find_top(module, lines)
+    last = {_skeleton(each): each for each in run}
+    if not (position := style.find_position(list(last), f"from {home} import x")):
         section = style.section(home)
         same = [each for each in run if style.section(_module_of(each)) == section]
-        return (same or run)[-1].end_lineno or 0, not same
-    first = module.tree.body[0] if module.tree.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        return first.end_lineno or 0, True
-    at = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    return at, bool(at)
+        return (same or run)[-1].end_lineno or 0, not same, 0
+    before, after = [*last.values()][: position.after], [*last.values()][position.after :]
+    at = before[-1].end_lineno or 0 if before else _top_of(after[0], lines)
+    if position.blank_above and after and not position.blank_below:  # it is the first of its section
+        return _top_of(after[0], lines), 0, 0
+    return at, position.blank_above, position.blank_below and not before
+
+
+def _top_of(statement: _Import, lines: list[str]) -> int:
+    """Return how many lines come before a statement and the comments right above it."""
+    at = statement.lineno - 1
+    while at and lines[at - 1].startswith("#") and not lines[at - 1].startswith("#!"):
+        at -= 1
+    return at
+
+
+def _skeleton(statement: _Import) -> str:
+    """Return an import as the shortest of those that are sorted like it."""
+    module = _module_of(statement)
+    return f"from {module} import x" if isinstance(statement, ast.ImportFrom) else f"import {module}"
+
+
+def _find_top(module: Module, lines: list[str]) -> tuple[int, int, int]:
+    """Return where the first import of a program belongs, as `_find_place` does."""
+    body = module.tree.body
+    if body and is_docstring(body[0]):
+        at = body.pop(0).end_lineno or 0
+    else:
+        at = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    blank = sum(1 for _ in itertools.takewhile(lambda line: not line.strip(), lines[at:]))
+    wanted = 2 if body and isinstance(body[0], Function | ast.ClassDef) else 1
+    return at, bool(at), max(0, wanted - blank) if body else 0
 
 
 def _find_run(module: Module) -> list[_Import]:

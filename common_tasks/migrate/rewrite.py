@@ -29,7 +29,6 @@ def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, i
     result = imports.add(result, names & set(TASKS), OLD, style)
     while left_over := unused.find(before, Module(result), is_needed):
         result = edits.make(result, left_over)  # what goes may have used another one
-    result = style.sort_as(text, result)
     _check(text, result)
     return result
 

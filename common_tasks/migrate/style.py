@@ -1,6 +1,7 @@
 """How a project sorts its imports and how long its lines are, by its isort, ruff and black settings."""
 
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,27 +19,38 @@ _SHARED = (
 )
 
 
+class Position(NamedTuple):
+    """Where an import belongs among sorted ones: after how many, and whether blank lines are above and below it."""
+
+    after: int
+    blank_above: bool
+    blank_below: bool
+
+
 class Style(NamedTuple):
-    """What holds for a file. `orders`: how its imports may be sorted, the project's own settings first."""
+    """What holds for a file. `orders`: how its imports may be sorted. `required`: those that each file has to have."""
 
     orders: tuple[isort.Config, ...]
+    required: tuple[str, ...]
     length: int
 
-    def sort_as(self, before: str, after: str) -> str:
-        """Return `after` with its imports sorted as those of `before` are; as it is where they are not sorted."""
-        order = next((order for order in self.orders if _sorted(before, order) == before), None)
-        return (_sorted(after, order) if order else None) or after
+    def sort(self, text: str) -> str:
+        """Return a program with its imports sorted and their lines folded."""
+        return isort.code(text, config=self.orders[0])
+
+    def find_position(self, imports: Sequence[str], new: str) -> Position | None:
+        """Return where a new import belongs among the imports, a line each; None where these are not sorted."""
+        for order in self.orders:
+            if [line for line in isort.code("\n".join(imports), config=order).split("\n") if line] == [*imports]:
+                lines = isort.code("\n".join(dict.fromkeys((*imports, new))), config=order).split("\n")
+                at = lines.index(new)
+                above, below = lines[at - 1 : at], lines[at + 1 :]
+                return Position(sum(map(bool, lines[:at])), above == [""], below[:1] == [""] and any(below))
+        return None
 
     def section(self, module: str) -> str:
         """Return the part of the imports that a module belongs to."""
         return isort.place_module(module, config=self.orders[0])
-
-
-def _sorted(text: str, order: isort.Config) -> str | None:
-    try:
-        return isort.code(text, config=order)
-    except isort.exceptions.ISortError:  # the file says that isort is to skip it, or isort cannot read it
-        return None
 
 
 @lru_cache(maxsize=1024)
@@ -51,7 +63,9 @@ def style_of(folder: Path, root: Path) -> Style:
         by_ruff = _of_ruff(ruff, home)
     named = any(str(source.get("source", "")).endswith((".cfg", ".toml", ".ini")) for source in own.sources)
     length = ruff.get("line-length", black.get("line-length", own.line_length if named else _USUAL))
-    return Style((own, by_ruff) if named else (by_ruff,), length)
+    orders = (own, by_ruff) if named else (by_ruff,)
+    required = tuple(sorted(orders[0].add_imports))
+    return Style(tuple(isort.Config(config=order, add_imports=frozenset()) for order in orders), required, length)
 
 
 def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
@@ -65,7 +79,7 @@ def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
         profile="black",
         line_length=ruff.get("line-length", _USUAL),
         src_paths=tuple(home / source for source in ruff.get("src", (".", "src"))),
-        add_imports=given.get("required_imports", ()),
+        add_imports=frozenset(given.get("required_imports", ())),
         **shared,
     )
 

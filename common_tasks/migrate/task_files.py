@@ -85,7 +85,8 @@ def _why_not(module: Module, wanted: list[str]) -> str | None:
 def complete(data: bytes | None, shadows: Shadows, style: Style) -> bytes:
     """Return the content of a `tasks.py` with what it lacks. Raises NameTaken, or as `source.decode`."""
     if not data:
-        return style.sort_as("", f"{_DOCSTRING}\n\n{_IMPORT}").encode()
+        required = "".join(f"{line}\n" for line in style.required)
+        return style.sort(f"{_DOCSTRING}\n\n{required}{_IMPORT}").encode()
     found = source.decode(Path(NAME), data)
     module = Module(found.text)
     own = _own(module, shadows)
@@ -93,13 +94,13 @@ def complete(data: bytes | None, shadows: Shadows, style: Style) -> bytes:
     if not wanted:
         return data
     if not _has_tasks(module) and not _collection(module):
-        return found.encode(style.sort_as(found.text, imports.add(found.text, ["ns"], OLD, style, _UNUSED)))
+        return found.encode(imports.add(found.text, ["ns"], OLD, style, _UNUSED))
     collection = _collection(module)
     text = imports.add(found.text, wanted, OLD, style, "" if collection else _UNUSED)
     end = "\r\n" if "\r\n" in text else "\n"
     added = "".join(f"{collection}.add_task({name}){end}" for name in wanted) if collection else ""
     joint = "" if text.endswith("\n") or not added else end
-    return found.encode(style.sort_as(found.text, text + joint + added))
+    return found.encode(text + joint + added)
 
 
 def _missing(module: Module, shadows: Shadows) -> list[str]:

@@ -1,7 +1,6 @@
 """Which uses of a temporary directory's name take a path, so that a `Path` does as well as a `str`."""
 
 import ast
-import re
 from collections.abc import Iterable
 
 from .finding import Edit, ReplaceExpression
@@ -42,8 +41,6 @@ PLACE_CALLS = frozenset(
         *("builtins.open", "pathlib.Path", "shutil.rmtree", "shutil.copy", "shutil.copyfile"),
     }
 )
-_REPRESENTED = re.compile(r"%(?:\(\w*\))?[-#0 +*.\d]*[ra]")
-_PLAIN_FIELD = re.compile(r"\{\w*\}")  # of a text that `format` fills
 
 Load = ast.Name | ast.Attribute
 
@@ -96,22 +93,10 @@ def takes_path(module: Module, load: ast.expr) -> bool:
             return load in parent.args and _call_takes_path(module, parent)
         case ast.keyword():
             return _keyword_takes_path(module, parent)
-        case ast.BinOp():
-            return _is_inserted(parent, load)
-        case ast.Tuple():
-            return _is_inserted(module.parents[parent], parent)
         case ast.List():
             call = module.parents[parent]
             in_command = isinstance(call, ast.Call) and call.args[:1] == [parent]
             return in_command and module.is_call_of(call, *_SUBPROCESS) and not _has(call, "shell")
-    return False
-
-
-def _is_inserted(node: ast.AST, given: ast.expr) -> bool:
-    """Tell whether a text with `%s` is filled with what is given: not by `%r`, which tells a path from a text."""
-    match node:
-        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=right):
-            return right is given and not _REPRESENTED.search(text)
     return False
 
 
@@ -127,9 +112,6 @@ def _keyword_takes_path(module: Module, keyword: ast.keyword) -> bool:
 def _call_takes_path(module: Module, call: ast.Call) -> bool:
     if isinstance(call.func, ast.Attribute) and call.func.attr == "chdir" and len(call.args) == 1:
         return isinstance(call.func.value, ast.Name) and call.func.value.id in ("os", "monkeypatch")
-    match call.func:
-        case ast.Attribute(value=ast.Constant(value=str(text)), attr="format"):
-            return all(_PLAIN_FIELD.fullmatch(field) for field in re.findall(r"\{[^{}]*\}", text))
     called = module.dotted(call.func)
     if not called:
         return False

@@ -52,9 +52,6 @@ SAFE = {
     "comprehension": "print([os.path.join(d, x) for x in 'ab'])",
     "lambda": "f = lambda: os.listdir(d)",
     "generator": "f = (os.path.join(d, x) for x in 'ab')",
-    "format": "print('%s/x' % d)",
-    "format of several": "print('%s %s' % (d, 1))",
-    "str.format": "print('{}/x'.format(d))",
     "not used": "pass",
 }
 DOUBTFUL = {
@@ -65,11 +62,8 @@ DOUBTFUL = {
     "sys.argv": "sys.argv[1:] = [d]",
     "method of str": "d.encode()",
     "concatenation": "print(d + '/x')",
-    "format with %r": "print('%r' % d)",
-    "format of something": "print(x % d)",
-    "str.format with !r": "print('{!r}'.format(d))",
-    "str.format with a width": "print('{:>9}'.format(d))",
-    "str.format of an attribute": "print('{0.upper}'.format(d))",
+    "format": "print('%s' % d)",
+    "str.format": "print('{:>9}'.format(d))",
     "setdefault": "os.environ.setdefault('HOME', d)",
     "default of getenv": "x = os.getenv('HOME', d)",
     "value of copytree": "x = shutil.copytree('a', d)",

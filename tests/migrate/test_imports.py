@@ -50,7 +50,8 @@ HEADS = {
     "more of ours there": (
         "from common.temp import get_temp_dir, temp_working_dir as t\nimport tempfile\nx = t\n",
         "tempfile.TemporaryDirectory",
-        "from common.temp import get_temp_dir, temp_working_dir, temp_working_dir as t\nx = t\n",
+        "from common.temp import get_temp_dir\nfrom common.temp import temp_working_dir\n"
+        "from common.temp import temp_working_dir as t\nx = t\n",
     ),
     "middle in brackets": (
         "from tempfile import (\n    mkdtemp,\n    TemporaryDirectory,  # noqa\n    mkstemp\n)\nx = mkdtemp, mkstemp\n",
@@ -69,7 +70,7 @@ HEADS = {
 def test_form_feed_ends_no_line(tmp_path: Path) -> None:
     before = "import os\nimport tempfile\n\f\nx = os\n"
     after = rewrite(tmp_path, before + USE.format("tempfile.TemporaryDirectory"))
-    assert after == "import os\n\n" + OURS + "\n\fx = os\n" + NEW
+    assert after == "import os\n\n" + OURS + "\f\nx = os\n" + NEW
 
 
 # Settings of a project, and its imports before and after.
