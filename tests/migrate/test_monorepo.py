@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ..helpers import git, inv, inv_json, python, run_pytest
 from .helpers import migrate, put
 from .test_guide import HELPER, MANUAL, TESTS
@@ -33,6 +35,7 @@ SHARED = """
 """
 
 
+@pytest.mark.slow  # the guide's own monorepo is quicker
 def test_three_projects_are_migrated(tmp_path: Path) -> None:
     top = tmp_path / "monorepo"
     one, two, three = (top / "projects" / name for name in ("one", "two", "three"))
