@@ -41,6 +41,8 @@ OURS = (
 ENGINE = tuple(
     name for name in OURS if name.startswith(("common_tasks.temp", "common_tasks.fs", "common_tasks.project"))
 )
+# What pytest imports that is none of its plugins, and what xdist does.
+PYTEST = ("pytest", "email.parser", "execnet", "pdb", "tomllib", "unittest", "xml.etree.ElementTree")
 # What may be installed beside ours, and costs a second.
 PLUGINS = ("fakefs", "hypothesispytest", "anyio", "timeout")
 HOUR = 3600.0
@@ -133,7 +135,7 @@ def words_for_pytest(*words: str, loaded: str = "") -> list[str]:
 
 def run_pytest(root: Path, *words: str, env: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
     """Run the tests of a project by a pytest of their own."""
-    return warm.run(sys.executable, ["pytest"], words_for_pytest(*words), cwd=root, env=env, timeout=100)
+    return warm.run(sys.executable, PYTEST, words_for_pytest(*words), cwd=root, env=env, timeout=100)
 
 
 def inv_json(root: Path, *words: str, code: int = 0, env: Mapping[str, str] = os.environ) -> Any:

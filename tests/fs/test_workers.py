@@ -174,7 +174,7 @@ def test_artifacts_are_found_by_several_workers_too(project: Path, monkeypatch: 
 
 
 def test_ctrl_c_ends_workers_too(project: Path) -> None:
-    for number in range(30):
+    for number in range(60):
         make_entry(project / f".tmp/debug/e{number}_{OLD}", files=2, content=b"")
     slow = "import os, time\nfrom common_tasks.fs import usage\n"
     slow += "real = usage.Tally.read\n"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from .. import warm
-from ..helpers import python, words_for_pytest
+from ..helpers import PYTEST, python, words_for_pytest
 
 # The suites' own Python may have another pytest than the one that runs these tests.
 PYTHON = os.environ.get("PLUGIN_PYTHON", sys.executable)
@@ -85,7 +85,7 @@ class Suite:
                 timeout=100,
             )
         else:
-            done = warm.run(PYTHON, ["pytest"], command, cwd=self.root, env=variables, timeout=100)
+            done = warm.run(PYTHON, PYTEST, command, cwd=self.root, env=variables, timeout=100)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def interrupt(self, signal_number: int, *words: str) -> Done:
