@@ -206,7 +206,8 @@ def test_no_mount_point_is_entered_on_the_way(project: Path, tmp_path: Path, poi
 def test_mount_in_an_entry_of_any_name_is_seen(project: Path, name: str) -> None:
     entry = make_entry(project / ".tmp" / name)
     with mounted(entry / "mnt", "-t", "tmpfs", "none"):
-        assert "a mount point is inside" in reasons(clean(project).failed)[name]
+        outcome = clean(project)  # where a process happens to have a copy of all mounts, it is in use by that
+        assert "mount point" in reasons((*outcome.failed, *outcome.kept))[name]
         assert (entry / "sub/file-0").exists()
 
 

@@ -286,7 +286,7 @@ def test_contained(): tempfile.mkdtemp()
     done = serial.run("--temp-leaks=report", "-p", "early")
     assert done.owners == {"test_it.py::test_contained": 1}
     assert [name[:5] for name in serial.left()] == ["early", "elsew"]
-    assert 'nothing that was made with dir="/tmp", by a program with an emptied environment' in done.out
+    assert 'what was made with dir="/tmp", by a program with an emptied environment' in done.out
     assert "by a module loaded with -p" in done.out
 
 
