@@ -50,7 +50,7 @@ def test_command_has_the_name_that_the_task_has_there(
 
 
 @pytest.mark.parametrize(
-    "start", ["inv -c tasks", "python -m invoke", slow("inv"), slow("inv --search-root ../project")]
+    "start", ["python -m invoke", slow("inv -c tasks"), slow("inv"), slow("inv --search-root ../project")]
 )
 def test_command_is_run_as_the_one_before(project: Path, start: str) -> None:
     make_entry(project / ".tmp/x")

@@ -115,8 +115,14 @@ VARIABLES = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize(
+    ("variable", "form"),
+    [
+        *((variable, next(iter(FORMS))) for variable in VARIABLES),
+        *(("INVOKE_CLEAN_KEEP", form) for form in [*FORMS][1:]),
+        *(slow(variable, form) for variable in VARIABLES if variable != "INVOKE_CLEAN_KEEP" for form in [*FORMS][1:]),
+    ],
+)
 def test_wrong_variable_is_one_line_in_every_form_of_a_tasks_file(project: Path, form: str, variable: str) -> None:
     (project / "tasks.py").write_text(FORMS[form])
     entry = make_entry(project / ".tmp/x")

@@ -50,8 +50,8 @@ def test_what_has_just_arrived_is_young_however_old_its_files_say_they_are(
     new = project / ".tmp/new"
     new.parent.mkdir()
     ARRIVALS[arrival](old, new)
-    assert inv_json(project, "temp-clean", "--max-age-hours", "24")["removed"] == []
-    assert inv_json(project, "temp-clean", "--max-age-hours", "0")["removed"] != []
+    assert clean(project, max_age=24 * HOUR).removed == ()
+    assert clean(project, max_age=0).removed != ()
 
 
 def test_json_tells_the_newest_mtime_and_what_the_age_counts_from(project: Path) -> None:

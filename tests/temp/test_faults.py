@@ -15,7 +15,7 @@ from common_tasks.fs import kernel
 from common_tasks.temp import Unremovable, removal, retention, states, temp_working_dir, uses
 
 from ..conftest import As
-from ..helpers import OLD, clean, inv, inv_json, make_entry, plan, reasons, take, trash_is_empty
+from ..helpers import OLD, clean, eventually, inv, inv_json, make_entry, plan, reasons, take, trash_is_empty
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
@@ -91,14 +91,14 @@ def test_mount_point_is_not_crossed(project: Path, three: Path, tmp_path: Path, 
     try:
         (point / "file on it").touch()
         outcome = clean(project)
-        assert "a mount point is inside" in reasons(outcome.failed)["b"]
+        assert "mount point" in reasons((*outcome.failed, *outcome.kept))["b"]
         assert (point / "file on it").exists()
     finally:
         subprocess.run(["umount", point], check=True)
     assert kind == "tmpfs" or (precious / "sub/file-0").exists()
     assert (three / "sub/file-1").exists()
-    assert not clean(project).failed
-    assert take(project) == ()
+    # For a moment another process may have a copy of all mounts, which uses the entry.
+    assert eventually(lambda: not clean(project).failed and take(project) == ())
 
 
 @ROOT

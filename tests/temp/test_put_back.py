@@ -110,7 +110,7 @@ def young_work() -> list[Any]:
     places = [f".tmp/debug/x_{OLD}", ".tmp/by hand", ".temp/by hand"]
     steps = ["look", "look again", "measure", "decide"]
     every = [(*case, full) for case in itertools.product(places, steps) for full in (False, True)]
-    quick = [(places[0], step, False) for step in steps] + [(place, "decide", True) for place in places]
+    quick = [(places[0], step, False) for step in steps] + [(places[-1], "decide", True)]
     return [case if case in quick else slow(*case) for case in every]
 
 

@@ -7,7 +7,7 @@ import pytest
 from common_tasks.temp import TempManager, removal
 
 from ..conftest import As
-from ..helpers import HOUR, OLD, clean, clean_artifacts, git, inv_json, make_entry, plan, python, reasons
+from ..helpers import HOUR, OLD, clean, clean_artifacts, git, inv_json, make_entry, plan, python, reasons, slow
 
 
 @pytest.mark.parametrize("place", [".tmp/mine", ".tmp/mine.git", ".temp/mine", "build"])
@@ -30,7 +30,7 @@ def test_repository_that_comes_after_the_plan_keeps_a_hand_made_folder(project: 
     assert (entry / "sub/.git").exists()
 
 
-@pytest.mark.parametrize("mode", [0o000, 0o200, 0o300, 0o400, 0o600])
+@pytest.mark.parametrize("mode", [0o000, 0o300, slow(0o200), slow(0o400), slow(0o600)])
 @pytest.mark.parametrize("place", [".tmp/work", f".tmp/runs_{OLD}", "build"])
 def test_repository_below_a_folder_that_may_not_be_read_is_found_and_modes_are_as_before(
     project: Path, nobody: As, place: str, mode: int
