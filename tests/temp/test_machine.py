@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,10 @@ class Thing:
 
 def contents(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def inode_of(path: Path) -> int:
+    return path.stat().st_ino
 
 
 def snapshot(*folders: Path) -> dict[str, tuple[int, ...]]:
@@ -288,6 +292,7 @@ class Machine(RuleBasedStateMachine):
             assert expected[str(path)].goes
             thing = self.things.pop(path)
             self.moved[thing.inode] = thing
+        self.find_what_came_back()
         tell.unlink(missing_ok=True)
 
     @rule(pick=st.integers(0, 7), limit=st.sampled_from(LIMITS), force=st.booleans())
@@ -298,6 +303,7 @@ class Machine(RuleBasedStateMachine):
             self.pin(pinned)
         removal.carry_out(old)
         assert pinned is None or pinned.whole()
+        self.find_what_came_back()
         for path in rows(old.remove):
             if pinned is None or Path(path) != pinned.path:
                 self.things.pop(Path(path), None)
@@ -310,6 +316,7 @@ class Machine(RuleBasedStateMachine):
         assert used
         removal.carry_out(old)
         assert used.whole()
+        self.find_what_came_back()
         for path in rows(old.remove):
             if Path(path) != used.path:
                 self.things.pop(Path(path), None)
@@ -318,7 +325,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def what_has_left_the_trash_is_forgotten(self) -> None:
-        left = {path.stat().st_ino for path in self.trash()}
+        left = set(map(inode_of, self.trash()))
         self.moved = {inode: thing for inode, thing in self.moved.items() if inode in left}
 
     @invariant()
@@ -348,9 +355,14 @@ class Machine(RuleBasedStateMachine):
     def verdict_of_trash(self, path: Path, by: str, limit: float | None, *, force: bool) -> Verdict:
         if path.name.startswith(f"{names.TRASH}_"):
             return Verdict(goes=True, reason="left by an interrupted clean")
-        # Nothing was decided yet: an entry like others. What leases say of it does not hold out of sight.
-        thing = self.moved.get(path.stat().st_ino) or Thing(path)
-        return self.verdict(replace(thing, path=path, users=set()), by, limit, force=force)
+        # Nothing was decided yet: an entry as at the place where it belongs.
+        return self.verdict(self.moved[path.stat().st_ino], by, limit, force=force)
+
+    def find_what_came_back(self) -> None:
+        """Take note of what a clean has put back at the place where it belongs."""
+        for inode, thing in list(self.moved.items()):
+            if thing.path.exists() and thing.path.stat().st_ino == inode:
+                self.things[thing.path] = self.moved.pop(inode)
 
     def verdict(self, thing: Thing, by: str, limit: float | None, *, force: bool) -> Verdict:
         category = thing.path.parent
@@ -448,7 +460,8 @@ class Machine(RuleBasedStateMachine):
 
     def check_undisturbed(self, report: Report, expected: dict[str, Verdict]) -> None:
         assert not report.failed
-        assert (report.planned, report.spared) == (report.removed, report.kept)
+        assert report.planned == report.removed
+        assert report.spared == {path: why.partition("; it was put back as")[0] for path, why in report.kept.items()}
         assert report.removed.keys() == {path for path, verdict in expected.items() if verdict.goes}
         assert report.kept.keys() == {path for path, verdict in expected.items() if not verdict.goes}
         for path, reason in (report.removed | report.kept).items():
@@ -456,7 +469,11 @@ class Machine(RuleBasedStateMachine):
         for path in report.removed:
             assert not os.path.lexists(path)
             self.things.pop(Path(path), None)
+        self.find_what_came_back()
         assert {str(path) for path in self.trash()} <= report.kept.keys()
+        assert all(
+            thing.path in self.things for thing in self.moved.values() if thing.inode in map(inode_of, self.trash())
+        )
         for base in {Path(path).relative_to(self.root).parts[0] for path in report.removed if self.is_inside(path)}:
             assert all(any(batch.iterdir()) for batch in self.root.glob(f"{base}/.trash/*") if batch.is_dir())
 
