@@ -4,6 +4,7 @@ import os
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 
 _UNKNOWN = "-"  # where the system has no /proc
+_ENDED = "ended"
 
 
 class Process(namedtuple("Process", "pid start boot namespace")):
@@ -52,10 +53,15 @@ class Process(namedtuple("Process", "pid start boot namespace")):
 
 
 def _start(pid: str) -> str:
-    """Return when a process began; field 22 of its `stat`, counted after the command, which may hold anything."""
+    """Return when a process began, field 22 of its `stat`; "ended" where it only waits to be reaped by its parent.
+
+    The fields are counted after the command, which may hold anything. See proc(5).
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            return file.read(4096).rpartition(b")")[2].split()[19].decode("ascii")
+            fields = file.read(4096).rpartition(b")")[2].split()
+        # The first thread alone may have ended: then there are others.
+        return _ENDED if fields[0] in b"ZX" and int(fields[17]) <= 1 else fields[19].decode("ascii")
     except (OSError, IndexError):
         return _UNKNOWN
 

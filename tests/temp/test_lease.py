@@ -550,6 +550,30 @@ def test_without_locks_a_process_that_runs_still_counts(project: Path) -> None:
     assert list(reasons(clean(project).removed)) == [held.name]
 
 
+ENDS = {
+    "all of it": ("os._exit(0)", "idle"),
+    "its first thread": ("threading.Thread(target=time.sleep, args=[100]).start()\nlibc.syscall(NUMBER, 0)", "in-use"),
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize(("end", "state"), ENDS.values(), ids=ENDS)
+def test_process_that_only_waits_to_be_reaped_uses_nothing_unless_a_thread_goes_on(
+    project: Path, end: str, state: str
+) -> None:
+    # exit(2) of the first thread alone.
+    end = end.replace("NUMBER", "93" if os.uname().machine == "aarch64" else "60")
+    setup = "import ctypes, os, threading, time\nfrom common_tasks.temp import *\nlibc = ctypes.CDLL(None)\n"
+    code = f"{setup}print(get_debug_temp_dir('x'), flush=True)\ninput()\n{end}"
+    with running(code, project) as process:
+        made = Path(said(process))
+        assert states(project) == {made.name: "in-use"}
+        assert process.stdin
+        print(file=process.stdin, flush=True)
+        assert eventually(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+        assert states(project) == {made.name: state}
+
+
 LOOK = """
 import sys
 from common_tasks.temp import inventory, layout
