@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,14 @@ class Report:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the model says of one entry: whether it goes, and how the reason for that begins."""
+    """What the model says of one entry: whether it goes, and how the reason for that begins.
+
+    `back`: it is out of sight, and is put back where it stays.
+    """
 
     goes: bool
     reason: str
+    back: bool = False
 
 
 @dataclass
@@ -350,13 +354,20 @@ class Machine(RuleBasedStateMachine):
                 users = [users for path, users in self.given.items() if path.parent == folder]
                 empty = Thing(folder, contents(folder), users=set().union(*users))
                 found[str(folder)] = self.verdict(empty, by, limit, force=force)
-        return found | {str(path): self.verdict_of_trash(path, by, limit, force=force) for path in self.trash()}
+        homes: set[Path] = set()  # two of one place may be out of sight: the first is put back
+        for path in sorted(self.trash()):
+            found[str(path)] = self.verdict_of_trash(path, homes, by, limit, force=force)
+        return found
 
-    def verdict_of_trash(self, path: Path, by: str, limit: float | None, *, force: bool) -> Verdict:
+    def verdict_of_trash(self, path: Path, homes: set[Path], by: str, limit: float | None, *, force: bool) -> Verdict:
         if path.name.startswith(f"{names.TRASH}_"):
             return Verdict(goes=True, reason="left by an interrupted clean")
-        # Nothing was decided yet: an entry as at the place where it belongs.
-        return self.verdict(self.moved[path.stat().st_ino], by, limit, force=force)
+        # Nothing was decided yet: an entry as at the place where it belongs, unless that was taken.
+        thing = self.moved[inode_of(path)]
+        if thing.path in homes or os.path.lexists(thing.path):
+            return self.verdict(replace(thing, path=path, users=set()), by, limit, force=force)
+        homes.add(thing.path)
+        return replace(self.verdict(thing, by, limit, force=force), back=True)
 
     def find_what_came_back(self) -> None:
         """Take note of what a clean has put back at the place where it belongs."""
@@ -366,7 +377,8 @@ class Machine(RuleBasedStateMachine):
 
     def verdict(self, thing: Thing, by: str, limit: float | None, *, force: bool) -> Verdict:
         category = thing.path.parent
-        if self.is_category(category) and (category / names.KEEP).exists():
+        moved = thing.path not in self.things and thing.inode in self.moved
+        if (self.is_category(category) or moved) and (category / names.KEEP).exists():
             return Verdict(goes=False, reason=f"kept: .keep of {category.name}")
         if names.KEEP in thing.files:
             return Verdict(goes=False, reason="kept: .keep")
@@ -471,9 +483,8 @@ class Machine(RuleBasedStateMachine):
             self.things.pop(Path(path), None)
         self.find_what_came_back()
         assert {str(path) for path in self.trash()} <= report.kept.keys()
-        assert all(
-            thing.path in self.things for thing in self.moved.values() if thing.inode in map(inode_of, self.trash())
-        )
+        came_back = {path for path, why in report.kept.items() if "; it was put back as " in why}
+        assert came_back == {path for path, verdict in expected.items() if verdict.back and not verdict.goes}
         for base in {Path(path).relative_to(self.root).parts[0] for path in report.removed if self.is_inside(path)}:
             assert all(any(batch.iterdir()) for batch in self.root.glob(f"{base}/.trash/*") if batch.is_dir())
 
