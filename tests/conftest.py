@@ -21,6 +21,10 @@ settings.register_profile("thorough", settings.get_profile("quick"), max_example
 settings.load_profile("quick")
 
 
+# Where the folders of this run are: the pytest that a test starts would remove those of earlier runs.
+_PYTEST_ROOT = "PYTEST_DEBUG_TEMPROOT"
+
+
 @pytest.fixture(autouse=True)
 def system_temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "system-temp"
@@ -28,7 +32,7 @@ def system_temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setenv("COMMON_TASKS_AGE", "modified")  # tests set ages with utime
-    for name in (layout.VARIABLE, "NO_COLOR", "FORCE_COLOR", "COLUMNS", "GIT_DIR", "GIT_INDEX_FILE"):
+    for name in (layout.VARIABLE, "NO_COLOR", "FORCE_COLOR", "COLUMNS", "GIT_DIR", "GIT_INDEX_FILE", _PYTEST_ROOT):
         monkeypatch.delenv(name, raising=False)
     return folder
 
