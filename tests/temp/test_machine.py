@@ -382,7 +382,7 @@ class Machine(RuleBasedStateMachine):
             return Verdict(goes=False, reason=f"kept: .keep of {category.name}")
         if names.KEEP in thing.files:
             return Verdict(goes=False, reason="kept: .keep")
-        users = thing.users - {by}
+        users = thing.users - {by} or self.users_by_name(thing.path.name) - {by}
         in_use = f"in use by pid {min(map(self.pid, users))} " if users else ""
         if in_use and not force:
             return Verdict(goes=False, reason=in_use)
@@ -391,6 +391,11 @@ class Machine(RuleBasedStateMachine):
         if in_use:
             return Verdict(goes=True, reason=f"forced, {in_use}")
         return Verdict(goes=True, reason=f"older than {limit / 3600:g} h" if limit else "not in use")
+
+    def users_by_name(self, name: str) -> set[str]:
+        """Return who was given what had this name and is gone: its category may have been renamed."""
+        gone = [users for path, users in self.given.items() if path.name == name and not path.exists()]
+        return set().union(*gone)
 
     def seen(self) -> list[Thing]:
         """Return the entries that there are: a block's directory is none while the block lasts."""
