@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _DESCRIPTORS = 16384
 _FEWEST = 16  # descriptors that a task needs
-_ALLOCATIONS = 50_000  # between two looks for cycles
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
@@ -150,15 +149,15 @@ def workers_for(progress: "Progress | None" = None) -> "Workers":
 
 
 @contextlib.contextmanager
-def few_collections() -> Iterator[None]:
-    """Have Python look for cycles seldom while the block lasts: there are none among entries, however many."""
-    before = gc.get_threshold()
-    if before[0]:
-        gc.set_threshold(max(before[0], _ALLOCATIONS), *before[1:])
+def no_collections() -> Iterator[None]:
+    """Keep Python from looking for cycles while the block lasts: there are none among entries, however many."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        if enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

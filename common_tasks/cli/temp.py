@@ -7,7 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from .cleaning import clean_projects
-from .context import command_for, exit_if, few_collections, find_scope, is_dry, note_reserved, refusals
+from .context import command_for, exit_if, find_scope, is_dry, no_collections, note_reserved, refusals
 from .looking import look, refuse_alone, show_status, tell_of_projects_below
 from .options import named, temp_task
 from .system import clean_system, refuse_with_system, show_system
@@ -29,7 +29,7 @@ def temp_status(
     """Show temporary directories: size, files, age, use."""
     from ..monorepo.members import Aim
 
-    with refusals(), few_collections():
+    with refusals(), no_collections():
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         if by not in (None, "maker"):
             raise Exit(f"--by takes maker, not {by!r}", code=2)
@@ -98,7 +98,7 @@ def temp_clean(
     from ..monorepo.choice import Choice
     from ..monorepo.limits import Limits
 
-    with refusals(), few_collections():
+    with refusals(), no_collections():
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(max_age_hours=max_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
@@ -149,7 +149,7 @@ def clean(
     from ..monorepo.choice import Choice
     from ..monorepo.limits import Limits
 
-    with refusals(), few_collections():
+    with refusals(), no_collections():
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)

@@ -22,6 +22,10 @@ class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
         """The last of the names."""
         return self.parts[-1]
 
+    def beside(self, name: str) -> "Place":
+        """Return the place of `name` next to this one."""
+        return self._replace(parts=(*self.parts[:-1], name))
+
     def below(self, name: str) -> "Place":
         """Return the place of `name` inside this one."""
         return self._replace(parts=(*self.parts, name))

@@ -1,10 +1,11 @@
 """Measuring trees: each is walked once, by descriptor, and the work shared out. See `tally` for what is counted."""
 
+import contextlib
 import os
 import stat
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import workers as pool
 from .directory import GONE, SWAPPED, Directory, MountPoint
@@ -14,6 +15,9 @@ from .tally import Clock, Tally
 from .values import Progress, Usage
 from .walk import Position, Visitor, walk_below
 from .workers import ALONE, Workers
+
+if TYPE_CHECKING:
+    from .values import Row
 
 
 class Probe(NamedTuple):
@@ -28,6 +32,7 @@ class Probe(NamedTuple):
     top: str
 
 
+_Marks = tuple[frozenset[str], frozenset[str]]  # what to look for below the top of a tree, and at its top
 _NO_MARKS = frozenset[str]()
 
 
@@ -46,8 +51,7 @@ class _Measuring(Visitor):
         self._tally = tally
         self._branch = branch
         self._options = options
-        self._marks = options.probe.marks if options.probe and branch.place.guarded else _NO_MARKS
-        self._top_marks = self._marks | {options.probe.top} if options.probe else _NO_MARKS
+        self._marks, self._top_marks = options.guarded_marks if branch.place.guarded else options.other_marks
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         is_top = self._branch.top and position.depth == 0
@@ -58,6 +62,8 @@ class _Measuring(Visitor):
             self._cannot_enter(position, name, error, is_top=is_top, ctime=ctime)
             return None
         self._tally.add_directory(found, self._options.clock, ctime=ctime)
+        if is_top:
+            self._tally.top = found
         marks = self._top_marks if is_top else self._marks
         below, marked = self._tally.read(position, self._options.progress, marks, self._options.clock)
         if found.st_uid != self._options.user and self._options.user:
@@ -89,6 +95,9 @@ class _Measuring(Visitor):
         if error.errno not in GONE:
             self._tally.modified = max(self._tally.modified, 0.0)
             self._tally.add_fault(position.where, error)
+            if is_top:
+                with contextlib.suppress(OSError):  # vanished meanwhile
+                    self._tally.top = position.directory.look(name)
             if isinstance(error, MountPoint):
                 self._tally.add_obstacle(self._path(position, name), error.strerror or "")
             elif self._options.user and position.directory.owner(name) not in (None, self._options.user):
@@ -100,7 +109,9 @@ class _Measuring(Visitor):
         try:
             if error.errno not in SWAPPED:
                 raise error
-            self._tally.add_file(parent.look(name), self._options.clock, ctime=ctime)
+            found = parent.look(name)
+            self._tally.top = found
+            self._tally.add_file(found, self._options.clock, ctime=ctime)
         except FileNotFoundError:
             self._tally.missing = True
 
@@ -119,6 +130,8 @@ class _Options(NamedTuple):
     ctimes: bool
     clock: Clock
     user: int
+    guarded_marks: "_Marks"
+    other_marks: "_Marks"
 
     def depth(self, branch: _Branch) -> int:
         """Return how many names lead to the top of the branch's tree."""
@@ -140,21 +153,25 @@ def measure(
     nothing. Without `ctimes` only mtimes count as changes. `workers` share the work if it is big enough to repay
     forking them; the answer is the same.
     """
-    options = _Options(places, workers.progress, probe, moved, ctimes, Clock(), os.geteuid())
+    top = frozenset({probe.top}) if probe else _NO_MARKS
+    guarded = (probe.marks, probe.marks | top) if probe else (_NO_MARKS, _NO_MARKS)
+    options = _Options(
+        places, workers.progress, probe, moved, ctimes, Clock(), os.geteuid(), guarded, other_marks=(_NO_MARKS, top)
+    )
     found = _Found([None] * len(places), {})
     branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
     share = workers.processes > 1 and pool.can_fork()
     _walk_first(branches, found, options, pool.WORTH_FORKING if share else None)
     _walk_together(list(branches), found, options, workers.processes)
     for tree, tally in found.parts.items():
-        found.usages[tree] = tally.usage(ctimes=ctimes)
-    return found.usages
+        found.rows[tree] = tally.row(ctimes=ctimes)
+    return [Usage.of(row) if row else None for row in found.rows]
 
 
 class _Found(NamedTuple):
     """What was found so far: of whole trees, and of those that are walked in parts."""
 
-    usages: list[Usage | None]
+    rows: "list[Row | None]"
     parts: dict[int, Tally]
 
 
@@ -170,7 +187,7 @@ def _walk_first(branches: deque[_Branch], found: _Found, options: _Options, most
             branches.extend(_walk(branch, tally, options, parents, whole=not divided))
             files += tally.files - before
             if branch.top and not divided:
-                found.usages[branch.tree] = tally.usage(ctimes=options.ctimes)
+                found.rows[branch.tree] = tally.row(ctimes=options.ctimes)
             else:
                 found.parts[branch.tree] = tally
 
@@ -178,7 +195,7 @@ def _walk_first(branches: deque[_Branch], found: _Found, options: _Options, most
 def _walk_together(branches: list[_Branch], found: _Found, options: _Options, workers: int) -> None:
     pieces = min(len(branches), pool.MOST_PIECES)
 
-    def work(piece: int) -> list[Usage | Tally | None]:
+    def work(piece: int) -> list["Row | Tally | None"]:
         with Parents(open_on_same_mount) as parents:
             numbers = pool.part(piece, pieces, len(branches))
             return [_walk_whole(branches[number], options, parents) for number in numbers]
@@ -187,18 +204,18 @@ def _walk_together(branches: list[_Branch], found: _Found, options: _Options, wo
         for number, result in zip(pool.part(piece, pieces, len(branches)), results, strict=True):
             tree = branches[number].tree
             if not isinstance(result, Tally):
-                found.usages[tree] = result
+                found.rows[tree] = result
             elif tree in found.parts:
                 found.parts[tree].add(result)
             else:
                 found.parts[tree] = result
 
 
-def _walk_whole(branch: _Branch, options: _Options, parents: Parents) -> Usage | Tally | None:
+def _walk_whole(branch: _Branch, options: _Options, parents: Parents) -> "Row | Tally | None":
     """Return what a whole tree takes up, or what a part of one adds to the rest."""
     tally = Tally()
     _walk(branch, tally, options, parents, whole=True)
-    return tally.usage(ctimes=options.ctimes) if branch.top else tally
+    return tally.row(ctimes=options.ctimes) if branch.top else tally
 
 
 def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *, whole: bool) -> list[_Branch]:

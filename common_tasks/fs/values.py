@@ -1,7 +1,15 @@
 """The values that the file-system machinery takes and returns, and how it words what went wrong."""
 
+import os
+import stat
 from collections import namedtuple  # see `temp.layout`
 from collections.abc import Callable, Iterable
+
+TYPE_CHECKING = False  # type checkers take this name for true
+if TYPE_CHECKING:
+    from typing import Any
+
+    Row = tuple[Any, ...]  # the values of a usage
 
 Key = tuple[int, int]  # device and inode: what a file is, whatever its name
 Progress = Callable[[int], None]  # told how many files were dealt with since the last call
@@ -9,6 +17,31 @@ Progress = Callable[[int], None]  # told how many files were dealt with since th
 
 def no_progress(_: int) -> None:
     """Report nothing: the progress of a caller who does not look."""
+
+
+class Identity(namedtuple("Identity", "device inode mtime_ns directory regular", defaults=(0, 0, 0, True, False))):
+    """What tells whether a path still names what was looked at, unchanged at its top.
+
+    Of what nobody has looked at yet, no more is known than whether it is a `directory`.
+    """
+
+    __slots__ = ()
+    device: int
+    inode: int
+    mtime_ns: int
+    directory: bool
+    regular: bool
+
+    @property
+    def key(self) -> Key:
+        """What identifies it for as long as it exists."""
+        return self.device, self.inode
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Identity":
+        """Take what is needed out of a stat."""
+        kind = stat.S_IFMT(found.st_mode)
+        return cls(found.st_dev, found.st_ino, found.st_mtime_ns, kind == stat.S_IFDIR, kind == stat.S_IFREG)
 
 
 class Link(namedtuple("Link", "key disk_bytes links inside")):
@@ -24,8 +57,8 @@ class Link(namedtuple("Link", "key disk_bytes links inside")):
 class Usage(
     namedtuple(
         "Usage",
-        "files disk_bytes modified changed fault holds obstacle shared marked",
-        defaults=(None, None, None, (), False),
+        "files disk_bytes modified changed fault holds obstacle shared marked identity",
+        defaults=(None, None, None, (), False, None),
     )
 ):
     """What one tree takes up.
@@ -35,7 +68,7 @@ class Usage(
     seconds since 1970; what lies in the future is passed over. `fault`: the first thing that could not be looked into.
     `holds`: the first git repository or marked folder inside, as a path from the top; None where nobody asked.
     `obstacle`: the first thing that this user cannot remove. `shared`: files that have links outside the tree.
-    `marked`: the name that was asked for is at its top.
+    `marked`: the name that was asked for is at its top. `identity`: the tree's; None where it could not be looked at.
     """
 
     __slots__ = ()
@@ -48,6 +81,12 @@ class Usage(
     obstacle: str | None
     shared: tuple[Link, ...]
     marked: bool
+    identity: Identity | None
+
+    @classmethod
+    def of(cls, row: "Row") -> "Usage":
+        """Return the usage with these values, the identity among them as a plain tuple."""
+        return cls._make((*row[:-1], row[-1] and Identity._make(row[-1])))
 
 
 def freed_bytes(usages: Iterable[Usage]) -> int:

@@ -1,14 +1,13 @@
 """The values that travel through the engine: what is there, what is to become of it, and what became of it."""
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 from ..fs.uses import NOTHING_UNSEEN, Unseen
-from ..fs.values import Key, freed_bytes
+from ..fs.values import Identity as Identity
 from ..fs.values import Usage as Usage
+from ..fs.values import freed_bytes
 from .layout import Base
 from .names import TRASH
 
@@ -18,36 +17,16 @@ ORPHANED = "orphaned"  # the category of what killed processes leave in the syst
 UNFINISHED = TRASH  # the category of what interrupted cleans leave
 
 
-class Identity(NamedTuple):
-    """What tells whether a path still names what was looked at, unchanged at its top."""
-
-    device: int
-    inode: int
-    mtime_ns: int
-    directory: bool
-    regular: bool = False
-
-    @property
-    def key(self) -> Key:
-        """What identifies it for as long as it exists."""
-        return self.device, self.inode
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Self:
-        """Take what is needed out of a stat."""
-        mode = found.st_mode
-        return cls(found.st_dev, found.st_ino, found.st_mtime_ns, stat.S_ISDIR(mode), stat.S_ISREG(mode))
-
-
 class Entry(NamedTuple):
     """What is shown, aged and removed, always whole.
 
     It stands at `folder` / `parts`; `companions` are the names beside it that go with it, a database's journal
-    for instance. `base` is None outside the bases. `usage` is None where nobody asked for it. `created`: seconds
-    since 1970, from the name. `made`: the engine made it. `in_trash`: an interrupted clean had decided that it goes.
-    `home`: where it belongs in the base, if an interrupted clean moved it from there and the next one puts it back.
-    `reason`: why `state` is what it is. `forceable`: `--force` takes it though its state is kept. `obstacle`: what
-    can be seen to make a removal impossible. `made_by`: the program or test that made it, where that is known.
+    for instance. `base` is None outside the bases. `identity`: before it is measured, only its kind is known.
+    `usage` is None where nobody asked for it. `created`: seconds since 1970, from the name. `made`: the engine made
+    it. `in_trash`: an interrupted clean had decided that it goes. `home`: where it belongs in the base, if an
+    interrupted clean moved it from there and the next one puts it back. `reason`: why `state` is what it is.
+    `forceable`: `--force` takes it though its state is kept. `obstacle`: what can be seen to make a removal
+    impossible. `made_by`: the program or test that made it, where that is known.
     `unseen`: the uses that only a closer look can tell, if there may be any (see `uses.settled`).
     """
 

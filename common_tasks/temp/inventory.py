@@ -35,12 +35,13 @@ def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers 
         located: list[Located] = []
         for project in projects:
             located += _with_tracked(project, _list_project(project, stack))
-        if orphans:
-            # Where the system's temporary folder is a base, an entry is listed once.
-            listed = {each.entry.identity.key for each in located}
-            located += [each for each in _list_orphans(stack) if each.entry.identity.key not in listed]
+        located += _list_orphans(stack) if orphans else []
         entries = with_states(with_usage(located, workers=workers))
-    return tuple(entry for entry in entries if entry.base or not _is_lent(entry))
+    if not orphans:
+        return tuple(entries)
+    # Where the system's temporary folder is a base, an entry is listed once.
+    in_bases = {entry.identity.key for entry in entries if entry.base}
+    return tuple(entry for entry in entries if entry.base or not (entry.identity.key in in_bases or _is_lent(entry)))
 
 
 def _is_lent(entry: Entry) -> bool:
@@ -151,7 +152,7 @@ def with_usage(located: list[Located], *, workers: Workers = ALONE) -> list[Loca
 
     Takes the list over: of many entries, none is held twice.
     """
-    places = [each.place(name) for each in located for name in each.entry.names]
+    places = [place for each in located for place in each.places()]
     probe = Probe(WORK_MARKS, belongs_to_others, KEEP)
     usages = iter(measure(places, workers, probe=probe, ctimes=layout.counts_ctimes()))
     gone = set()
@@ -162,7 +163,8 @@ def with_usage(located: list[Located], *, workers: Workers = ALONE) -> list[Loca
         if usage is None:
             gone.add(number)
         else:
-            located[number] = Located(folder, entry._replace(usage=usage), leased)
+            identity = usage.identity or entry.identity
+            located[number] = Located(folder, entry._replace(usage=usage, identity=identity), leased)
     return [each for number, each in enumerate(located) if number not in gone] if gone else located
 
 

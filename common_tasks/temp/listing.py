@@ -17,6 +17,7 @@ from .names import KEEP, LEGACY, TRASH, UNDECIDED, is_stamped, looks_sealed, par
 from .tag import CATEGORY_MARK, is_category_mark
 
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
+_FOLDER, _OTHER = Identity(directory=True), Identity(directory=False)  # until they are measured
 
 
 class BaseListing(NamedTuple):
@@ -32,10 +33,7 @@ class BaseListing(NamedTuple):
         return cls(base, directory, read_leases(directory))
 
     def entries(self) -> Iterator[Entry]:
-        """Return the entries of the base, sorted by name. They are not measured."""
-        return (entry for entry in self._all() if entry)
-
-    def _all(self) -> Iterator[Entry | None]:
+        """Return the entries of the base, sorted by name. They are not measured: one may have vanished by now."""
         names = _listed(self.directory)
         companions = _companions(names)
         homes: set[tuple[str, ...]] = set()  # of what is to be put back
@@ -43,29 +41,30 @@ class BaseListing(NamedTuple):
             if name == TRASH:
                 yield from self._in_trash(homes)
             elif sealed := _sealed_as(self.directory, name):
-                yield self._alone(name, sealed, homes)
+                yield self._alone(name, sealed, homes, is_folder=names[name])
             elif not self.base.reserves(name) and name not in companions:
-                yield from self._at_top(name, _beside(companions, name))
+                yield from self._at_top(name, _beside(companions, name), is_folder=names[name])
 
-    def _in_trash(self, homes: set[tuple[str, ...]]) -> Iterator[Entry | None]:
+    def _in_trash(self, homes: set[tuple[str, ...]]) -> Iterator[Entry]:
         """List what interrupted cleans left. What has no name of theirs is somebody's own."""
         try:
             trash = self.directory.enter(TRASH)
         except MountPoint:
-            yield self._entry((TRASH,), LEGACY)
+            yield self._entry((TRASH,), LEGACY, is_folder=True)
             return
         except OSError:  # no directory, or not to be looked into: a clean will say so
             return
         with trash:
             inode = trash.status().st_ino
-            for name in sorted(trash.names()):
+            for name, is_folder in _listed(trash).items():
                 if unseal(name, inode) == UNDECIDED:
                     yield from self._undecided((TRASH, name), homes)
                 else:
                     in_trash = _sealed_as(trash, name) == TRASH
-                    yield self._entry((TRASH, name), UNFINISHED if in_trash else LEGACY, in_trash=in_trash)
+                    category = UNFINISHED if in_trash else LEGACY
+                    yield self._entry((TRASH, name), category, is_folder=is_folder, in_trash=in_trash)
 
-    def _undecided(self, parts: tuple[str, ...], homes: set[tuple[str, ...]]) -> Iterator[Entry | None]:
+    def _undecided(self, parts: tuple[str, ...], homes: set[tuple[str, ...]]) -> Iterator[Entry]:
         """List what a clean has moved and not decided on: entries like others, unless that clean still works."""
         try:
             with self.directory.descend(parts) as batch:
@@ -82,19 +81,21 @@ class BaseListing(NamedTuple):
         found[()] = {name: is_folder for name, is_folder in found[()].items() if name not in (TOP, IN)}
         for place, children in found.items():
             companions = _companions(children)
-            for name in children:
+            for name, is_folder in children.items():
                 if name not in companions:
                     home = self._free(home_of(place, name), homes) if known else ()
-                    yield self._moved((*parts, *place, name), home, _beside(companions, name))
+                    beside = _beside(companions, name)
+                    yield self._moved((*parts, *place, name), home, is_folder=is_folder, companions=beside)
 
-    def _alone(self, name: str, sealed: str, homes: set[tuple[str, ...]]) -> Entry | None:
+    def _alone(self, name: str, sealed: str, homes: set[tuple[str, ...]], *, is_folder: bool) -> Entry:
         """List what a clean has moved for which there was no room in the trash."""
         if sealed == TRASH:
-            return self._entry((name,), UNFINISHED, in_trash=True)
+            return self._entry((name,), UNFINISHED, is_folder=is_folder, in_trash=True)
+        home: tuple[str, ...] = ()
         with contextlib.suppress(OSError):
             if is_trusted(self.directory.look(name), self.directory):
-                return self._moved((name,), self._free(home_of_alone(sealed), homes))
-        return self._moved((name,), ())
+                home = self._free(home_of_alone(sealed), homes)
+        return self._moved((name,), home, is_folder=is_folder)
 
     def _free(self, home: tuple[str, ...], homes: set[tuple[str, ...]]) -> tuple[str, ...]:
         """Return where something belongs, if that can be a place of an entry, and is not taken."""
@@ -103,51 +104,53 @@ class BaseListing(NamedTuple):
         homes.add(home)
         return home
 
-    def _moved(self, parts: tuple[str, ...], home: tuple[str, ...], companions: tuple[str, ...] = ()) -> Entry | None:
+    def _moved(
+        self, parts: tuple[str, ...], home: tuple[str, ...], *, is_folder: bool, companions: tuple[str, ...] = ()
+    ) -> Entry:
         """Return an entry that an interrupted clean has moved; it belongs at `home`, where that is known and free."""
         in_category = len(home) == 2 and not self.base.legacy
         kept = in_category and self.directory.has(f"{home[0]}/{KEEP}")
         return self._entry(
             parts,
             home[0] if in_category else LEGACY,
+            is_folder=is_folder,
             state="kept" if kept else "unfinished",
             companions=companions,
             home=home,
         )
 
-    def _at_top(self, name: str, beside: tuple[str, ...]) -> Iterator[Entry | None]:
+    def _at_top(self, name: str, beside: tuple[str, ...], *, is_folder: bool) -> Iterator[Entry]:
         """List a category's entries; what is no category is an entry itself."""
         children = {} if self.base.legacy else _children(self.directory, (name,))
         if not is_category(self.directory, name, children):
-            yield self._entry((name,), LEGACY, companions=beside)
+            yield self._entry((name,), LEGACY, is_folder=is_folder, companions=beside)
             return
         state: State = "kept" if KEEP in children else "idle"
         companions = _companions(children)
         for child in children:
             if child != KEEP and child not in companions and not child.startswith(CATEGORY_MARK):
-                yield self._entry((name, child), name, state=state, companions=_beside(companions, child))
+                beside = _beside(companions, child)
+                is_folder = children[child]
+                yield self._entry((name, child), name, is_folder=is_folder, state=state, companions=beside)
 
     def _entry(
         self,
         parts: tuple[str, ...],
         category: str,
         *,
+        is_folder: bool,
         state: State = "idle",
         companions: tuple[str, ...] = (),
         in_trash: bool = False,
         home: tuple[str, ...] = (),
-    ) -> Entry | None:
-        """Return the entry at `parts`; None where it vanished, was swapped or may not be looked at."""
-        try:
-            found = self.directory.look("/".join(parts))
-        except OSError:
-            return None
+    ) -> Entry:
+        """Return the entry at `parts`."""
         belongs = home or parts
         stamped = parse_name(belongs[-1])
         reason = _moved_by_a_clean(home) if state == "unfinished" else None
         if not stamped and not in_trash:  # what has no time in its name was not made by the engine
             category = LEGACY
-        by_hand = category == LEGACY and state in ("idle", "unfinished") and stat.S_ISDIR(found.st_mode)
+        by_hand = is_folder and category == LEGACY and state in ("idle", "unfinished")
         if by_hand and _is_kept_inside(self.directory, parts):
             state, reason = "kept", f"kept: {KEEP} of an entry inside"
         return Entry(
@@ -156,7 +159,7 @@ class BaseListing(NamedTuple):
             self.base,
             category,
             stamped.name if stamped else belongs[-1],
-            Identity.of(found),
+            _FOLDER if is_folder else _OTHER,
             companions,
             stamped.created if stamped else None,
             in_trash or (len(belongs) == 2 and "/".join(belongs) in self.leased.made),

@@ -25,10 +25,11 @@ class Located(NamedTuple):
     entry: Entry
     leased: Leased | None = None
 
-    def place(self, name: str | None = None) -> Place:
-        """Return where the entry stands, or what is called `name` beside it."""
-        parts = self.entry.parts if name is None else (*self.entry.parts[:-1], name)
-        return Place(self.folder, parts, guarded=self.entry.guarded)
+    def places(self) -> list[Place]:
+        """Return where the entry's names stand, its own first."""
+        folder, entry = self.folder, self.entry
+        own = Place(folder, entry.parts, entry.guarded)
+        return [own, *(own.beside(name) for name in entry.companions)] if entry.companions else [own]
 
 
 # What is in a directory that may be somebody's work: see `belongs_to_others`.
