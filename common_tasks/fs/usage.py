@@ -41,7 +41,7 @@ class _Branch(NamedTuple):
 
     tree: int
     place: Place
-    top: bool
+    top: bool = True
 
 
 class _Measuring(Visitor):
@@ -159,7 +159,7 @@ def measure(
         places, workers.progress, probe, moved, ctimes, Clock(), os.geteuid(), guarded, other_marks=(_NO_MARKS, top)
     )
     found = _Found([None] * len(places), {})
-    branches = deque(_Branch(index, place, top=True) for index, place in enumerate(places))
+    branches = deque(map(_Branch, range(len(places)), places))
     share = workers.processes > 1 and pool.can_fork()
     _walk_first(branches, found, options, pool.WORTH_FORKING if share else None)
     _walk_together(list(branches), found, options, workers.processes)

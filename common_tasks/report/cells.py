@@ -40,18 +40,21 @@ def changed(entry: Entry) -> float | None:
 
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
-    above, below = _between(root, entry.folder)
+    above, below = _between(str(root), str(entry.folder))
     if below and entry.parts[: len(below)] == below:
         return "/".join(entry.parts[len(below) :])
-    return "/".join((*above, *entry.parts))
+    return above + "/".join(entry.parts)
 
 
 @lru_cache(maxsize=64)
-def _between(root: Path, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _between(root: str, folder: str) -> tuple[str, tuple[str, ...]]:
     """Return what leads from the root to a folder, and where that is above the root, from there to the root."""
-    if folder.is_relative_to(root):
-        return folder.relative_to(root).parts, ()
-    return (folder.as_posix(),), root.relative_to(folder).parts if root.is_relative_to(folder) else ()
+    top, below = Path(root), Path(folder)
+    if below == top:
+        return "", ()
+    if below.is_relative_to(top):
+        return f"{below.relative_to(top).as_posix()}/", ()
+    return f"{folder.rstrip('/')}/", top.relative_to(below).parts if top.is_relative_to(below) else ()
 
 
 def facts(entry: Entry, now: float) -> tuple[str, str, str]:
@@ -98,6 +101,7 @@ def _forms(reason: str, encoding: str, *, in_use: bool) -> tuple[str, ...]:
     return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder
 
 
+@lru_cache(maxsize=16)
 def word(state: str) -> str:
     """Return how a state is called."""
     return state.replace("-", " ")

@@ -45,14 +45,14 @@ class Page(NamedTuple):
     ) -> Row:
         """Return the row of an entry, in the shape and style of its state unless others are given."""
         return Row(
-            label=shown(cells.path(self.root, entry), self.screen.encoding),
-            cells=figures,
-            notes=notes,
-            shape=shape or cells.SHAPES[entry.state],
-            verb=verb,
-            style=cells.STYLES[entry.state] if style is None else style,
-            link=entry.path.as_uri() if self.screen.is_terminal else "",
-            below=below,
+            shown(cells.path(self.root, entry), self.screen.encoding),
+            figures,
+            notes,
+            shape or cells.SHAPES[entry.state],
+            verb,
+            cells.STYLES[entry.state] if style is None else style,
+            entry.path.as_uri() if self.screen.is_terminal else "",
+            below,
         )
 
     def draw(self, table: Table) -> Iterator[Line]:

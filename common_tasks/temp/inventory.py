@@ -163,8 +163,7 @@ def with_usage(located: list[Located], *, workers: Workers = ALONE) -> list[Loca
         if usage is None:
             gone.add(number)
         else:
-            identity = usage.identity or entry.identity
-            located[number] = Located(folder, entry._replace(usage=usage, identity=identity), leased)
+            located[number] = Located(folder, entry.measured(usage), leased)
     return [each for number, each in enumerate(located) if number not in gone] if gone else located
 
 

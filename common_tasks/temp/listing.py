@@ -159,15 +159,14 @@ class BaseListing(NamedTuple):
             self.base,
             category,
             stamped.name if stamped else belongs[-1],
-            _FOLDER if is_folder else _OTHER,
             companions,
             stamped.created if stamped else None,
             in_trash or (len(belongs) == 2 and "/".join(belongs) in self.leased.made),
             in_trash,
             home,
-            None,
             "unfinished" if in_trash else state,
             reason,
+            identity=_FOLDER if is_folder else _OTHER,
         )
 
 
