@@ -49,6 +49,7 @@ class _Copying(Visitor):
             position.enter(name)
         if self._entered:
             self.position.directory.make(name, 0o700)
+            os.chmod(name, 0o700, dir_fd=self.position.directory.fd)  # whatever the umask
             self.position.enter(name)
         self._entered.append(found)
         self._copy_attributes(position.directory.fd, self.position.directory.fd, "")
@@ -111,6 +112,7 @@ class _Copying(Visitor):
         try:
             copy = self.position.directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
+                os.fchmod(copy, 0o600)  # whatever the umask: else its attributes could not be set
                 _copy_data(original, copy)
                 self._copy_attributes(original, copy, name)
                 _copy_status(copy, found)

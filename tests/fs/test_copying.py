@@ -139,6 +139,20 @@ def test_what_its_owner_may_not_read_is_copied_by_its_owner_s_right(project: Pat
     assert (project / "copy/closed/file").read_text() == "secret"
 
 
+def test_a_umask_that_denies_everything_is_no_hindrance(tree: Path, project: Path, nobody: As) -> None:
+    tree.rename(project / "tree")
+
+    def copy_it() -> list[str]:
+        (project / "copy").mkdir()
+        os.umask(0o777)
+        with Directory.at(project) as parent, Directory.at(project / "copy") as top:
+            left_out = copy_tree(parent, "tree", top, syscalls.open_on_same_mount)
+        assert facts(project / "copy") == facts(project / "tree")
+        return left_out
+
+    assert nobody(copy_it) == []
+
+
 def test_a_link_that_takes_a_directory_s_place_is_not_followed(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
