@@ -3,8 +3,12 @@
 import codecs
 import os
 import pickle
+import shlex
+import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +27,19 @@ settings.load_profile("quick")
 
 # Where the folders of this run are: the pytest that a test starts would remove those of earlier runs.
 _PYTEST_ROOT = "PYTEST_DEBUG_TEMPROOT"
+
+
+# A worker has processes and mounts of its own: what another starts or mounts cannot matter to its tests, and looking at
+# all processes takes no longer where many run. The shell is there to reap what has lost its parent.
+_APART = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", '"$0" "$@"; exit $?')
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
+    """Start the workers apart from each other, where that is allowed: elsewhere, nothing can be mounted either."""
+    if shutil.which(_APART[0]) and not subprocess.run([*_APART, "true"], capture_output=True, check=False).returncode:
+        for spec in specs:
+            spec.python = shlex.join([*_APART, sys.executable])
 
 
 @pytest.fixture(autouse=True)
