@@ -9,6 +9,8 @@ from typing import NamedTuple
 from ..fs import lock, probe, processes
 from ..fs.directory import Directory
 from ..fs.lock import Claim
+from ..fs.places import Parents, Place
+from ..fs.syscalls import open_on_same_mount
 from ..fs.uses import Unseen, Uses, describe, describe_pids
 from .base import open_base
 from .entry import Decision, Entry, Plan
@@ -69,20 +71,19 @@ def look_at_uses(folders: Iterable[Directory]) -> EntryUses:
     return EntryUses(processes.look(list(distinct.values())) if distinct else None)
 
 
-def look_inside(folder: Directory, places: Iterable[tuple[str, ...]], unseen: Unseen) -> str | None:
-    """Look into what stands at `places` in a folder for uses that are `unseen` otherwise; see `fs.probe`."""
+def look_inside(parents: Parents, places: Iterable[Place], unseen: Unseen) -> str | None:
+    """Look into what stands at `places` for uses that are `unseen` otherwise; see `fs.probe`."""
     if not unseen.in_trees:
         return None
-    return next(filter(None, (_look_inside(folder, parts, unseen) for parts in places)), None)
+    return next(filter(None, (_look_inside(parents, place, unseen) for place in places)), None)
 
 
-def _look_inside(folder: Directory, parts: tuple[str, ...], unseen: Unseen) -> str | None:
+def _look_inside(parents: Parents, place: Place, unseen: Unseen) -> str | None:
     try:
-        parent = folder.descend(parts[:-1])
+        parent = parents.open(place)
     except OSError:  # vanished, or not to be opened: a clean will say so
         return None
-    with parent:
-        return probe.find_use(parent, parts[-1], unseen)
+    return probe.find_use(parent, place.name, unseen)
 
 
 def settled(plan: Plan) -> Plan:
@@ -95,6 +96,7 @@ def settled(plan: Plan) -> Plan:
     remove, keep = [], list(plan.keep)
     with contextlib.ExitStack() as stack:
         folders: dict[Path, Directory | None] = {}
+        parents = stack.enter_context(Parents(open_on_same_mount))
         for row in plan.remove:
             if not row.entry.unseen:
                 remove.append(row)
@@ -102,7 +104,7 @@ def settled(plan: Plan) -> Plan:
             if row.entry.folder not in folders:
                 folders[row.entry.folder] = _open(row.entry, stack)
             folder = folders[row.entry.folder]
-            user = _unseen_user(folder, row) if folder else None
+            user = _unseen_user(parents, folder, row) if folder else None
             if user:
                 keep.append(Decision(entry=row.entry._replace(state="in-use", reason=user), reason=user))
             else:
@@ -118,13 +120,14 @@ def _open(entry: Entry, stack: contextlib.ExitStack) -> Directory | None:
     return stack.enter_context(folder) if folder else None
 
 
-def _unseen_user(folder: Directory, row: Decision) -> str | None:
+def _unseen_user(parents: Parents, folder: Directory, row: Decision) -> str | None:
     entry = row.entry
     if entry.unseen.nothing_told:
         # Leases tell who uses what the engine made. What goes by its age has not been changed for that long.
         told = entry.made or row.by_age or lock.can_lock(folder.fd)
         return None if told else "it cannot be told whether it is in use: there are no locks here, and no /proc"
-    return look_inside(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.unseen)
+    own = Place(folder, entry.parts)
+    return look_inside(parents, [own, *map(own.beside, entry.companions)], entry.unseen)
 
 
 def _try_lock(folder: Directory, entry: Entry) -> str | None:

@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Sequence
 
+from ...fs.places import Parents
+from ...fs.syscalls import open_on_same_mount
 from ...fs.usage import measure
 from ...fs.uses import describe_pids
 from ...fs.values import complaint
@@ -63,7 +65,8 @@ def put_back_probed(moves: list[Move], uses: EntryUses, record: Record) -> list[
     """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
     if not any(uses.unseen(folder).in_trees for folder in {move.folder for move in moves}):
         return moves
-    users = [look_inside(move.folder, move.paths(), uses.unseen(move.folder)) for move in moves]
+    with Parents(open_on_same_mount) as parents:
+        users = [look_inside(parents, move.places(), uses.unseen(move.folder)) for move in moves]
     return _put_back_all_with(users, moves, record)
 
 
