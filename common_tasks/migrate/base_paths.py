@@ -3,10 +3,10 @@
 import ast
 from typing import NamedTuple
 
+from .kinds import BASES
 from .names import Module
-from .uses import PATHS
+from .paths import PATHS
 
-BASES = (".tmp", ".temp")
 LISTERS = frozenset({"glob", "iglob", "iterdir", "listdir", "rglob", "scandir", "walk"})
 _DEPTH = 8  # steps by which a path is built, names that are followed to their values
 _SECONDS = ("%S", "%s", "%T", "%X", "%f")
@@ -23,7 +23,7 @@ def text_of(module: Module, path: ast.expr) -> str:
 def _parts(module: Module, path: ast.expr, depth: int = _DEPTH) -> list[ast.expr]:
     """Return the expressions for the parts of a path; names are followed to their values."""
     match path:
-        case ast.Name() if depth and (value := value_of(module, path)):
+        case ast.Name() if depth and (value := module.value_of(path)):
             inner = [value]
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             inner = [left, right]
@@ -43,14 +43,6 @@ def _text(part: ast.expr) -> str:
         case ast.JoinedStr(values=values):
             return "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in values)
     return "…"
-
-
-def value_of(module: Module, name: ast.Name) -> ast.expr | None:
-    """Return what a name stands for, where it is given a value once."""
-    scope = module.scope_of(name)
-    bindings = scope.bindings[name.id] if scope else []
-    parent = module.parents[bindings[0].node] if len(bindings) == 1 else None
-    return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
 
 
 def is_text(module: Module, value: ast.expr) -> bool:
@@ -91,7 +83,7 @@ def stamped(module: Module, value: ast.expr) -> Stamped | None:
 def _names(module: Module, value: ast.expr, depth: int = _DEPTH) -> set[str]:
     """Return the names that a value is built from, and those that these are built from."""
     names = {node for node in ast.walk(value) if isinstance(node, ast.Name)}
-    given = [each for name in names if depth and (each := value_of(module, name))]
+    given = [each for name in names if depth and (each := module.value_of(name))]
     return {name.id for name in names}.union(*(_names(module, each, depth - 1) for each in given))
 
 
@@ -99,7 +91,7 @@ def is_time(module: Module, node: ast.expr, depth: int = _DEPTH) -> bool:
     """Tell whether an expression is the present time, to the second at least."""
     match node:
         case ast.Name():
-            value = value_of(module, node)
+            value = module.value_of(node)
             return bool(depth) and value is not None and is_time(module, value, depth - 1)
         case ast.Call(args=[inner]) if module.is_call_of(node, *_KEEPERS):
             return is_time(module, inner, depth)

@@ -9,17 +9,15 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from . import sub_folders, surroundings
-from .aliases import bind
-from .finding import Doubt, Drop, Edit, Finding, ReplaceItem, conclude
-from .names import Module
+from . import folders, surroundings
+from .finding import Doubt, Drop, Edit, Finding, Replace, conclude
+from .folders import Folders
+from .names import Module, stand_alone
 from .naming import ONE, given_prefix, maker
-from .sub_folders import Folders
-from .surroundings import Program
-from .uses import is_path_of
+from .paths import bind, is_path_of
+from .program import Program
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"
-SEVERAL = "pytest_temp_dirs"
 _MAKER = "tempfile.TemporaryDirectory"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _KEYWORDS = {
@@ -31,40 +29,39 @@ _KEYWORDS = {
 With = ast.With | ast.AsyncWith
 
 
-class Block(NamedTuple):
-    """A call of TemporaryDirectory as an item of a `with` statement."""
+class _Block(NamedTuple):
+    """A call of TemporaryDirectory as an item of a `with` statement; `target` follows its `as`."""
 
     call: ast.Call
     statement: With
-    number: int
-
-    @property
-    def target(self) -> ast.expr | None:
-        """What follows `as`."""
-        return self.statement.items[self.number].optional_vars
+    target: ast.expr | None
 
 
 class _Written(NamedTuple):
     """What takes the place of a block's item, and what else changes with it."""
 
-    code: str
+    call: str
+    target: str = ""
     edits: tuple[Edit, ...] = ()
     doubts: tuple[Doubt, ...] = ()
-    first: str = ""
+
+    @property
+    def code(self) -> str:
+        return f"{self.call} as {self.target}" if self.target else self.call
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the uses of TemporaryDirectory."""
     module = program.module
-    for call in module.calls:
-        if not module.is_call_of(call, _MAKER):
-            continue
-        item = module.parents[call]
-        statement = module.parents[item]
-        if isinstance(item, ast.withitem) and isinstance(statement, With):
-            yield _finding(program, Block(call, statement, statement.items.index(item)))
-        elif not surroundings.is_fallback(module, call):
-            yield _loose(program, call)
+    for call in (call for call in module.all(ast.Call) if module.is_call_of(call, _MAKER)):
+        match module.parents[call]:
+            case ast.withitem(optional_vars=target) as item:
+                statement = module.parents[item]
+                assert isinstance(statement, With)  # noqa: S101  (no other statement has such items)
+                yield _finding(program, _Block(call, statement, target))
+            case _ if not surroundings.is_fallback(module, call):
+                reason = f"it is not in a with statement; where one can end it, use with {ONE}() as name"
+                yield conclude(_base(program, call), [Doubt(reason, final=True)])
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
@@ -82,56 +79,50 @@ def _base(program: Program, call: ast.Call) -> Finding:
     return program.report(call, IN_TESTS if program.is_test else IN_SCRIPTS, "TemporaryDirectory")
 
 
-def _loose(program: Program, call: ast.Call) -> Finding:
-    reason = f"it is not in a with statement; where one can end it, use with {ONE}() as name"
-    return conclude(_base(program, call), [Doubt(reason, final=True)])
-
-
-def _finding(program: Program, block: Block) -> Finding:
+def _finding(program: Program, block: _Block) -> Finding:
+    module, base = program.module, _base(program, block.call)
+    if refusals := [*_refused_forms(block), *refused_arguments(block.call)]:
+        return conclude(base, refusals)
     written = _write(program, block)
-    item = ReplaceItem(program.module.place(block.statement), block.number, written.code, written.first)
-    base = _base(program, block.call)
-    message = f"{base.message}: with {written.code}" if not _is_final(written) else base.message
-    finding = base._replace(message=message, edits=(item, *written.edits), imports=(written.code.partition("(")[0],))
+    pairs = [(block.call, written.call), *([(block.target, written.target)] if block.target else [])]
+    edits = [Replace(module.place(node), module.segment(node), code) for node, code in pairs]
+    finding = base._replace(
+        message=f"{base.message}: with {written.code}",
+        edits=(*edits, *written.edits),
+        imports=(written.call.partition("(")[0],),
+    )
     return conclude(finding, chain(written.doubts, surroundings.doubts(program, block.call)))
 
 
-def _is_final(written: _Written) -> bool:
-    return any(doubt.final for doubt in written.doubts)
-
-
-def _write(program: Program, block: Block) -> _Written:
-    module, name, call = program.module, block.target, block.call
-    doubts = tuple(_form(block))
-    if doubts or name is None:
-        return _Written(maker(program, call, ""), doubts=doubts)
-    if isinstance(name, ast.Name):
-        if not given_prefix(call) and (folders := _folders(program, block, name)):
-            drops = tuple(Drop(module.place(statement)) for statement in folders.statements)
-            return _Written(folders.code, drops)
-        if conversion := _find_conversion(module, block.statement, name.id):
-            drop = Drop(module.place(conversion))
-            return _Written(f"{maker(program, call, name.id)} as {name.id}", (drop,), _seen_early(module, block))
-    loads = _find_uses(module, block, name) if isinstance(name, ast.Name) else None
-    bound = bind(program, call, [block.statement.body], name, loads)
-    return _Written(bound.code, bound.edits, _seen_early(module, block) if bound.first else (), bound.first)
-
-
-def _form(block: Block) -> Iterator[Doubt]:
+def _refused_forms(block: _Block) -> Iterator[Doubt]:
     if isinstance(block.statement, ast.AsyncWith):
         yield Doubt("async with does not take a plain context manager", final=True)
     if isinstance(block.target, ast.Tuple | ast.List):
         yield Doubt("its path is taken apart", final=True)
-    yield from refused_arguments(block.call)
 
 
-def _seen_early(module: Module, block: Block) -> tuple[Doubt, ...]:
+def _write(program: Program, block: _Block) -> _Written:
+    module, name, call, body = program.module, block.target, block.call, block.statement.body
+    if name is None:
+        return _Written(maker(program, call, ""))
+    if isinstance(name, ast.Name):
+        if not given_prefix(call) and (found := _folders(program, block, name)):
+            return _Written(found.call, found.target, found.drops(module))
+        if conversion := _find_conversion(module, block.statement, name.id):
+            drop = Drop(module.place(conversion))
+            return _Written(maker(program, call, name.id), name.id, (drop,), _seen_early(block, name))
+    loads = _find_uses(module, block, name) if isinstance(name, ast.Name) else None
+    bound = bind(program, call, [body], name, loads)
+    doubts = _seen_early(block, name) if bound.text else ()
+    return _Written(bound.call, bound.name, bound.edits_in(module, body[0]), doubts)
+
+
+def _seen_early(block: _Block, name: ast.expr) -> tuple[Doubt, ...]:
     """Return a doubt if the `with` statement itself uses a name that is something else in its block."""
-    assert block.target  # noqa: S101  (asked only of such)
-    name = ast.unparse(block.target)
-    later = (node for item in block.statement.items for node in ast.walk(item.context_expr))
-    seen = any(isinstance(node, ast.expr) and module.segment(node) == name for node in later)
-    return (Doubt(f"{name} is used in the with statement itself", final=True),) if seen else ()
+    text = ast.unparse(name)
+    head = (node for item in block.statement.items for node in ast.walk(item.context_expr))
+    seen = any(isinstance(node, ast.expr) and ast.unparse(node) == text for node in head)
+    return (Doubt(f"{text} is used in the with statement itself", final=True),) if seen else ()
 
 
 def _find_conversion(module: Module, block: With, name: str) -> ast.stmt | None:
@@ -140,13 +131,13 @@ def _find_conversion(module: Module, block: With, name: str) -> ast.stmt | None:
         match statement:
             case ast.Assign(targets=[ast.Name(id=given)], value=value) if is_path_of(module, value, given):
                 if given == name:
-                    return statement if sub_folders.stand_alone(module, [statement]) else None
+                    return statement if stand_alone(module, [statement]) else None
             case _:
                 break
     return None
 
 
-def _find_uses(module: Module, block: Block, name: ast.Name) -> list[ast.Name] | None:
+def _find_uses(module: Module, block: _Block, name: ast.Name) -> list[ast.Name] | None:
     """Return the uses that see this block's directory; None where that is not certain for some use of the name."""
     scope, function = module.scope_of(name), module.function_of(name)
     if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
@@ -154,51 +145,36 @@ def _find_uses(module: Module, block: Block, name: ast.Name) -> list[ast.Name] |
     loads = module.loads(name.id, scope)
     if len(scope.bindings[name.id]) == 1:
         return [load for load, _ in loads]
+    items = [module.parents[binding.node] for binding in scope.bindings[name.id]]
     owners = {load: _owner(module, load) for load, used_in in loads if used_in is scope}
-    made = all(_is_made(module, module.parents[binding.node]) for binding in scope.bindings[name.id])
+    made = all(isinstance(each, ast.withitem) and module.is_call_of(each.context_expr, _MAKER) for each in items)
     certain = made and len(owners) == len(loads) and None not in owners.values()
     return [load for load, owner in owners.items() if owner is block.statement] if certain else None
 
 
-def _is_made(module: Module, item: ast.AST) -> bool:
-    return isinstance(item, ast.withitem) and module.is_call_of(item.context_expr, _MAKER)
-
-
 def _owner(module: Module, load: ast.Name) -> ast.AST | None:
     """Return the nearest `with` statement around a use that binds its name; None if the use is in its head."""
-    inside: ast.AST = load
     for parent in module.above(load):
         if isinstance(parent, With):
             bound = [item.optional_vars for item in parent.items]
             if any(isinstance(target, ast.Name) and target.id == load.id for target in bound):
-                return parent if inside in parent.body else None
-        inside = parent
+                return parent if module.within(parent.body, load) else None
     return None
 
 
-def _folders(program: Program, block: Block, name: ast.Name) -> Folders | None:
-    """Return the directories that a block of a test begins by making, where it is about nothing else of its own."""
-    module, body = program.module, block.statement.body
-    if len(block.statement.items) > 1:
+def _folders(program: Program, block: _Block, name: ast.Name) -> Folders | None:
+    """Return the directories that a block begins by making, where it is about nothing else of its own."""
+    module, scope = program.module, program.module.scope_of(name)
+    if scope is None or len(block.statement.items) > 1:
         return None
-    scope = module.scope_of(name)
-    converted = _find_conversion(module, block.statement, name.id) is not None
-    folders = sub_folders.find_run(module, body, name.id, converted=converted)
-    if scope is None or folders is None or folders.first or len(folders.statements) == len(body):
+    found = folders.find(module, block.statement.body, name.id, scope, is_path=False)
+    if found is None or found.first:
         return None
-    names = {name.id} | sub_folders.aliases(folders)
-    if any(len(scope.bindings[each]) > 1 for each in names if not converted):
-        return None
-    if not sub_folders.uses_only(module, folders, names, scope) or not sub_folders.stand_alone(
-        module, folders.statements
-    ):
-        return None
-    return (
-        folders if folders.suits(module, scope, in_test=program.is_test and _ends_with_test(program, block)) else None
-    )
+    several = len(found.names) > 1 and program.is_test and _ends_with_test(program, block)
+    return found if several or found.is_only_a_place(module, scope) else None
 
 
-def _ends_with_test(program: Program, block: Block) -> bool:
+def _ends_with_test(program: Program, block: _Block) -> bool:
     """Tell whether a block is a test's, or a fixture's that each test has for itself."""
     function = program.module.function_of(block.call)
     fixture = surroundings.fixture_of(program.module, function) if function else None

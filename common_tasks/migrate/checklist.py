@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import gitignore, shadowing, task_files
 from .finding import Finding, Item
-from .surroundings import is_test
+from .kinds import is_test
 
 SCRIPTS = "scripts", "Scripts take their temporary directories from TempManager"
 TESTS = "tests", "Tests take their temporary directories from pytest_temp_dirs"

@@ -23,10 +23,9 @@ class Definition(NamedTuple):
     module: Module
     node: ast.ClassDef | Function
 
-    @property
-    def methods(self) -> list[Function]:
-        """The functions that a class itself defines."""
-        return [each for each in self.node.body if isinstance(each, Function)]
+    def method(self, name: str) -> Function | None:
+        """Return a function that a class itself defines."""
+        return next((each for each in self.node.body if isinstance(each, Function) and each.name == name), None)
 
 
 class Classes:
@@ -36,9 +35,16 @@ class Classes:
         self.root = root
         self._texts = texts
         self._modules: dict[Path, Module | None] = {}
+        self._current: tuple[Path | None, Module | None] = (None, None)
+
+    def remember(self, path: Path, module: Module) -> None:
+        """Take a file as this module, until the next one: its nodes are then the same, however they are found."""
+        self._current = path, module
 
     def read(self, path: Path) -> Module | None:
         """Return a file as a module; None where there is none, or it is no program."""
+        if path == self._current[0]:
+            return self._current[1]
         if path not in self._modules:
             try:
                 self._modules[path] = Module(source.read(path).text)
@@ -46,14 +52,11 @@ class Classes:
                 self._modules[path] = None
         return self._modules[path]
 
-    def find(self, path: Path, module: Module, node: ast.expr) -> Definition | str | None:
+    def find(self, path: Path, module: Module, node: ast.expr, depth: int = _DEEPEST) -> Definition | str | None:
         """Return what an expression in a file names: a definition, or the dotted name of what others define.
 
         None where that is not certain. What a file only hands on is followed to where it comes from.
         """
-        return self._find(path, module, node, _DEEPEST)
-
-    def _find(self, path: Path, module: Module, node: ast.expr, depth: int) -> Definition | str | None:
         if isinstance(node, ast.Name) and module.scope_of(node) is module.top:
             return self._named(path, module, node.id, depth)
         origins = [origin for origin in module.dotted(node) if not origin.startswith("builtins.")]
@@ -72,7 +75,7 @@ class Classes:
             return self._follow(path, binding.origin, depth)
         match module.parents.get(binding.node):
             case ast.Assign(value=ast.Name() | ast.Attribute() as other):
-                return self._find(path, module, other, depth)
+                return self.find(path, module, other, depth)
         return None
 
     def _follow(self, path: Path, origin: str, depth: int) -> Definition | str | None:
@@ -108,48 +111,39 @@ class Classes:
                 found.setdefault(parts[-1], []).append((parts, path))
         return found
 
-    def ancestors(self, start: Definition) -> Iterator[Definition]:
-        """Yield a class and those above it, as far as they are found in this repository."""
-        pending, seen = [start], set[ast.AST]()
-        while pending and len(seen) < _DEEPEST * _DEEPEST:
-            each = pending.pop(0)
-            if each.node not in seen:
-                seen.add(each.node)
-                yield each
-                pending += [base for base in self.bases(each) if isinstance(base, Definition)]
-
     def bases(self, this: Definition) -> list[Definition | str | None]:
         """Return what a class derives from, as `find` tells it."""
         written = this.node.bases if isinstance(this.node, ast.ClassDef) else []
         return [self.find(this.path, this.module, base) for base in written]
 
+    def ancestors(self, this: Definition, depth: int = _DEEPEST) -> Iterator[Definition]:
+        """Yield the classes above one, as far as they are found in this repository."""
+        for base in self.bases(this) if depth else ():
+            if isinstance(base, Definition):
+                yield base
+                yield from self.ancestors(base, depth - 1)
+
     def descendants(self, name: str) -> Iterator[Definition]:
         """Yield every class that may derive from one of this name: what counts is the last part of a base's name."""
         names = {name}
-        while more := {own for own, bases in self._bases if own not in names and not names.isdisjoint(bases)}:
+        while more := {own for _, own, bases in self._written if own not in names and not names.isdisjoint(bases)}:
             names |= more
-        for path in sorted({path for each in names - {name} for path in self._homes.get(each, ())}):
+        for path, own in sorted({(path, own) for path, own, _ in self._written if own in names - {name}}):
             if module := self.read(path):
-                classes = (node for node in module.nodes if isinstance(node, ast.ClassDef))
-                yield from (Definition(path, module, node) for node in classes if node.name in names - {name})
+                yield from (Definition(path, module, node) for node in module.all(ast.ClassDef) if node.name == own)
+
+    def relatives(self, this: Definition) -> list[Definition]:
+        """Return the classes that share their attributes with one: those above it, and those that may be below."""
+        return [*self.ancestors(this), *self.descendants(this.node.name)]
 
     @cached_property
-    def _homes(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path, text in self._texts.items():
-            for own, _ in _CLASS.findall(text):
-                found.setdefault(own, []).append(path)
-        return found
-
-    @cached_property
-    def _bases(self) -> list[tuple[str, frozenset[str]]]:
-        written = (row for text in self._texts.values() for row in _CLASS.findall(text))
-        return [(own, frozenset(_LAST_PART.findall(bases))) for own, bases in written]
+    def _written(self) -> list[tuple[Path, str, frozenset[str]]]:
+        """Every class with bases: its file, its name, the last part of each base's name."""
+        rows = ((path, *row) for path, text in self._texts.items() for row in _CLASS.findall(text))
+        return [(path, own, frozenset(_LAST_PART.findall(bases))) for path, own, bases in rows]
 
 
 def _is_for_windows(module: Module, node: ast.AST) -> bool:
     """Tell whether a node only runs on Windows, where this package does not."""
-    for parent in module.above(node):
-        if isinstance(parent, ast.If) and ast.unparse(parent.test) in _WINDOWS:
-            return any(each in parent.body for each in (node, *module.above(node)))
-    return False
+    tests = (each for each in module.above(node) if isinstance(each, ast.If) and ast.unparse(each.test) in _WINDOWS)
+    return any(module.within(test.body, node) for test in tests)

@@ -14,53 +14,36 @@ class Place(NamedTuple):
     column: int
 
 
-class ReplaceItem(NamedTuple):
-    """Write `code` (`call as target`) in place of one item of the `with` statement at `at`.
-
-    `first`: a statement that its block begins with, if any.
-    """
-
-    at: Place
-    number: int
-    code: str
-    first: str = ""
-
-
-class Drop(NamedTuple):
-    """Remove the statement at `at`; its comments go to what follows.
-
-    `with_rest`: the `finally` or the method that it stands in goes, too, if nothing is left in it that does anything.
-    """
-
-    at: Place
-    with_rest: bool = False
-
-
-class ReplaceStatement(NamedTuple):
-    """Write the statement `code` in place of the simple statement at `at`; its comments stay."""
-
-    at: Place
-    code: str
-
-
-class ReplaceExpression(NamedTuple):
-    """Write `code` in place of the name, attribute, call or string at `at` that is written as `old`."""
+class Replace(NamedTuple):
+    """Write `code` in place of the expression at `at` that is written as `old`."""
 
     at: Place
     old: str
     code: str
 
 
-class Wrap(NamedTuple):
-    """Put `length` statements from the one at `at` (the rest of its block if None) below the `with` head `code`.
-
-    `first`: a statement that comes before them, if any.
-    """
+class ReplaceImport(NamedTuple):
+    """Write `code`, imports in a line each, in place of the import at `at`; its comments stay."""
 
     at: Place
     code: str
-    length: int | None = None
-    first: str = ""
+
+
+class Insert(NamedTuple):
+    """Write the statement `code` before the one at `at`."""
+
+    at: Place
+    code: str
+
+
+class Drop(NamedTuple):
+    """Remove the statement at `at`; its comments go to what follows. A `finally` of which nothing is left goes, too.
+
+    `with_method`: so does the method that it stands in, if that does nothing any more.
+    """
+
+    at: Place
+    with_method: bool = False
 
 
 class DropName(NamedTuple):
@@ -70,7 +53,15 @@ class DropName(NamedTuple):
     name: str
 
 
-Edit = ReplaceItem | Drop | ReplaceStatement | ReplaceExpression | Wrap | DropName
+class Wrap(NamedTuple):
+    """Put `length` statements from the one at `at` (the rest of its block if None) below the `with` head `code`."""
+
+    at: Place
+    code: str
+    length: int | None = None
+
+
+Edit = Replace | ReplaceImport | Insert | Drop | DropName | Wrap
 
 
 class Doubt(NamedTuple):
@@ -86,21 +77,21 @@ class Doubt(NamedTuple):
 class Finding(NamedTuple):
     """A legacy use: where, what, whether it can be rewritten, and why not.
 
-    `imports` are names of the engine that the edits need. `last_line` ends the part that a skip comment silences.
-    `removes` names definitions that go with it. `group` holds together what is written together or not at all.
+    `imports` are names of the engine that the edits need, `ending` is text that the file needs at its end. `last_line`
+    ends the part that a skip comment silences. `removes` names definitions that go with it.
     """
 
     path: Path
     line: int
     column: int
     code: str
-    safety: Safety
     message: str
+    safety: Safety = "report"
     edits: tuple[Edit, ...] = ()
     imports: tuple[str, ...] = ()
+    ending: str = ""
     last_line: int = 0
     removes: tuple[str, ...] = ()
-    group: str = ""
     fixed: bool = False
 
     def doubted(self, reason: str) -> "Finding":
@@ -113,7 +104,14 @@ class Finding(NamedTuple):
         """Return it as one that is not rewritten, for this reason; as it is if it was not to be."""
         if self.safety == "report":
             return self
-        return self._replace(safety="report", message=f"{self.message}; {reason}", edits=(), imports=(), removes=())
+        nothing = Finding(self.path, self.line, self.column, self.code, f"{self.message}; {reason}")
+        return nothing._replace(last_line=self.last_line)
+
+    def judged(self, doubt: Doubt | None) -> "Finding":
+        """Return it with a doubt about it taken into account."""
+        if doubt is None:
+            return self
+        return self.refused(doubt.reason) if doubt.final else self.doubted(doubt.reason)
 
 
 def conclude(finding: Finding, doubts: Iterable[Doubt]) -> Finding:
@@ -123,12 +121,9 @@ def conclude(finding: Finding, doubts: Iterable[Doubt]) -> Finding:
     """
     found = tuple(doubts)
     final = next((doubt for doubt in found if doubt.final), None)
-    if not finding.edits and not final:
-        return finding._replace(safety="report")
-    finding = finding._replace(safety="safe")
-    if final:
-        return finding.refused(final.reason)
-    return finding.doubted(found[0].reason) if found else finding
+    if not (finding.edits or finding.imports or finding.ending or final):
+        return finding
+    return finding._replace(safety="safe").judged(final or next(iter(found), None))
 
 
 class Left(NamedTuple):

@@ -4,33 +4,34 @@ import ast
 import itertools
 from collections.abc import Iterable
 
-from .names import Function, Module
-from .removal import is_docstring
+from .names import Function, Module, is_docstring
 from .source import split_lines
 from .style import Style
 
 ENGINES = ("common.temp", "common_tasks.temp", "common_tasks")
+_UNUSED = "  # noqa: F401"
 _Import = ast.Import | ast.ImportFrom
+_Place = tuple[int, int, int]  # how many lines come before it, how many blank ones belong above and below it
 
 
 class NameTaken(ValueError):
     """A name that is to be imported means something else in the file."""
 
 
-def add(text: str, names: Iterable[str], home: str, style: Style, comment: str = "") -> str:
+def add(text: str, names: Iterable[str], home: str, style: Style) -> str:
     """Return `text` with `names` imported from `home` at its top level. Raises NameTaken.
 
-    They join an import from there, or come after the other imports of the same section.
+    They join an import from there, or stand where the project sorts them. A linter is told of what is only handed on.
     """
     module = Module(text)
     missing = sorted(name for name in set(names) if not _is_imported(module, name))
     if not missing:
         return text
+    comment = "" if any(name in module.names for name in missing) else _UNUSED
     end = "\r\n" if "\r\n" in text else "\n"
     lines = split_lines(text)
     if joined := _find_import(module, lines, home):
-        has = {f"{each.name} as {each.asname}" if each.asname else each.name for each in joined.names}
-        missing = sorted({*has, *missing})
+        missing = sorted({*missing, *(ast.unparse(alias) for alias in joined.names)})
         at, blank_above, blank_below = joined.lineno - 1, 0, 0
         del lines[at : joined.end_lineno]
     else:
@@ -62,20 +63,17 @@ def _find_import(module: Module, lines: list[str], home: str) -> ast.ImportFrom 
     return None
 
 
-def _find_place(module: Module, lines: list[str], home: str, style: Style) -> tuple[int, int, int]:
-    """Return how many lines an import comes after, and how many blank ones belong above and below it."""
+def _find_place(module: Module, lines: list[str], home: str, style: Style) -> _Place:
+    """Return where an import belongs: where the project sorts it, else after the imports that are there."""
     if not (run := _find_run(module)):
         return _find_top(module, lines)
     last = {_skeleton(each): each for each in run}
     if not (position := style.find_position(list(last), f"from {home} import x")):
-        section = style.section(home)
-        same = [each for each in run if style.section(_module_of(each)) == section]
-        return (same or run)[-1].end_lineno or 0, not same, 0
+        return run[-1].end_lineno or 0, 0, 0
     before, after = [*last.values()][: position.after], [*last.values()][position.after :]
-    at = before[-1].end_lineno or 0 if before else _top_of(after[0], lines)
-    if position.blank_above and after and not position.blank_below:  # it is the first of its section
-        return _top_of(after[0], lines), 0, 0
-    return at, position.blank_above, position.blank_below and not before
+    if after and (not before or (position.blank_above and not position.blank_below)):  # the first of its section
+        return _top_of(after[0], lines), 0, int(position.blank_below)
+    return before[-1].end_lineno or 0, int(position.blank_above), 0
 
 
 def _top_of(statement: _Import, lines: list[str]) -> int:
@@ -92,8 +90,8 @@ def _skeleton(statement: _Import) -> str:
     return f"from {module} import x" if isinstance(statement, ast.ImportFrom) else f"import {module}"
 
 
-def _find_top(module: Module, lines: list[str]) -> tuple[int, int, int]:
-    """Return where the first import of a program belongs, as `_find_place` does."""
+def _find_top(module: Module, lines: list[str]) -> _Place:
+    """Return where the first import of a program belongs."""
     body = module.tree.body
     if body and is_docstring(body[0]):
         at = body.pop(0).end_lineno or 0
@@ -106,17 +104,11 @@ def _find_top(module: Module, lines: list[str]) -> tuple[int, int, int]:
 
 def _find_run(module: Module) -> list[_Import]:
     """Return the imports that ours belong to: those that tempfile is among, else the last before any definition."""
-    runs: list[list[_Import]] = [[]]
-    for statement in module.tree.body:
-        if isinstance(statement, _Import):
-            runs[-1].append(statement)
-        elif isinstance(statement, Function | ast.ClassDef):
-            break
-        elif runs[-1]:
-            runs.append([])
-    plain = [run for run in runs if run]
-    with_tempfile = [run for run in plain if any(_module_of(each) == "tempfile" for each in run)]
-    return (with_tempfile or plain[-1:] or [[]])[0]
+    head = itertools.takewhile(lambda each: not isinstance(each, Function | ast.ClassDef), module.tree.body)
+    groups = itertools.groupby(head, lambda each: isinstance(each, _Import))
+    runs = [[each for each in group if isinstance(each, _Import)] for are_imports, group in groups if are_imports]
+    with_tempfile = [run for run in runs if any(_module_of(each) == "tempfile" for each in run)]
+    return (with_tempfile or runs[-1:] or [[]])[0]
 
 
 def _module_of(statement: _Import) -> str:

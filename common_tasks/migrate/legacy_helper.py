@@ -4,75 +4,65 @@ A function of that name is the guide's only if its body does the same: a fresh `
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 from . import surroundings
-from .base_paths import BASES, LISTERS, is_text, stamped, value_of
-from .classes import Classes
-from .finding import Doubt, Drop, Finding, ReplaceExpression, conclude
-from .names import Function, Module, all_arguments
-from .surroundings import Program
+from .base_paths import LISTERS, is_text, stamped
+from .finding import Doubt, Drop, Finding, Replace, conclude
+from .kinds import BASES
+from .names import Function, Module, parameters
+from .program import Program
+from .repository import Repository
 
 CODE = "T1"
 HELPER = "get_temp_dir"
 NEW = "get_debug_temp_dir"
 _PLAIN = frozenset({"pathlib.Path", "time.time", "builtins.int", "builtins.str", "os.path.join"})
 _HOMES = (("common_tasks",), ("common_tasks", "temp"), ("common", "temp"))
+_Use = ast.Name | ast.Attribute
 
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the uses of the helper, and a definition of it."""
-    definition = find_definition(program.module)
-    same = definition if definition and not why_different(program.module, definition) else None
-    for name in _uses(program, same):
-        yield _use(program, name)
+    module, definition = program.module, find_definition(program.module)
+    same = definition if definition and not why_different(module, definition) else None
+    words = {HELPER, *(helper.rpartition(".")[2] for helper in program.helpers)}
+    mentioned = any(word in module.text for word in words)
+    for use in module.all(ast.Name) + module.all(ast.Attribute) if mentioned else ():
+        if isinstance(use.ctx, ast.Load) and _is_helper(program, use, same):
+            yield _use(program, use)
     if definition:
         yield _definition(program, definition)
 
 
-def find_helpers(classes: Classes, texts: Mapping[Path, str]) -> set[str]:
+def find_helpers(repository: Repository) -> set[str]:
     """Return the dotted names, as seen from the root, of the guide's helper where the programs define it."""
-    defining = {path: classes.read(path) for path, text in texts.items() if f"def {HELPER}" in text}
+    defining = [path for path, text in repository.texts.items() if f"def {HELPER}" in text]
+    modules = {path: module for path in defining if (module := repository.classes.read(path))}
     return {
-        ".".join([*path.relative_to(classes.root).with_suffix("").parts, HELPER])
-        for path, module in defining.items()
-        if module and (definition := find_definition(module)) and not why_different(module, definition)
+        ".".join([*path.relative_to(repository.root).with_suffix("").parts, HELPER])
+        for path, module in modules.items()
+        if (definition := find_definition(module)) and not why_different(module, definition)
     }
 
 
 def find_definition(module: Module) -> Function | None:
     """Return the function of the helper's name that makes a directory in `.tmp` or `.temp`."""
     for statement in module.tree.body:
-        if isinstance(statement, Function) and statement.name == HELPER and _makes_in_base(statement):
-            return statement
+        if isinstance(statement, Function) and statement.name == HELPER:
+            constants = {node.value for node in ast.walk(statement) if isinstance(node, ast.Constant)}
+            attributes = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
+            if not constants.isdisjoint(BASES) and not attributes.isdisjoint({"mkdir", "makedirs"}):
+                return statement
     return None
 
 
-def _makes_in_base(function: Function) -> bool:
-    constants = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
-    attributes = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
-    return not constants.isdisjoint(BASES) and not attributes.isdisjoint({"mkdir", "makedirs"})
-
-
-def _uses(program: Program, definition: Function | None) -> Iterator[ast.Name | ast.Attribute]:
+def _is_helper(program: Program, use: _Use, definition: Function | None) -> bool:
     module = program.module
-    words = {HELPER, *(helper.rpartition(".")[2] for helper in program.helpers)}
-    if not any(word in module.text for word in words):
-        return
-    for node in module.nodes:
-        match node:
-            case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if _is_helper(program, node, definition):
-                yield node
-
-
-def _is_helper(program: Program, node: ast.Name | ast.Attribute, definition: Function | None) -> bool:
-    module = program.module
-    if isinstance(node, ast.Name) and definition and module.scope_of(node) is module.top:
-        bindings = module.top.bindings.get(node.id, [])
-        return [binding.node for binding in bindings] == [definition]
-    return any(_is_legacy(program, name) for name in module.dotted(node))
+    if isinstance(use, ast.Name) and definition and module.scope_of(use) is module.top:
+        return [binding.node for binding in module.top.bindings.get(use.id, [])] == [definition]
+    return any(_is_legacy(program, name) for name in module.dotted(use))
 
 
 def _is_legacy(program: Program, dotted: str) -> bool:
@@ -81,48 +71,49 @@ def _is_legacy(program: Program, dotted: str) -> bool:
         return True
     *home, name = plain.split(".")
     # What a module of the repository's own has is the guide's only if it is among the helpers.
-    return not program.hidden and name == HELPER and any(tuple(home[-len(known) :]) == known for known in _HOMES)
+    hidden = bool(program.repository.shadows)
+    return not hidden and name == HELPER and any(tuple(home[-len(known) :]) == known for known in _HOMES)
 
 
-def _use(program: Program, name: ast.Name | ast.Attribute) -> Finding:
-    module = program.module
-    call = module.parents[name]
-    finding = program.report(name, CODE, HELPER)._replace(group=HELPER)
-    if not isinstance(call, ast.Call) or call.func is not name:
+def _use(program: Program, use: _Use) -> Finding:
+    module, call = program.module, program.module.parents[use]
+    finding = program.report(use, CODE, HELPER)
+    if not isinstance(call, ast.Call) or call.func is not use:
         reason = f"it is passed on here, not called: pass {NEW}, or TempManager.create_persistent_dir"
         return conclude(finding, [Doubt(reason, final=True)])
-    edit = _edit(module, name, call)
+    named = bool(call.args or call.keywords)
+    old, new = (use, NEW) if named else (call, f'{NEW}("temp")')
     finding = finding._replace(
-        message=f"{HELPER}: {edit.code if not call.args and not call.keywords else NEW + '(…)'}",
-        edits=(edit,),
+        message=f"{HELPER}: {f'{NEW}(…)' if named else new}",
+        edits=(Replace(module.place(old), module.segment(old), new),),
         imports=(NEW,),
         last_line=call.end_lineno or 0,
         removes=(f".tmp/{_given(call)}_*",),
     )
-    return conclude(finding, chain(_call_doubts(program, name, call), surroundings.doubts(program, call)))
+    return conclude(finding, chain(_doubts(program, use, call), surroundings.doubts(program, call)))
 
 
 def _given(call: ast.Call) -> str:
     """Return the name that a call gives, as far as it is written out."""
-    given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    match given:
+    match [*call.args, *(keyword.value for keyword in call.keywords)]:
         case [ast.Constant(value=str(name))]:
             return name
-    return "*" if given else "temp"
+        case []:
+            return "temp"
+    return "*"
 
 
-def _call_doubts(program: Program, name: ast.Name | ast.Attribute, call: ast.Call) -> Iterator[Doubt]:
+def _doubts(program: Program, use: _Use, call: ast.Call) -> Iterator[Doubt]:
     module = program.module
-    if not all(_is_legacy(program, origin) for origin in module.dotted(name) if not origin.startswith("builtins.")):
+    if not all(_is_legacy(program, origin) for origin in module.dotted(use) if not origin.startswith("builtins.")):
         yield Doubt("it may also come from another import", final=True)
-    if module.is_in_f_string(name):
+    if module.is_in_f_string(use):
         yield Doubt(f"it is called in an f-string: call {NEW} before it", final=True)
-    if any(base in text for text in module.strings for base in BASES):
-        for node in module.attributes:
-            if node.attr in LISTERS:
-                yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
     if _asks_for_more(call):
         yield Doubt(f"it is called with arguments that {NEW}(name_prefix) does not take", final=True)
+    for node in module.all(ast.Attribute) if any(base in text for text in module.strings for base in BASES) else ():
+        if node.attr in LISTERS:
+            yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
 
 
 def _asks_for_more(call: ast.Call) -> bool:
@@ -131,27 +122,18 @@ def _asks_for_more(call: ast.Call) -> bool:
     return starred or others or len(call.args) + len(call.keywords) > 1
 
 
-def _edit(module: Module, name: ast.Name | ast.Attribute, call: ast.Call) -> ReplaceExpression:
-    if call.args or call.keywords:
-        return ReplaceExpression(module.place(name), module.segment(name), NEW)
-    return ReplaceExpression(module.place(call), module.segment(call), f'{NEW}("temp")')
-
-
 def _definition(program: Program, definition: Function) -> Finding:
     module = program.module
     message = f"{HELPER} is defined here; the engine has it, and {NEW} in its place"
-    finding = program.report(definition, CODE, message)._replace(
-        edits=(Drop(module.place(definition)),),
-        last_line=definition.lineno,
-        removes=(HELPER, ".tmp/*_*"),
-        group=HELPER,
-    )
+    finding = program.report(definition, CODE, message)._replace(last_line=definition.lineno)
     if reason := why_different(module, definition):
         message = f"{HELPER} is not the guide's: {reason}; where each call should have its own directory, use {NEW}"
-        return conclude(finding._replace(message=message, edits=()), ())
+        return finding._replace(message=message)
+    finding = finding._replace(edits=(Drop(module.place(definition)),), removes=(HELPER, ".tmp/*_*"))
     uses = (use for use, _ in module.loads(HELPER, module.top))
-    doubts = (Doubt(f"line {use.lineno} is not a plain call", final=True) for use in uses if _is_odd(module, use))
-    return conclude(finding, doubts)
+    return conclude(
+        finding, (Doubt(f"line {use.lineno} is not a plain call", final=True) for use in uses if _is_odd(module, use))
+    )
 
 
 def _is_odd(module: Module, use: ast.Name) -> bool:
@@ -163,33 +145,30 @@ def why_different(module: Module, definition: Function) -> str | None:
     """Return where a definition does anything else than the guide's helper; None where it does the same."""
     if definition.decorator_list or isinstance(definition, ast.AsyncFunctionDef):
         return f"line {definition.lineno} is not a plain function"
-    if [argument.arg for argument in all_arguments(definition.args)] != ["name_prefix"]:
+    if parameters(definition) != ["name_prefix"]:
         return "its parameters are different"
-    for statement in definition.body[:-1]:
-        if not _is_step(module, statement):
-            return f"line {statement.lineno} does something of its own"
-    last = definition.body[-1]
-    if not (isinstance(last, ast.Return) and last.value and _is_fresh(module, last.value)):
-        return f"line {last.lineno} does not return .tmp/<name_prefix>_<time>"
-    return None
+    *steps, last = definition.body
+    if odd := next((step for step in steps if not _is_step(module, step)), None):
+        return f"line {odd.lineno} does something of its own"
+    value = last.value if isinstance(last, ast.Return) else None
+    value = module.value_of(value) if isinstance(value, ast.Name) else value
+    time = stamped(module, value) if value and not is_text(module, value) else None
+    if time and isinstance(time.prefix, ast.Name) and time.prefix.id == "name_prefix":
+        return None
+    return f"line {last.lineno} does not return .tmp/<name_prefix>_<time>"
 
 
 def _is_step(module: Module, statement: ast.stmt) -> bool:
     """Tell whether a statement is of those that the helper is made of."""
     match statement:
-        case ast.Expr(value=ast.Constant()):
+        case (
+            ast.Expr(value=ast.Constant())
+            | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(), attr="mkdir")))
+        ):
             return True
         case ast.Assign(targets=[ast.Name()], value=value):
             calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)]
             return all(not module.dotted(call.func).isdisjoint(_PLAIN) for call in calls)
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(), attr="mkdir"))):
-            return True
         case ast.Expr(value=ast.Call() as call):
             return module.is_call_of(call, "os.makedirs", "os.mkdir")
     return False
-
-
-def _is_fresh(module: Module, returned: ast.expr) -> bool:
-    value = value_of(module, returned) if isinstance(returned, ast.Name) else returned
-    time = stamped(module, value) if value and not is_text(module, value) else None
-    return time is not None and isinstance(time.prefix, ast.Name) and time.prefix.id == "name_prefix"

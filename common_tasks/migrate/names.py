@@ -2,12 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .finding import Place
 
+_Node = TypeVar("_Node", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -36,10 +37,6 @@ class Scope:
             scope = scope.parent
         scope.bindings.setdefault(name, []).append(Binding(node, origin))
 
-    def binds(self, name: str, node: ast.AST) -> bool:
-        """Tell whether `node` gives `name` its value here."""
-        return any(binding.node is node for binding in self.bindings.get(name, ()))
-
 
 class Module:
     """A parsed program with its scopes. Raises SyntaxError, ValueError or RecursionError where it cannot be parsed."""
@@ -54,6 +51,7 @@ class Module:
             for child in ast.iter_child_nodes(parent):
                 self.parents[child] = parent
                 self.nodes.append(child)
+        self._by_kind: dict[type, list[Any]] = {}
         self.used_in: dict[ast.Name, Scope] = {}
         self.names: dict[str, list[tuple[ast.Name, Scope]]] = {}
         self.scopes: list[Scope] = []
@@ -63,29 +61,22 @@ class Module:
     @cached_property
     def strings(self) -> tuple[str, ...]:
         """Every string constant but docstrings: those that a program may take for a name or a path."""
-        found = (node for node in self.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        found = (node for node in self.all(ast.Constant) if isinstance(node.value, str))
         return tuple(str(node.value) for node in found if not isinstance(self.parents[node], ast.Expr))
 
-    @cached_property
-    def calls(self) -> tuple[ast.Call, ...]:
-        """Every call, in the order of the text."""
-        found = [node for node in self.nodes if isinstance(node, ast.Call)]
-        return tuple(sorted(found, key=lambda node: (node.lineno, node.col_offset)))
+    def all(self, kind: type[_Node]) -> list[_Node]:
+        """Return every node of a kind, in the order of the text where it has one."""
+        if kind not in self._by_kind:
+            found = [node for node in self.nodes if isinstance(node, kind)]
+            self._by_kind[kind] = sorted(
+                found, key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
+            )
+        return self._by_kind[kind]
 
-    @cached_property
-    def statements(self) -> tuple[ast.stmt, ...]:
-        """Every statement."""
-        return tuple(node for node in self.nodes if isinstance(node, ast.stmt))
-
-    @cached_property
-    def attributes(self) -> tuple[ast.Attribute, ...]:
-        """Every attribute that is read or set."""
-        return tuple(node for node in self.nodes if isinstance(node, ast.Attribute))
-
-    @cached_property
-    def functions(self) -> tuple[Function, ...]:
+    @property
+    def functions(self) -> list[Function]:
         """Every function and method."""
-        return tuple(node for node in self.nodes if isinstance(node, Function))
+        return [*self.all(ast.FunctionDef), *self.all(ast.AsyncFunctionDef)]
 
     def place(self, node: ast.stmt | ast.expr) -> Place:
         """Return where a node begins."""
@@ -93,22 +84,36 @@ class Module:
         head = self.lines[node.lineno - 1].encode()[: node.col_offset]
         return Place(node.lineno, len(head.decode("utf-8", "ignore")))
 
-    def segment(self, node: ast.AST) -> str:
+    def segment(self, node: ast.stmt | ast.expr) -> str:
         """Return the text of a node; its line ends as line feeds."""
         # ast.get_source_segment splits the whole text each time.
-        match node:
-            case ast.expr() | ast.stmt() | ast.arg() | ast.keyword():
-                lines = [line.encode() for line in self.lines[node.lineno - 1 : node.end_lineno]]
-                lines[-1] = lines[-1][: node.end_col_offset]
-                lines[0] = lines[0][node.col_offset :]
-                return b"\n".join(lines).decode("utf-8", "ignore")
-        return ""
+        lines = [line.encode() for line in self.lines[node.lineno - 1 : node.end_lineno]]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode("utf-8", "ignore")
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield what encloses a node, the nearest first."""
         while parent := self.parents.get(node):
             yield parent
             node = parent
+
+    def within(self, nodes: Sequence[ast.AST], node: ast.AST) -> bool:
+        """Tell whether a node is one of these, or part of one."""
+        return any(each in nodes for each in (node, *self.above(node)))
+
+    def value_of(self, name: ast.Name) -> ast.expr | None:
+        """Return what a name stands for, where it is given a value once."""
+        scope = self.scope_of(name)
+        bindings = scope.bindings[name.id] if scope else []
+        parent = self.parents[bindings[0].node] if len(bindings) == 1 else None
+        return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
+
+    def body_of(self, statement: ast.AST) -> list[ast.stmt]:
+        """Return the statements that one stands among."""
+        parent = self.parents[statement]
+        bodies = (getattr(parent, field, None) for field in ("body", "orelse", "finalbody"))
+        return next((body for body in bodies if isinstance(body, list) and statement in body), [])
 
     def is_in_f_string(self, node: ast.AST) -> bool:
         """Tell whether a node is part of an f-string, where its place is not to be relied on."""
@@ -264,3 +269,23 @@ def all_arguments(args: ast.arguments) -> list[ast.arg]:
     """Return every parameter of a function, `*args` and `**kwargs` included."""
     starred = [argument for argument in (args.vararg, args.kwarg) if argument]
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *starred]
+
+
+def parameters(function: Function) -> list[str]:
+    """Return the names of a function's parameters."""
+    return [argument.arg for argument in all_arguments(function.args)]
+
+
+def is_docstring(statement: ast.stmt) -> bool:
+    """Tell whether a statement only says something."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def stand_alone(module: Module, statements: Sequence[ast.stmt]) -> bool:
+    """Tell whether statements share no line with others."""
+    lines = {line for each in statements for line in range(each.lineno, (each.end_lineno or 0) + 1)}
+    inside = {node for statement in statements for node in ast.walk(statement)}
+    others = [node for node in module.all(ast.stmt) if node not in inside]
+    ends = (node.end_lineno for node in others if not hasattr(node, "body"))
+    shared = lines & {*(node.lineno for node in others), *ends}
+    return not shared and len({statement.lineno for statement in statements}) == len(statements)

@@ -1,4 +1,4 @@
-"""Whether a file may be made to import this package: the one decision about that, and about whose a file is."""
+"""Whether a file may be made to import this package: the one decision about that."""
 
 import ast
 import json
@@ -11,128 +11,97 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from . import source, surroundings
 from .finding import Doubt
+from .kinds import is_data, is_documentation
 from .names import Module
+from .program import Program
 
 _OLDEST = 11  # the oldest Python 3 that this package runs on
 _OURS = re.compile(r"\bcommon[-_.]tasks\b", re.IGNORECASE)
-_DATA = frozenset(
-    {"data", "cases", "examples", "fixtures", "samples", "test_data", "testdata", "templates", "packages"}
-)
-_SAMPLES = frozenset({"examples", "samples", "templates", "template"})
-_DOCS = frozenset({"doc", "docs"})
 _CI = frozenset({".github", ".azure-pipelines", ".gitlab", ".circleci", ".buildkite", ".ci", "ci"})
-_FOREIGN = frozenset({"_vendor", "vendor", "vendored", "site-packages", "third_party"})
+_OF_BUILD = "runs where the package is built"
 _OWN_ENVIRONMENT = {
-    "setup.py": "runs where the package is built",
-    "hatch_build.py": "runs where the package is built",
+    "setup.py": _OF_BUILD,
+    "hatch_build.py": _OF_BUILD,
     "noxfile.py": "runs in nox's own environment",
     "sitecustomize.py": "runs in every Python",
     "usercustomize.py": "runs in every Python",
 }
-_DECLARING = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "requirements-dev.txt", "Pipfile")
+_SETTINGS = ("pyproject.toml", "setup.cfg", "setup.py")
+_DECLARING = (*_SETTINGS, "requirements.txt", "requirements-dev.txt", "Pipfile", "tasks.py")
 _BOUND = re.compile(r"(?:>=|~=|==|\^|~|>)\s*3\.(\d+)")
 _PYTHONS = re.compile(r"""(?m)^\s*(?:requires-python|python_requires|python)\s*=\s*["']?([^"'#\n]*)""")
 _INLINE = re.compile(r"(?m)^# /// script$")
 _TASKS_IMPORT = re.compile(r"(?m)^\s*(?:from|import)\s+common_tasks\b")
 
 
-def is_data(path: Path) -> bool:
-    """Tell whether a path, relative to the root, leads to test data, samples or templates: read more than run."""
-    folders = path.parts[:-1]
-    if any("{{" in part for part in path.parts):
-        return True
-    tests = [number for number, name in enumerate(folders) if name in ("test", "tests", "testing")]
-    docs = [number for number, name in enumerate(folders) if name in _DOCS]
-    below_tests = bool(tests) and not _DATA.isdisjoint(folders[tests[0] + 1 :])
-    return below_tests or (bool(docs) and not _SAMPLES.isdisjoint(folders[docs[0] + 1 :]))
-
-
-def is_foreign(path: Path) -> bool:
-    """Tell whether a path, relative to the root, leads to a copy of other people's code."""
-    return not _FOREIGN.isdisjoint(path.parts)
-
-
-def why_not_import(path: Path, root: Path, module: Module, bare: frozenset[str], *, hidden: bool) -> Doubt | None:
-    """Return why a file should not be made to import this package; None where it is proved that it can.
-
-    `bare`: names of the scripts that something starts by a plain `python`. `hidden`: a module of the repository's own
-    hides this package.
-    """
-    relative = path.relative_to(root)
-    if reason := _own_environment(path, relative, module, root):
+def why_not_import(program: Program) -> Doubt | None:
+    """Return why a file should not be made to import this package; None where it is proved that it can."""
+    if reason := _own_environment(program):
         return Doubt(reason, final=True)
-    reasons = (
-        "common_tasks.py hides this package and has to be renamed first (T0)" if hidden else None,
-        _why_undeclared(path, root),
-        _why_bare(path, module, bare),
-        _why_package(path, relative, root),
-        _why_built(path, root),
-        "it is part of the documentation" if not _DOCS.isdisjoint(relative.parts[:-1]) else None,
-    )
+    if program.repository.shadows:
+        return Doubt("common_tasks.py hides this package and has to be renamed first (T0)")
+    reasons = (check(program) for check in (_why_undeclared, _why_bare, _why_package, _why_built, _why_document))
     return next((Doubt(reason) for reason in reasons if reason), None)
 
 
-def _own_environment(path: Path, relative: Path, module: Module, root: Path) -> str | None:
-    if is_data(relative):
+def _own_environment(program: Program) -> str | None:
+    path, name = program.path, program.path.name
+    if is_data(path):
         return "it is test data, a sample or a template"
-    if path.name in _OWN_ENVIRONMENT:
-        return f"{path.name} {_OWN_ENVIRONMENT[path.name]}"
-    if path.name == "conf.py" and not _DOCS.isdisjoint(relative.parts):
+    if name in _OWN_ENVIRONMENT:
+        return f"{name} {_OWN_ENVIRONMENT[name]}"
+    if name == "conf.py" and is_documentation(path):
         return "conf.py runs where the documentation is built"
-    if not _CI.isdisjoint(relative.parts[:-1]):
+    if not _CI.isdisjoint(path.parts[:-1]):
         return "it runs in CI, before anything is installed"
-    if _INLINE.search(module.text):
+    if _INLINE.search(program.module.text):
         return "it names its own dependencies (PEP 723)"
-    if _is_of_build(path, root):
-        return "it runs where the package is built"
-    return None
+    return f"it {_OF_BUILD}" if _is_of_build(program) else None
 
 
 @lru_cache(maxsize=256)
-def read_toml(file: Path | None) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
     """Return what a TOML file says; nothing where it cannot be read, for those whose it is cannot read it either."""
     try:
-        return tomllib.loads(file.read_text("utf-8")) if file else {}
+        return tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def _table(file: Path | None, *keys: str) -> object:
+def _table(file: Path, *keys: str) -> object:
     found: object = read_toml(file)
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found
 
 
-def _is_of_build(path: Path, root: Path) -> bool:
+def _is_of_build(program: Program) -> bool:
     """Tell whether the build backend of a project runs a file."""
-    file = _nearest(path, root, ("pyproject.toml",))
+    file = _nearest(program, "pyproject.toml")
     if file is None:
         return False
     hooks = [_table(file, "tool", "hatch", "build", "hooks"), _table(file, "tool", "poetry", "build")]
     backend = _table(file, "build-system", "backend-path")
-    inside = any(path.parent == file.parent / str(folder) for folder in (backend if isinstance(backend, list) else ()))
-    return inside or repr(path.relative_to(file.parent).as_posix()) in repr(hooks)
+    folders = [file.parent / str(folder) for folder in (backend if isinstance(backend, list) else ())]
+    return program.file.parent in folders or repr(program.file.relative_to(file.parent).as_posix()) in repr(hooks)
 
 
-def _nearest(path: Path, root: Path, names: tuple[str, ...]) -> Path | None:
-    """Return the nearest file of one of the names above `path`, in `root`."""
-    folders = [folder for folder in path.parents if folder.is_relative_to(root)]
+def _nearest(program: Program, *names: str) -> Path | None:
+    """Return the nearest file of one of the names above a program."""
+    folders = [folder for folder in program.file.parents if folder.is_relative_to(program.repository.root)]
     return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
 
 
-def _why_undeclared(path: Path, root: Path) -> str | None:
+def _why_undeclared(program: Program) -> str | None:
     """Return why it is not sure that this package is there where a file runs."""
-    home = _nearest(path, root, (*_DECLARING, "tasks.py"))
+    root, home = program.repository.root, _nearest(program, *_DECLARING)
     folder = home.parent if home else root
-    texts = {name: _read(folder / name) for name in (*_DECLARING, "tasks.py") if (folder / name).is_file()}
-    if older := next((found for name, text in texts.items() if (found := _older_python(name, text))), None):
+    texts = {name: _read(folder / name) for name in _DECLARING}
+    if older := next((found for name in _SETTINGS if (found := _older_python(name, texts[name]))), None):
         return f"{older}: this package needs Python 3.{_OLDEST}"
-    if any(_OURS.search(text) for name, text in texts.items() if name != "tasks.py"):
-        return None
-    if _TASKS_IMPORT.search(texts.get("tasks.py", "")) or _is_installed_here(folder):
+    declared = any(_OURS.search(text) for name, text in texts.items() if name != "tasks.py")
+    if declared or _TASKS_IMPORT.search(texts["tasks.py"]) or _is_installed_here(folder):
         return None
     where = folder.relative_to(root).as_posix()
     return f"{'the project' if where == '.' else where} does not declare common-tasks as a dependency"
@@ -140,14 +109,12 @@ def _why_undeclared(path: Path, root: Path) -> str | None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return path.read_text("utf-8", "replace") if path.is_file() else ""
     except OSError:
         return ""
 
 
 def _older_python(name: str, text: str) -> str | None:
-    if name not in ("pyproject.toml", "setup.cfg", "setup.py"):
-        return None
     for found in _PYTHONS.finditer(text):
         bounds = [int(minor) for minor in _BOUND.findall(found[1])]
         if bounds and min(bounds) < _OLDEST:
@@ -163,71 +130,54 @@ def _is_installed_here(folder: Path) -> bool:
 @lru_cache(maxsize=1)
 def _installed_folders() -> frozenset[Path]:
     """Return the folders that the distributions of this environment were installed from (PEP 610)."""
-    found = set()
-    for distribution in metadata.distributions():
-        text = distribution.read_text("direct_url.json") or "{}"
-        url = urlsplit(str(json.loads(text).get("url", "")))
-        if url.scheme == "file":
-            found.add(Path(unquote(url.path)).resolve())
-    return frozenset(found)
+    texts = (distribution.read_text("direct_url.json") or "{}" for distribution in metadata.distributions())
+    urls = [urlsplit(str(json.loads(text).get("url", ""))) for text in texts]
+    return frozenset(Path(unquote(url.path)).resolve() for url in urls if url.scheme == "file")
 
 
-def _why_bare(path: Path, module: Module, bare: frozenset[str]) -> str | None:
+def _why_bare(program: Program) -> str | None:
     """Return why a script that needs nothing but the standard library may be run by a Python that has nothing else."""
-    if surroundings.is_test(path) or path.name == "tasks.py" or not _imports_only_standard(module):
+    module, name = program.module, program.path.name
+    roots = {imported.partition(".")[0] for _, imported in _imports(module)}
+    if program.is_test or name == "tasks.py" or not roots <= sys.stdlib_module_names:
         return None
-    if path.name in bare:
+    if name in program.repository.bare_scripts:
         return "it uses only the standard library, and something runs it with a plain `python`"
     if module.text.startswith("#!") and "python" in module.lines[0]:
         return "it uses only the standard library, and line 1 lets any Python run it"
     return None
 
 
-def _imports_only_standard(module: Module) -> bool:
-    roots = {name.partition(".")[0] for _, name in imported(module)}
-    return roots <= sys.stdlib_module_names
-
-
-def imported(module: Module) -> list[tuple[int, str]]:
-    """Return what a module imports: line and dotted name, with dots in front if relative."""
-    found = []
-    for node in module.statements:
-        if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found.append((node.lineno, "." * node.level + (node.module or "")))
-    return found
-
-
-def _why_package(path: Path, relative: Path, root: Path) -> str | None:
+def _why_package(program: Program) -> str | None:
     """Return why code of a package would need this one wherever it is installed."""
-    in_package = (path.parent / "__init__.py").exists() and "scripts" not in relative.parts
-    if not in_package or surroundings.is_test(relative):
+    in_package = (program.file.parent / "__init__.py").exists() and "scripts" not in program.path.parts
+    if not in_package or program.is_test:
         return None
-    file = _nearest(path, root, ("pyproject.toml",))
-    declared = f"{_table(file, 'project', 'dependencies')} {_table(file, 'tool', 'poetry', 'dependencies')}"
-    legacy = [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(path, root, (name,)))]
-    if any(_OURS.search(text) for text in (declared, *legacy)):
+    file = _nearest(program, "pyproject.toml")
+    tables = (("project", "dependencies"), ("tool", "poetry", "dependencies")) if file else ()
+    declared = [str(_table(file, *keys)) for keys in tables if file]
+    legacy = [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(program, name))]
+    if any(_OURS.search(text) for text in (*declared, *legacy)):
         return None
     return "the package would need common-tasks wherever it is installed, but does not depend on it"
 
 
-def _why_built(path: Path, root: Path) -> str | None:
+def _why_built(program: Program) -> str | None:
     """Return why a file is loaded where the package is built: its `setup.py` imports it."""
-    setup = _nearest(path, root, ("setup.py",))
-    if setup is None or setup == path:
-        return None
-    names = {path.stem, *path.relative_to(setup.parent).parts}
-    for line, name in _imports_of(setup):
-        if name in names:
+    setup = _nearest(program, "setup.py")
+    module = program.repository.classes.read(setup) if setup and setup != program.file else None
+    names = {program.file.stem, *program.file.relative_to(setup.parent).parts} if setup else set()
+    for line, imported in _imports(module) if module else ():
+        if (name := imported.lstrip(".").partition(".")[0]) in names:
             return f"setup.py line {line} imports {name} where the package is built"
     return None
 
 
-@lru_cache(maxsize=256)
-def _imports_of(path: Path) -> tuple[tuple[int, str], ...]:
-    try:
-        module = Module(source.read(path).text)
-    except source.UNREADABLE:
-        return ()
-    return tuple((line, name.lstrip(".").partition(".")[0]) for line, name in imported(module))
+def _why_document(program: Program) -> str | None:
+    return "it is part of the documentation" if is_documentation(program.path) else None
+
+
+def _imports(module: Module) -> list[tuple[int, str]]:
+    """Return what a module imports: line and dotted name, with dots in front if relative."""
+    plain = [(node.lineno, alias.name) for node in module.all(ast.Import) for alias in node.names]
+    return [*plain, *((node.lineno, "." * node.level + (node.module or "")) for node in module.all(ast.ImportFrom))]

@@ -3,24 +3,55 @@
 import ast
 import re
 from collections.abc import Container, Iterable, Iterator
+from typing import NamedTuple
 
 from .classes import Definition
-from .finding import Doubt
-from .names import Function, Module
-from .surroundings import Program, parameters
+from .finding import Doubt, Edit
+from .names import Function, Module, is_docstring, parameters
+from .program import Program
 
 LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and registered cleanups"
 _SOUNDS = re.compile(r"(?:^|_)(?:rm|rmdir|rmtree|remove|removedirs|unlink|delete|clean|cleanup|cleanUp)(?:_|$)|rmtree")
 # Calls that do not look for a directory, and methods by which something ends.
 _BLIND = frozenset(
     {
-        *("shutil.rmtree", "os.chdir", "os.umask", "gc.collect", "locale.setlocale", "builtins.print"),
-        *(f"os.environ.{name}" for name in ("clear", "pop", "setdefault", "update")),
-        *(f"sys.path.{name}" for name in ("insert", "pop", "remove")),
+        "shutil.rmtree",
+        "os.chdir",
+        "locale.setlocale",
+        "os.environ.clear",
+        "os.environ.pop",
+        "os.environ.update",
+        "builtins.print",
     }
 )
 _ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
 _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
+
+
+class Made(NamedTuple):
+    """A directory that is made and given to a name or an attribute, as a `Path` or as text."""
+
+    call: ast.Call
+    statement: ast.Assign
+    target: ast.Name | ast.Attribute
+    is_path: bool
+
+    @property
+    def name(self) -> str:
+        """What it is given to, as it is written."""
+        return ast.unparse(self.target)
+
+
+class Plan(NamedTuple):
+    """How a directory's making and removal are rewritten, and what is not proved about that.
+
+    `shared`: names that other files may take from this one.
+    """
+
+    code: str
+    edits: tuple[Edit, ...]
+    doubts: tuple[Doubt, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:
@@ -32,11 +63,12 @@ def is_removal(program: Program, statement: ast.AST, name: str) -> bool:
 def is_registered(program: Program, statement: ast.AST, name: str, method: str) -> bool:
     """Tell whether a statement is `method(shutil.rmtree, name)`, or has a lambda that does the same."""
     match statement:
-        case ast.Expr(value=ast.Call(func=func, args=[remover, given, *rest], keywords=keywords)):
-            plain = _is(given, name) and _is_plain(rest, keywords)
-            return plain and ast.unparse(func) == method and _removes(program, remover)
-        case ast.Expr(value=ast.Call(func=func, args=[ast.Lambda(body=body)], keywords=[])):
-            return ast.unparse(func) == method and is_removal(program, ast.Expr(body), name)
+        case ast.Expr(value=ast.Call(func=func)) if ast.unparse(func) != method:
+            return False
+        case ast.Expr(value=ast.Call(args=[ast.Lambda(body=body)], keywords=[])):
+            return is_removal(program, ast.Expr(body), name)
+        case ast.Expr(value=ast.Call(args=[remover, *rest], keywords=keywords)):
+            return _is_of(name, rest, keywords) and _removes(program, remover)
     return False
 
 
@@ -47,9 +79,50 @@ def _remover(statement: ast.AST, name: str) -> ast.expr | None:
             return _remover(only, name)
         case ast.Try(body=[only], handlers=[ast.ExceptHandler(body=[ast.Pass()])], orelse=[], finalbody=[]):
             return _remover(only, name)
-        case ast.Expr(value=ast.Call(func=function, args=[given, *rest], keywords=keywords)):
-            return function if _is(given, name) and _is_plain(rest, keywords) else None
+        case ast.Expr(value=ast.Call(func=function, args=args, keywords=keywords)) if _is_of(name, args, keywords):
+            return function
     return None
+
+
+def _exists(name: str) -> set[str]:
+    return {f"os.path.exists({name})", f"os.path.isdir({name})", f"{name}.exists()", f"{name}.is_dir()", name}
+
+
+def _is_of(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> bool:
+    """Tell whether a call is given what a name stands for, and at most how to remove it."""
+    known = len(args) + len(keywords) <= 2 and all(keyword.arg in _HOW for keyword in keywords)
+    return known and bool(args) and ast.unparse(args[0]) in (name, f"str({name})")
+
+
+def _removes(program: Program, function: ast.expr) -> bool:
+    """Tell whether a function is `shutil.rmtree`, or one of the repository's own that does no more than call it."""
+    found = program.repository.classes.find(program.file, program.module, function)
+    if not isinstance(found, Definition):
+        return found == "shutil.rmtree"
+    if not isinstance(found.node, ast.FunctionDef) or found.node.decorator_list:
+        return False
+    *before, last = found.node.body
+    remover = _remover(last, (parameters(found.node) or [""])[0])
+    simple = all(isinstance(each, Function) or is_docstring(each) for each in before)
+    return simple and remover is not None and found.module.dotted(remover) == {"shutil.rmtree"}
+
+
+def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
+    """Yield a doubt if a removal ignores what cannot be removed: `temp_working_dir` raises then."""
+    called = [name for node in ast.walk(statement) if isinstance(node, ast.Call) for name in (node.func, *node.args)]
+    found = (program.repository.classes.find(program.file, program.module, name) for name in called)
+    helpers = [each.node for each in found if isinstance(each, Definition)]
+    if any(_hides_errors(node) for each in (statement, *helpers) for node in ast.walk(each)):
+        yield Doubt(f"line {statement.lineno} ignores what cannot be removed, where temp_working_dir raises")
+
+
+def _hides_errors(node: ast.AST) -> bool:
+    match node:
+        case ast.Try() | ast.keyword(arg="onerror" | "onexc") | ast.keyword("ignore_errors", ast.Constant(value=True)):
+            return True
+        case ast.Call(args=args):
+            return any(isinstance(each, ast.Constant) and each.value is True for each in args)
+    return False
 
 
 def seen_late(module: Module, late: Iterable[ast.AST], names: Container[str]) -> Iterator[Doubt]:
@@ -58,11 +131,9 @@ def seen_late(module: Module, late: Iterable[ast.AST], names: Container[str]) ->
     for node in inner:
         if isinstance(node, ast.expr) and plain_name(node) in names:
             yield Doubt(f"line {node.lineno} uses {plain_name(node)} after its removal")
-            break
     for node in inner:
         if isinstance(node, ast.Call) and _may_look(module, node):
             yield Doubt(f"line {node.lineno} may look for the directory, which is removed after it")
-            break
 
 
 def _may_look(module: Module, call: ast.Call) -> bool:
@@ -86,75 +157,17 @@ def names_from(name: str, nodes: Iterable[ast.AST]) -> set[str]:
     """Return the names and attributes that are given what comes of a directory's name, that one included."""
     given = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Assign)]
     sources = [({plain_name(node) for node in ast.walk(each.value)}, each.targets) for each in given]
-    names = {name}
-    while (
-        more := {plain_name(target) for used, targets in sources if used & names for target in targets} - names - {""}
-    ):
-        names |= more
+    names, before = {name}, 0
+    while before < len(names):
+        before = len(names)
+        names |= {plain_name(target) for used, targets in sources if used & names for target in targets} - {""}
     return names
-
-
-def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
-    """Yield a doubt if a removal ignores what cannot be removed: `temp_working_dir` raises then."""
-    called = [name for node in ast.walk(statement) if isinstance(node, ast.Call) for name in (node.func, *node.args)]
-    found = (program.classes.find(program.file, program.module, name) for name in called)
-    helpers = [each.node for each in found if isinstance(each, Definition)]
-    if any(_hides_errors(node) for each in (statement, *helpers) for node in ast.walk(each)):
-        yield Doubt(f"line {statement.lineno} ignores what cannot be removed, where temp_working_dir raises")
-
-
-def _hides_errors(node: ast.AST) -> bool:
-    match node:
-        case ast.Try():
-            return True
-        case ast.Call(args=args, keywords=keywords):
-            given = [*args, *(keyword.value for keyword in keywords if keyword.arg == "ignore_errors")]
-            ignores = any(isinstance(each, ast.Constant) and each.value is True for each in given)
-            return ignores or any(keyword.arg in ("onerror", "onexc") for keyword in keywords)
-    return False
-
-
-def _exists(name: str) -> set[str]:
-    return {*(f"os.path.{test}({name})" for test in ("exists", "isdir")), f"{name}.exists()", f"{name}.is_dir()", name}
-
-
-def _is(given: ast.expr, name: str) -> bool:
-    return ast.unparse(given) in (name, f"str({name})")
-
-
-def _is_plain(rest: list[ast.expr], keywords: list[ast.keyword]) -> bool:
-    return len(rest) + len(keywords) <= 1 and all(keyword.arg in _HOW for keyword in keywords)
-
-
-def _removes(program: Program, function: ast.expr) -> bool:
-    """Tell whether a function is `shutil.rmtree`, or one of the repository's own that does no more than call it."""
-    found = program.classes.find(program.file, program.module, function)
-    if not isinstance(found, Definition):
-        return found == "shutil.rmtree"
-    if not isinstance(found.node, ast.FunctionDef) or found.node.decorator_list:
-        return False
-    *before, last = found.node.body
-    remover = _remover(last, (parameters(found.node) or [""])[0])
-    simple = all(isinstance(each, Function) or is_docstring(each) for each in before)
-    return simple and remover is not None and found.module.dotted(remover) == {"shutil.rmtree"}
 
 
 def may_remove(module: Module, call: ast.Call) -> bool:
     """Tell whether a call removes something, or has that done later, by what it is called or handed."""
     for node in (call.func, *call.args):
         plain = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-        names = {plain, *(dotted.rpartition(".")[2] for dotted in module.dotted(node))}
-        if any(_SOUNDS.search(name) for name in names):
+        if any(_SOUNDS.search(name) for name in (plain, *(each.rpartition(".")[2] for each in module.dotted(node)))):
             return True
     return False
-
-
-def removes_attribute(module: Module, call: ast.Call, attribute: str) -> bool:
-    """Tell whether a call may remove what an object's attribute names."""
-    handed = any(isinstance(node, ast.Attribute) and node.attr == attribute for node in call.args)
-    return handed and may_remove(module, call)
-
-
-def is_docstring(statement: ast.stmt) -> bool:
-    """Tell whether a statement only says something."""
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

@@ -1,13 +1,15 @@
-"""What the files of a repository count on in each other: names, folders, modules that one takes from another."""
+"""The files of a repository, and what they count on in each other: names, folders, modules."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from .base_paths import BASES
+from ..monorepo.search import COMPILED_IN, FOREIGN, NEVER_ENTERED
+from ..project import git
 from .classes import Classes
-from .shadowing import Shadows, find_shadows
+from .kinds import BASES, is_foreign
 
 _MOST_BYTES = 2**20
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*)(?=\.([A-Za-z_]\w*))")
@@ -28,23 +30,24 @@ _IGNORING = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".hgigno
 class Repository:
     """The Python files of a monorepo and its other texts, and who counts on what in them.
 
-    `projects`: the roots of all projects that files may belong to.
+    `projects`: the roots of all projects that files may belong to. Files that git ignores are copies, builds and
+    caches: they are not looked at. Raises GuardFailed where git cannot tell.
     """
 
-    def __init__(self, root: Path, programs: Iterable[Path], others: Iterable[Path], projects: frozenset[Path]) -> None:
+    def __init__(self, root: Path, projects: frozenset[Path]) -> None:
+        files = {path.relative_to(root).as_posix(): path for path in _walk(root)}
+        ignored = git.find_ignored(root, files)
+        listed = [path for name, path in files.items() if name not in ignored]
         self.root = root
-        self.programs = tuple(programs)
         self.projects = projects
-        self._others = tuple(others)
+        self.programs = tuple(path for path in listed if path.suffix == ".py")
+        self.shadows = tuple(path for path in self.programs if path.name == "common_tasks.py")
+        self._others = tuple(path for path in listed if path.suffix != ".py")
+        self._ignored = tuple(files[name] for name in sorted(ignored) if name.endswith(".py"))
 
     def home(self, path: Path) -> Path | None:
         """Return the project that a file belongs to: the nearest above it."""
         return next((folder for folder in path.parents if folder in self.projects), None)
-
-    @cached_property
-    def shadows(self) -> Shadows:
-        """The modules of the repository's own that hide ours."""
-        return find_shadows(self.classes, self.programs)
 
     @cached_property
     def texts(self) -> dict[Path, str]:
@@ -58,7 +61,7 @@ class Repository:
 
     @cached_property
     def settings(self) -> dict[Path, str]:
-        """The text of every other file but documents and lists of what is ignored."""
+        """The text of every other file, except documents and lists of what is ignored."""
         paths = (p for p in self._others if p.suffix.lower() not in _DOCUMENTS and p.name not in _IGNORING)
         return dict(_read_all(paths))
 
@@ -66,12 +69,8 @@ class Repository:
     def bare_scripts(self) -> frozenset[str]:
         """The names of the scripts that something starts by a plain `python`."""
         lines = (line for text in self.settings.values() if ".py" in text for line in text.splitlines())
-        return frozenset(
-            found.rpartition("/")[2]
-            for line in lines
-            if "python" in line and not _RUNNERS.search(line)
-            for found in _PLAIN_PYTHON.findall(line)
-        )
+        found = (name for line in lines if not _RUNNERS.search(line) for name in _PLAIN_PYTHON.findall(line))
+        return frozenset(name.rpartition("/")[2] for name in found)
 
     @cached_property
     def replacing(self) -> tuple[Path, str] | None:
@@ -84,7 +83,7 @@ class Repository:
 
     def read(self) -> None:
         """Read what each file is looked at with, so that forked workers need not do it again."""
-        _ = self.shadows, self.bare_scripts, self.replacing, self.classes
+        _ = self.bare_scripts, self.replacing, self.classes
 
     @cached_property
     def _users(self) -> dict[str, set[Path]]:
@@ -99,6 +98,14 @@ class Repository:
         label = module.parent.name if module.stem == "__init__" else module.stem
         files = self._users.get(f"{label}.{name}", set()) | self._users.get(f"{label}.*", set())
         return sorted(files - {module})
+
+    def who_names(self, word: re.Pattern[str]) -> str | None:
+        """Return where a word stands outside of the programs that are looked at; documents do not count."""
+        for path, text in (*self.settings.items(), *_read_all(self._ignored)):
+            for number, line in enumerate(text.splitlines() if word.search(text) else (), 1):
+                if word.search(line):
+                    return f"{path.name} line {number} names it"
+        return None
 
     def who_looks(self, made_in: Path, name: str) -> str | None:
         """Return who may look for the folder `name` of a base, made in one file; a `*` in it stands for a time.
@@ -119,6 +126,19 @@ class Repository:
         return None
 
 
+def _walk(root: Path) -> Iterator[Path]:
+    """Yield the plain files of a repository; links are not followed, other people's code is not entered."""
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        if here != root and not FOREIGN.isdisjoint({*folders, *files}):
+            folders.clear()
+            continue
+        folders[:] = sorted({*folders} - {*NEVER_ENTERED, COMPILED_IN})
+        for path in (here / name for name in sorted(files)):
+            if not is_foreign(path.relative_to(root)) and path.is_file() and not path.is_symlink():
+                yield path
+
+
 def _named(folder: str) -> re.Pattern[str] | None:
     """Return what names a folder of a base in a program, given as `report` or `demo_*`; None where nobody knows."""
     if folder.startswith("*"):
@@ -132,17 +152,14 @@ def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         try:
             data = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b"\0"
-            if b"\0" not in data:
-                yield path, data.decode("utf-8", "replace")
         except OSError:  # gone meanwhile, or not for us to read: nobody here can run it either
             continue
+        if b"\0" not in data:
+            yield path, data.decode("utf-8", "replace")
 
 
 def _mentioned(text: str) -> set[str]:
     """Return what a program mentions of others, as `module.name` with the module's last part only."""
-    objects = [(base.rpartition(".")[2], name) for base, name in _OBJECT.findall(text)]
-    found = {f"{base}.{name}" for base, name in [*_DOTTED.findall(text), *objects]}
-    for home, names in _FROM.findall(text):
-        base = home.rpartition(".")[2]
-        found.update(f"{base}.{name}" for name in _WORD.findall(names))
-    return found
+    pairs = [*_DOTTED.findall(text), *_OBJECT.findall(text)]
+    pairs += [(home, name) for home, names in _FROM.findall(text) for name in _WORD.findall(names)]
+    return {f"{home.rpartition('.')[2]}.{name}" for home, name in pairs}

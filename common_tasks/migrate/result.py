@@ -1,7 +1,7 @@
 """What an audit is asked for, and what it found."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,9 +44,9 @@ class Audit(NamedTuple):
     left: Counter[str]
 
     @property
-    def rows(self) -> Iterator[Finding]:
+    def rows(self) -> tuple[Finding, ...]:
         """Every finding that is asked for."""
-        return (row for rows in self.findings.values() for row in rows if self.scope.shows(row.path))
+        return tuple(row for project in self.findings for row in self.shown(project))
 
     def shown(self, project: Path) -> tuple[Finding, ...]:
         """Return the findings of a project that are asked for."""

@@ -1,4 +1,4 @@
-"""Applies the edits of findings to a program: LibCST keeps all that they do not concern."""
+"""Applies the edits of findings to a program, and adds and removes the imports that they concern."""
 
 import ast
 import re
@@ -10,8 +10,11 @@ from .edits import NotFaithful
 from .finding import Finding
 from .names import Module
 from .shadowing import OLD, TASKS
-from .source import comments, is_pragma, split_lines
+from .source import comments, is_pragma
 from .style import Style
+
+# The head of a block with several directories, which may be longer than a line may be.
+_LONG = re.compile(r"^([ \t]*)(with pytest_temp_dirs\()(\d+, \[[^]\r\n]*\])(\) as [^\r\n]*)(\r?)$", re.MULTILINE)
 
 
 def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, is_needed: Callable[[str], bool]) -> str:
@@ -22,33 +25,31 @@ def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, i
     taken.
     """
     found = tuple(findings)
-    before = Module(text)
     result = edits.make(text, (edit for finding in found for edit in finding.edits))
+    result = _LONG.sub(lambda head: _folded(head, style.length), result)
+    result = append(result, "".join(finding.ending for finding in found))
     names = {name for finding in found for name in finding.imports}
-    result = imports.add(_folded(result, style.length), names - set(TASKS), engine, style)
-    result = imports.add(result, names & set(TASKS), OLD, style)
+    result = imports.add(result, names - {*TASKS, "ns"}, engine, style)
+    result = imports.add(result, names & {*TASKS, "ns"}, OLD, style)
+    before = Module(text)
     while left_over := unused.find(before, Module(result), is_needed):
         result = edits.make(result, left_over)  # what goes may have used another one
     _check(text, result)
     return result
 
 
-def _folded(text: str, length: int) -> str:
-    """Fold the heads of `with pytest_temp_dirs(…)` that are longer than a line may be."""
-    if f"with {_LONG}" not in text:
-        return text
-    return "".join(_fold(line) if len(line.rstrip()) > length else line for line in split_lines(text))
+def append(text: str, ending: str) -> str:
+    """Return a text with more at its end, in lines that end as its own do."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    joint = end if ending and text and not text.endswith("\n") else ""
+    return text + joint + ending.replace("\n", end)
 
 
-def _fold(line: str) -> str:
-    found = re.fullmatch(rf"(\s*)(with {_LONG})\((\d+, \[[^]]*\])\)( as .*)(\r?\n?)", line)
-    if not found:
-        return line
-    indent, head, arguments, rest, end = found.groups()
-    return f"{indent}{head}({end}{indent}    {arguments}{end}{indent}){rest}{end}"
-
-
-_LONG = "pytest_temp_dirs"
+def _folded(head: re.Match[str], length: int) -> str:
+    if len(head[0].rstrip("\r")) <= length:
+        return head[0]
+    indent, call, arguments, rest, end = head.groups()
+    return f"{indent}{call}{end}\n{indent}    {arguments}{end}\n{indent}{rest}{end}"
 
 
 def _check(before: str, after: str) -> None:
@@ -57,5 +58,5 @@ def _check(before: str, after: str) -> None:
     except SyntaxError as error:
         raise NotFaithful(f"the rewritten program does not parse: {error}") from None
     old, new = (Counter(text for _, text in comments(program)) for program in (before, after))
-    if new - old or any(not is_pragma(text) for text in old - new):
+    if any(not is_pragma(text) for text in (new - old) + (old - new)):
         raise NotFaithful("a comment stands where code would go")

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .base_paths import BASES
-from .classes import Classes
-from .finding import Doubt, Drop, Edit, Finding, ReplaceExpression, ReplaceStatement, conclude
+from .finding import Drop, Finding, Replace, ReplaceImport
+from .kinds import BASES
 from .names import Module
-from .surroundings import Program
+from .program import Program
+from .repository import Repository
 
 CODE = "T0"
 OLD, NEW = "common_tasks", "common_tasks_legacy"
@@ -27,34 +27,27 @@ _HARMLESS_METHODS = frozenset({"exists", "is_dir", "iterdir", "format", "join"})
 
 
 class Shadows(NamedTuple):
-    """The modules that hide ours: their paths, the names that only they have, and the tasks that give way to ours."""
+    """What the modules that hide ours have: the names that only they have, and the tasks that give way to ours."""
 
-    paths: tuple[Path, ...] = ()
     kept: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
 
 
-def find_shadows(classes: Classes, programs: Iterable[Path]) -> Shadows:
-    """Return the modules among the files of a repository that hide ours."""
-    paths = tuple(path for path in programs if path.name == f"{OLD}.py")
-    kept: set[str] = set()
-    replaced: set[str] = set()
-    for module in (module for path in paths if (module := classes.read(path))):
-        own = {task.name for task in _replaceable(module)}
-        replaced |= own
-        kept |= set(module.top.bindings) - own
-    return Shadows(paths, frozenset(kept), frozenset(replaced - kept))
+def find_shadows(repository: Repository) -> Shadows:
+    """Return what the modules among the files of a repository that hide ours have."""
+    modules = [module for path in repository.shadows if (module := repository.classes.read(path))]
+    own = [{task.name for task in _replaceable(module)} for module in modules]
+    kept = [set(module.top.bindings) - names for module, names in zip(modules, own, strict=True)]
+    return Shadows(frozenset().union(*kept), frozenset().union(*own).difference(*kept))
 
 
 def _replaceable(module: Module) -> list[ast.FunctionDef]:
     """Return the tasks of a module that do no more than ours of the same name, or than call each other."""
     tasks = [each for each in module.tree.body if isinstance(each, ast.FunctionDef) and each.name in TASKS]
     tasks = [each for each in tasks if module.top.bindings[each.name][0].node is each]
-    while narrowed := [each for each in tasks if all(_is_ours(module, call, tasks) for call in _calls(each))]:
-        if narrowed == tasks:
-            return tasks
-        tasks = narrowed
-    return []
+    while more := [each for each in tasks if not all(_is_ours(module, call, tasks) for call in _calls(each))]:
+        tasks = [each for each in tasks if each not in more]
+    return tasks
 
 
 def _calls(function: ast.FunctionDef) -> list[ast.Call]:
@@ -74,25 +67,29 @@ def _is_ours(module: Module, call: ast.Call, tasks: list[ast.FunctionDef]) -> bo
     return not module.dotted(call.func).isdisjoint(_HARMLESS_CALLS)
 
 
-def check_module(path: Path, module: Module, users: Iterable[Path], shadows: Shadows) -> Finding:
+def check_module(path: Path, users: Iterable[Path], repository: Repository, shadows: Shadows) -> Finding:
     """Return the finding for a module itself: what to do, in steps."""
+    module = repository.classes.read(path)
+    if module is None:
+        return Finding(path, 1, 0, CODE, f"{path.name} hides this package, and cannot be read")
     gone = [task for task in _replaceable(module) if task.name in shadows.replaced]
     files = ", ".join(sorted({user.name for user in users}))
     steps = [f"rename it to {NEW}.py"]
     steps += [f"take {', '.join(sorted(task.name for task in gone))} from {OLD}, this package"] if gone else []
     steps += [f"name {NEW} in {files}"] if files else []
-    edits: tuple[Edit, ...] = tuple(Drop(module.place(task)) for task in gone)
-    needed = tuple(task.name for task in gone if _is_loaded_elsewhere(module, task, gone))
-    finding = Finding(path, 1, 0, CODE, "report", f"{path.name} hides this package: {'; '.join(steps)}", edits, needed)
-    finding = finding._replace(last_line=1, group=CODE)
+    finding = Finding(path, 1, 0, CODE, f"{path.name} hides this package: {'; '.join(steps)}", "unsafe", last_line=1)
+    finding = finding._replace(
+        edits=tuple(Drop(module.place(task)) for task in gone),
+        imports=tuple(task.name for task in gone if _is_loaded_elsewhere(module, task, gone)),
+    )
+    mention = repository.who_names(_WORD)
     if path.with_name(f"{NEW}.py").exists():
-        return conclude(finding, [Doubt(f"{NEW}.py is there already", final=True)])
-    return finding._replace(safety="unsafe")
+        return finding.refused(f"{NEW}.py is there already")
+    return finding.refused(mention) if mention else finding
 
 
 def _is_loaded_elsewhere(module: Module, task: ast.FunctionDef, gone: list[ast.FunctionDef]) -> bool:
-    loads = [load for load, _ in module.loads(task.name, module.top)]
-    return any(not any(other in module.above(load) for other in gone) for load in loads)
+    return not all(module.within(gone, load) for load, _ in module.loads(task.name, module.top))
 
 
 def check_users(program: Program, shadows: Shadows) -> Iterator[Finding]:
@@ -100,29 +97,19 @@ def check_users(program: Program, shadows: Shadows) -> Iterator[Finding]:
     module = program.module
     for node in module.nodes:
         match node:
-            case ast.ImportFrom() | ast.Import():
-                yield from _import_finding(program, node, shadows)
-            case ast.Constant(value=str(text)) if _WORD.search(text) and not _is_docstring(module, node):
+            case ast.ImportFrom():
+                yield from _import_finding(program, node, _from(node, shadows))
+            case ast.Import():
+                yield from _import_finding(program, node, _import(node))
+            case ast.Constant(value=str(text)) if _WORD.search(text) and not isinstance(module.parents[node], ast.Expr):
                 yield _string_finding(program, node)
-            case ast.Attribute(value=ast.Name(id=name), attr=attr) if _is_module(module, node, name):
+            case ast.Attribute(value=ast.Name(id=name) as home, attr=attr) if OLD in module.dotted(home):
                 if attr not in shadows.kept | shadows.replaced:
                     yield _stop(program, node, f"uses {name}.{attr}, which that module does not have")
 
 
-def _is_module(module: Module, node: ast.Attribute, name: str) -> bool:
-    return bool(name) and OLD in module.dotted(node.value)
-
-
-def _is_docstring(module: Module, node: ast.AST) -> bool:
-    return isinstance(module.parents[node], ast.Expr)
-
-
-def _base(program: Program, node: ast.stmt | ast.expr, message: str) -> Finding:
-    return program.report(node, CODE, message)._replace(group=CODE)
-
-
 def _stop(program: Program, node: ast.stmt | ast.expr, reason: str) -> Finding:
-    return _base(program, node, f"{OLD}.py has to be renamed, but line {node.lineno} {reason}")
+    return program.report(node, CODE, f"{OLD}.py has to be renamed, but line {node.lineno} {reason}")
 
 
 def _string_finding(program: Program, node: ast.Constant) -> Finding:
@@ -130,70 +117,41 @@ def _string_finding(program: Program, node: ast.Constant) -> Finding:
     old = module.segment(node)
     if module.is_in_f_string(node) or not _WORD.search(old):
         return _stop(program, node, "builds its name in a string")
-    edit = ReplaceExpression(module.place(node), old, _WORD.sub(NEW, old))
-    finding = _base(program, node, f"names {OLD}.py, which has to be renamed")
-    return finding._replace(edits=(edit,), safety="unsafe")
+    edit = Replace(module.place(node), old, _WORD.sub(NEW, old))
+    message = f"names {OLD}.py, which has to be renamed"
+    return program.report(node, CODE, message)._replace(edits=(edit,), safety="unsafe")
 
 
-def _import_finding(program: Program, statement: ast.ImportFrom | ast.Import, shadows: Shadows) -> Iterator[Finding]:
-    if isinstance(statement, ast.ImportFrom):
-        new: str | None = _from(statement, shadows)
-    else:
-        new = _import(statement)
+def _import_finding(program: Program, statement: ast.stmt, new: list[ast.stmt] | None) -> Iterator[Finding]:
+    """Yield the finding for an import that concerns the module: `new`, or None where that cannot be written."""
     if new is None:
-        return
-    if not new:
         yield _stop(program, statement, f"imports it by its dotted name: import {NEW} there, and use it by that name")
-        return
-    finding = _base(program, statement, f"imports from {OLD}.py, which has to be renamed")
-    edit = ReplaceStatement(program.module.place(statement), new)
-    yield finding._replace(edits=(edit,), safety="unsafe")
+    elif new:
+        edit = ReplaceImport(program.module.place(statement), "\n".join(map(ast.unparse, new)))
+        message = f"imports from {OLD}.py, which has to be renamed"
+        yield program.report(statement, CODE, message)._replace(edits=(edit,), safety="unsafe")
 
 
-def _from(statement: ast.ImportFrom, shadows: Shadows) -> str | None:
-    """Return an import written anew, a line a module; None where it concerns nothing of ours."""
-    *above, last = (statement.module or "").split(".")
-    dots = "." * statement.level
-    if last == OLD:
-        return _split(statement, shadows, dots + ".".join([*above, NEW]))
-    named = [alias for alias in statement.names if alias.name == OLD]
-    if not named:
+def _renamed(dotted: str) -> str:
+    return dotted.removesuffix(OLD) + NEW
+
+
+def _from(statement: ast.ImportFrom, shadows: Shadows) -> list[ast.stmt]:
+    """Return what stands in place of an import: each name from the module that will have it. Nothing if all stays."""
+    home, names = statement.module or "", statement.names
+    if home.rpartition(".")[2] != OLD:
+        new = [ast.alias(NEW, alias.asname or OLD) if alias.name == OLD else alias for alias in names]
+        return [ast.ImportFrom(home, new, statement.level)] if new != names else []
+    moved = [alias for alias in names if alias.name in {*shadows.kept, "*"}]
+    stay = [alias for alias in names if alias not in moved]
+    parts = [ast.ImportFrom(OLD, stay, 0)] if stay else []
+    return [*parts, ast.ImportFrom(_renamed(home), moved, statement.level)] if moved else []
+
+
+def _import(statement: ast.Import) -> list[ast.stmt] | None:
+    """Return what stands in place of an import, nothing if all stays; None where the module is used by its dots."""
+    old = [alias for alias in statement.names if alias.name.rpartition(".")[2] == OLD]
+    if any("." in alias.name and not alias.asname for alias in old):
         return None
-    names = [f"{NEW} as {a.asname or a.name}" if a in named else _written(a) for a in statement.names]
-    return f"from {dots}{statement.module or ''} import {', '.join(names)}"
-
-
-def _split(statement: ast.ImportFrom, shadows: Shadows, new_home: str) -> str | None:
-    moved = [_written(a) for a in statement.names if a.name in shadows.kept or a.name == "*"]
-    stay = [_written(a) for a in statement.names if not (a.name in shadows.kept or a.name == "*")]
-    if not moved:
-        return None
-    parts = [f"from {OLD} import {', '.join(stay)}"] if stay else []
-    return "\n".join([*parts, f"from {new_home} import {', '.join(moved)}"])
-
-
-def _import(statement: ast.Import) -> str | None:
-    named = [alias for alias in statement.names if alias.name.rpartition(".")[2] == OLD]
-    if not named:
-        return None
-    if any("." in alias.name and not alias.asname for alias in named):
-        return ""
-    new = []
-    for alias in statement.names:
-        *above, last = alias.name.split(".")
-        name = ".".join([*above, NEW])
-        new.append(f"{name} as {alias.asname or last}" if alias in named else _written(alias))
-    return f"import {', '.join(new)}"
-
-
-def _written(alias: ast.alias) -> str:
-    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
-
-
-def find_mention(texts: dict[Path, str]) -> str | None:
-    """Return where a file other than a program names the module, in words; documents do not count."""
-    for path, text in texts.items():
-        for number, line in enumerate(text.splitlines(), 1):
-            if _WORD.search(line):
-                return f"{path.name} line {number} names it"
-    return None
+    new = [ast.alias(_renamed(a.name), a.asname or OLD) if a in old else a for a in statement.names]
+    return [ast.Import(new)] if old else []

@@ -10,7 +10,7 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
-SKIP = re.compile(r"#\s*temp-migrate:\s*skip\b")
+_SKIP = re.compile(r"#\s*temp-migrate:\s*skip\b")
 _BOM = codecs.BOM_UTF8
 _PRAGMA = re.compile(r"#\s*(?:noqa\b|type:\s*ignore|nosec\b|(?:pylint|pyright|mypy|isort|ruff):)")
 
@@ -26,15 +26,13 @@ UNREADABLE = (OSError, SyntaxError, ValueError, RecursionError, MemoryError)
 class Source(NamedTuple):
     """A file's text, with what it takes to write it back as it was."""
 
-    path: Path
-    data: bytes
     text: str
     encoding: str
-    bom: bool
+    bom: bytes
 
     def encode(self, text: str) -> bytes:
         """Return `text` as bytes in the file's own encoding. Raises UnicodeEncodeError where it has no room."""
-        return (_BOM if self.bom else b"") + text.encode(self.encoding)
+        return self.bom + text.encode(self.encoding)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -48,18 +46,17 @@ def read_bytes(path: Path) -> bytes:
 
 def read(path: Path) -> Source:
     """Read a file as Python would. Raises Unreadable where it is not text in its own encoding, or no regular file."""
-    return decode(path, read_bytes(path))
+    return decode(read_bytes(path))
 
 
-def decode(path: Path, data: bytes) -> Source:
+def decode(data: bytes) -> Source:
     """Take the bytes of a file for its text; raises as `read`."""
+    bom = _BOM if data.startswith(_BOM) else b""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        bom = data.startswith(_BOM)
         plain = "utf-8" if encoding == "utf-8-sig" else encoding
-        text = data[len(_BOM) if bom else 0 :].decode(plain)
-        source = Source(path, data, text, plain, bom)
-        faithful = source.encode(text) == data
+        source = Source(data.removeprefix(bom).decode(plain), plain, bom)
+        faithful = source.encode(source.text) == data
     except (SyntaxError, UnicodeError, LookupError) as error:
         raise Unreadable(f"it is not text in its own encoding: {error}") from None
     if not faithful:
@@ -85,24 +82,15 @@ def comments(text: str) -> list[tuple[int, str]]:
 
 def skipped_lines(text: str) -> frozenset[int]:
     """Return the lines that carry the comment which silences a finding."""
-    if not SKIP.search(text):
-        return frozenset()
-    return frozenset(line for line, comment in comments(text) if SKIP.search(comment))
+    found = comments(text) if _SKIP.search(text) else []
+    return frozenset(line for line, comment in found if _SKIP.search(comment))
 
 
 def is_skipped(path: Path) -> bool:
-    """Tell whether a file that is perhaps no program has that comment at its head, above all else."""
+    """Tell whether a file, perhaps no program, has that comment among those that it begins with."""
     try:
-        text = read_bytes(path).decode("latin-1")
+        lines = split_lines(read_bytes(path).decode("latin-1"))
     except (OSError, Unreadable):
         return False
-    return SKIP.search(head(text)) is not None
-
-
-def head(text: str) -> str:
-    """Return the comments and blank lines that a file begins with."""
-    return "".join(itertools.takewhile(_is_blank_or_comment, split_lines(text)))
-
-
-def _is_blank_or_comment(line: str) -> bool:
-    return not line.strip() or line.startswith("#")
+    head = itertools.takewhile(lambda line: not line.strip() or line.startswith("#"), lines)
+    return any(_SKIP.search(line) for line in head)

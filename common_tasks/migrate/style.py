@@ -19,6 +19,10 @@ _SHARED = (
 )
 
 
+class WrongSettings(ValueError):
+    """Settings of isort or ruff that cannot be read."""
+
+
 class Position(NamedTuple):
     """Where an import belongs among sorted ones: after how many, and whether blank lines are above and below it."""
 
@@ -48,19 +52,17 @@ class Style(NamedTuple):
                 return Position(sum(map(bool, lines[:at])), above == [""], below[:1] == [""] and any(below))
         return None
 
-    def section(self, module: str) -> str:
-        """Return the part of the imports that a module belongs to."""
-        return isort.place_module(module, config=self.orders[0])
-
 
 @lru_cache(maxsize=1024)
 def style_of(folder: Path, root: Path) -> Style:
-    """Return the style for the files of a folder: the settings nearest above it, up to `root`."""
+    """Return the style for the files of a folder: the settings nearest above it, up to `root`. Raises WrongSettings."""
     home, tools = _find_tools(folder, root)
     ruff, black = tools.get("ruff", {}), tools.get("black", {})
     with warnings.catch_warnings(action="ignore"):  # about settings that another program made, for another program
-        own = isort.Config(settings_path=str(folder))
-        by_ruff = _of_ruff(ruff, home)
+        try:
+            own, by_ruff = isort.Config(settings_path=str(folder)), _of_ruff(ruff, home)
+        except Exception as error:  # isort lets through whatever its parsers and the modules that it loads raise
+            raise WrongSettings(f"the settings for sorting imports are wrong: {error}") from error
     named = any(str(source.get("source", "")).endswith((".cfg", ".toml", ".ini")) for source in own.sources)
     length = ruff.get("line-length", black.get("line-length", own.line_length if named else _USUAL))
     orders = (own, by_ruff) if named else (by_ruff,)

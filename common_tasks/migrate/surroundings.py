@@ -3,15 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from .classes import Classes
-from .finding import Doubt, Finding
-from .names import Function, Module, all_arguments
+from .finding import Doubt
+from .kinds import is_test_module
+from .names import Function, Module, parameters
+from .program import Program
 
-_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
-_TEST_FILE = re.compile(r"test_.*|.*_test|.*_tests|tests?|conftest")
 _SYSTEM = re.compile(r"(?:^|\.)(?:os|shutil|tempfile|pathlib|fcntl|stat|builtins|sys\.platform)(?:\.\w+)*$")
 _MAKERS = re.compile(r"(?:^|\.)(?:TemporaryDirectory|mkdtemp|gettempdir)$")
 _PATCHERS = frozenset({"patch", "object", "setattr", "multiple"})
@@ -19,53 +17,6 @@ _READERS = frozenset({"eval", "exec", "globals", "locals", "vars"})
 _SET_UPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class"})
 _IMPORT_ERRORS = frozenset({"builtins.ImportError", "builtins.ModuleNotFoundError"})
 FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture"})
-
-
-class Program(NamedTuple):
-    """A parsed file with what a rule needs to know of the repository around it.
-
-    `path` is relative to the monorepo's root. `classes`: what the files of the repository define. `helpers`: dotted
-    names of legacy helpers. `conftests`: the conftest files above. `replaced`: where another file replaces functions of
-    tempfile, in words. `hidden`: a module of the repository's own that hides ours.
-    """
-
-    path: Path
-    module: Module
-    classes: Classes
-    helpers: frozenset[str] = frozenset()
-    conftests: tuple[Module, ...] = ()
-    replaced: str | None = None
-    hidden: bool = False
-
-    def report(self, node: ast.stmt | ast.expr, code: str, message: str) -> Finding:
-        """Return the finding for a node, as one that is only reported."""
-        line, column = self.module.place(node)
-        return Finding(self.path, line, column, code, "report", message, last_line=node.end_lineno or line)
-
-    @property
-    def file(self) -> Path:
-        """The absolute path."""
-        return self.classes.root / self.path
-
-    @property
-    def is_test(self) -> bool:
-        """Tell whether the file holds tests, or helps them."""
-        return is_test(self.path)
-
-
-def is_test(path: Path) -> bool:
-    """Tell from its path, relative to the root, whether a file holds tests or helps them."""
-    return not _TEST_FOLDERS.isdisjoint(path.parts[:-1]) or _TEST_FILE.fullmatch(path.stem) is not None
-
-
-def is_test_module(path: Path) -> bool:
-    """Tell from its path whether a file holds tests itself: other tests do not run it."""
-    return path.stem != "conftest" and _TEST_FILE.fullmatch(path.stem) is not None
-
-
-def parameters(function: Function) -> list[str]:
-    """Return the names of a function's parameters."""
-    return [argument.arg for argument in all_arguments(function.args)]
 
 
 class Fixture(NamedTuple):
@@ -87,11 +38,6 @@ class Fixture(NamedTuple):
         return str(self.options.get("name", self.function.name))
 
     @property
-    def is_automatic(self) -> bool:
-        """Whether tests get it without asking."""
-        return bool(self.options.get("autouse"))
-
-    @property
     def asks_for(self) -> tuple[str, ...]:
         """The fixtures that it needs itself."""
         return tuple(name for name in parameters(self.function) if name not in ("self", "cls"))
@@ -108,18 +54,23 @@ def fixture_of(module: Module, function: Function) -> Fixture | None:
 
 def fixtures(program: Program) -> dict[str, Fixture]:
     """Return the fixtures of this file and of the conftest files above, by name."""
-    found = {}
-    for module in (*program.conftests, program.module):
-        for function in module.functions:
-            if fixture := fixture_of(module, function):
-                found[fixture.name] = fixture
-    return found
+    functions = [(module, each) for module in (*_conftests(program), program.module) for each in module.functions]
+    found = [fixture for module, function in functions if (fixture := fixture_of(module, function))]
+    return {fixture.name: fixture for fixture in found}
+
+
+def _conftests(program: Program) -> list[Module]:
+    root, classes = program.repository.root, program.repository.classes
+    folders = [folder for folder in reversed(program.file.parents) if folder.is_relative_to(root) and program.is_test]
+    files = [folder / "conftest.py" for folder in folders]
+    found = [classes.read(file) for file in files if file != program.file and file.is_file()]
+    return [module for module in found if module]
 
 
 def reached(program: Program, function: Function) -> Iterator[Fixture]:
     """Yield the known fixtures that run for a function: those that it asks for, those for all, and what they need."""
     known = fixtures(program)
-    pending = [*parameters(function), *(name for name, fixture in known.items() if fixture.is_automatic)]
+    pending = [*parameters(function), *(name for name, fixture in known.items() if fixture.options.get("autouse"))]
     seen: set[str] = set()
     while pending:
         name = pending.pop()
@@ -131,18 +82,15 @@ def reached(program: Program, function: Function) -> Iterator[Fixture]:
 
 def is_fallback(module: Module, node: ast.AST) -> bool:
     """Tell whether a node only runs where an import failed."""
-    for parent in module.above(node):
-        if isinstance(parent, ast.ExceptHandler) and parent.type:
-            kinds = parent.type.elts if isinstance(parent.type, ast.Tuple) else [parent.type]
-            if any(not module.dotted(kind).isdisjoint(_IMPORT_ERRORS) for kind in kinds):
-                return True
-    return False
+    handlers = [parent.type for parent in module.above(node) if isinstance(parent, ast.ExceptHandler) and parent.type]
+    kinds = [kind for each in handlers for kind in (each.elts if isinstance(each, ast.Tuple) else [each])]
+    return any(not module.dotted(kind).isdisjoint(_IMPORT_ERRORS) for kind in kinds)
 
 
 def doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
     """Yield what around `node` may make another directory, or see which function makes it."""
     module = program.module
-    for place in module.attributes:
+    for place in module.all(ast.Attribute):
         if isinstance(place.ctx, ast.Store) and "tempfile.tempdir" in module.dotted(place):
             yield Doubt(f"line {place.lineno} sets tempfile.tempdir", final=True)
     if _is_faked(program, node):
@@ -155,7 +103,7 @@ def doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
 def _is_faked(program: Program, node: ast.AST) -> bool:
     for parent in program.module.above(node):
         if isinstance(parent, Function):
-            asked = {*parameters(parent), *(name for fixture in reached(program, parent) for name in fixture.asks_for)}
+            asked = [*parameters(parent), *(name for fixture in reached(program, parent) for name in fixture.asks_for)]
             if "fs" in asked:
                 return True
         if isinstance(parent, ast.ClassDef) and any("fake_filesystem" in ast.unparse(base) for base in parent.bases):
@@ -165,11 +113,11 @@ def _is_faked(program: Program, node: ast.AST) -> bool:
 
 def _reader(module: Module, node: ast.AST) -> ast.Call | None:
     """Return a call of locals(), eval() or the like in the functions around a node, at the top level without any."""
-    around: list[ast.AST] = [parent for parent in module.above(node) if isinstance(parent, Function)]
-    for call in module.calls:
+    around = [parent for parent in module.above(node) if isinstance(parent, Function)]
+    for call in module.all(ast.Call):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         reads = name in _READERS and not (name == "vars" and call.args)
-        if (reads and any(parent in around for parent in module.above(call))) or (reads and not around):
+        if reads and (not around or module.within(around, call)):
             return call
     return None
 
@@ -180,8 +128,10 @@ def _replaced(program: Program, node: ast.AST) -> Iterator[Doubt]:
             if isinstance(call, ast.Call) and _replaces_system(module, call):
                 where = "a conftest" if module is not program.module else f"line {call.lineno}"
                 yield Doubt(f"{where} replaces functions of os, shutil or tempfile around it")
-    if program.replaced:
-        yield Doubt(f"{program.replaced} replaces functions of tempfile")
+    # What a test replaces is replaced while it runs: in the code that it runs, not in other tests.
+    path, where = program.repository.replacing or (program.file, "")
+    if path != program.file and not is_test_module(program.path):
+        yield Doubt(f"{where} replaces functions of tempfile")
 
 
 def _running(program: Program, node: ast.AST) -> Iterator[tuple[Module, ast.AST]]:
@@ -192,17 +142,17 @@ def _running(program: Program, node: ast.AST) -> Iterator[tuple[Module, ast.AST]
             yield module, parent
             yield from ((fixture.module, fixture.function) for fixture in reached(program, parent))
         elif isinstance(parent, ast.ClassDef):
-            yield from ((module, decorator) for decorator in parent.decorator_list)
             set_ups = [each for each in parent.body if isinstance(each, Function) and each.name in _SET_UPS]
-            yield from ((module, function) for function in set_ups)
+            yield from ((module, each) for each in (*parent.decorator_list, *set_ups))
 
 
 def _replaces_system(module: Module, call: ast.Call) -> bool:
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if called not in _PATCHERS or not call.args:
-        return False
-    target = call.args[0]
-    if isinstance(target, ast.Constant) and isinstance(target.value, str):
-        return bool(_SYSTEM.search(target.value) or _MAKERS.search(target.value))
-    named = call.args[1].value if len(call.args) > 1 and isinstance(call.args[1], ast.Constant) else ""
-    return bool(_MAKERS.search(str(named))) or any(_SYSTEM.search(name) for name in module.dotted(target))
+    match call.args if called in _PATCHERS else []:
+        case [ast.Constant(value=str(target)), *_]:
+            return bool(_SYSTEM.search(target) or _MAKERS.search(target))
+        case [_, ast.Constant(value=str(name)), *_] if _MAKERS.search(name):
+            return True
+        case [target, *_]:
+            return any(_SYSTEM.search(name) for name in module.dotted(target))
+    return False

@@ -347,17 +347,9 @@ def test_class_that_is_not_known_to_be_a_test_case_is_unsafe(tmp_path: Path) -> 
     assert (row.safety, "cannot tell that Clone derives from unittest.TestCase" in row.message) == ("unsafe", True)
 
 
-@pytest.mark.parametrize(
-    ("below", "safety"),
-    [
-        ("class A(Clone, unittest.TestCase):\n    pass\n", "safe"),
-        ("class A(Clone, unittest.TestCase):\n    pass\n\n\nclass B(Clone):\n    pass\n", "unsafe"),
-        ("", "unsafe"),
-    ],
-)
-def test_class_of_which_only_test_cases_derive_is_one(tmp_path: Path, below: str, safety: str) -> None:
-    [row] = find(tmp_path, HEAD + case("").replace("Clone()", "Clone") + "\n\n" + below)
-    assert row.safety == safety
+def test_class_without_bases_is_unsafe(tmp_path: Path) -> None:
+    [row] = find(tmp_path, HEAD + case("").replace("Clone()", "Clone"))
+    assert (row.safety, "cannot tell that Clone derives" in row.message) == ("unsafe", True)
 
 
 REMOVERS = {
@@ -444,7 +436,7 @@ def test_what_a_child_removes_is_no_leak(tmp_path: Path, removal: str) -> None:
     )
     put(tmp_path, {TEST: HEAD + case("unittest.TestCase", tear_down="pass"), "tests/test_child.py": child})
     found = audited(tmp_path)
-    assert (list(found.rows), dict(found.left)) == ([], {"mkdtemp that a class above or below removes": 1})
+    assert (list(found.rows), dict(found.left)) == ([], {"mkdtemp that other code removes or may remove": 1})
 
 
 CLEANUP = "self.addCleanup(lambda: self.assertFalse(os.path.exists(self.folder)))"

@@ -6,6 +6,8 @@ import pytest
 
 from common_tasks.migrate.names import Module
 from common_tasks.migrate.place import why_not_import
+from common_tasks.migrate.program import Program
+from common_tasks.migrate.repository import Repository
 
 from .helpers import PYPROJECT, put
 
@@ -17,7 +19,7 @@ BUILT = "it runs where the package is built"
 
 def why_not(root: Path, path: str, text: str = "x = 1\n", **files: str) -> str | None:
     put(root, {**files, path: text})
-    doubt = why_not_import(root / path, root, Module(text), frozenset(), hidden=False)
+    doubt = why_not_import(Program(root / path, Module(text), Repository(root, frozenset())))
     return doubt.reason if doubt else None
 
 

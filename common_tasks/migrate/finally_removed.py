@@ -1,0 +1,90 @@
+"""T5: a directory that its own function removes: in a `finally`, or after the statements that need it."""
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import surroundings
+from .finding import Doubt, Drop, Wrap
+from .names import Module, stand_alone
+from .naming import maker
+from .paths import Bound, bind, takes_path
+from .program import Program
+from .removal import Made, Plan, hidden_errors, is_removal, names_from, seen_late
+
+_EXITS = ast.Return | ast.Break | ast.Continue
+
+
+class _Span(NamedTuple):
+    """The statements of a block that go below a `with`, and what removes the directory after or at their end."""
+
+    statements: list[ast.stmt]
+    removal: ast.stmt
+    ending: ast.Try | None = None  # whose `finally` that is
+
+
+def plan(program: Program, made: Made) -> Plan | None:
+    """Plan for a directory that a name of a function, or of the file, stands for; None without a removal."""
+    module, name = program.module, made.target
+    scope = module.scope_of(name) if isinstance(name, ast.Name) else None
+    if not isinstance(name, ast.Name) or scope is None or isinstance(scope.node, ast.ClassDef):
+        return None
+    span = _find_span(program, made)
+    if span is None or len(scope.bindings[name.id]) > 1 or not stand_alone(module, [span.removal]):
+        return None
+    bound = Bound(maker(program, made.call, name.id), name.id)
+    if not made.is_path:
+        loads = [load for load, _ in module.loads(name.id, scope) if not module.within([span.removal], load)]
+        always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
+        bound = bind(program, made.call, always, name, loads)
+    first = span.statements[0]
+    edits = (
+        Drop(module.place(made.statement)),
+        Wrap(module.place(first), f"with {bound.code}:", len(span.statements)),
+        Drop(module.place(span.removal)),
+        *bound.edits_in(module, first),
+    )
+    shared = (name.id,) if scope is module.top else ()
+    return Plan(f"with {bound.code}", edits, tuple(_doubts(program, made, span)), shared)
+
+
+def _find_span(program: Program, made: Made) -> _Span | None:
+    body = program.module.body_of(made.statement)
+    after = body[body.index(made.statement) + 1 :] if body else []
+    for number, statement in enumerate(after):
+        if isinstance(statement, ast.Try):
+            removals = [each for each in statement.finalbody if is_removal(program, each, made.name)]
+            if len(removals) == 1:
+                return _Span(after[: number + 1], removals[0], statement)
+        if number and is_removal(program, statement, made.name):
+            return _Span(after[:number], statement)
+    return None
+
+
+def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
+    yield from hidden_errors(program, span.removal)
+    between = span.statements[:-1] if span.ending else span.statements
+    inner = [node for each in between for node in ast.walk(each)]
+    if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
+        yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
+    if span.ending:
+        yield from _handed_on(program.module, made.name, between)
+        late = span.ending.finalbody[span.ending.finalbody.index(span.removal) + 1 :]
+        yield from seen_late(program.module, late, names_from(made.name, span.statements))
+    elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
+        yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
+
+
+def _is_in_fixture(program: Program, made: Made) -> bool:
+    """Tell whether a fixture makes a directory: it goes on after its `yield` whatever a test does."""
+    function = program.module.function_of(made.call)
+    return function is not None and surroundings.fixture_of(program.module, function) is not None
+
+
+def _handed_on(module: Module, name: str, between: list[ast.stmt]) -> Iterator[Doubt]:
+    """Yield who may get the directory before the `try`: today it stays if that fails."""
+    names = names_from(name, between)
+    used = [node for each in between for node in ast.walk(each) if isinstance(node, ast.Name) and node.id in names]
+    for node in (each for each in used if isinstance(each.ctx, ast.Load)):
+        if not (isinstance(module.parents[node], ast.BinOp) or takes_path(module, node)):
+            yield Doubt(f"line {node.lineno} hands {node.id} on, and today the directory stays if that fails")

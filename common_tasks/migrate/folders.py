@@ -1,0 +1,134 @@
+"""Recognises sub-directories that are made one after the other: `source = base / "source"` and `source.mkdir()`."""
+
+import ast
+import re
+from typing import NamedTuple
+
+from .finding import Drop
+from .names import Module, Scope, stand_alone
+from .paths import is_path_of
+
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
+_MKDIR_OPTIONS = frozenset({"parents", "exist_ok"})
+# What is the same whatever a directory's own name and its parent are.
+_PLACE_METHODS = frozenset({"chmod", "exists", "glob", "is_dir", "iterdir", "joinpath", "rglob", "rmdir", "stat"})
+_PLACE_CALLS = frozenset({"builtins.open", "os.chdir", "os.listdir", "os.path.isdir", "os.path.join", "os.walk"})
+
+
+class Folders(NamedTuple):
+    """A run of statements, from number `first` of a block on, that makes directories below one base.
+
+    `variables` and `names` run side by side.
+    """
+
+    first: int
+    statements: tuple[ast.stmt, ...]
+    variables: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def call(self) -> str:
+        """The call that makes the same directories."""
+        names = ", ".join(f'"{name}"' for name in self.names)
+        return (
+            f"pytest_temp_dirs({len(self.names)}, [{names}])" if len(self.names) > 1 else f"temp_working_dir({names})"
+        )
+
+    @property
+    def target(self) -> str:
+        """What they are bound to."""
+        names = ", ".join(self.variables)
+        return f"({names})" if len(self.names) > 1 else names
+
+    def drops(self, module: Module) -> tuple[Drop, ...]:
+        """Return the edits that take the statements out."""
+        return tuple(Drop(module.place(statement)) for statement in self.statements)
+
+    def is_only_a_place(self, module: Module, scope: Scope) -> bool:
+        """Tell whether it is one directory, of which neither its own name nor its parent counts."""
+        [variable, *others] = self.variables
+        loads = [load for load, _ in module.loads(variable, scope) if not module.within(self.statements, load)]
+        once = len(scope.bindings[variable]) == 1
+        return not others and once and all(_only_place_counts(module, load) for load in loads)
+
+
+def _only_place_counts(module: Module, load: ast.Name) -> bool:
+    match module.parents[load]:
+        case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant() | ast.JoinedStr() | ast.Name()):
+            return left is load
+        case ast.Attribute(attr=attr):
+            return attr in _PLACE_METHODS
+        case ast.Call(func=func, args=args) if load in args:
+            return bool(module.dotted(func)) and module.dotted(func) <= _PLACE_CALLS
+    return False
+
+
+def find(module: Module, body: list[ast.stmt], base: str, scope: Scope, *, is_path: bool) -> Folders | None:
+    """Return the first run in a block that makes directories below `base`.
+
+    None where the base is used for anything else, or nothing follows. `is_path`: the base is a Path already.
+    """
+    runs = (_read_run(module, body, first, base, {base} if is_path else set()) for first in range(len(body)))
+    run = next((run for run in runs if run), None)
+    follows = run is not None and run.first + len(run.statements) < len(body)
+    return run if run and follows and _is_all(module, run, base, scope) else None
+
+
+def _read_run(module: Module, body: list[ast.stmt], first: int, base: str, paths: set[str]) -> Folders | None:
+    """Return the statements from the `first` on, up to the last that makes a directory which was not made before.
+
+    `paths`: the names that the base has as a Path.
+    """
+    names: dict[str, str] = {}
+    made: set[str] = set()
+    whole: Folders | None = None
+    for number, statement in enumerate(body[first:], first + 1):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if not names and is_path_of(module, value, base):
+                paths.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in {*names, *paths, base}:
+                text = _folder_in(module, value, base, paths)
+                if not text or text in names.values():
+                    break
+                names[name] = text
+            case ast.Expr(value=ast.Call() as call) if (name := _made_by(module, call)) in names and name not in made:
+                made.add(name)
+            case _:
+                break
+        if names and made == names.keys():
+            whole = Folders(first, tuple(body[first:number]), tuple(names), tuple(names.values()))
+    return whole
+
+
+def _folder_in(module: Module, value: ast.expr, base: str, paths: set[str]) -> str | None:
+    """Return the name of the folder that an expression names in the base, if it is a plain one."""
+    match value:
+        case ast.BinOp(left=parent, op=ast.Div(), right=ast.Constant(value=str(text))):
+            pass
+        case ast.Call(func=ast.Attribute(value=parent, attr="joinpath"), args=[ast.Constant(value=str(text))]):
+            pass
+        case _:
+            return None
+    in_base = (isinstance(parent, ast.Name) and parent.id in paths) or is_path_of(module, parent, base)
+    return text if in_base and _FOLDER_NAME.fullmatch(text) else None
+
+
+def _made_by(module: Module, call: ast.Call) -> str:
+    """Return the name of the folder that a call makes; empty for any other call."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="mkdir"), args=[], keywords=options):
+            return name if {option.arg for option in options} <= _MKDIR_OPTIONS else ""
+        case ast.Call(args=[ast.Name(id=name)], keywords=[]) if module.is_call_of(call, "os.mkdir", "os.makedirs"):
+            return name
+    return ""
+
+
+def _is_all(module: Module, run: Folders, base: str, scope: Scope) -> bool:
+    """Tell whether the base, by all of its names, is used in the run alone."""
+    stores = (node for each in run.statements for node in ast.walk(each) if isinstance(node, ast.Name))
+    names = {base, *(node.id for node in stores if isinstance(node.ctx, ast.Store))} - {*run.variables}
+    bindings = [(name, binding.node) for name in names for binding in scope.bindings[name]]
+    given = [name for name, node in bindings if not module.within(run.statements, node)]
+    loads = [load for name in names for load, _ in module.loads(name, scope)]
+    alone = stand_alone(module, run.statements)
+    return alone and given == [base] and all(module.within(run.statements, load) for load in loads)

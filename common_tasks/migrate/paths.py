@@ -1,0 +1,195 @@
+"""Gives a name a `Path` where it had text: which of its uses take one, and what becomes of the others."""
+
+import ast
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .finding import Drop, Edit, Insert, Replace
+from .names import Module, Scope, stand_alone
+from .naming import maker
+from .program import Program
+
+PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
+_CONCRETE = frozenset({"pathlib.Path", "pathlib.PosixPath"})
+# Those that give a str back (or no path at all), whatever kind of path they are given.
+_OS_PATH = (
+    "abspath basename dirname exists expanduser expandvars getatime getctime getmtime getsize isabs isdir isfile "
+    "islink ismount join lexists normcase normpath realpath relpath samefile split splitext"
+)
+_OS = (
+    "access chdir chmod chown fsencode fspath fwalk link listdir lstat makedirs mkdir mkfifo open readlink remove "
+    "removedirs rename renames replace rmdir scandir stat statvfs symlink truncate unlink utime walk"
+)
+_SHUTIL = "chown copymode copystat disk_usage rmtree unpack_archive"
+_SHUTIL_RETURNS = frozenset(f"shutil.{name}" for name in ("copy", "copy2", "copyfile", "copytree", "move"))
+_TAKES_PATH = frozenset(
+    {
+        *PATHS,
+        *(f"os.path.{name}" for name in _OS_PATH.split()),
+        *(f"os.{name}" for name in _OS.split()),
+        *(f"shutil.{name}" for name in _SHUTIL.split()),
+        *("builtins.open", "builtins.print", "builtins.str", "contextlib.chdir", "io.open", "zipfile.ZipFile"),
+    }
+)
+_SUBPROCESS = tuple(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
+_IN_DIRECTORY = tuple(f"tempfile.{name}" for name in ("mkdtemp", "mkstemp", "NamedTemporaryFile", "TemporaryFile"))
+_KEYWORDS = {"cwd": _SUBPROCESS, "dir": _IN_DIRECTORY}
+_FEW = 2  # so many `str(name)` read well
+
+
+class Renamed(NamedTuple):
+    """The name of the path, how the uses of the name of text change, and how many of them need text."""
+
+    name: str
+    edits: tuple[Edit, ...] = ()
+    texts: int = 0
+
+
+class Bound(NamedTuple):
+    """How a `with` statement binds a directory.
+
+    `call`: what makes it. `name`: what follows `as`. `text`: the statement that then binds the text, if any.
+    """
+
+    call: str
+    name: str
+    text: str = ""
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The item of the `with` statement."""
+        return f"{self.call} as {self.name}"
+
+    def edits_in(self, module: Module, first: ast.stmt) -> tuple[Edit, ...]:
+        """Return the edits in the block that begins with the statement `first`."""
+        return (*([Insert(module.place(first), self.text)] if self.text else ()), *self.edits)
+
+
+def bind(
+    program: Program, call: ast.Call, bodies: Sequence[list[ast.stmt]], name: ast.expr, loads: list[ast.Name] | None
+) -> Bound:
+    """Bind what a call of tempfile's gives to a name: as a path where that reads well, else as the text that it was.
+
+    `loads`: the uses of the name; None where not all of them are known.
+    """
+    if isinstance(name, ast.Name) and loads is not None:
+        renamed = give_path(program.module, bodies, name, loads)
+        if renamed and renamed.texts <= _FEW:
+            return Bound(maker(program, call, renamed.name), renamed.name, "", renamed.edits)
+    text = ast.unparse(name)
+    last = text.rpartition(".")[2]
+    path = _free_name(program.module, last)
+    return Bound(maker(program, call, last), path, f"{text} = str({path})")
+
+
+def _free_name(module: Module, name: str) -> str:
+    taken = {*module.names, *(bound for scope in module.scopes for bound in scope.bindings)}
+    return next(each for each in ("path", f"{name}_path", f"path_of_{name}", f"{name}_as_path") if each not in taken)
+
+
+def give_path(
+    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: Sequence[ast.Name]
+) -> Renamed | None:
+    """Return how the uses of a name of text change where it holds a path, by the name that it is given in `bodies`.
+
+    `Path(name)` becomes `name`. What may need text is given `str(name)`. None where a use cannot be changed.
+    """
+    alias = _find_alias(module, bodies, name, loads)
+    target = alias.targets[0] if alias else name
+    called = target.id if isinstance(target, ast.Name) else name.id
+    edits: list[Edit] = [Drop(module.place(alias))] if alias else []
+    texts = 0
+    for load in (load for load in loads if not (alias and module.within([alias], load))):
+        call, inside = module.parents[load], module.is_in_f_string(load)
+        replaced: ast.expr = load
+        code = called
+        if isinstance(call, ast.Call) and is_conversion(module, call, load) and not inside:
+            if not _only_renames(module, call):
+                replaced = call
+        elif not takes_path(module, load):
+            if inside:
+                return None  # it is formatted in a way that only works for text
+            texts, code = texts + 1, f"str({called})"
+        if code != name.id or replaced is call:
+            edits.append(Replace(module.place(replaced), module.segment(replaced), code))
+    return Renamed(called, tuple(edits), texts)
+
+
+def _find_alias(
+    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: Iterable[ast.Name]
+) -> ast.Assign | None:
+    """Return the first statement `other = Path(name)` of blocks, if `other` may take the place of `name` in them."""
+    scope = module.scope_of(name)
+    if scope is None or any(module.is_in_f_string(load) for load in loads):
+        return None
+    for body in bodies:
+        for statement in body if len(body) > 1 else ():
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=other)], value=value) if is_path_of(module, value, name.id):
+                    if stand_alone(module, [statement]) and _is_free(module, other, statement, body, scope):
+                        return statement
+    return None
+
+
+def _is_free(module: Module, other: str, statement: ast.stmt, body: list[ast.stmt], scope: Scope) -> bool:
+    """Tell whether a name means nothing but the directory where it is used."""
+    used = [node for node, _ in module.names[other] if module.within(body, node)]
+    stores = [node for node in used if not isinstance(node.ctx, ast.Load)]
+    early = [node for node in used if node.lineno < statement.lineno]
+    return other in scope.bindings and other not in scope.outer and len(stores) == 1 and not early
+
+
+def _only_renames(module: Module, call: ast.Call) -> bool:
+    """Tell whether nothing but another name would be left without the conversion, as in `p = d` for `p = Path(d)`."""
+    assigned = module.parents[call]
+    return isinstance(assigned, ast.Assign) and assigned.value is call
+
+
+def is_conversion(module: Module, node: ast.AST, given: ast.expr) -> bool:
+    """Tell whether a node is `Path(given)`."""
+    called = module.dotted(node.func) if isinstance(node, ast.Call) and node.args == [given] else frozenset()
+    return isinstance(node, ast.Call) and not node.keywords and bool(called) and called <= _CONCRETE
+
+
+def is_path_of(module: Module, node: ast.AST, name: str) -> bool:
+    """Tell whether a node is `Path(name)` of a plain name."""
+    match node:
+        case ast.Call(args=[ast.Name(id=given) as argument]):
+            return given == name and is_conversion(module, node, argument)
+    return False
+
+
+def takes_path(module: Module, load: ast.expr) -> bool:
+    """Tell whether a use of a name is of those that are the same for a `str` and a `Path`."""
+    parent = module.parents[load]
+    match parent:
+        case ast.FormattedValue():
+            return parent.value is load and parent.conversion in (-1, ord("s")) and parent.format_spec is None
+        case ast.Call():
+            return load in parent.args and _call_takes_path(module, parent)
+        case ast.keyword(arg=str(option)):
+            return module.is_call_of(module.parents[parent], *_KEYWORDS.get(option, ()))
+        case ast.List():
+            return _is_command(module, parent)
+    return False
+
+
+def _is_command(module: Module, words: ast.List) -> bool:
+    """Tell whether a list is what a call of subprocess runs, without a shell."""
+    match module.parents[words]:
+        case ast.Call(args=[first, *_], keywords=keywords) as call if first is words:
+            options = {keyword.arg for keyword in keywords}
+            return module.is_call_of(call, *_SUBPROCESS) and options.isdisjoint({"shell", None})
+    return False
+
+
+def _call_takes_path(module: Module, call: ast.Call) -> bool:
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="os" | "monkeypatch"), attr="chdir"):
+            return len(call.args) == 1
+    called = module.dotted(call.func)
+    if called and called <= _SHUTIL_RETURNS:  # they give back what they were given
+        return isinstance(module.parents[call], ast.Expr)
+    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
+    return bool(called) and called <= _TAKES_PATH and not starred
