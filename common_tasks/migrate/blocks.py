@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import folders, surroundings
 from .finding import Doubt, Drop, Edit, Finding, Replace, conclude
 from .folders import Folders
-from .names import Module, stand_alone
+from .names import Function, Module, stand_alone
 from .naming import ONE, given_prefix, maker
 from .paths import bind, is_path_of
 from .program import Program
@@ -144,21 +144,25 @@ def _find_uses(module: Module, block: _Block, name: ast.Name) -> list[ast.Name] 
         return None
     loads = module.loads(name.id, scope)
     if len(scope.bindings[name.id]) == 1:
-        return [load for load, _ in loads]
+        return loads
     items = [module.parents[binding.node] for binding in scope.bindings[name.id]]
-    owners = {load: _owner(module, load) for load, used_in in loads if used_in is scope}
+    owners = {load: _owner(module, load) for load in loads}
     made = all(isinstance(each, ast.withitem) and module.is_call_of(each.context_expr, _MAKER) for each in items)
-    certain = made and len(owners) == len(loads) and None not in owners.values()
+    certain = made and None not in owners.values()
     return [load for load, owner in owners.items() if owner is block.statement] if certain else None
 
 
 def _owner(module: Module, load: ast.Name) -> ast.AST | None:
-    """Return the nearest `with` statement around a use that binds its name; None if the use is in its head."""
+    """Return the nearest `with` statement around a use that binds its name.
+
+    None if the use is in its head, or may come later.
+    """
     for parent in module.above(load):
-        if isinstance(parent, With):
-            bound = [item.optional_vars for item in parent.items]
-            if any(isinstance(target, ast.Name) and target.id == load.id for target in bound):
-                return parent if module.within(parent.body, load) else None
+        if isinstance(parent, Function | ast.Lambda | ast.GeneratorExp):
+            return None
+        bound = [item.optional_vars for item in parent.items] if isinstance(parent, With) else []
+        if isinstance(parent, With) and load.id in [each.id for each in bound if isinstance(each, ast.Name)]:
+            return parent if module.within(parent.body, load) else None
     return None
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from . import surroundings
 from .finding import Doubt, Drop, Wrap
-from .names import Module, stand_alone
+from .names import stand_alone
 from .naming import maker
-from .paths import Bound, bind, takes_path
+from .paths import Bound, bind
 from .program import Program
-from .removal import Made, Plan, hidden_errors, is_removal, names_from, seen_late
+from .removal import Made, Plan, hidden_errors, is_removal, seen_late
 
 _EXITS = ast.Return | ast.Break | ast.Continue
 
@@ -30,11 +30,11 @@ def plan(program: Program, made: Made) -> Plan | None:
     if not isinstance(name, ast.Name) or scope is None or isinstance(scope.node, ast.ClassDef):
         return None
     span = _find_span(program, made)
-    if span is None or len(scope.bindings[name.id]) > 1 or not stand_alone(module, [span.removal]):
+    if span is None or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
         return None
     bound = Bound(maker(program, made.call, name.id), name.id)
     if not made.is_path:
-        loads = [load for load, _ in module.loads(name.id, scope) if not module.within([span.removal], load)]
+        loads = [load for load in module.loads(name.id, scope) if not module.within([span.removal], load)]
         always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
         bound = bind(program, made.call, always, name, loads)
     first = span.statements[0]
@@ -68,9 +68,8 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
     if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
         yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending:
-        yield from _handed_on(program.module, made.name, between)
         late = span.ending.finalbody[span.ending.finalbody.index(span.removal) + 1 :]
-        yield from seen_late(program.module, late, names_from(made.name, span.statements))
+        yield from seen_late(program.module, late)
     elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
 
@@ -79,12 +78,3 @@ def _is_in_fixture(program: Program, made: Made) -> bool:
     """Tell whether a fixture makes a directory: it goes on after its `yield` whatever a test does."""
     function = program.module.function_of(made.call)
     return function is not None and surroundings.fixture_of(program.module, function) is not None
-
-
-def _handed_on(module: Module, name: str, between: list[ast.stmt]) -> Iterator[Doubt]:
-    """Yield who may get the directory before the `try`: today it stays if that fails."""
-    names = names_from(name, between)
-    used = [node for each in between for node in ast.walk(each) if isinstance(node, ast.Name) and node.id in names]
-    for node in (each for each in used if isinstance(each.ctx, ast.Load)):
-        if not (isinstance(module.parents[node], ast.BinOp) or takes_path(module, node)):
-            yield Doubt(f"line {node.lineno} hands {node.id} on, and today the directory stays if that fails")

@@ -109,7 +109,7 @@ def _left_over(module: Module, made: _Made, names: frozenset[str]) -> Iterator[a
         given = module.parents[value] if value else None
         if scope is None or not isinstance(given, ast.Assign) or len(scope.bindings[name]) > 1:
             continue
-        users = [_statement_of(module, load) for load, _ in module.loads(name, scope)]
+        users = [_statement_of(module, load) for load in module.loads(name, scope)]
         makings = [each for each in users if isinstance(each, ast.Expr) and _makes(module, each.value, name)]
         others = [each for each in users if each not in makings and each is not made.given]
         if all(_serves(each, names) for each in others) and stand_alone(module, [given, *makings]):
@@ -138,7 +138,7 @@ def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
     if scope is None or isinstance(scope.node, ast.ClassDef):
         yield Doubt("the path belongs to a class, where others may read it")
         return
-    for load, _ in module.loads(made.variable.id, scope):
+    for load in module.loads(made.variable.id, scope):
         parent = module.parents[load]
         if isinstance(parent, ast.Attribute) and parent.attr in _RELATIVE:
             yield Doubt(f"line {load.lineno} asks where {load.id} lies")
@@ -180,7 +180,7 @@ def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:
     if not all(isinstance(parent, ast.If) and "__name__" in ast.unparse(parent.test) for parent in around):
         yield Doubt(f"it is one place for every call: line {made.call.lineno} may run more than once")
     scope = module.scope_of(made.variable)
-    for load, _ in module.loads(made.variable.id, scope) if scope else ():
+    for load in module.loads(made.variable.id, scope) if scope else ():
         if load.lineno != made.call.lineno and not _only_writes(module, load):
             yield Doubt(f"line {load.lineno} may find what an earlier call or run left there")
 

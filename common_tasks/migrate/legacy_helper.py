@@ -130,7 +130,7 @@ def _definition(program: Program, definition: Function) -> Finding:
         message = f"{HELPER} is not the guide's: {reason}; where each call should have its own directory, use {NEW}"
         return finding._replace(message=message)
     finding = finding._replace(edits=(Drop(module.place(definition)),), removes=(HELPER, ".tmp/*_*"))
-    uses = (use for use, _ in module.loads(HELPER, module.top))
+    uses = (use for use in module.loads(HELPER, module.top))
     return conclude(
         finding, (Doubt(f"line {use.lineno} is not a plain call", final=True) for use in uses if _is_odd(module, use))
     )

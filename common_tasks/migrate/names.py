@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,7 +10,6 @@ from .finding import Place
 
 _Node = TypeVar("_Node", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -22,7 +21,10 @@ class Binding(NamedTuple):
 
 
 class Scope:
-    """A module, class, function or comprehension, with the names that it binds."""
+    """A module, class or function, with the names that it binds.
+
+    What a lambda or a comprehension binds belongs to the scope around it: then the name is bound once more there.
+    """
 
     def __init__(self, node: ast.AST, parent: "Scope | None") -> None:
         self.node = node
@@ -36,6 +38,16 @@ class Scope:
         while name in scope.outer and scope.parent:
             scope = scope.parent
         scope.bindings.setdefault(name, []).append(Binding(node, origin))
+
+    def find(self, name: str) -> "Scope | None":
+        """Return the scope that binds a name which is used here: classes around a function are passed over."""
+        scope: Scope | None = self
+        while scope:
+            bound = name in scope.bindings and name not in scope.outer
+            if bound and (scope is self or not isinstance(scope.node, ast.ClassDef)):
+                return scope
+            scope = scope.parent
+        return None
 
 
 class Module:
@@ -54,23 +66,68 @@ class Module:
         self._by_kind: dict[type, list[Any]] = {}
         self.used_in: dict[ast.Name, Scope] = {}
         self.names: dict[str, list[tuple[ast.Name, Scope]]] = {}
-        self.scopes: list[Scope] = []
         self.top = Scope(self.tree, None)
-        _Scopes(self).visit_all(self.tree.body, self.top)
+        self.scopes = [self.top]
+        self._read(self.tree.body, self.top)
+
+    def _read(self, nodes: Iterable[ast.AST | None], scope: Scope) -> None:
+        """Note what each scope binds, and where each name is used."""
+        for node in nodes:
+            match node:
+                case None:
+                    pass
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    scope.bind(node.name, node)
+                    annotations = [argument.annotation for argument in all_arguments(node.args)]
+                    outside = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults, *annotations]
+                    self._read([*outside, node.returns], scope)
+                    self._read([*all_arguments(node.args), *node.body], self._open(node, scope))
+                case ast.ClassDef():
+                    scope.bind(node.name, node)
+                    self._read([*node.decorator_list, *node.bases, *node.keywords], scope)
+                    self._read(node.body, self._open(node, scope))
+                case _:
+                    self._read_plain(node, scope)
+
+    def _open(self, node: ast.AST, parent: Scope) -> Scope:
+        self.scopes.append(Scope(node, parent))
+        return self.scopes[-1]
+
+    def _read_plain(self, node: ast.AST, scope: Scope) -> None:
+        match node:
+            case ast.Name():
+                self.names.setdefault(node.id, []).append((node, scope))
+                self.used_in[node] = scope
+                if not isinstance(node.ctx, ast.Load):
+                    scope.bind(node.id, node)
+            case ast.Global() | ast.Nonlocal():
+                scope.outer.update(node.names)
+            case ast.Import():
+                for alias in node.names:
+                    name = alias.asname or alias.name.partition(".")[0]
+                    scope.bind(name, alias, alias.name if alias.asname else name)
+            case ast.ImportFrom():
+                base = "." * node.level + (f"{node.module}." if node.module else "")
+                for alias in node.names:
+                    scope.bind(alias.asname or alias.name, alias, f"{base}{alias.name}")
+            case ast.arg(arg=str(name)) | ast.ExceptHandler(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                scope.bind(name, node)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                scope.bind(name, node)
+        # The annotation of a function's parameter was read outside of it.
+        self._read(() if isinstance(node, ast.arg) else ast.iter_child_nodes(node), scope)
 
     @cached_property
     def strings(self) -> tuple[str, ...]:
-        """Every string constant but docstrings: those that a program may take for a name or a path."""
+        """Every string constant except docstrings: those that a program may take for a name or a path."""
         found = (node for node in self.all(ast.Constant) if isinstance(node.value, str))
         return tuple(str(node.value) for node in found if not isinstance(self.parents[node], ast.Expr))
 
     def all(self, kind: type[_Node]) -> list[_Node]:
-        """Return every node of a kind, in the order of the text where it has one."""
+        """Return every node of a kind, in the order of the text."""
         if kind not in self._by_kind:
-            found = [node for node in self.nodes if isinstance(node, kind)]
-            self._by_kind[kind] = sorted(
-                found, key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
-            )
+            found: list[Any] = [node for node in self.nodes if isinstance(node, kind)]
+            self._by_kind[kind] = sorted(found, key=lambda node: (node.lineno, node.col_offset))
         return self._by_kind[kind]
 
     @property
@@ -102,13 +159,6 @@ class Module:
         """Tell whether a node is one of these, or part of one."""
         return any(each in nodes for each in (node, *self.above(node)))
 
-    def value_of(self, name: ast.Name) -> ast.expr | None:
-        """Return what a name stands for, where it is given a value once."""
-        scope = self.scope_of(name)
-        bindings = scope.bindings[name.id] if scope else []
-        parent = self.parents[bindings[0].node] if len(bindings) == 1 else None
-        return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
-
     def body_of(self, statement: ast.AST) -> list[ast.stmt]:
         """Return the statements that one stands among."""
         parent = self.parents[statement]
@@ -125,16 +175,19 @@ class Module:
 
     def scope_of(self, name: ast.Name) -> Scope | None:
         """Return the scope that binds a name; None for a builtin, or a name from nowhere."""
-        used_in = self.used_in.get(name)
-        return _lookup(name.id, used_in) if used_in else None
+        return self.used_in[name].find(name.id) if name in self.used_in else None
 
-    def loads(self, name: str, scope: Scope) -> list[tuple[ast.Name, Scope]]:
-        """Return the uses of what `scope` binds as `name`, each with the scope that it is used in."""
-        return [
-            (node, used_in)
-            for node, used_in in self.names.get(name, ())
-            if isinstance(node.ctx, ast.Load) and _lookup(name, used_in) is scope
-        ]
+    def loads(self, name: str, scope: Scope) -> list[ast.Name]:
+        """Return the uses of what `scope` binds as `name`."""
+        named = ((node, used_in) for node, used_in in self.names.get(name, ()) if isinstance(node.ctx, ast.Load))
+        return [node for node, used_in in named if used_in.find(name) is scope]
+
+    def value_of(self, name: ast.Name) -> ast.expr | None:
+        """Return what a name stands for, where it is given a value once."""
+        scope = self.scope_of(name)
+        bindings = scope.bindings[name.id] if scope else []
+        parent = self.parents[bindings[0].node] if len(bindings) == 1 else None
+        return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
 
     def dotted(self, node: ast.AST) -> frozenset[str]:
         """Return the dotted names that an expression may stand for, by its imports; a builtin as `builtins.…`.
@@ -149,120 +202,18 @@ class Module:
         if scope is None:
             stars = (binding.origin or "" for binding in self.top.bindings.get("*", ()))
             return frozenset({f"builtins.{node.id}", *(star.removesuffix("*") + node.id for star in stars)})
-        bindings = [binding for binding in scope.bindings[node.id] if not self._is_none(binding.node)]
-        origins = frozenset(binding.origin for binding in bindings if binding.origin)
-        return origins if all(binding.origin for binding in bindings) else frozenset()
+        origins = {binding.origin for binding in scope.bindings[node.id] if not self._is_none(binding.node)}
+        return frozenset(origin for origin in origins if origin and None not in origins)
 
     def is_call_of(self, node: ast.AST, *names: str) -> bool:
         """Tell whether a node calls what one of the dotted `names` stands for."""
         return isinstance(node, ast.Call) and not self.dotted(node.func).isdisjoint(names)
 
     def _is_none(self, node: ast.AST) -> bool:
-        assigned = self.parents.get(node)
-        return (
-            isinstance(assigned, ast.Assign) and isinstance(assigned.value, ast.Constant) and not assigned.value.value
-        )
-
-
-def _lookup(name: str, used_in: Scope) -> Scope | None:
-    """Find the scope that binds a name: the classes around a function are passed over."""
-    scope: Scope | None = used_in
-    while scope:
-        bound = name in scope.bindings and name not in scope.outer
-        if bound and (scope is used_in or not isinstance(scope.node, ast.ClassDef)):
-            return scope
-        scope = scope.parent
-    return None
-
-
-class _Scopes:
-    """Walks a tree once, and notes what each scope binds and where each name is used."""
-
-    def __init__(self, module: Module) -> None:
-        self._names = module.names
-        self._used_in = module.used_in
-        self._scopes = module.scopes
-        self._scopes.append(module.top)
-
-    def _open(self, node: ast.AST, parent: Scope) -> Scope:
-        scope = Scope(node, parent)
-        self._scopes.append(scope)
-        return scope
-
-    def visit_all(self, nodes: "list[ast.stmt] | list[ast.expr]", scope: Scope) -> None:
-        for node in nodes:
-            self.visit(node, scope)
-
-    def visit(self, node: ast.AST, scope: Scope) -> None:
-        match node:
-            case ast.Name():
-                self._names.setdefault(node.id, []).append((node, scope))
-                self._used_in[node] = scope
-                if not isinstance(node.ctx, ast.Load):
-                    scope.bind(node.id, node)
-            case ast.Global() | ast.Nonlocal():
-                scope.outer.update(node.names)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                scope.bind(node.name, node)
-                self.visit_all(node.decorator_list, scope)
-                self._function(node.args, scope, node, node.body)
-                if node.returns:
-                    self.visit(node.returns, scope)
-            case ast.Lambda():
-                self._function(node.args, scope, node, [ast.Expr(node.body)])
-            case ast.ClassDef():
-                scope.bind(node.name, node)
-                self.visit_all([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], scope)
-                self.visit_all(node.body, self._open(node, scope))
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                self._comprehension(node, scope)
-            case ast.NamedExpr():
-                self.visit(node.value, scope)
-                self.visit(node.target, _not_comprehension(scope))
-            case _:
-                self._other(node, scope)
-
-    def _other(self, node: ast.AST, scope: Scope) -> None:
-        match node:
-            case ast.Import():
-                for alias in node.names:
-                    name = alias.asname or alias.name.partition(".")[0]
-                    scope.bind(name, alias, alias.name if alias.asname else name)
-            case ast.ImportFrom():
-                base = "." * node.level + (node.module or "")
-                for alias in node.names:
-                    joint = "" if base.endswith(".") else "."
-                    scope.bind(alias.asname or alias.name, alias, f"{base}{joint}{alias.name}")
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                scope.bind(name, node)
-            case ast.MatchMapping(rest=str(name)):
-                scope.bind(name, node)
-        for child in ast.iter_child_nodes(node):
-            self.visit(child, scope)
-
-    def _function(self, args: ast.arguments, scope: Scope, node: ast.AST, body: list[ast.stmt]) -> None:
-        inner = self._open(node, scope)
-        for argument in all_arguments(args):
-            inner.bind(argument.arg, argument)
-            if argument.annotation:
-                self.visit(argument.annotation, scope)
-        self.visit_all([*args.defaults, *(default for default in args.kw_defaults if default)], scope)
-        self.visit_all(body, inner)
-
-    def _comprehension(self, node: _COMPREHENSIONS, scope: Scope) -> None:
-        inner = self._open(node, scope)
-        for number, generator in enumerate(node.generators):
-            self.visit(generator.iter, inner if number else scope)
-            self.visit(generator.target, inner)
-            self.visit_all(generator.ifs, inner)
-        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        self.visit_all(results, inner)
-
-
-def _not_comprehension(scope: Scope) -> Scope:
-    while isinstance(scope.node, _COMPREHENSIONS) and scope.parent:
-        scope = scope.parent
-    return scope
+        match self.parents.get(node):
+            case ast.Assign(value=ast.Constant(value=value)):
+                return not value
+        return False
 
 
 def all_arguments(args: ast.arguments) -> list[ast.arg]:

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .classes import Definition
@@ -24,7 +24,7 @@ _BLIND = frozenset(
         "builtins.print",
     }
 )
-_ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
+ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
 _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
 
 
@@ -40,6 +40,10 @@ class Made(NamedTuple):
     def name(self) -> str:
         """What it is given to, as it is written."""
         return ast.unparse(self.target)
+
+    def is_given_once(self, module: Module) -> bool:
+        """Tell whether nothing else is given to the name; of an attribute that is not known here."""
+        return isinstance(self.target, ast.Attribute) or module.value_of(self.target) is self.statement.value
 
 
 class Plan(NamedTuple):
@@ -57,7 +61,7 @@ class Plan(NamedTuple):
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:
     """Tell whether a statement is `shutil.rmtree(name)`, perhaps only if it is there, or whatever errors come of it."""
     remover = _remover(statement, name)
-    return remover is not None and _removes(program, remover)
+    return remover is not None and removes(program, remover)
 
 
 def is_registered(program: Program, statement: ast.AST, name: str, method: str) -> bool:
@@ -68,7 +72,7 @@ def is_registered(program: Program, statement: ast.AST, name: str, method: str) 
         case ast.Expr(value=ast.Call(args=[ast.Lambda(body=body)], keywords=[])):
             return is_removal(program, ast.Expr(body), name)
         case ast.Expr(value=ast.Call(args=[remover, *rest], keywords=keywords)):
-            return _is_of(name, rest, keywords) and _removes(program, remover)
+            return _is_of(name, rest, keywords) and removes(program, remover)
     return False
 
 
@@ -94,7 +98,7 @@ def _is_of(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> bool
     return known and bool(args) and ast.unparse(args[0]) in (name, f"str({name})")
 
 
-def _removes(program: Program, function: ast.expr) -> bool:
+def removes(program: Program, function: ast.expr) -> bool:
     """Tell whether a function is `shutil.rmtree`, or one of the repository's own that does no more than call it."""
     found = program.repository.classes.find(program.file, program.module, function)
     if not isinstance(found, Definition):
@@ -125,43 +129,13 @@ def _hides_errors(node: ast.AST) -> bool:
     return False
 
 
-def seen_late(module: Module, late: Iterable[ast.AST], names: Container[str]) -> Iterator[Doubt]:
-    """Yield what runs after a removal today, and would run before it: uses of these names, calls that may look."""
-    inner = [node for each in late for node in ast.walk(each)]
-    for node in inner:
-        if isinstance(node, ast.expr) and plain_name(node) in names:
-            yield Doubt(f"line {node.lineno} uses {plain_name(node)} after its removal")
-    for node in inner:
-        if isinstance(node, ast.Call) and _may_look(module, node):
-            yield Doubt(f"line {node.lineno} may look for the directory, which is removed after it")
-
-
-def _may_look(module: Module, call: ast.Call) -> bool:
-    """Tell whether a call may look whether a directory is still there."""
-    of_parent = ast.unparse(call.func).startswith("super")
-    ends = isinstance(call.func, ast.Attribute) and call.func.attr in _ENDING
-    return not (of_parent or ends) and module.dotted(call.func).isdisjoint(_BLIND)
-
-
-def plain_name(node: ast.AST) -> str:
-    """Return a name or `self.name` as it is written; empty for anything else."""
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
-            return f"{owner}.{attribute}"
-    return ""
-
-
-def names_from(name: str, nodes: Iterable[ast.AST]) -> set[str]:
-    """Return the names and attributes that are given what comes of a directory's name, that one included."""
-    given = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Assign)]
-    sources = [({plain_name(node) for node in ast.walk(each.value)}, each.targets) for each in given]
-    names, before = {name}, 0
-    while before < len(names):
-        before = len(names)
-        names |= {plain_name(target) for used, targets in sources if used & names for target in targets} - {""}
-    return names
+def seen_late(module: Module, late: Iterable[ast.AST]) -> Iterator[Doubt]:
+    """Yield what runs after a removal today, would run before it, and may look whether the directory is there."""
+    for call in (node for each in late for node in ast.walk(each) if isinstance(node, ast.Call)):
+        of_parent = ast.unparse(call.func).startswith("super")
+        ends = isinstance(call.func, ast.Attribute) and call.func.attr in ENDING
+        if not (of_parent or ends) and module.dotted(call.func).isdisjoint(_BLIND):
+            yield Doubt(f"line {call.lineno} may look for the directory, which is removed after it")
 
 
 def may_remove(module: Module, call: ast.Call) -> bool:

@@ -89,7 +89,7 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
 
 
 def _is_loaded_elsewhere(module: Module, task: ast.FunctionDef, gone: list[ast.FunctionDef]) -> bool:
-    return not all(module.within(gone, load) for load, _ in module.loads(task.name, module.top))
+    return not all(module.within(gone, load) for load in module.loads(task.name, module.top))
 
 
 def check_users(program: Program, shadows: Shadows) -> Iterator[Finding]:

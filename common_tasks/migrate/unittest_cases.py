@@ -1,7 +1,8 @@
 """T5: a directory that a test case of unittest's removes: by `addCleanup`, or in the tear-down of its set-up."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from .classes import Definition
 from .finding import Doubt, Drop, Edit, Replace
@@ -9,17 +10,7 @@ from .names import Function, Module, parameters, stand_alone
 from .naming import maker
 from .paths import Renamed, give_path
 from .program import Program
-from .removal import (
-    Made,
-    Plan,
-    hidden_errors,
-    is_registered,
-    is_removal,
-    may_remove,
-    names_from,
-    plain_name,
-    seen_late,
-)
+from .removal import ENDING, Made, Plan, hidden_errors, is_registered, is_removal, may_remove, removes, seen_late
 
 _TEST_CASES = frozenset(
     {
@@ -30,91 +21,91 @@ _TEST_CASES = frozenset(
 _TEAR_DOWNS = {"setUp": "tearDown", "asyncSetUp": "asyncTearDown", "setUpClass": "tearDownClass"}
 
 
+class _Removal(NamedTuple):
+    """The statement that removes a directory, what comes after it, and what runs between the making and that.
+
+    `may_go`: so may the method that it stands in, if nothing else is left there.
+    """
+
+    statement: ast.stmt
+    late: tuple[ast.stmt, ...]
+    meanwhile: tuple[ast.AST, ...]
+    may_go: bool = False
+
+
 def plan(program: Program, made: Made) -> Plan | None:
     """Plan for a directory that a method makes and `addCleanup` or the tear-down removes; None without that."""
-    method = _method_around(program.module, made.call)
-    holder = program.module.parents[method] if method else None
-    if method is None or not isinstance(holder, ast.ClassDef):
-        return None
-    this = Definition(program.file, program.module, holder)
-    if isinstance(made.target, ast.Attribute):
-        return _plan_attribute(program, made, this, method)
-    return _plan_name(program, made, made.target, this, method)
+    functions = (parent for parent in program.module.above(made.call) if isinstance(parent, Function))
+    for method in functions:
+        holder = program.module.parents[method]
+        if isinstance(holder, ast.ClassDef) and made.is_given_once(program.module):
+            return _plan(program, made, Definition(program.file, program.module, holder), method)
+    return None
 
 
-def _method_around(module: Module, node: ast.AST) -> Function | None:
-    functions = (parent for parent in module.above(node) if isinstance(parent, Function))
-    return next((each for each in functions if isinstance(module.parents[each], ast.ClassDef)), None)
-
-
-def _plan_name(program: Program, made: Made, name: ast.Name, this: Definition, method: Function) -> Plan | None:
-    module, scope = program.module, program.module.scope_of(name)
-    body, owner = module.body_of(made.statement), (parameters(method) or [""])[0]
-    gone = next((each for each in body if is_registered(program, each, name.id, f"{owner}.addCleanup")), None)
-    if gone is None or scope is None or len(scope.bindings[name.id]) > 1:
-        return None
-    loads = [load for load, _ in module.loads(name.id, scope) if not module.within([gone], load)]
-    renamed = Renamed(name.id) if made.is_path else give_path(module, [body[body.index(made.statement) :]], name, loads)
-    doubts = [*_not_test_case(program, this), *hidden_errors(program, gone)]
-    doubts += _seen_by_cleanups(this, _between(body, made, gone), {name.id}, gone)
-    return _entered(program, made, renamed, f"{owner}.enterContext", Drop(module.place(gone)), doubts)
-
-
-def _plan_attribute(program: Program, made: Made, this: Definition, method: Function) -> Plan | None:
+def _plan(program: Program, made: Made, this: Definition, method: Function) -> Plan | None:
     module, owner = program.module, (parameters(method) or [""])[0]
-    if plain_name(made.target).partition(".")[0] != owner or made.statement not in method.body:
-        return None
     kind = "Class" if method.name == "setUpClass" else ""
-    removal = f"{owner}.add{kind}Cleanup"
-    gone = next((each for each in method.body if is_registered(program, each, made.name, removal)), None)
-    down = this.method(_TEAR_DOWNS.get(method.name, ""))
-    own = f"{(parameters(down) or [''])[0]}.{made.name.partition('.')[2]}" if down else ""
-    dropped = gone or next((each for each in (down.body if down else ()) if is_removal(program, each, own)), None)
-    if dropped is None or not stand_alone(module, [dropped]):
+    registered = _find_registered(program, made, f"{owner}.add{kind}Cleanup")
+    removal = registered or _find_torn_down(program, made, this, method)
+    if removal is None or not stand_alone(module, [removal.statement]):
         return None
-    names = names_from(made.name, [this.node]) | {own}
-    late = down.body[down.body.index(dropped) + 1 :] if down and not gone else []
-    doubts = [*_not_test_case(program, this), *hidden_errors(program, dropped)]
-    doubts += _dealt_with_again(program, this, made, dropped)
-    doubts += seen_late(module, late, names)
-    doubts += _seen_by_cleanups(this, _between(method.body, made, gone) if gone else [this.node], names, dropped)
-    drop = Drop(module.place(dropped), with_method=not gone and _inherits_the_same(program, this, down))
-    renamed = Renamed(made.name) if made.is_path else None  # what else is done with the attribute may need text
-    return _entered(program, made, renamed, f"{owner}.enter{kind}Context", drop, doubts)
-
-
-def _entered(
-    program: Program, made: Made, renamed: Renamed | None, enter: str, drop: Drop, doubts: Sequence[Doubt]
-) -> Plan:
-    """Return the plan that has a test case enter the directory: as a path, or as text where some use may need that."""
-    module = program.module
-    path = renamed if renamed and not renamed.texts else None
+    doubts = [*_not_test_case(program, this), *hidden_errors(program, removal.statement)]
+    doubts += [*seen_late(module, removal.late), *_seen_by_cleanups(program, removal)]
+    path = Renamed(made.name) if made.is_path else None  # what else is done with an attribute may need text
+    if isinstance(made.target, ast.Attribute):
+        doubts += _dealt_with_again(program, this, made, removal.statement)
+    elif not made.is_path:
+        path = _renamed(module, made, made.target, removal.statement)
+    path = path if path and not path.texts else None
     name = path.name if path else made.name
-    code = f"{enter}({maker(program, made.call, name.rpartition('.')[2])})"
-    edits: list[Edit] = [drop, *(path.edits if path else ())]
+    code = f"{owner}.enter{kind}Context({maker(program, made.call, name.rpartition('.')[2])})"
     new = {made.statement.value: code if path else f"str({code})", made.target: name}
-    edits += [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
+    edits: list[Edit] = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
+    edits += [Drop(module.place(removal.statement), with_method=removal.may_go), *(path.edits if path else ())]
     return Plan(code, tuple(edits), tuple(doubts))
 
 
-def _between(body: list[ast.stmt], made: Made, gone: ast.stmt) -> list[ast.stmt]:
-    """Return the statements between the making of a directory and what registers its removal."""
-    return body[body.index(made.statement) + 1 : body.index(gone)]
+def _find_registered(program: Program, made: Made, method: str) -> _Removal | None:
+    """Return what registers the removal of a directory, after its making and beside it."""
+    body = program.module.body_of(made.statement)
+    after = body[body.index(made.statement) + 1 :] if body else []
+    for number, statement in enumerate(after):
+        if is_registered(program, statement, made.name, method):
+            return _Removal(statement, (), tuple(after[:number]))
+    return None
 
 
-def _seen_by_cleanups(this: Definition, nodes: Sequence[ast.AST], names: set[str], gone: ast.stmt) -> Iterator[Doubt]:
-    """Yield what is registered in `nodes` that may look for the directory: today it runs after the removal."""
-    for call in (inner for each in nodes for inner in ast.walk(each) if isinstance(inner, ast.Call)):
+def _find_torn_down(program: Program, made: Made, this: Definition, method: Function) -> _Removal | None:
+    """Return what removes in the tear-down what the set-up gave to an attribute."""
+    down = this.method(_TEAR_DOWNS.get(method.name, ""))
+    if down is None or not isinstance(made.target, ast.Attribute) or made.statement not in method.body:
+        return None
+    name = f"{(parameters(down) or [''])[0]}.{made.target.attr}"
+    for number, statement in enumerate(down.body):
+        if is_removal(program, statement, name):
+            may_go = _inherits_the_same(program, this, down)
+            return _Removal(statement, tuple(down.body[number + 1 :]), (this.node,), may_go)
+    return None
+
+
+def _renamed(module: Module, made: Made, name: ast.Name, removal: ast.stmt) -> Renamed | None:
+    """Return how the uses of a local name change if it holds a path; None where they cannot."""
+    scope = module.scope_of(name)
+    if scope is None:
+        return None
+    loads = [load for load in module.loads(name.id, scope) if not module.within([removal], load)]
+    return give_path(module, [module.body_of(made.statement)], name, loads)
+
+
+def _seen_by_cleanups(program: Program, removal: _Removal) -> Iterator[Doubt]:
+    """Yield what is registered meanwhile and may look for the directory: today it runs after the removal."""
+    for call in (node for each in removal.meanwhile for node in ast.walk(each) if isinstance(node, ast.Call)):
         registers = isinstance(call.func, ast.Attribute) and call.func.attr in ("addCleanup", "addClassCleanup")
-        if not registers or call.lineno == gone.lineno or _only_closes(call):
-            continue
-        mentioned = {plain_name(node) for each in call.args for node in ast.walk(each)}
-        if not names.isdisjoint(mentioned) or any(this.method(name.partition(".")[2]) for name in mentioned):
+        given = call.args[0] if call.args else call
+        ends = isinstance(given, ast.Attribute) and given.attr in ENDING
+        if registers and not ends and not removes(program, given):
             yield Doubt(f"line {call.lineno} registers what may look for the directory before its removal")
-
-
-def _only_closes(call: ast.Call) -> bool:
-    return bool(call.args) and isinstance(call.args[0], ast.Attribute) and call.args[0].attr == "close"
 
 
 def _not_test_case(program: Program, this: Definition) -> Iterator[Doubt]:
