@@ -42,11 +42,11 @@ def clean_projects(
     found, looked = look(scope, aim)
     refuse_alone(scope, looked)
     _note_unknown(choice.categories, looked)
-    plans = choice.plans(looked, time.time())
+    plans = choice.plans(looked, time.time(), workers_for())
     if pick:
         picked = report.pick(scope.root, plans, time.time(), view)
         found, looked = look(scope, aim)  # much may have happened while the prompt waited
-        plans = [narrow(plan, picked) for plan in choice.plans(looked, time.time())]
+        plans = [narrow(plan, picked) for plan in choice.plans(looked, time.time(), workers_for())]
     outcomes = carry_out(plans, dry_run=dry_run)
     rows = [
         report.ProjectOutcome(member.project.root, outcome, member.error, plan.shortfalls)

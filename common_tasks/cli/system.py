@@ -45,7 +45,7 @@ def clean_system(scope: "Scope", view: "View", limits: "Limits", categories: fro
     from ..temp.uses import settled
 
     policy = system.policy(_hours(limits), categories)
-    plan = settled(retention.make_plan(_look(scope), policy, time.time()))
+    plan = settled(retention.make_plan(_look(scope), policy, time.time()), workers_for())
     [outcome] = carry_out([plan], dry_run=dry_run)
     row = report.ProjectOutcome(system_folder(), outcome)
     report.show_outcome(row.root, [row], time.time(), view, dry_run=dry_run)

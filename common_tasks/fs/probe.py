@@ -6,14 +6,52 @@ import os
 import signal
 import stat
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from . import workers as pool
 from .directory import Directory
 from .kernel import raise_if_short
+from .places import Parents, Place
+from .syscalls import open_on_same_mount
 from .uses import Unseen
 from .walk import Position, Visitor, walk
+from .workers import ALONE, Workers
 
 _HARMLESS = signal.SIGURG  # what the kernel sends who holds a lease; the default, SIGIO, ends a process
 PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before each try, half a second in all
+
+
+class Doubt(NamedTuple):
+    """Trees that go together, and the uses of them that may be `unseen`."""
+
+    places: Sequence[Place]
+    unseen: Unseen
+
+
+def find_uses(doubts: Sequence[Doubt], workers: Workers = ALONE) -> list[str | None]:
+    """Return for each in words who uses one of its trees; None for nobody. `workers` share the work; see `find_use`."""
+    pieces = min(len(doubts), pool.MOST_PIECES)
+
+    def work(piece: int) -> list[str | None]:
+        with Parents(open_on_same_mount) as parents:
+            return [_find_first(parents, doubts[number]) for number in pool.part(piece, pieces, len(doubts))]
+
+    worth_forking = sum(doubt.unseen.in_trees for doubt in doubts) >= pool.ENOUGH_BRANCHES
+    parts = pool.divide(pieces, work, workers.processes if worth_forking else 1)
+    return [found for part in parts for found in part]
+
+
+def _find_first(parents: Parents, doubt: Doubt) -> str | None:
+    for place in doubt.places if doubt.unseen.in_trees else ():
+        try:
+            parent = parents.open(place)
+        except OSError:  # vanished, or not to be opened: a clean will say so
+            continue
+        found = find_use(parent, place.name, doubt.unseen)
+        if found:
+            return found
+    return None
 
 
 def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..fs.workers import ALONE, Workers
 from ..temp import retention
 from ..temp.disks import look_at_disks
 from ..temp.entry import Plan
@@ -48,13 +49,16 @@ class Choice:
         ]
         return portions, shared
 
-    def plans(self, members: Sequence[Member], now: float) -> list[Plan]:
-        """Return a plan for each project, artifacts last: they go at any age. `now`: seconds since 1970."""
+    def plans(self, members: Sequence[Member], now: float, workers: Workers = ALONE) -> list[Plan]:
+        """Return a plan for each project, artifacts last: they go at any age. `now`: seconds since 1970.
+
+        `workers` share what has to be looked at more closely.
+        """
         portions, shared = self.portions(members)
         swept = Policy(categories=self.categories, force=self.force, because="left by a build or a test")
         plans = retention.make_plans(portions, now, _free(portions, shared), shared)
         return [
-            settled(plan + retention.make_plan(member.artifacts, swept, now))
+            settled(plan + retention.make_plan(member.artifacts, swept, now), workers)
             for member, plan in zip(members, plans, strict=True)
         ]
 

@@ -1,17 +1,17 @@
 """Who uses entries: by the leases, by the kernel's tables, and where these do not tell, by looking and by a lock."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from ..fs import lock, probe, processes
 from ..fs.directory import Directory
 from ..fs.lock import Claim
-from ..fs.places import Parents, Place
-from ..fs.syscalls import open_on_same_mount
-from ..fs.uses import Unseen, Uses, describe, describe_pids
+from ..fs.places import Place
+from ..fs.probe import Doubt
+from ..fs.uses import NOTHING_UNSEEN, Unseen, Uses, describe, describe_pids
+from ..fs.workers import ALONE, Workers
 from .base import open_base
 from .entry import Decision, Entry, Plan
 from .leased import Leased
@@ -71,45 +71,33 @@ def look_at_uses(folders: Iterable[Directory]) -> EntryUses:
     return EntryUses(processes.look(list(distinct.values())) if distinct else None)
 
 
-def look_inside(parents: Parents, places: Iterable[Place], unseen: Unseen) -> str | None:
-    """Look into what stands at `places` for uses that are `unseen` otherwise; see `fs.probe`."""
-    if not unseen.in_trees:
-        return None
-    return next(filter(None, (_look_inside(parents, place, unseen) for place in places)), None)
-
-
-def _look_inside(parents: Parents, place: Place, unseen: Unseen) -> str | None:
-    try:
-        parent = parents.open(place)
-    except OSError:  # vanished, or not to be opened: a clean will say so
-        return None
-    return probe.find_use(parent, place.name, unseen)
-
-
-def settled(plan: Plan) -> Plan:
+def settled(plan: Plan, workers: Workers = ALONE) -> Plan:
     """Return a plan that keeps what turns out to be in use, or may be, where only a closer look at it can tell.
 
-    Every file of these entries may have to be looked at: so it is done for what is to go, and not for what is there.
+    Every file of these entries may have to be looked at: so it is done for what is to go, and not for what is there,
+    and shared out to `workers`.
     """
-    if plan.force:
+    doubtful = [] if plan.force else [row for row in plan.remove if row.entry.unseen]
+    if not doubtful:
         return plan
-    remove, keep = [], list(plan.keep)
+    users = dict(zip((row.entry.key for row in doubtful), _find_users(doubtful, workers), strict=True))
+    remove = [row for row in plan.remove if not users.get(row.entry.key)]
+    kept = [_kept(row.entry, user) for row in doubtful if (user := users[row.entry.key])]
+    return replace(plan, remove=tuple(remove), keep=(*plan.keep, *kept))
+
+
+def _kept(entry: Entry, user: str) -> Decision:
+    return Decision(entry=entry._replace(state="in-use", reason=user), reason=user)
+
+
+def _find_users(doubtful: Sequence[Decision], workers: Workers) -> list[str | None]:
     with contextlib.ExitStack() as stack:
-        folders: dict[Path, Directory | None] = {}
-        parents = stack.enter_context(Parents(open_on_same_mount))
-        for row in plan.remove:
-            if not row.entry.unseen:
-                remove.append(row)
-                continue
-            if row.entry.folder not in folders:
-                folders[row.entry.folder] = _open(row.entry, stack)
-            folder = folders[row.entry.folder]
-            user = _unseen_user(parents, folder, row) if folder else None
-            if user:
-                keep.append(Decision(entry=row.entry._replace(state="in-use", reason=user), reason=user))
-            else:
-                remove.append(row)
-    return replace(plan, remove=tuple(remove), keep=tuple(keep)) if len(keep) > len(plan.keep) else plan
+        each = {row.entry.folder: row.entry for row in doubtful}
+        opened = {folder: _open(entry, stack) for folder, entry in each.items()}
+        folders = [opened[row.entry.folder] for row in doubtful]
+        doubts = [_doubt(folder, row.entry) for folder, row in zip(folders, doubtful, strict=True)]
+        found = probe.find_uses(doubts, workers)
+        return [user or _untold(folder, row) for folder, row, user in zip(folders, doubtful, found, strict=True)]
 
 
 def _open(entry: Entry, stack: contextlib.ExitStack) -> Directory | None:
@@ -120,14 +108,20 @@ def _open(entry: Entry, stack: contextlib.ExitStack) -> Directory | None:
     return stack.enter_context(folder) if folder else None
 
 
-def _unseen_user(parents: Parents, folder: Directory, row: Decision) -> str | None:
-    entry = row.entry
-    if entry.unseen.nothing_told:
-        # Leases tell who uses what the engine made. What goes by its age has not been changed for that long.
-        told = entry.made or row.by_age or lock.can_lock(folder.fd)
-        return None if told else "it cannot be told whether it is in use: there are no locks here, and no /proc"
+def _doubt(folder: Directory | None, entry: Entry) -> Doubt:
+    if folder is None:
+        return Doubt((), NOTHING_UNSEEN)
     own = Place(folder, entry.parts)
-    return look_inside(parents, [own, *map(own.beside, entry.companions)], entry.unseen)
+    return Doubt([own, *map(own.beside, entry.companions)], entry.unseen)
+
+
+def _untold(folder: Directory | None, row: Decision) -> str | None:
+    """Say that it cannot be told whether an entry is in use, where neither the system nor a lock tells."""
+    if folder is None or not row.entry.unseen.nothing_told:
+        return None
+    # Leases tell who uses what the engine made. What goes by its age has not been changed for that long.
+    told = row.entry.made or row.by_age or lock.can_lock(folder.fd)
+    return None if told else "it cannot be told whether it is in use: there are no locks here, and no /proc"
 
 
 def _try_lock(folder: Directory, entry: Entry) -> str | None:

@@ -14,7 +14,9 @@ import pytest
 
 from common_tasks.fs import probe, processes
 from common_tasks.fs.directory import Directory
+from common_tasks.fs.places import Place
 from common_tasks.fs.uses import Unseen, User, Uses, describe, describe_pids
+from common_tasks.fs.workers import Workers
 
 from ..conftest import As
 from ..helpers import make_entry, running, said
@@ -346,6 +348,24 @@ def test_descriptor_on_its_way_through_a_socket_is_found_by_looking(base: Direct
         assert probe.find_use(base, "y", uses.unseen(base)) is None
 
 
+@pytest.mark.usefixtures("no_other_probers")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_probing_is_shared_out_and_each_tree_has_its_own_answer(base: Directory, entry: Path, processes: int) -> None:
+    names = [f"z{number:02}" for number in range(60)]
+    for name in names:
+        (entry.parent / name).mkdir()
+        (entry.parent / name / "file").touch()
+    left, right = socket.socketpair()
+    with left, right:
+        fd = os.open(entry.parent / "z41/file", os.O_RDONLY)
+        socket.send_fds(left, [b"x"], [fd])
+        os.close(fd)
+        unseen = look(base).unseen(base)
+        doubts = [probe.Doubt([Place(base, ("gone",)), Place(base, (name,))], unseen) for name in names]
+        found = probe.find_uses(doubts, Workers(processes))
+    assert [name for name, use in zip(names, found, strict=True) if use] == ["z41"]
+
+
 @contextlib.contextmanager
 def not_to_be_looked_into(file: Path, mode: str) -> Iterator[None]:
     """Have a process that has a file open, of the same user, but that he may not look into."""
@@ -408,6 +428,8 @@ def test_probers_do_not_take_each_other_for_users(entry: Path) -> None:
     code = f"""
 from common_tasks.fs import probe, uses
 from common_tasks.fs.directory import Directory
+from common_tasks.fs.places import Place
+from common_tasks.fs.workers import Workers
 base = Directory.at({str(entry.parent)!r})
 print({{probe.find_use(base, 'x', uses.Unseen(files=True)) for _ in range(300)}})
 """
@@ -423,6 +445,8 @@ def test_process_in_a_plain_chroot_finds_its_uses(tmp_path: Path) -> None:
 import os
 from common_tasks.fs import processes, syscalls
 from common_tasks.fs.directory import Directory
+from common_tasks.fs.places import Place
+from common_tasks.fs.workers import Workers
 os.mkdir({str(tmp_path / "proc")!r})
 assert os.system("mount -t proc proc {tmp_path}/proc") == 0
 os.chroot({str(tmp_path)!r})

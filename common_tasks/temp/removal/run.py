@@ -82,7 +82,7 @@ def _take_out(
             for _ in range(0 if force else _LOOKS):
                 uses = look_at_uses([move.folder for move in moves])
                 moves = put_back_used(moves, uses, record)
-            moves = put_back_probed(moves, uses, record) if uses else moves
+            moves = put_back_probed(moves, uses, record, workers) if uses else moves
             moves = put_back_changed(moves, record, workers)
         except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
             put_all_back(moves)

@@ -3,15 +3,14 @@
 import contextlib
 from collections.abc import Sequence
 
-from ...fs.places import Parents
-from ...fs.syscalls import open_on_same_mount
+from ...fs.probe import Doubt, find_uses
 from ...fs.usage import measure
 from ...fs.uses import describe_pids
 from ...fs.values import complaint
 from ...fs.workers import Workers
 from .. import layout
 from ..leased import Leased, read_leases
-from ..uses import EntryUses, look_inside
+from ..uses import EntryUses
 from .folders import Batch
 from .move import Move
 from .verdict import CHANGED, Record, Stays
@@ -61,13 +60,13 @@ def put_back_used(moves: list[Move], uses: EntryUses, record: Record) -> list[Mo
     return _put_back_all_with(users, moves, record)
 
 
-def put_back_probed(moves: list[Move], uses: EntryUses, record: Record) -> list[Move]:
+def put_back_probed(moves: list[Move], uses: EntryUses, record: Record, workers: Workers) -> list[Move]:
     """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
-    if not any(uses.unseen(folder).in_trees for folder in {move.folder for move in moves}):
+    unseen = {folder: uses.unseen(folder) for folder in {move.folder for move in moves}}
+    if not any(each.in_trees for each in unseen.values()):
         return moves
-    with Parents(open_on_same_mount) as parents:
-        users = [look_inside(parents, move.places(), uses.unseen(move.folder)) for move in moves]
-    return _put_back_all_with(users, moves, record)
+    doubts = [Doubt(move.places(), unseen[move.folder]) for move in moves]
+    return _put_back_all_with(find_uses(doubts, workers), moves, record)
 
 
 def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> list[Move]:
