@@ -75,7 +75,7 @@ class _Widths:
         texts = [{row.cells[number] for row in rows} for number in range(len(table.columns))]
         notes = {row.notes for row in rows} - {()}
         self.head = max([width(table.label), *(width(row.label) for row in rows if row.head)])
-        self.labels = Counter([width(row.label) for row in rows if not row.head])
+        self.labels = Counter(map(width, [row.label for row in rows if not row.head]))
         self.cells = [
             max(map(width, {column.heading, *known})) if any(known) else 0
             for column, known in zip(table.columns, texts, strict=True)

@@ -95,10 +95,13 @@ def forecasts(
                 terms.append(Due(when, ()))
             continue
         for terms, plan in zip(due, make_plans(portions, now + later, free, shared), strict=True):
-            told = {row.entry.key for term in terms for row in term.rows}
-            rows = tuple(row for row in plan.remove if row.entry.key not in told)
-            terms.append(Due(when, rows, plan.shortfalls))
+            terms.append(Due(when, _not_told(plan.remove, terms), plan.shortfalls))
     return tuple(map(tuple, due))
+
+
+def _not_told(rows: tuple[Decision, ...], terms: Iterable[Due]) -> tuple[Decision, ...]:
+    told = {row.entry.key for term in terms for row in term.rows}
+    return tuple(row for row in rows if row.entry.key not in told) if told else rows
 
 
 def _apply_rules(cases: Sequence[Case], policy: Policy, now: float) -> None:
