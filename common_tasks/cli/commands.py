@@ -5,6 +5,8 @@ import shlex
 import sys
 from collections.abc import Mapping
 
+_READ_WORDS = frozenset({"entr", "xargs"})  # programs that wait for input before they start another
+
 
 def command(names: Mapping[str, object], wanted: object, current: object) -> str | None:
     """Return the command line that runs the task `wanted` as the one that runs now was run.
@@ -23,10 +25,9 @@ def command(names: Mapping[str, object], wanted: object, current: object) -> str
 
 
 def _launcher(path: str) -> list[str]:
-    """Return the words up to this program's name where another program such as `uv run` or `sudo` was told to run it.
+    """Return the words up to this program's name if another program, such as `uv run` or `sudo`, was told to run it.
 
-    Without that, the user's shell may not find this program, or it would see something else. Linux tells; elsewhere
-    there are none.
+    Without them the shell may find no such program, or another one. They are known on Linux only.
     """
     try:
         with open(f"/proc/{os.getppid()}/cmdline", encoding="utf-8", errors="surrogateescape") as file:
@@ -36,7 +37,7 @@ def _launcher(path: str) -> list[str]:
     if words[1:3] == ["tool", "uvx"]:  # what `uvx` becomes
         words[:3] = [os.path.join(os.path.dirname(words[0]), "uvx")]
     start = len(words) - len(sys.argv)
-    if start < 1 or words[start + 1 :] != sys.argv[1:]:
+    if start < 1 or words[start + 1 :] != sys.argv[1:] or os.path.basename(words[0]) in _READ_WORDS:
         return []
     if os.path.basename(words[start]) != os.path.basename(sys.argv[0]):
         return []

@@ -8,7 +8,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from ..fs.workers import Workers
 from ..project import marks
 from .context import exit_if, find_project, refusals, workers_for
 from .options import HELP, TempTask
@@ -45,20 +44,25 @@ def temp_migrate(
 ) -> None:
     """Find legacy temporary directories, and rewrite what is safe."""
     with refusals():
-        _check_migration(diff, write)
-        scope = _migration_scope(_existing(paths or []), all_projects, _helpers(c), c)
+        _refuse_unfit(diff=diff, write=write, unsafe=unsafe, force=force)
+        _need("libcst", "LibCST")
+        _need("isort", "isort")
+        here = find_project(c).root
+        root = marks.monorepo_root(here)
         from .. import report
         from ..migrate import audit
         from ..report import migration as report_migration
 
+        projects = audit.choose_projects(root, here, every=all_projects)
+        scope = audit.Scope(root, projects, _existing(paths or []), _helpers(c))
         with report.watch("Looking") as progress:
-            found = audit.audit(scope, Workers(workers_for().processes, progress))
+            found = audit.audit(scope, workers_for(progress))
         changes: tuple[Change, ...] = ()
         failed: dict[Path, str] = {}
         if diff or write:
-            found, changes, failed = _plan_migration(found, unsafe=unsafe, force=force or diff)
+            found, changes, failed = _plan(found, unsafe=unsafe, force=force or diff)
         if write:
-            found, failed = _write_migration(found, changes, failed)
+            found, failed = _write(found, changes, failed)
         if diff and not json:
             report_migration.show_patch(changes, scope.root)
         else:
@@ -66,7 +70,7 @@ def temp_migrate(
     exit_if(failed=(write and bool(failed)) or (check and not all(item.done for item in found.checklist)))
 
 
-def _plan_migration(
+def _plan(
     found: "audit.Audit", *, unsafe: bool, force: bool
 ) -> "tuple[audit.Audit, tuple[Change, ...], dict[Path, str]]":
     from .. import report
@@ -75,11 +79,10 @@ def _plan_migration(
 
     left = find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=force)
     with report.watch("Rewriting") as progress:
-        planned, changes = change.plan(found, left, unsafe=unsafe, workers=Workers(workers_for().processes, progress))
-    return planned, changes, left
+        return *change.plan(found, left, unsafe=unsafe, workers=workers_for(progress)), left
 
 
-def _write_migration(
+def _write(
     found: "audit.Audit", changes: "tuple[Change, ...]", left: dict[Path, str]
 ) -> "tuple[audit.Audit, dict[Path, str]]":
     from ..migrate import change
@@ -89,19 +92,24 @@ def _write_migration(
     return change.settled(found, changes, failed), {**left, **failed}
 
 
-def _check_migration(diff: bool, write: bool) -> None:
+def _refuse_unfit(*, diff: bool, write: bool, unsafe: bool, force: bool) -> None:
+    """End with exit code 2 where options contradict each other, or do nothing."""
     if diff and write:
         raise Exit("--diff only shows and --write changes: give one of them", code=2)
-    for module, name in (("libcst", "LibCST"), ("isort", "isort")):
-        if not _is_there(module):
-            raise Exit(f"temp-migrate needs {name}: pip install 'common-tasks[migrate]'", code=2)
+    if unsafe and not (diff or write):
+        raise Exit("--unsafe needs --diff or --write", code=2)
+    if force and not (diff or write):
+        raise Exit("--force needs --write", code=2)
 
 
-def _is_there(name: str) -> bool:
+def _need(module: str, name: str) -> None:
+    """End with exit code 2 where a module is not installed."""
     try:
-        return importlib.util.find_spec(name) is not None
+        there = importlib.util.find_spec(module) is not None
     except ValueError:  # switched off in sys.modules
-        return False
+        there = False
+    if not there:
+        raise Exit(f"temp-migrate needs {name}: pip install 'common-tasks[migrate]'", code=2)
 
 
 def _helpers(c: Context) -> frozenset[str]:
@@ -114,16 +122,7 @@ def _helpers(c: Context) -> frozenset[str]:
 
 
 def _existing(paths: list[str]) -> tuple[Path, ...]:
-    found = tuple(Path(path).absolute() for path in paths)
-    for given, path in zip(paths, found, strict=True):
-        if not given or not path.exists():
-            raise Exit(f"--paths takes files and folders that exist, not {given!r}", code=2)
-    return found
-
-
-def _migration_scope(paths: tuple[Path, ...], all_projects: bool, helpers: frozenset[str], c: Context) -> "audit.Scope":
-    from ..migrate import audit
-
-    here = find_project(c).root
-    root = marks.monorepo_root(here)
-    return audit.Scope(root, audit.choose_projects(root, here, every=all_projects), paths, helpers)
+    for path in paths:
+        if not path or not Path(path).exists():
+            raise Exit(f"--paths takes files and folders that exist, not {path!r}", code=2)
+    return tuple(Path(path).absolute() for path in paths)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = "COMMON_TASKS_AUTO"
+_OFF = ("off", "no", "false", "0")  # in any case
 
 _looks: "dict[Path, float]" = {}  # when this process looks next at a base, by a clock that never jumps
 
@@ -29,7 +30,7 @@ def look(base: "Path", root: "Path") -> None:
     if now < _looks.get(base, 0.0):
         return
     _looks[base] = now + HOUR
-    if os.environ.get(VARIABLE) != "off" and is_due(f"{base}/{names.AUTO}", root, time.time()):
+    if os.environ.get(VARIABLE, "").lower() not in _OFF and is_due(f"{base}/{names.AUTO}", root, time.time()):
         from . import turn  # once a day, or at a turn
 
         turn.take(base, root)

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def test_program_that_another_one_was_told_to_run_is_run_by_it_again(project: Pa
     command = proposed(run(f"timeout 60 {INV} temp-status", project, os.defpath))
     assert command == f"timeout 60 {INV} temp-clean --dry-run"
     assert "would remove  .tmp/x" in run(command, project)
+
+
+@pytest.mark.skipif(not shutil.which("xargs"), reason="there is no xargs")
+def test_program_that_reads_the_words_to_run_is_not_proposed(project: Path) -> None:
+    make_entry(project / ".tmp/x")
+    assert proposed(run("xargs inv temp-status < /dev/null", project)) == "inv temp-clean --dry-run"
 
 
 def test_task_that_another_task_calls_proposes_nothing(project: Path) -> None:

@@ -95,6 +95,8 @@ WORDS = {
     "clean --max-age=1d -t 3": "--temp-age-hours and --max-age mean the same: give one",
     "clean --sort=biggest": "--sort takes size, age or name",
     "temp-migrate --diff --write": "--diff only shows and --write changes: give one of them",
+    "temp-migrate --unsafe": "--unsafe needs --diff or --write",
+    "temp-migrate --force --check": "--force needs --write",
     "temp-migrate --paths": "--paths needs a value",
     "temp-status --all": "temp-status has no option '--all'; did you mean --all-projects?",
     "-R=1 temp-clean": "-R takes no value",

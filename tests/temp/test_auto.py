@@ -101,9 +101,10 @@ def test_variable_mentions_it_too(project: Path, monkeypatch: pytest.MonkeyPatch
     assert is_asked(project)
 
 
-def test_variable_forbids_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("word", ["off", "Off", "OFF", "0", "no", "False"])
+def test_variable_forbids_it(project: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     (project / "invoke.yaml").write_text(MENTIONS["invoke.yaml"])
-    monkeypatch.setenv("COMMON_TASKS_AUTO", "off")
+    monkeypatch.setenv("COMMON_TASKS_AUTO", word)
     assert python(MAKES, cwd=project).returncode == 0
     assert not (project / ".tmp" / names.AUTO).exists()
 
