@@ -1,22 +1,18 @@
 """How the facts about an entry are written in a table."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from ..temp.entry import ARTIFACT, ORPHANED, UNFINISHED, Entry
+from ..temp.entry import Entry
 from .console import Screen
 from .table import Column
-from .text import age, shorten, shown, size, width
+from .text import shorten, shown, width
 
 SIZE, SHARE, FILES, AGE = Column("Size"), Column("Share", 3, left=True, style="cyan"), Column("Files", 2), Column("Age")
 MAKER = Column("Made by", 4, left=True)
 STYLES = {"idle": "", "in-use": "green", "kept": "cyan", "tracked": "blue", "orphaned": "yellow", "unfinished": "red"}
 SHAPES = {"idle": "○", "in-use": "●", "kept": "■", "tracked": "◆", "orphaned": "△", "unfinished": "◐"}
-HEADINGS = {
-    ORPHANED: "orphaned",
-    UNFINISHED: "unfinished",
-    ARTIFACT: "artifacts",
-}
 _HOLDER = 24  # columns of the command of who uses something
 _MAKER = 28  # columns of who made something
 _BAR = 10  # columns
@@ -38,6 +34,16 @@ def changed(entry: Entry) -> float | None:
     return None if usage is None or (usage.fault is not None and usage.changed <= 0) else usage.changed
 
 
+def newest(entries: Iterable[Entry]) -> float | None:
+    """Return the last time at which one of these changed; None where that is known of none."""
+    return max(filter(None, map(changed, entries)), default=None)
+
+
+def oldest(entries: Iterable[Entry]) -> float | None:
+    """Return the first of the times at which these changed last; None where that is known of none."""
+    return min(filter(None, map(changed, entries)), default=None)
+
+
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
     above, below = _between(str(root), str(entry.folder))
@@ -55,14 +61,6 @@ def _between(root: str, folder: str) -> tuple[str, tuple[str, ...]]:
     if below.is_relative_to(top):
         return f"{below.relative_to(top).as_posix()}/", ()
     return f"{folder.rstrip('/')}/", top.relative_to(below).parts if top.is_relative_to(below) else ()
-
-
-def facts(entry: Entry, now: float) -> tuple[str, str, str]:
-    """Return size, files and age in words; nothing where nobody measured."""
-    if entry.usage is None:
-        return "", "", ""
-    since = changed(entry)
-    return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", "?" if since is None else age(now - since)
 
 
 def maker(entry: Entry, screen: Screen) -> str:
@@ -101,7 +99,6 @@ def _forms(reason: str, encoding: str, *, in_use: bool) -> tuple[str, ...]:
     return full, f"{holder} ({shorten(command.rstrip(')'), _HOLDER)})", holder
 
 
-@lru_cache(maxsize=16)
 def word(state: str) -> str:
     """Return how a state is called."""
     return state.replace("-", " ")

@@ -2,34 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from ..temp.entry import Entry
 from . import cells, document
 from .console import Line, Screen, line
 from .page import Page
+from .selection import Group, grouped
 from .sentences import nothing_line
 from .table import Column, Row, Table
 from .text import size
 from .view import ProjectStatus, View
 
 _COLUMNS = (Column("Entries"), cells.SIZE, cells.SHARE, Column("Newest", 1))
-_UNKNOWN = "unknown"
-
-
-class _Made(NamedTuple):
-    """What one program or test made."""
-
-    maker: str | None
-    entries: Sequence[Entry]
-
-    @property
-    def disk_bytes(self) -> int:
-        return sum(map(cells.disk_bytes, self.entries))
-
-    @property
-    def newest(self) -> float | None:
-        return max(filter(None, map(cells.changed, self.entries)), default=None)
 
 
 def show_makers(root: Path, rows: Sequence[ProjectStatus], now: float, view: View) -> None:
@@ -44,38 +28,36 @@ def show_makers(root: Path, rows: Sequence[ProjectStatus], now: float, view: Vie
     page.screen.show(_lines(made, page) if made else [nothing_line("No temporary directories", rows, page)])
 
 
-def _by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[_Made]:
-    made: dict[str | None, list[Entry]] = {}
-    for row in rows:
-        for entry in row.entries:
-            made.setdefault(_called(root, row.root, entry), []).append(entry)
-    return sorted((_Made(maker, entries) for maker, entries in made.items()), key=lambda each: -each.disk_bytes)
+def _by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[Group]:
+    """Return the entries by who made them; those of whom nothing is known are under no name."""
+    made = grouped((_called(root, row.root, entry), entry) for row in rows for entry in row.entries)
+    return sorted((Group(*each) for each in made.items()), key=lambda group: -group.disk_bytes)
 
 
-def _called(root: Path, project: Path, entry: Entry) -> str | None:
+def _called(root: Path, project: Path, entry: Entry) -> str:
     """Return who made an entry, as a path from the root where it is a program of a project below."""
     if entry.made_by is None or "/" not in entry.made_by or entry.made_by.startswith("/") or not entry.base:
-        return entry.made_by
+        return entry.made_by or ""
     below = project.relative_to(root).as_posix()
     return entry.made_by if below == "." else f"{below}/{entry.made_by}"
 
 
-def _lines(made: Sequence[_Made], page: Page) -> Iterator[Line]:
+def _lines(made: Sequence[Group], page: Page) -> Iterator[Line]:
     yield line(page.shown(page.root), "bold")
     whole = sum(each.disk_bytes for each in made)
-    rows = [Row(page.shown(each.maker or _UNKNOWN), _cells(each, whole, page)) for each in made]
+    rows = [Row(page.shown(each.label or "unknown"), _cells(each, whole, page)) for each in made]
     yield from page.draw(Table(label="Made by", columns=_COLUMNS, note="", rows=rows))
 
 
-def _cells(made: _Made, whole: int, page: Page) -> tuple[str, ...]:
-    newest = "?" if made.newest is None else page.age(made.newest)
-    return f"{len(made.entries):,}", size(made.disk_bytes), cells.bar(made.disk_bytes, whole), newest
+def _cells(made: Group, whole: int, page: Page) -> tuple[str, ...]:
+    share = cells.bar(made.disk_bytes, whole)
+    return f"{len(made.entries):,}", size(made.disk_bytes), share, page.age(cells.newest(made.entries))
 
 
-def _row(made: _Made) -> dict[str, object]:
+def _row(made: Group) -> dict[str, object]:
     return {
-        "made_by": None if made.maker is None else document.plain(made.maker),
+        "made_by": document.plain(made.label) if made.label else None,
         "entries": len(made.entries),
         "disk_bytes": made.disk_bytes,
-        "newest": made.newest,
+        "newest": cells.newest(made.entries),
     }

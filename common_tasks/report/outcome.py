@@ -1,6 +1,6 @@
 """What a clean did, or would do, and why the rest stays."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,11 +8,10 @@ from ..temp.entry import ARTIFACT, Decision, Entry, Outcome
 from . import cells, document, projects
 from .console import Line, Screen, line, prose
 from .page import Page
-from .selection import Group, choose
+from .selection import Group, choose, grouped
 from .sentences import nothing_line, shortfall_lines
 from .table import Row, Table
-from .text import count, size
-from .text import entries as count_entries
+from .text import count, count_entries, size
 from .view import ProjectOutcome, View
 
 _COLUMNS = (cells.SIZE, cells.FILES, cells.AGE)
@@ -71,13 +70,14 @@ def _together(rows: Sequence[ProjectOutcome]) -> Outcome:
 
 
 class _Part(NamedTuple):
-    """A third of an outcome. `shape` and `style`: those of its rows; none where they are their states'."""
+    """A third of an outcome. `look`: how its rows look; each as its entry's state does where nothing is said.
 
-    verb: str
+    `summed`: on a terminal, a reason that several have is said once, and a long list is summed up.
+    """
+
     heading: str
     decisions: Sequence[Decision]
-    shape: str = ""
-    style: str | None = ""
+    look: Mapping[str, str]
     summed: bool = True
 
     def groups(self, view: View) -> list[tuple[str, list[Decision]]]:
@@ -85,9 +85,7 @@ class _Part(NamedTuple):
 
         Groups are in the order of the view: by size, the one that takes up most comes first.
         """
-        by_reason: dict[str, list[Decision]] = {}
-        for decision in self.sorted(view):
-            by_reason.setdefault(decision.reason if self.summed else "", []).append(decision)
+        by_reason = grouped((row.reason if self.summed else "", row) for row in self.sorted(view))
         groups = [(reason, rows) for reason, rows in by_reason.items() if len(rows) > 1 and reason]
         own = [row for reason, rows in by_reason.items() if len(rows) == 1 or not reason for row in rows]
         groups += [("", own)] if own else []
@@ -102,9 +100,9 @@ class _Part(NamedTuple):
 
 def _rows(outcome: Outcome, page: Page, verb: str) -> Iterator[Row]:
     parts = (
-        _Part(verb.lower(), verb, outcome.removed, "-"),
-        _Part("kept", "Kept", outcome.kept, style=None),
-        _Part("FAILED", "Could not remove", outcome.failed, "✗", "red", summed=False),
+        _Part(verb, outcome.removed, {"verb": verb.lower(), "shape": "-", "style": ""}),
+        _Part("Kept", outcome.kept, {"verb": "kept"}),
+        _Part("Could not remove", outcome.failed, {"verb": "FAILED", "shape": "✗", "style": "red"}, summed=False),
     )
     if page.screen.is_terminal:
         yield from _grouped_rows(parts, page)
@@ -114,13 +112,13 @@ def _rows(outcome: Outcome, page: Page, verb: str) -> Iterator[Row]:
 
 def _grouped_rows(parts: Sequence[_Part], page: Page) -> Iterator[Row]:
     headed = False
-    groups = [(part, reason, decisions) for part in parts for reason, decisions in part.groups(page.view)]
-    for part, reason, decisions in groups:
-        if len(decisions) == 1:
-            yield _row(part, decisions[0].entry, decisions[0].reason, page)._replace(apart=headed)
-        else:
-            yield from _group(part, reason, decisions, page)
-        headed = len(decisions) > 1
+    for part in parts:
+        for reason, decisions in part.groups(page.view):
+            if len(decisions) == 1:
+                yield _row(part, decisions[0].entry, decisions[0].reason, page)._replace(apart=headed)
+            else:
+                yield from _group(part, reason, decisions, page)
+            headed = len(decisions) > 1
 
 
 def _group(part: _Part, reason: str, decisions: Sequence[Decision], page: Page) -> Iterator[Row]:
@@ -137,16 +135,16 @@ def _group(part: _Part, reason: str, decisions: Sequence[Decision], page: Page) 
 
 
 def _sums(group: Group) -> tuple[str, ...]:
-    return (size(group.disk_bytes), f"{group.files:,}", "") if group.is_measured else ("", "", "")
+    is_measured = any(entry.usage for entry in group.entries)
+    return (size(group.disk_bytes), f"{group.files:,}", "") if is_measured else ("", "", "")
 
 
 def _row(part: _Part, entry: Entry, reason: str, page: Page) -> Row:
     notes = cells.reason_notes(entry, reason, page.screen) if reason else ()
-    below = ""
-    if part.verb == "FAILED" and page.screen.is_terminal:
-        below, notes = f"could not be removed: {notes[0]}", ()
-    facts = cells.facts(entry, page.now)
-    return page.row(entry, facts, notes, shape=part.shape, style=part.style, verb=part.verb, below=below)
+    row = page.row(entry, page.facts(entry), notes, **part.look)
+    if page.screen.is_terminal and not part.summed:
+        return row._replace(below=f"could not be removed: {notes[0]}", notes=())
+    return row
 
 
 def _summary(outcome: Outcome, page: Page, verb: str) -> str:
@@ -160,8 +158,7 @@ def _summary(outcome: Outcome, page: Page, verb: str) -> str:
 
 
 def _youngest(removed: Sequence[Decision], page: Page) -> str:
-    rows = [row.entry for row in removed if row.entry.category != ARTIFACT and not row.entry.in_trash]
-    newest = max(filter(None, map(cells.changed, rows)), default=None)
+    newest = cells.newest(row.entry for row in removed if row.entry.category != ARTIFACT and not row.entry.in_trash)
     if newest is None:
         return ""
     return f", {'the youngest ' if len(removed) > 1 else ''}{page.age(newest)} old"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..temp.entry import Entry
 from . import cells
 from .console import Line, Screen
 from .table import Row, Table, lay_out, lines
-from .text import age, shown
+from .text import age, shown, size
 from .view import View
 
 
@@ -24,36 +24,25 @@ class Page(NamedTuple):
         """Return a name as it may be shown; see `text.shown`."""
         return shown(text, self.screen.encoding)
 
-    def age(self, since: float) -> str:
-        """Say how long ago a time was."""
-        return age(self.now - since)
+    def age(self, since: float | None) -> str:
+        """Say how long ago a time was; "?" where it is not known."""
+        return "?" if since is None else age(self.now - since)
 
-    def link(self, path: Path) -> str:
-        """Return where a click on something at `path` leads; on a terminal alone."""
-        return path.as_uri() if self.screen.is_terminal else ""
+    def facts(self, entry: Entry) -> tuple[str, str, str]:
+        """Return size, files and age in words; nothing where nobody measured."""
+        if entry.usage is None:
+            return "", "", ""
+        return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", self.age(cells.changed(entry))
 
-    def row(
-        self,
-        entry: Entry,
-        figures: tuple[str, ...],
-        notes: tuple[str, ...],
-        *,
-        shape: str = "",
-        style: str | None = None,
-        verb: str = "",
-        below: str = "",
-    ) -> Row:
-        """Return the row of an entry, in the shape and style of its state unless others are given."""
-        return Row(
-            shown(cells.path(self.root, entry), self.screen.encoding),
-            figures,
-            notes,
-            shape or cells.SHAPES[entry.state],
-            verb,
-            cells.STYLES[entry.state] if style is None else style,
-            entry.path.as_uri() if self.screen.is_terminal else "",
-            below,
-        )
+    def link(self, folder: Path, *parts: str) -> str:
+        """Return where a click on something leads; on a terminal alone."""
+        return folder.joinpath(*parts).as_uri() if self.screen.is_terminal else ""
+
+    def row(self, entry: Entry, figures: tuple[str, ...], notes: tuple[str, ...], **look: Any) -> Row:
+        """Return the row of an entry, in the shape and style of its state unless `look` gives others."""
+        label, link = self.shown(cells.path(self.root, entry)), self.link(entry.folder, *entry.parts)
+        row = Row(label, figures, notes, cells.SHAPES[entry.state], style=cells.STYLES[entry.state], link=link)
+        return row._replace(**look) if look else row
 
     def draw(self, table: Table) -> Iterator[Line]:
         """Return the lines of a table, laid out for the screen."""

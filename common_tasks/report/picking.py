@@ -10,8 +10,7 @@ from . import cells
 from .console import Line, Screen, line, prose
 from .page import Page
 from .table import Column, Row, Table
-from .text import entries as count_entries
-from .text import size
+from .text import count_entries, size
 from .view import View
 
 _COLUMNS = (cells.SIZE, Column("Total", 1), cells.FILES, cells.AGE)
@@ -88,12 +87,11 @@ def _numbered(rows: Sequence[Decision], page: Page) -> Iterator[Row]:
 
 def _staying(rows: Sequence[Decision], page: Page, *, apart: bool) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        drawn = page.row(row.entry, _figures(row, "", page), _notes(row, page))
-        yield drawn._replace(apart=apart and not number)
+        yield page.row(row.entry, _figures(row, "", page), _notes(row, page), apart=apart and not number)
 
 
 def _figures(row: Decision, total: str, page: Page) -> tuple[str, ...]:
-    taken, *rest = cells.facts(row.entry, page.now)
+    taken, *rest = page.facts(row.entry)
     return (taken, total, *rest)
 
 

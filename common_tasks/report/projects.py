@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..temp.entry import Entry
 from . import cells
 from .console import Line, line, prose
 from .page import Page
@@ -69,7 +68,7 @@ def _empty_lines(rows: Iterable[ProjectStatus | ProjectOutcome], listed: int) ->
 
 
 def _order(row: ProjectStatus, page: Page) -> tuple[float, str]:
-    orders = {"size": -sum(map(cells.disk_bytes, row.entries)), "age": _oldest(row.entries, 0), "name": 0}
+    orders = {"size": -sum(map(cells.disk_bytes, row.entries)), "age": cells.oldest(row.entries) or 0, "name": 0}
     return orders[page.view.sort], _name(row.root, page)
 
 
@@ -93,14 +92,10 @@ def _status_cells(rows: Sequence[ProjectStatus], whole: int, page: Page) -> tupl
         f"{len(entries):,}",
         size(taken),
         cells.bar(taken, whole),
-        page.age(_oldest(entries, page.now)),
+        page.age(cells.oldest(entries)),
         _number(used),
         size(freed),
     )
-
-
-def _oldest(entries: Sequence[Entry], default: float) -> float:
-    return min(filter(None, map(cells.changed, entries)), default=default)
 
 
 def _outcome_cells(rows: Sequence[ProjectOutcome], whole: int) -> tuple[str, ...]:

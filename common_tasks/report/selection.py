@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import groupby
 from typing import TypeVar
 
 from ..temp.entry import ARTIFACT, Entry
@@ -33,26 +32,25 @@ class Group:
         return sum(map(cells.files, self.entries))
 
     @property
-    def is_measured(self) -> bool:
-        """Whether anything is known of sizes."""
-        return any(entry.usage for entry in self.entries)
-
-    @property
     def states(self) -> str:
         """What is not simply idle among them: "2 in use, 1 kept"."""
         numbers = Counter(entry.state for entry in self.entries if entry.state != "idle")
         return ", ".join(f"{number:,} {cells.word(state)}" for state, number in numbers.most_common())
 
 
+def grouped(things: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    """Return things by the labels before them, in the order in which each label was first met."""
+    groups: dict[str, list[T]] = {}
+    for label, thing in things:
+        groups.setdefault(label, []).append(thing)
+    return groups
+
+
 def by_category(entries: Iterable[Entry], view: View) -> list[Group]:
     """Return the entries by category; categories and entries in the order of the view."""
-    members: dict[str, list[Entry]] = {}
-    for entry in entries:
-        members.setdefault(entry.category, []).append(entry)
-    groups = [Group(category, sorted(found, key=view.key)) for category, found in members.items()]
-    if view.sort == "size":
-        return sorted(groups, key=lambda group: (-group.disk_bytes, group.label))
-    return sorted(groups, key=lambda group: view.key(group.entries[0]))
+    found = grouped((entry.category, entry) for entry in sorted(entries, key=view.key))
+    groups = [Group(*each) for each in found.items()]
+    return sorted(groups, key=lambda group: (-group.disk_bytes, group.label)) if view.sort == "size" else groups
 
 
 def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
@@ -77,8 +75,8 @@ def split(rows: Sequence[T], *, full: bool) -> tuple[Sequence[T], Sequence[T]]:
 
 
 def _by_kind(artifacts: Sequence[Entry]) -> list[Entry | Group]:
-    kinds = [Group(kind, list(members)) for kind, members in groupby(sorted(artifacts, key=_kind), key=_kind)]
-    return [_sum_of_kind(kind) for kind in sorted(kinds, key=lambda kind: -kind.disk_bytes)]
+    kinds = [Group(*each) for each in grouped((_kind(artifact), artifact) for artifact in artifacts).items()]
+    return [_sum_of_kind(kind) for kind in sorted(kinds, key=lambda kind: (-kind.disk_bytes, kind.label))]
 
 
 def _sum_of_kind(kind: Group) -> Entry | Group:

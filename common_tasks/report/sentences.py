@@ -7,8 +7,7 @@ from ..temp.retention import Due
 from . import cells
 from .console import Line, Screen, line, prose
 from .page import Page
-from .text import count, size
-from .text import entries as count_entries
+from .text import count, count_entries, size
 from .view import ProjectOutcome, ProjectStatus
 
 _TOGETHER = 600  # seconds: projects are cleaned together, and noted one after the other

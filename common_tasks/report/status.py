@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..temp.entry import Entry
+from ..temp.entry import UNFINISHED, Entry
 from . import cells, document, projects
 from .console import Line, Screen, line, prose
 from .page import Page
 from .selection import Group, by_category, choose
 from .sentences import by_itself_lines, nothing_line, outlook, shortfall_lines
 from .table import Row, Table, lay_out, lines
-from .text import entries as count_entries
-from .text import size
+from .text import count_entries, size
 from .view import ProjectStatus, View
 
 _COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE, cells.MAKER)
@@ -63,8 +62,8 @@ def _rows(entries: Sequence[Entry], page: Page) -> Iterator[Row]:
     for group in by_category(entries, page.view):
         alone = page.screen.is_terminal and len(group.entries) == 1
         if not alone:
-            heading = page.shown(cells.HEADINGS.get(group.label, group.label))
-            yield Row(heading, _sums(group, total.disk_bytes), style="bold", head=True)
+            heading = "unfinished" if group.label == UNFINISHED else group.label
+            yield Row(page.shown(heading), _sums(group, total.disk_bytes), style="bold", head=True)
         for each in choose(group.entries, full=page.view.full or not page.screen.is_terminal):
             row = _row(each, total.disk_bytes, page)
             yield row._replace(apart=True) if alone and headed else row
@@ -76,7 +75,7 @@ def _row(each: Entry | Group, whole: int, page: Page) -> Row:
     """Draw an entry, or the sum of several."""
     if isinstance(each, Group):
         return Row(each.label, _sums(each, whole), (each.states,) if each.states else (), "…")
-    taken, files, age = cells.facts(each, page.now)
+    taken, files, age = page.facts(each)
     share = cells.bar(cells.disk_bytes(each), whole)
     figures = taken, share, files, age, cells.maker(each, page.screen)
     return page.row(each, figures, cells.state_notes(each, page.screen))

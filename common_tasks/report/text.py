@@ -79,6 +79,6 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def entries(number: int) -> str:
+def count_entries(number: int) -> str:
     """Say how many entries."""
     return count(number, "entry", "entries")
