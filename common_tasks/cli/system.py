@@ -66,22 +66,11 @@ def _hours(limits: "Limits") -> float:
     """Return the age that the options ask for. Raises InvalidSetting; ends where they ask for something else."""
     from ..temp import system
 
-    refuse_with_system(
-        [
-            f"--{name.replace('_', '-')}"
-            for name in ("keep_last", "max_size", "max_total", "keep_free")
-            if getattr(limits, name) is not None
-        ]
-    )
-    policy = limits.policy()
-    if policy is None or policy.rules is None:
+    refuse_with_system([option for name, option in limits.given.items() if "_age" not in name])
+    age = limits.read().get("max_age")
+    if age is None:
         return system.MAX_AGE
-    [rule] = policy.rules.values()
-    hours = rule.max_age.value / 3600 if rule.max_age else system.MAX_AGE
-    if hours < system.LEAST_AGE:
-        name = "--max-age-hours" if limits.max_age is None else "--max-age"
-        raise Exit(
-            f"{name} takes an age from 1 hour up with --system, not {rule.max_age.words if rule.max_age else hours!r}",
-            code=2,
-        )
-    return hours
+    if age.value < 3600 * system.LEAST_AGE:
+        [option] = limits.given.values()
+        raise Exit(f"{option} takes an age from 1 hour up with --system, not {age.words!r}", code=2)
+    return float(age.value / 3600)

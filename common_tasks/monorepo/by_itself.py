@@ -4,14 +4,16 @@ The turn of every base that it is about is put off before anything is removed, a
 """
 
 import contextlib
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import TempError
+from ..fs import lock
+from ..fs.directory import Directory
+from ..fs.lock import Claim
 from ..temp import mark, names
 from ..temp.base import open_base
 from ..temp.disks import look_at_disks
@@ -42,8 +44,9 @@ def run(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings
         if scope is None:
             _put_off([project], time.time() + DAY, asked=False)
             return
-        with _alone(scope.root) as granted:
-            if granted:
+        # One clean of these projects by itself at a time: the lock is on their folder, so nothing has to be made.
+        with Directory.at(scope.root, follow=True) as folder, lock.claim(folder.fd) as claim:
+            if claim is not Claim.REFUSED:
                 _clean(scope, settings_of(scope.root))
     except (TempError, InvalidSetting, OSError) as error:
         note(project, time.time(), str(error))
@@ -60,26 +63,6 @@ def _scope(project: Project, monorepo: Path, settings_of: Callable[[Path], Setti
         return None
     whole = settings_of(monorepo).auto is not None
     return Scope(root=monorepo if whole else project.root, project=project, settings_of=settings_of, whole=whole)
-
-
-@contextlib.contextmanager
-def _alone(root: Path) -> Iterator[bool]:
-    """Hold the lock on cleans of these projects by themselves; it is on their folder, so nothing has to be made."""
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield _lock(folder)
-    finally:
-        os.close(folder)
-
-
-def _lock(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # there are no locks here; two cleans at a time do no harm
-        return True
-    return True
 
 
 def _clean(scope: Scope, settings: Settings) -> None:
@@ -128,18 +111,20 @@ def _report(member: Member, outcome: Outcome) -> Report:
 def _put_off(projects: Iterable[Project], due: float, *, asked: bool) -> None:
     """Write when the next turn of projects comes."""
     for project in projects:
-        for path in _marks(project):
-            with contextlib.suppress(OSError), mark.own(path) as owned:  # what cannot be written, cannot be cleaned
-                if owned is not None:
-                    mark.write_turn(owned, due, asked=asked)
+        _write(project, partial(mark.write_turn, due=due, asked=asked))
 
 
 def _note(project: Project, report: Report) -> None:
-    """Write what became of a project, where there is room for that."""
+    """Write what became of a project."""
+    _write(project, partial(mark.write_report, report=report))
+
+
+def _write(project: Project, write: Callable[[int], None]) -> None:
+    """Write into the mark in a project's base, where that is possible: no clean depends on it."""
     for path in _marks(project):
-        with contextlib.suppress(OSError), mark.own(path) as owned:  # the disk is full, say: the clean is done
+        with contextlib.suppress(OSError), mark.own(path) as owned:
             if owned is not None:
-                mark.write_report(owned, report)
+                write(owned)
 
 
 def _marks(project: Project) -> list[str]:

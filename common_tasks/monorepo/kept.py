@@ -1,12 +1,13 @@
-"""Marks the entries of bases that `clean.keep` names: what it names stays, in a base as elsewhere."""
+"""What `clean.keep` names stays, in a base as elsewhere, and so does what holds it."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 
-from ..fs.directory import Directory
+from ..fs.directory import Directory, open_on_same_mount
+from ..fs.walk import Position, Visitor, walk
 from ..project.patterns import Patterns
 from ..temp.entry import Entry
-from .artifacts import find_inside
 
 
 def mark_kept(entries: Iterable[Entry], keep: Patterns) -> tuple[Entry, ...]:
@@ -25,11 +26,9 @@ def _mark(entry: Entry, keep: Patterns) -> Entry:
     path = (".temp" if entry.base.legacy else ".tmp", *entry.belongs)
     if any(_is_named(keep, path[:length], entry) for length in range(1, len(path) + 1)):
         reason = "kept: clean.keep names it"
-    elif inside := _find_inside(entry, keep, path):
-        reason = f"kept: clean.keep names {inside} in it"
     else:
-        return entry
-    return entry._replace(state="kept", reason=reason, forceable=False)
+        reason = reason_inside(entry, keep, path)
+    return entry._replace(state="kept", reason=reason, forceable=False) if reason else entry
 
 
 def _is_named(keep: Patterns, path: Sequence[str], entry: Entry) -> bool:
@@ -37,9 +36,50 @@ def _is_named(keep: Patterns, path: Sequence[str], entry: Entry) -> bool:
     return keep.match(path[:-1], path[-1], directory=entry.identity.directory or not is_entry)
 
 
-def _find_inside(entry: Entry, keep: Patterns, path: Sequence[str]) -> str:
+def reason_inside(entry: Entry, keep: Patterns, path: Sequence[str]) -> str:
+    """Return why an entry stays that holds something which patterns match; empty where it holds nothing of the kind.
+
+    `path`: the names that lead to the entry from where the patterns begin.
+    """
     if not entry.identity.directory or not keep.may_match_below(path):
         return ""
-    with contextlib.suppress(OSError), Directory.at(entry.folder, follow=True) as folder:
-        return find_inside(folder, entry.parts, keep, path)
-    return ""
+    *above, name = entry.parts
+    finding = _Finding(keep, path[:-1])
+    # What cannot be looked into is dealt with when it is to be removed.
+    with contextlib.suppress(OSError), Directory.at(entry.folder, follow=True) as top, top.descend(above) as parent:
+        walk(parent, name, finding, open_on_same_mount)
+    inside = "/".join(finding.found[len(path) :])
+    return f"kept: clean.keep names {inside} in it" if inside else ""
+
+
+class _Finding(Visitor):
+    """Finds the first thing in a tree that patterns match."""
+
+    def __init__(self, patterns: Patterns, above: Sequence[str]) -> None:
+        self.found: tuple[str, ...] = ()
+        self._patterns = patterns
+        self._path = list(above)
+
+    def enter(self, position: Position, name: str) -> list[str] | None:
+        if self.found:
+            return None
+        try:
+            position.enter(name)
+        except OSError:
+            return None
+        self._path.append(name)
+        with contextlib.suppress(OSError), position.directory.scan() as rows:
+            return [row.name for row in rows if self._look(row)]
+        return []
+
+    def _look(self, row: "os.DirEntry[str]") -> bool:
+        """Note a match, and tell whether to look further inside."""
+        is_directory = row.is_dir(follow_symlinks=False)
+        if self._patterns.match(self._path, row.name, directory=is_directory):
+            self.found = (*self._path, row.name)
+        return is_directory
+
+    def left(self, position: Position, name: str) -> bool:
+        del position, name
+        self._path.pop()
+        return True

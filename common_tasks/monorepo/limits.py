@@ -7,15 +7,14 @@ from ..temp.policy import DEFAULT, Budget, Policy, Rule
 from .quantities import InvalidSetting, parse_age, parse_count, parse_hours, parse_size
 
 _PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "--max-age-hours": parse_hours,
-    "--temp-age-hours": parse_hours,
-    "--max-age": parse_age,
-    "--keep-last": parse_count,
-    "--max-size": parse_size,
-    "--max-total": parse_size,
-    "--keep-free": parse_size,
+    "max_age_hours": parse_hours,
+    "temp_age_hours": parse_hours,
+    "max_age": parse_age,
+    "keep_last": parse_count,
+    "max_size": parse_size,
+    "max_total": parse_size,
+    "keep_free": parse_size,
 }
-_LIMIT_OF = {name: "max_age" if "-age" in name else name[2:].replace("-", "_") for name in _PARSERS}
 
 
 class Limits(NamedTuple):
@@ -29,23 +28,28 @@ class Limits(NamedTuple):
     max_total: Any = None
     keep_free: Any = None
 
+    @property
+    def given(self) -> dict[str, str]:
+        """The options that were given, as a user types them, by their fields."""
+        return {name: f"--{name.replace('_', '-')}" for name in self._fields if getattr(self, name) is not None}
+
+    def read(self) -> dict[str, Any]:
+        """Return what was given as values: any age as `max_age`, the others by their fields. Raises InvalidSetting."""
+        ages = [option for name, option in self.given.items() if "_age" in name]
+        if len(ages) > 1:
+            raise InvalidSetting(f"{' and '.join(ages)} mean the same: give one")
+        found = {name: _PARSERS[name](option, getattr(self, name)) for name, option in self.given.items()}
+        return {"max_age" if "_age" in name else name: value for name, value in found.items()}
+
     def policy(self) -> Policy | None:
         """Return what they let go; None where no option is given. Raises InvalidSetting.
 
         With a budget, what is not too old or too much for its category stays until the budget is broken.
         """
-        given = {_option(name): value for name, value in self._asdict().items() if value is not None}
-        ages = [name for name in given if "-age" in name]
-        if len(ages) > 1:
-            raise InvalidSetting(f"{' and '.join(ages)} mean the same: give one")
-        found = {_LIMIT_OF[name]: _PARSERS[name](name, value) for name, value in given.items()}
+        found = self.read()
         if not found:
             return None
         budget = Budget(max_total=found.pop("max_total", None), keep_free=found.pop("keep_free", None))
         if budget and found.keys() <= {"keep_last"}:
             return Policy(rules={}, budget=budget, keep_last=found.get("keep_last", 0))
         return Policy(rules={DEFAULT: Rule(**found)}, budget=budget)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

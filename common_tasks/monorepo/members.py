@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -80,17 +81,18 @@ def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]
     They are sorted by path, and found in one walk; of a single project there is none unless the aim asks for more. A
     project with wrong settings has that as its error. Raises GuardFailed where git cannot tell what it tracks.
     """
-    ask = _Asking(scope, aim)
+    root = scope.root
     if not (scope.whole or aim.swept or aim.searched):
-        return (ask.member(scope.root),)
-    found = artifacts.survey(scope.root, ask, listed=aim.swept, workers=workers)
-    members = [replace(ask.member(scope.root.joinpath(*parts)), artifacts=rows) for parts, rows in found.items()]
-    return _without_bases(scope.root, members)
+        return (_member(scope, aim, root),)
+    ask = _Asking(root, partial(_sweep, scope, aim))
+    found = artifacts.survey(root, ask, listed=aim.swept, workers=workers)
+    members = [replace(_member(scope, aim, root.joinpath(*parts)), artifacts=rows) for parts, rows in found.items()]
+    return _without_bases(root, members)
 
 
 def find_roots(root: Path) -> tuple[Path, ...]:
     """Return the roots of the projects at and below `root`, sorted by path; nobody's settings are read."""
-    found = artifacts.survey(root, _Roots(root), listed=False, workers=ALONE)
+    found = artifacts.survey(root, _Asking(root, lambda _: _NOTHING), listed=False, workers=ALONE)
     return tuple(root.joinpath(*parts) for parts in found)
 
 
@@ -109,11 +111,11 @@ def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Wo
     its error, and no entries. Raises GuardFailed where git cannot tell what it tracks.
     """
     looked: list[Member] = []
-    scanning = _Scanning(members[0].project.root, workers)
+    root = members[0].project.root
     sound = _with_bases_of_their_own(member for member in members if not member.error)
     at_once = _most_at_once(_OPEN_TO_LOOK)
     for start in range(0, len(sound), at_once):
-        looked += scanning.scan(sound[start : start + at_once], orphans=orphans and not start)
+        looked += _scan(sound[start : start + at_once], root, workers, orphans=orphans and not start)
     by_root = {member.project.root: member for member in (*members, *looked)}
     return tuple(by_root[member.project.root] for member in members)
 
@@ -129,49 +131,37 @@ def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome,
     return tuple(outcomes)
 
 
-class _Roots:
-    """Tells which folders are projects."""
+class _Asking:
+    """Tells which folders are projects, and by `sweep` what is swept and kept in each: see `AskProject`."""
 
     marks = marks.NAMES | {*_BASES}
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sweep: Callable[[Path], Sweep]) -> None:
         self._root = root
+        self._sweep = sweep
 
     def __call__(self, parts: Parts, names: Collection[str], *, exposed: bool) -> Sweep | None:
         """Return what is swept and what is kept in a folder; None where it is no project's root."""
         folder = os.path.join(self._root, *parts)
-        is_project = not parts or _is_project(folder, names, exposed=exposed)
-        return self.sweep(Path(folder)) if is_project else None
+        return self._sweep(Path(folder)) if not parts or _is_project(folder, names, exposed=exposed) else None
 
-    def sweep(self, root: Path) -> Sweep:
-        """Return what is swept and what is kept in a project."""
-        del root
+
+def _sweep(scope: Scope, aim: Aim, root: Path) -> Sweep:
+    """Return what is swept and kept in the project at `root`: nothing is swept in a home, or where it is uncertain."""
+    member = _member(scope, aim, root)
+    if member.settings is None or member.error or (root != scope.root and member.project.reserved):
         return _NOTHING
+    return Sweep(member.settings.artifacts, member.settings.keep)
 
 
-class _Asking(_Roots):
-    """Tells what the settings of projects say, too."""
-
-    def __init__(self, scope: Scope, aim: Aim) -> None:
-        super().__init__(scope.root)
-        self._settings_of = scope.settings_of
-        self._aim = aim
-
-    def sweep(self, root: Path) -> Sweep:
-        """Return what is swept and what is kept in a project: nothing is swept in a home, or where it is uncertain."""
-        member = self.member(root)
-        if member.settings is None or member.error or (root != self._root and member.project.reserved):
-            return _NOTHING
-        return Sweep(member.settings.artifacts, member.settings.keep)
-
-    def member(self, root: Path) -> Member:
-        """Return the project at `root`, with its settings, or with what is wrong with them."""
-        project = layout.project_at(os.fspath(root))
-        try:
-            settings = self._settings_of(root)
-        except InvalidSetting as error:
-            return Member(project=project, error=str(error))
-        return Member(project=project, settings=settings, error=settings.uncertain if self._aim.cleaned else None)
+def _member(scope: Scope, aim: Aim, root: Path) -> Member:
+    """Return the project at `root`, with its settings, or with what is wrong with them."""
+    project = layout.project_at(os.fspath(root))
+    try:
+        settings = scope.settings_of(root)
+    except InvalidSetting as error:
+        return Member(project=project, error=str(error))
+    return Member(project=project, settings=settings, error=settings.uncertain if aim.cleaned else None)
 
 
 def _is_project(folder: str, names: Collection[str], *, exposed: bool) -> bool:
@@ -200,26 +190,20 @@ def _without_bases(root: Path, members: Sequence[Member]) -> tuple[Member, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scanning:
-    """How entries are looked at."""
-
-    root: Path
-    workers: Workers
-
-    def scan(self, members: Sequence[Member], *, orphans: bool) -> list[Member]:
-        """Look at the entries of several projects at once, and of each apart where one of them cannot be read."""
-        # As one project with many bases: git is asked once.
-        gone = tuple(find_bases(members[0].project)) if orphans else ()
-        together = Project(self.root, (*(base for member in members for base in member.project.bases), *gone))
-        try:
-            entries = inventory.scan([together], orphans=orphans, workers=self.workers)
-        except OSError as error:
-            if len(members) == 1:
-                return [replace(members[0], error=str(error))]
-            half = len(members) // 2
-            return self.scan(members[:half], orphans=orphans) + self.scan(members[half:], orphans=False)
-        return _shared_out(members, mark_orphaned(entries, gone))
+def _scan(members: Sequence[Member], root: Path, workers: Workers, *, orphans: bool) -> list[Member]:
+    """Look at the entries of several projects at once, and of each apart where one of them cannot be read."""
+    # As one project with many bases: git is asked once.
+    gone = tuple(find_bases(members[0].project)) if orphans else ()
+    together = Project(root, (*(base for member in members for base in member.project.bases), *gone))
+    try:
+        entries = inventory.scan([together], orphans=orphans, workers=workers)
+    except OSError as error:
+        if len(members) == 1:
+            return [replace(members[0], error=str(error))]
+        half = len(members) // 2
+        first = _scan(members[:half], root, workers, orphans=orphans)
+        return first + _scan(members[half:], root, workers, orphans=False)
+    return _shared_out(members, mark_orphaned(entries, gone))
 
 
 def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Member]:
@@ -255,13 +239,11 @@ def _most_at_once(folders: int) -> int:
 
 def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:
     """Give each plan its part of what became of all."""
-    owner = {row.entry.key: number for number, plan in enumerate(plans) for row in _rows(plan)}
+    owner = {
+        row.entry.key: number for number, plan in enumerate(plans) for row in (*plan.remove, *plan.keep, *plan.fail)
+    }
     parts: list[Mapping[str, list[Decision]]] = [{"removed": [], "kept": [], "failed": []} for _ in plans]
     for became in ("removed", "kept", "failed"):
         for row in getattr(together, became):
             parts[owner[row.entry.key]][became].append(row)
     return [Outcome(**{became: tuple(rows) for became, rows in part.items()}) for part in parts]
-
-
-def _rows(plan: Plan) -> tuple[Decision, ...]:
-    return (*plan.remove, *plan.keep, *plan.fail)
