@@ -28,9 +28,10 @@ from . import warm
 
 INV = str(Path(sys.executable).parent / "inv")
 COMMAND = str(Path(sys.executable).parent / "common-tasks")
-# What the tasks import sooner or later.
+# What the tasks import sooner or later: of others, and in all.
+THEIRS = ("invoke.main", "humanize", "rich.console", "rich.table")
 OURS = (
-    "invoke.main",
+    *THEIRS,
     *(
         module.name
         for module in pkgutil.walk_packages(common_tasks.__path__, "common_tasks.")
@@ -41,8 +42,13 @@ OURS = (
 ENGINE = tuple(
     name for name in OURS if name.startswith(("common_tasks.temp", "common_tasks.fs", "common_tasks.project"))
 )
-# What pytest imports that is none of its plugins, and what xdist does.
-PYTEST = ("pytest", "email.parser", "execnet", "pdb", "tomllib", "unittest", "xml.etree.ElementTree")
+# What pytest imports that is no plugin of others, and what xdist does.
+PYTEST = (
+    *("pytest", "email.parser", "execnet", "pdb", "tomllib", "unittest", "xml.etree.ElementTree"),
+    *("_pytest.faulthandler", "_pytest.helpconfig", "_pytest.junitxml", "_pytest.pastebin", "_pytest.setuponly"),
+    *("_pytest.setupplan", "_pytest.skipping", "_pytest.threadexception", "_pytest.tracemalloc", "_pytest.unittest"),
+    *("_pytest.unraisableexception", "_pytest.warnings"),
+)
 # What may be installed beside ours, and costs a second.
 PLUGINS = ("fakefs", "hypothesispytest", "anyio", "timeout")
 HOUR = 3600.0
@@ -113,7 +119,7 @@ def inv(
 ) -> subprocess.CompletedProcess[str]:
     """Run the real inv in a folder, and see that it ends with `code`.
 
-    What is `imported` before it starts must not matter: nothing, where a project has modules of these names.
+    What is `imported` before it starts must not matter: only THEIRS, where a project has modules of our names.
     """
     done = warm.run(sys.executable, imported, [INV, *words], cwd=root, env=env, timeout=60)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
@@ -143,10 +149,39 @@ def inv_json(root: Path, *words: str, code: int = 0, env: Mapping[str, str] = os
 
 
 def python(
-    code: str, *words: str, cwd: Path | None = None, env: Mapping[str, str] = os.environ
+    code: str,
+    *words: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] = os.environ,
+    imported: Sequence[str] = ENGINE,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python code in a process of its own, for which it must not matter that the engine is imported already."""
-    return warm.run(sys.executable, ENGINE, ["-c", code, *words], cwd=cwd or Path.cwd(), env=env, timeout=100)
+    """Run Python code in a process of its own, for which it must not matter what is imported already."""
+    return warm.run(sys.executable, imported, ["-c", code, *words], cwd=cwd or Path.cwd(), env=env, timeout=100)
+
+
+def crowd(number: int, code: str, cwd: Path) -> list[str]:
+    """Run Python code in so many processes, all started at the same moment, and return what each says."""
+    done = python(CROWD, str(number), code, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+CROWD = """
+import json, os, sys, tempfile
+waits, starter = os.pipe()
+outputs = [tempfile.TemporaryFile() for _ in range(int(sys.argv[1]))]
+for output in outputs:
+    if not os.fork():
+        os.close(starter)
+        os.dup2(output.fileno(), 1)
+        os.read(waits, 1)
+        exec(sys.argv[2], {})
+        sys.exit()
+os.close(starter)
+assert not any([os.wait()[1] for _ in outputs])
+said = [os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0) for output in outputs]
+print(json.dumps([os.fsdecode(each) for each in said]))
+"""
 
 
 def fresh_python(code: str, *words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from .. import warm
-from ..helpers import COMMAND, OLD, OURS, SETUP, inv, make_entry
+from ..helpers import COMMAND, OLD, OURS, SETUP, inv, make_entry, slow
 
 COMMANDS = {"common-tasks": [COMMAND], "python -m common_tasks": ["-m", "common_tasks"]}
 
 
-@pytest.fixture(params=COMMANDS)
+@pytest.fixture(params=["common-tasks", slow("python -m common_tasks")])
 def command(request: pytest.FixtureRequest) -> list[str]:
     return COMMANDS[request.param]
 
@@ -39,10 +39,9 @@ def run(command: list[str], root: Path, *words: str, code: int = 0) -> subproces
     return done
 
 
-@pytest.mark.parametrize("command", [[COMMAND], [sys.executable, "-m", "common_tasks"]])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_version_is_the_installed_one(command: list[str], tmp_path: Path) -> None:
-    said = subprocess.check_output([*command, "--version"], cwd=tmp_path, text=True)
-    assert said == f"common-tasks {version('common-tasks')}\n"
+    assert run(command, tmp_path, "--version").stdout == f"common-tasks {version('common-tasks')}\n"
 
 
 def test_help_names_the_tasks_first_and_then_the_options_that_matter(command: list[str], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..helpers import fresh_python, git, inv, inv_json, run_pytest
+from ..helpers import THEIRS, fresh_python, git, inv, inv_json, run_pytest
 from .helpers import migrate, put
 from .test_guide import MANUAL, TESTS
 
@@ -98,8 +98,8 @@ def monorepo(tmp_path: Path) -> Path:
 
 def behaviour(root: Path) -> list[str]:
     """Return what the tasks, the scripts and the tests say."""
-    said = [inv(root / "a", "demo", imported=()).stdout, inv(root / "c", "clean", imported=()).stdout]
-    said += [" ".join(inv(root / name, "--list", imported=()).stdout.split()[:2]) for name in ("a", "c")]
+    said = [inv(root / "a", "demo", imported=THEIRS).stdout, inv(root / "c", "clean", imported=THEIRS).stdout]
+    said += [" ".join(inv(root / name, "--list", imported=THEIRS).stdout.split()[:2]) for name in ("a", "c")]
     for folder, script in (("a", "scripts/loaded.py"), ("b", "scripts/work.py")):
         done = fresh_python(f"import runpy; runpy.run_path({script!r}, run_name='__main__')", cwd=root / folder)
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from common_tasks.temp import mark, names
 
-from ..helpers import git, make_entry, make_project, python, running, said, set_age, slow
+from ..helpers import OURS, crowd, git, make_entry, make_project, python, running, said, set_age, slow
 
 RULES = "temp:\n  auto: hourly\n  retention:\n    default: {max_age: 7d}\n"
 MAKES = "from common_tasks.temp import get_debug_temp_dir as d; d('x')"
@@ -69,6 +69,20 @@ def reported(root: Path) -> mark.Report:
     return found
 
 
+def clean(root: Path) -> mark.Report:
+    """Make a directory, do at once what that would start in the background, and return what is noted."""
+    alone = {**os.environ, "COMMON_TASKS_AUTO": "off"}
+    code = "import sys; from common_tasks.cli.by_itself import main; main(sys.argv[1])"
+    for done in (
+        python(MAKES, cwd=root, env=alone),
+        python(code, str(root), cwd=Path("/"), env=alone, imported=OURS),
+    ):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    found = report(root)
+    assert found
+    return found
+
+
 def next_turn(root: Path) -> float:
     return os.stat(root / ".tmp" / names.AUTO).st_mtime - time.time()
 
@@ -96,25 +110,22 @@ def test_script_starts_a_clean_by_the_rules_that_notes_what_it_did(ruled: Path) 
 @pytest.mark.parametrize(("word", "seconds"), [("daily", 86_400), slow("weekly", 604_800)])
 def test_next_turn_comes_when_the_setting_says(ruled: Path, word: str, seconds: float) -> None:
     (ruled / "invoke.yaml").write_text(RULES.replace("hourly", word))
-    python(MAKES, cwd=ruled)
-    reported(ruled)
-    wait_until(lambda: seconds - 200 < next_turn(ruled) <= seconds)
+    clean(ruled)
+    assert seconds - 200 < next_turn(ruled) <= seconds
 
 
 def test_nothing_goes_that_changed_within_the_hour(project: Path) -> None:
     (project / "invoke.yaml").write_text("temp: {auto: hourly, retention: {default: {max_age: 0m}}, max_total: 1B}")
     make_entry(project / ".tmp" / "debug" / "old_1600000000", hours=1.1)
     make_entry(project / ".tmp" / "debug" / "young_1600000001", hours=0.9)
-    python(MAKES, cwd=project)
-    assert reported(project).entries == 1
+    assert clean(project).entries == 1
     assert {name.partition("_")[0] for name in left(project)} == {"young", "x"}
 
 
 def test_without_rules_nothing_goes(project: Path) -> None:
     (project / "invoke.yaml").write_text("temp: {auto: hourly}")
     make_entry(project / ".tmp" / "debug" / "old_1600000000", hours=1000)
-    python(MAKES, cwd=project)
-    assert reported(project).entries == 0
+    assert clean(project).entries == 0
     assert "old_1600000000" in left(project)
 
 
@@ -122,34 +133,24 @@ def test_budget_is_cut_down_with_a_margin(project: Path) -> None:
     (project / "invoke.yaml").write_text("temp: {auto: hourly, max_total: 500kB}")
     for number in range(10):
         make_entry(project / f".tmp/debug/x_160000000{number}", 1, hours=10 + number, content=b"x" * 90_000)
-    python(MAKES, cwd=project)
-    assert reported(project).entries >= 5
+    assert clean(project).entries >= 5
     assert {"x_1600000000", "x_1600000001"} < left(project)
     assert "x_1600000009" not in left(project)
 
 
-@pytest.mark.parametrize("each", [3, slow(50)])
+@pytest.mark.parametrize("each", [12, slow(50)])
 def test_many_processes_at_once_start_one_clean(ruled: Path, started: Callable[[], list[list[int]]], each: int) -> None:
-    code = f"import os\nfor _ in range({each - 1}):\n if not os.fork(): break\n{MAKES}"
-    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ruled) for _ in range(4)]
-    for process in processes:
-        process.wait()
+    crowd(each, MAKES, ruled)
     reported(ruled)
-    wait_until(lambda: len([name for name in left(ruled) if name.startswith("x_")]) == 4 * each)
+    assert len([name for name in left(ruled) if name.startswith("x_")]) == each
     assert len(started()) == 1
 
 
-def test_scripts_in_a_loop_start_one_clean(ruled: Path, started: Callable[[], list[list[int]]]) -> None:
-    for _ in range(5):
-        python(MAKES, cwd=ruled)
-    reported(ruled)
-    assert len(started()) == 1
-
-
-def test_clean_has_a_session_of_its_own_and_the_lowest_priority(
+def test_scripts_in_a_loop_start_one_clean_in_a_session_of_its_own_at_the_lowest_priority(
     ruled: Path, started: Callable[[], list[list[int]]]
 ) -> None:
-    python(MAKES, cwd=ruled)
+    for _ in range(3):
+        python(MAKES, cwd=ruled)
     reported(ruled)
     [[_, parent, session, priority]] = started()
     assert session != os.getsid(0)
@@ -177,7 +178,7 @@ except ChildProcessError:
     "start",
     [
         MAKES,
-        f"t = threading.Thread(target=lambda: exec({MAKES!r}))\nt.start()\nt.join()",
+        slow(f"t = threading.Thread(target=lambda: exec({MAKES!r}))\nt.start()\nt.join()"),
         f"p = os.fork()\nif not p:\n {MAKES}\n os._exit(0)\nos.waitpid(p, 0)",
         slow(f"import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n{MAKES}"),
         slow(f"os.closerange(3, 40)\nreader, writer = os.pipe()\n{MAKES}"),
@@ -245,9 +246,9 @@ CANNOT_START = (
 def test_nothing_starts_where_python_cannot_start_itself_or_it_is_forbidden(
     ruled: Path, started: Callable[[], list[list[int]]]
 ) -> None:
-    for pretend in CANNOT_START:
-        done = python(f"import os, sys\n{pretend}\n{MAKES}", cwd=ruled)
-        assert (done.returncode, done.stderr) == (0, "")
+    forks = (f"if not os.fork():\n {each}\n {MAKES}\n os._exit(0)\nassert not os.wait()[1]" for each in CANNOT_START)
+    done = python("\n".join(("import os, sys", *forks)), cwd=ruled)
+    assert (done.returncode, done.stderr) == (0, "")
     time.sleep(0.5)
     assert not started()
     assert "old_1600000000" in left(ruled)
@@ -264,8 +265,7 @@ def test_nothing_starts_where_python_cannot_start_itself_or_it_is_forbidden(
 )
 def test_wrong_setting_is_noted_and_nothing_is_removed(ruled: Path, settings: str) -> None:
     (ruled / "invoke.yaml").write_text(settings)
-    python(MAKES, cwd=ruled)
-    found = reported(ruled)
+    found = clean(ruled)
     assert found.entries == 0
     assert len(found.problems) == 1
     assert "old_1600000000" in left(ruled)
@@ -276,8 +276,7 @@ def test_what_could_not_be_removed_is_noted_and_stops_nothing(ruled: Path) -> No
     if not shutil.which("chattr") or subprocess.run(["chattr", "+i", str(stuck)], check=False).returncode:
         pytest.skip("nothing can be made immutable here")
     try:
-        python(MAKES, cwd=ruled)
-        found = reported(ruled)
+        found = clean(ruled)
     finally:
         subprocess.run(["chattr", "-i", str(stuck)], check=True)
     assert found.entries == 1
@@ -303,6 +302,7 @@ def test_clean_that_was_killed_is_finished_by_the_next(ruled: Path, started: Cal
     assert not {"old_1600000000", "big_1600000003"} & left(ruled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("due", [-1e8, 1e8], ids=["restored from a cache", "written by a clock that was ahead"])
 def test_mark_of_another_time_does_not_stop_it(ruled: Path, due: float) -> None:
     python(MAKES, cwd=ruled, env={**os.environ, "COMMON_TASKS_AUTO": "off"})
@@ -326,8 +326,7 @@ def test_what_is_in_use_kept_or_tracked_stays(ruled: Path) -> None:
         set_age(path, 300)
     with running("import os\nprint(os.getcwd(), flush=True)\ninput()", used) as process:
         said(process)
-        python(MAKES, cwd=ruled)
-        reported(ruled)
+        clean(ruled)
     assert {"kept_1600000004", "tracked_1600000005", "used_1600000006"} < left(ruled)
     assert "old_1600000000" not in left(ruled)
 
@@ -363,8 +362,7 @@ def test_root_that_says_auto_cleans_all_projects_at_once(
 
 def test_project_that_says_auto_cleans_itself_alone(monorepo: Path) -> None:
     (monorepo / "a" / "invoke.yaml").write_text(RULES)
-    python(MAKES, cwd=monorepo / "a")
-    assert reported(monorepo / "a").entries == 1
+    assert clean(monorepo / "a").entries == 1
     python(MAKES, cwd=monorepo / "b")
     assert "old_1600000000" in left(monorepo / "b")
 
@@ -374,7 +372,7 @@ def test_budget_at_the_root_is_that_of_all_projects_and_the_oldest_of_all_go(mon
     for number, name in enumerate("aabbcc"):
         entry = monorepo / name / ".tmp" / "debug" / f"x_160000001{number}"
         make_entry(entry, 1, hours=10 + number, content=b"x" * 120_000)
-    python(MAKES, cwd=monorepo / "a")
+    clean(monorepo / "a")
     for name in "abc":
         reported(monorepo / name)
     assert {"x_1600000010", "x_1600000011"} < left(monorepo / "a")

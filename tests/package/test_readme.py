@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from packaging.requirements import Requirement
 
 from common_tasks.project.patterns import ARTIFACTS
 
-from ..helpers import INV, OLD, fresh_python, git, inv, inv_json, make_entry, make_project
+from ..helpers import INV, OLD, command, fresh_python, git, inv, inv_json, make_entry, make_project
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -80,7 +81,9 @@ COMMANDS = blocks("bash", "temp-migrate")[0].splitlines()
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_runs(project: Path, line: str) -> None:
     entry = make_entry(project / f".tmp/debug/demo_{OLD}", hours=100)
-    run(line, project)
+    program, *words = shlex.split(line, comments=True)
+    assert program == "inv"
+    inv(project, *words)
     assert entry.exists() is any(word in line for word in ("dry-run", "status", "migrate"))
 
 
@@ -163,7 +166,9 @@ def test_variable_in_the_readme_works(project: Path) -> None:
     [variable] = re.findall(r"`(INVOKE_CLEAN_KEEP=\S+)`", README)
     for name in ("out", "dist", "build"):
         make_entry(project / name)
-    assert re.findall(r"would remove +(\S+)", run(f"{variable} inv clean --dry-run", project)) == ["build"]
+    name, value = variable.split("=")
+    shown = inv(project, "clean", "--dry-run", env={**os.environ, name: value}).stdout
+    assert re.findall(r"would remove +(\S+)", shown) == ["build"]
 
 
 @pytest.mark.parametrize("text", blocks("toml", "common-tasks", TASKS))
@@ -203,7 +208,8 @@ def test_demo_prints_what_the_readme_shows(project: Path) -> None:
     assert masked(shown) == masked(plan)[1:]
 
 
-def test_monorepo_is_shown_as_the_readme_does(tmp_path: Path) -> None:
+def test_monorepo_is_shown_as_the_readme_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", PATH)
     git(tmp_path, "init", "-q")
     shown = blocks("text", "packages/billing")[0]
     for name, entries, files in (("aws", 5, 9), ("billing", 2, 3), ("web", 1, 1), ("docs", 0, 0)):
@@ -212,7 +218,7 @@ def test_monorepo_is_shown_as_the_readme_does(tmp_path: Path) -> None:
             make_entry(root / f".tmp/debug/demo_{OLD + number}", files=files, hours=100)
     (tmp_path / "packages/aws/invoke.yaml").write_text("temp: {retention: {default: {max_age: 1d}}}")
     (tmp_path / "invoke.yaml").write_text("temp: {retention: {default: {max_age: 5d}}}")
-    printed = masked(run("common-tasks temp-status -a", tmp_path))
+    printed = masked(command(tmp_path, "temp-status", "-a").stdout)
     told = [line for line in masked(shown)[1:] if not line.startswith((" packages", "Due", "Total"))]
     assert [line for line in told if line not in printed] == []
     assert [line.split()[0] for line in printed if "packages/" in line] == re.findall(r"packages/\w+", shown)

@@ -615,7 +615,7 @@ def test_progress_is_not_drawn_by_a_forked_helper(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "words", [["temp-status"], ["temp-clean"], slow(["temp-status", "--json"]), slow(["clean", "--dry-run"])]
+    "words", [["temp-clean"], slow(["temp-status"]), slow(["temp-status", "--json"]), slow(["clean", "--dry-run"])]
 )
 def test_closed_output_is_no_fault(project: Path, words: list[str]) -> None:
     make_entry(project / ".tmp/x")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from common_tasks.temp import TempManager, inventory, layout, removal, retention
 
-from ..helpers import OLD, clean, examples, inv, inv_json, make_entry, make_project, slow, take, trash_is_empty
+from ..helpers import OLD, clean, crowd, examples, inv, inv_json, make_entry, make_project, slow, take, trash_is_empty
 
 # By descriptor, or it would itself do outside what the clean must not.
 SWAPPER = """
@@ -132,10 +132,8 @@ def test_three_cleaners_at_once_share_the_work_without_a_fault(project: Path, ro
             make_entry(project / f".tmp/debug/e{number}_{OLD}")
         code = "from common_tasks.temp import *; import warnings; warnings.simplefilter('error')\n"
         code += "print(TempManager.clean_persistent_temps())"
-        crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE) for _ in range(3)]
-        counts = [int(process.communicate()[0]) for process in crowd]
         # A category that one has just emptied may look hand-made to another.
-        assert 40 <= sum(counts) <= 42
+        assert 40 <= sum(map(int, crowd(3, code, project))) <= 42
         assert take(project) == ()
         assert trash_is_empty(project)
 

@@ -22,7 +22,7 @@ from common_tasks.temp import (
     temp_working_dir,
 )
 
-from ..helpers import HOLD_DEBUG, OLD, before, make_entry, python, running, said, set_age, slow, states
+from ..helpers import HOLD_DEBUG, OLD, before, crowd, make_entry, python, running, said, set_age, slow, states
 
 
 def test_persistent_dir_is_new_and_empty_below_its_category(project: Path) -> None:
@@ -57,7 +57,6 @@ def test_persistent_file_is_empty_in_a_directory_of_its_own(project: Path) -> No
 
 
 MANY = """
-import sys
 from common_tasks.temp import TempManager
 for _ in range(100):
     print(TempManager.create_persistent_dir("same", "debug"))
@@ -65,9 +64,7 @@ for _ in range(100):
 
 
 def test_eight_processes_make_800_distinct_directories(project: Path) -> None:
-    command = [sys.executable, "-c", MANY]
-    crowd = [subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) for _ in range(8)]
-    made = [line for process in crowd for line in process.communicate()[0].splitlines()]
+    made = [line for said in crowd(8, MANY, project) for line in said.splitlines()]
     assert len(made) == len(set(made)) == 800
     assert all(Path(path).is_dir() for path in made)
 
@@ -122,19 +119,10 @@ def slowly(*args, real=creation.create_entry):
     time.sleep(0.03)  # more of them are between looking and making
     return real(*args)
 creation.create_entry = slowly
-print("ready", flush=True)
-input()
 print(get_cache_temp_dir("thumbs"))
 """
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     for _ in range(rounds):
-        crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=project, **pipes) for _ in range(12)]  # type: ignore[call-overload]
-        for process in crowd:
-            process.stdout.readline()
-        for process in crowd:
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-        assert len({process.communicate()[0] for process in crowd}) == 1
+        assert len(set(crowd(12, code, project))) == 1
         assert len(list(project.glob(".tmp/cache/thumbs_*"))) == 1
         TempManager.clean_persistent_temps()
 

@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from common_tasks.temp import BaseRefused, TempManager, layout, tag
 
-from ..helpers import HOLD_DEBUG, clean, git, inv, make_entry, make_project, python, take
+from ..helpers import clean, crowd, git, inv, make_entry, make_project, python, take
 
 
 def test_base_is_made_with_tag_and_gitignore(project: Path) -> None:
@@ -163,11 +162,8 @@ def test_eight_processes_make_one_base_elsewhere(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "new"))
-    command = [sys.executable, "-c", HOLD_DEBUG]
-    crowd = [subprocess.Popen(command, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(8)]
-    made = {process.communicate(b"\n")[0] for process in crowd}
-    assert len(made) == 8
-    assert all(process.returncode == 0 for process in crowd)
+    made = crowd(8, "from common_tasks.temp import *; print(get_debug_temp_dir())", project)
+    assert len(set(made)) == 8
 
 
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "fifo"])

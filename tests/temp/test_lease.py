@@ -22,6 +22,7 @@ from ..helpers import (
     HOLD_DEBUG,
     clean,
     clean_in_a_container,
+    crowd,
     eventually,
     inv,
     inv_json,
@@ -575,18 +576,16 @@ def test_process_that_only_waits_to_be_reaped_uses_nothing_unless_a_thread_goes_
 
 
 LOOK = """
-import sys
 from common_tasks.temp import inventory, layout
-for _ in range(int(sys.argv[1])):
+for _ in range(TIMES):
     assert {entry.state for entry in inventory.scan([layout.find_project()])} == {"idle"}
 """
 
 
-@pytest.mark.parametrize("times", ["6", slow("30")])
-def test_looking_never_makes_others_believe_in_a_use(project: Path, times: str) -> None:
+@pytest.mark.parametrize("times", [6, slow(30)])
+def test_looking_never_makes_others_believe_in_a_use(project: Path, times: int) -> None:
     python("from common_tasks.temp import *; get_debug_temp_dir(); get_cache_temp_dir()", cwd=project)
-    crowd = [subprocess.Popen([sys.executable, "-c", LOOK, times], cwd=project) for _ in range(3)]
-    assert [process.wait(60) for process in crowd] == [0, 0, 0]
+    crowd(3, LOOK.replace("TIMES", str(times)), project)
 
 
 def test_look_waits_for_no_lock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common_tasks.temp import names, temp_working_dir
 
-from ..helpers import inv, inv_json, make_entry, running, said, set_age, states, take
+from ..helpers import inv, inv_json, make_entry, running, said, set_age, slow, states, take
 
 
 @given(st.binary(min_size=1, max_size=60).map(os.fsdecode), st.integers(0, 2**64), st.integers(0, 2**64))
@@ -28,7 +28,7 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("kind", HELD)
+@pytest.mark.parametrize("kind", ["temp_working_dir", slow("auto_cleanup_dir"), "auto_cleanup_file"])
 def test_what_a_killed_process_leaves_is_an_orphan_and_cleaned_by_age(
     project: Path, system_temp: Path, kind: str
 ) -> None:

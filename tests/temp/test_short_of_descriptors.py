@@ -14,7 +14,7 @@ from common_tasks.fs import kernel, processes
 from common_tasks.fs.directory import Directory
 from common_tasks.temp import BaseRefused, TempManager, get_cache_temp_dir, removal
 
-from ..helpers import INV, OLD, clean, make_entry, plan, running, said, trash_is_empty
+from ..helpers import INV, OLD, clean, make_entry, plan, running, said, slow, trash_is_empty
 
 
 @contextlib.contextmanager
@@ -54,8 +54,7 @@ def test_who_cannot_look_at_mounts_says_so() -> None:
         kernel.Mounts()
 
 
-@pytest.mark.parametrize("task", ["temp-status", "clean"])
-@pytest.mark.parametrize("limit", [6, 12])
+@pytest.mark.parametrize(("task", "limit"), [("clean", 12), slow("clean", 6), slow("temp-status", 12)])
 def test_task_that_may_open_only_a_few_files_says_so_in_one_line_and_touches_nothing(
     project: Path, task: str, limit: int
 ) -> None:
