@@ -6,16 +6,16 @@ Both end with their block, as TemporaryDirectory does, but give a `Path` where t
 import ast
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import NamedTuple
 
 from . import folders, surroundings
-from .finding import Doubt, Drop, Edit, Finding, Replace, conclude
+from .finding import Doubt, Drop, Finding, Insert, Replace
 from .folders import Folders
 from .names import Function, Module, stand_alone
 from .naming import ONE, given_prefix, maker
-from .paths import bind, is_path_of
+from .paths import Plan, bind, is_path_of
 from .program import Program
+from .surroundings import conclude
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"
 _MAKER = "tempfile.TemporaryDirectory"
@@ -37,19 +37,6 @@ class _Block(NamedTuple):
     target: ast.expr | None
 
 
-class _Written(NamedTuple):
-    """What takes the place of a block's item, and what else changes with it."""
-
-    call: str
-    target: str = ""
-    edits: tuple[Edit, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
-
-    @property
-    def code(self) -> str:
-        return f"{self.call} as {self.target}" if self.target else self.call
-
-
 def check(program: Program) -> Iterator[Finding]:
     """Yield the uses of TemporaryDirectory."""
     module = program.module
@@ -61,7 +48,7 @@ def check(program: Program) -> Iterator[Finding]:
                 yield _finding(program, _Block(call, statement, target))
             case _ if not surroundings.is_fallback(module, call):
                 reason = f"it is not in a with statement; where one can end it, use with {ONE}() as name"
-                yield conclude(_base(program, call), [Doubt(reason, final=True)])
+                yield _base(program, call).concluded([Doubt(reason, final=True)])
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
@@ -82,16 +69,16 @@ def _base(program: Program, call: ast.Call) -> Finding:
 def _finding(program: Program, block: _Block) -> Finding:
     module, base = program.module, _base(program, block.call)
     if refusals := [*_refused_forms(block), *refused_arguments(block.call)]:
-        return conclude(base, refusals)
-    written = _write(program, block)
-    pairs = [(block.call, written.call), *([(block.target, written.target)] if block.target else [])]
+        return base.concluded(refusals)
+    plan = _plan(program, block)
+    pairs = [(block.call, plan.call), *([(block.target, plan.target)] if block.target else [])]
     edits = [Replace(module.place(node), module.segment(node), code) for node, code in pairs]
     finding = base._replace(
-        message=f"{base.message}: with {written.code}",
-        edits=(*edits, *written.edits),
-        imports=(written.call.partition("(")[0],),
+        message=f"{base.message}: with {plan.code}",
+        edits=(*edits, *plan.edits),
+        imports=(plan.call.partition("(")[0],),
     )
-    return conclude(finding, chain(written.doubts, surroundings.doubts(program, block.call)))
+    return conclude(program, block.call, finding, plan.doubts)
 
 
 def _refused_forms(block: _Block) -> Iterator[Doubt]:
@@ -101,20 +88,20 @@ def _refused_forms(block: _Block) -> Iterator[Doubt]:
         yield Doubt("its path is taken apart", final=True)
 
 
-def _write(program: Program, block: _Block) -> _Written:
+def _plan(program: Program, block: _Block) -> Plan:
     module, name, call, body = program.module, block.target, block.call, block.statement.body
     if name is None:
-        return _Written(maker(program, call, ""))
+        return Plan(maker(program, call, ""))
     if isinstance(name, ast.Name):
         if not given_prefix(call) and (found := _folders(program, block, name)):
-            return _Written(found.call, found.target, found.drops(module))
+            return Plan(found.call, found.target, found.drops(module))
         if conversion := _find_conversion(module, block.statement, name.id):
             drop = Drop(module.place(conversion))
-            return _Written(maker(program, call, name.id), name.id, (drop,), _seen_early(block, name))
+            return Plan(maker(program, call, name.id), name.id, (drop,), _seen_early(block, name))
     loads = _find_uses(module, block, name) if isinstance(name, ast.Name) else None
     bound = bind(program, call, [body], name, loads)
-    doubts = _seen_early(block, name) if bound.text else ()
-    return _Written(bound.call, bound.name, bound.edits_in(module, body[0]), doubts)
+    is_text = any(isinstance(edit, Insert) for edit in bound.edits)
+    return bound._replace(doubts=_seen_early(block, name)) if is_text else bound
 
 
 def _seen_early(block: _Block, name: ast.expr) -> tuple[Doubt, ...]:

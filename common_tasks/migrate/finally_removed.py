@@ -8,9 +8,9 @@ from . import surroundings
 from .finding import Doubt, Drop, Wrap
 from .names import stand_alone
 from .naming import maker
-from .paths import Bound, bind
+from .paths import Plan, bind
 from .program import Program
-from .removal import Made, Plan, hidden_errors, is_removal, seen_late
+from .removal import Made, hidden_errors, is_removal, seen_late
 
 _EXITS = ast.Return | ast.Break | ast.Continue
 
@@ -32,20 +32,19 @@ def plan(program: Program, made: Made) -> Plan | None:
     span = _find_span(program, made)
     if span is None or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
         return None
-    bound = Bound(maker(program, made.call, name.id), name.id)
+    bound = Plan(maker(program, made.call, name.id), name.id)
     if not made.is_path:
         loads = [load for load in module.loads(name.id, scope) if not module.within([span.removal], load)]
         always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
         bound = bind(program, made.call, always, name, loads)
-    first = span.statements[0]
     edits = (
         Drop(module.place(made.statement)),
-        Wrap(module.place(first), f"with {bound.code}:", len(span.statements)),
+        Wrap(module.place(span.statements[0]), f"with {bound.code}:", len(span.statements)),
         Drop(module.place(span.removal)),
-        *bound.edits_in(module, first),
+        *bound.edits,
     )
     shared = (name.id,) if scope is module.top else ()
-    return Plan(f"with {bound.code}", edits, tuple(_doubts(program, made, span)), shared)
+    return bound._replace(edits=edits, doubts=tuple(_doubts(program, made, span)), shared=shared)
 
 
 def _find_span(program: Program, made: Made) -> _Span | None:

@@ -107,23 +107,22 @@ class Finding(NamedTuple):
         nothing = Finding(self.path, self.line, self.column, self.code, f"{self.message}; {reason}")
         return nothing._replace(last_line=self.last_line)
 
+    def concluded(self, doubts: Iterable[Doubt] = ()) -> "Finding":
+        """Return it with the verdict: safe only where every proof was looked for and no doubt is left.
+
+        This is the one place where anything becomes safe.
+        """
+        found = tuple(doubts)
+        final = next((doubt for doubt in found if doubt.final), None)
+        if not (self.edits or self.imports or self.ending or final):
+            return self
+        return self._replace(safety="safe").judged(final or next(iter(found), None))
+
     def judged(self, doubt: Doubt | None) -> "Finding":
         """Return it with a doubt about it taken into account."""
         if doubt is None:
             return self
         return self.refused(doubt.reason) if doubt.final else self.doubted(doubt.reason)
-
-
-def conclude(finding: Finding, doubts: Iterable[Doubt]) -> Finding:
-    """Return a finding with the verdict on it: safe only where every proof was looked for and no doubt is left.
-
-    This is the one place where anything becomes safe.
-    """
-    found = tuple(doubts)
-    final = next((doubt for doubt in found if doubt.final), None)
-    if not (finding.edits or finding.imports or finding.ending or final):
-        return finding
-    return finding._replace(safety="safe").judged(final or next(iter(found), None))
 
 
 class Left(NamedTuple):

@@ -7,16 +7,15 @@ every call, process and run, where anybody may look: to move it is never safe.
 import ast
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import NamedTuple
 
-from . import surroundings
 from .base_paths import LISTERS, Stamped, is_text, stamped, text_of
-from .finding import Doubt, Drop, Finding, Replace, conclude
+from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .legacy_helper import find_definition
 from .names import Module, stand_alone
 from .program import Program
+from .surroundings import conclude, is_fallback
 
 CODE = "T4"
 DEBUG, CACHE, MANAGER = "get_debug_temp_dir", "get_cache_temp_dir", "TempManager"
@@ -45,7 +44,7 @@ def check(program: Program) -> Iterator[Finding]:
     """Yield what is made in a base by hand."""
     module, helper = program.module, find_definition(program.module)
     made = [(call, path, text_of(module, path)) for call in module.all(ast.Call) if (path := _made_by(module, call))]
-    made = [row for row in made if _is_in_base(row[2]) and not surroundings.is_fallback(module, row[0])]
+    made = [row for row in made if _is_in_base(row[2]) and not is_fallback(module, row[0])]
     busy = {module.function_of(call) for call, _, text in made if text not in BASES}
     for call, path, text in made:
         function = module.function_of(call)
@@ -73,7 +72,7 @@ def _finding(program: Program, call: ast.Call, path: ast.expr, text: str) -> Fin
     name = text.removeprefix("./").partition("/")[2]
     if made and _PLAIN.fullmatch(name):
         return _place(program, made, base, name)
-    return conclude(base._replace(message=f"{text} is made by hand"), [Doubt(_ADVICE, final=True)])
+    return base._replace(message=f"{text} is made by hand").concluded([Doubt(_ADVICE, final=True)])
 
 
 def _given_before(module: Module, call: ast.Call, path: ast.expr, text: str) -> _Made | None:
@@ -98,7 +97,7 @@ def _fresh(program: Program, made: _Made, base: Finding, time: Stamped, prefix: 
         imports=(DEBUG,),
         removes=(f".tmp/{prefix}_*",),
     )
-    return conclude(finding, chain(_looks_here(module, made), surroundings.doubts(program, made.call)))
+    return conclude(program, made.call, finding, _looks_here(module, made))
 
 
 def _left_over(module: Module, made: _Made, names: frozenset[str]) -> Iterator[ast.stmt]:
@@ -167,7 +166,7 @@ def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
         removes=(f".tmp/{name}",),
     )
     by_others = Doubt("it is one place for every run, and another program may look for it")
-    return conclude(finding, (*found_again, by_others, *surroundings.doubts(program, made.call)))
+    return conclude(program, made.call, finding, found_again, [by_others])
 
 
 def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:

@@ -5,15 +5,14 @@ A function of that name is the guide's only if its body does the same: a fresh `
 
 import ast
 from collections.abc import Iterator
-from itertools import chain
 
-from . import surroundings
 from .base_paths import LISTERS, is_text, stamped
-from .finding import Doubt, Drop, Finding, Replace, conclude
+from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .names import Function, Module, parameters
 from .program import Program
 from .repository import Repository
+from .surroundings import conclude
 
 CODE = "T1"
 HELPER = "get_temp_dir"
@@ -80,7 +79,7 @@ def _use(program: Program, use: _Use) -> Finding:
     finding = program.report(use, CODE, HELPER)
     if not isinstance(call, ast.Call) or call.func is not use:
         reason = f"it is passed on here, not called: pass {NEW}, or TempManager.create_persistent_dir"
-        return conclude(finding, [Doubt(reason, final=True)])
+        return finding.concluded([Doubt(reason, final=True)])
     named = bool(call.args or call.keywords)
     old, new = (use, NEW) if named else (call, f'{NEW}("temp")')
     finding = finding._replace(
@@ -90,7 +89,7 @@ def _use(program: Program, use: _Use) -> Finding:
         last_line=call.end_lineno or 0,
         removes=(f".tmp/{_given(call)}_*",),
     )
-    return conclude(finding, chain(_doubts(program, use, call), surroundings.doubts(program, call)))
+    return conclude(program, call, finding, _doubts(program, use, call))
 
 
 def _given(call: ast.Call) -> str:
@@ -130,10 +129,8 @@ def _definition(program: Program, definition: Function) -> Finding:
         message = f"{HELPER} is not the guide's: {reason}; where each call should have its own directory, use {NEW}"
         return finding._replace(message=message)
     finding = finding._replace(edits=(Drop(module.place(definition)),), removes=(HELPER, ".tmp/*_*"))
-    uses = (use for use in module.loads(HELPER, module.top))
-    return conclude(
-        finding, (Doubt(f"line {use.lineno} is not a plain call", final=True) for use in uses if _is_odd(module, use))
-    )
+    odd = [use.lineno for use in module.loads(HELPER, module.top) if _is_odd(module, use)]
+    return finding.concluded(Doubt(f"line {line} is not a plain call", final=True) for line in odd)
 
 
 def _is_odd(module: Module, use: ast.Name) -> bool:

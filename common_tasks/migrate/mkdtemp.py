@@ -7,17 +7,17 @@ code may remove is left as it is; where no removal is found at all, a person is 
 import ast
 import re
 from collections.abc import Iterator
-from itertools import chain
 
-from . import finally_removed, removal, surroundings, unittest_cases
+from . import finally_removed, removal, unittest_cases
 from .blocks import refused_arguments
 from .classes import Definition
-from .finding import Finding, Left, conclude
+from .finding import Finding, Left
 from .names import Function, Module, stand_alone
 from .naming import ONE
-from .paths import is_conversion
+from .paths import converted
 from .program import Program
 from .removal import Made
+from .surroundings import conclude
 
 CODE = "T5"
 _FILES = {"tempfile.mkstemp": "mkstemp", "tempfile.NamedTemporaryFile": "NamedTemporaryFile(delete=False)"}
@@ -41,15 +41,16 @@ def _directory(program: Program, call: ast.Call) -> Finding | Left:
     plan = (unittest_cases.plan(program, made) or finally_removed.plan(program, made)) if made else None
     if plan is None:
         return _unremoved(program, call, "mkdtemp", ONE)
-    doubts = chain(refused_arguments(call), plan.doubts, surroundings.doubts(program, call))
-    finding = program.report(call, CODE, f"mkdtemp with its own removal: {plan.code}")
-    return conclude(finding._replace(edits=plan.edits, imports=(ONE,), removes=plan.shared), doubts)
+    head = "with " if plan.target else ""
+    finding = program.report(call, CODE, f"mkdtemp with its own removal: {head}{plan.code}")
+    finding = finding._replace(edits=plan.edits, imports=(ONE,), removes=plan.shared)
+    return conclude(program, call, finding, refused_arguments(call), plan.doubts)
 
 
 def _made(module: Module, call: ast.Call) -> Made | None:
     """Return what a call's result is given to; None where that is no plain statement."""
     parent = module.parents[call]
-    is_path = is_conversion(module, parent, call)
+    is_path = converted(module, parent) is call
     statement = module.parents[parent] if is_path else parent
     match statement:
         case ast.Assign(targets=[ast.Name() | ast.Attribute(value=ast.Name()) as target]):

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .finding import Drop, Edit, Insert, Replace
+from .finding import Doubt, Drop, Edit, Insert, Replace
 from .names import Module, Scope, stand_alone
 from .naming import maker
 from .program import Program
@@ -37,6 +37,24 @@ _KEYWORDS = {"cwd": _SUBPROCESS, "dir": _IN_DIRECTORY}
 _FEW = 2  # so many `str(name)` read well
 
 
+class Plan(NamedTuple):
+    """How a directory is made instead: `call`, bound to `target`, with what else changes and what is not proved.
+
+    `shared`: names that other files may take from this one.
+    """
+
+    call: str
+    target: str = ""
+    edits: tuple[Edit, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    shared: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The item of a `with` statement."""
+        return f"{self.call} as {self.target}" if self.target else self.call
+
+
 class Renamed(NamedTuple):
     """The name of the path, how the uses of the name of text change, and how many of them need text."""
 
@@ -45,42 +63,23 @@ class Renamed(NamedTuple):
     texts: int = 0
 
 
-class Bound(NamedTuple):
-    """How a `with` statement binds a directory.
-
-    `call`: what makes it. `name`: what follows `as`. `text`: the statement that then binds the text, if any.
-    """
-
-    call: str
-    name: str
-    text: str = ""
-    edits: tuple[Edit, ...] = ()
-
-    @property
-    def code(self) -> str:
-        """The item of the `with` statement."""
-        return f"{self.call} as {self.name}"
-
-    def edits_in(self, module: Module, first: ast.stmt) -> tuple[Edit, ...]:
-        """Return the edits in the block that begins with the statement `first`."""
-        return (*([Insert(module.place(first), self.text)] if self.text else ()), *self.edits)
-
-
 def bind(
     program: Program, call: ast.Call, bodies: Sequence[list[ast.stmt]], name: ast.expr, loads: list[ast.Name] | None
-) -> Bound:
+) -> Plan:
     """Bind what a call of tempfile's gives to a name: as a path where that reads well, else as the text that it was.
 
-    `loads`: the uses of the name; None where not all of them are known.
+    `bodies`: blocks that always run once the directory is there, the whole of its own first. `loads`: the uses of the
+    name; None where not all of them are known.
     """
     if isinstance(name, ast.Name) and loads is not None:
         renamed = give_path(program.module, bodies, name, loads)
         if renamed and renamed.texts <= _FEW:
-            return Bound(maker(program, call, renamed.name), renamed.name, "", renamed.edits)
+            return Plan(maker(program, call, renamed.name), renamed.name, renamed.edits)
     text = ast.unparse(name)
     last = text.rpartition(".")[2]
     path = _free_name(program.module, last)
-    return Bound(maker(program, call, last), path, f"{text} = str({path})")
+    first = program.module.place(bodies[0][0])
+    return Plan(maker(program, call, last), path, (Insert(first, f"{text} = str({path})"),))
 
 
 def _free_name(module: Module, name: str) -> str:
@@ -104,7 +103,7 @@ def give_path(
         call, inside = module.parents[load], module.is_in_f_string(load)
         replaced: ast.expr = load
         code = called
-        if isinstance(call, ast.Call) and is_conversion(module, call, load) and not inside:
+        if isinstance(call, ast.Call) and converted(module, call) is load and not inside:
             if not _only_renames(module, call):
                 replaced = call
         elif not takes_path(module, load):
@@ -146,18 +145,18 @@ def _only_renames(module: Module, call: ast.Call) -> bool:
     return isinstance(assigned, ast.Assign) and assigned.value is call
 
 
-def is_conversion(module: Module, node: ast.AST, given: ast.expr) -> bool:
-    """Tell whether a node is `Path(given)`."""
-    called = module.dotted(node.func) if isinstance(node, ast.Call) and node.args == [given] else frozenset()
-    return isinstance(node, ast.Call) and not node.keywords and bool(called) and called <= _CONCRETE
+def converted(module: Module, node: ast.AST) -> ast.expr | None:
+    """Return what a node makes a path of, if it is `Path(…)` and no more."""
+    match node:
+        case ast.Call(func=func, args=[given], keywords=[]) if module.dotted(func):
+            return given if module.dotted(func) <= _CONCRETE else None
+    return None
 
 
 def is_path_of(module: Module, node: ast.AST, name: str) -> bool:
     """Tell whether a node is `Path(name)` of a plain name."""
-    match node:
-        case ast.Call(args=[ast.Name(id=given) as argument]):
-            return given == name and is_conversion(module, node, argument)
-    return False
+    given = converted(module, node)
+    return isinstance(given, ast.Name) and given.id == name
 
 
 def takes_path(module: Module, load: ast.expr) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .classes import Definition
-from .finding import Doubt, Edit
+from .finding import Doubt
 from .names import Function, Module, is_docstring, parameters
 from .program import Program
 
@@ -44,18 +44,6 @@ class Made(NamedTuple):
     def is_given_once(self, module: Module) -> bool:
         """Tell whether nothing else is given to the name; of an attribute that is not known here."""
         return isinstance(self.target, ast.Attribute) or module.value_of(self.target) is self.statement.value
-
-
-class Plan(NamedTuple):
-    """How a directory's making and removal are rewritten, and what is not proved about that.
-
-    `shared`: names that other files may take from this one.
-    """
-
-    code: str
-    edits: tuple[Edit, ...]
-    doubts: tuple[Doubt, ...] = ()
-    shared: tuple[str, ...] = ()
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:

@@ -2,10 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
-from .finding import Doubt
+from .finding import Doubt, Finding
 from .kinds import is_test_module
 from .names import Function, Module, parameters
 from .program import Program
@@ -80,6 +81,11 @@ def reached(program: Program, function: Function) -> Iterator[Fixture]:
         seen.add(name)
 
 
+def conclude(program: Program, node: ast.stmt | ast.expr, finding: Finding, *doubts: Iterable[Doubt]) -> Finding:
+    """Return a finding with the verdict on it: by the doubts of its rule, and those about what surrounds a node."""
+    return finding.concluded([*chain(*doubts), *_doubts(program, node)])
+
+
 def is_fallback(module: Module, node: ast.AST) -> bool:
     """Tell whether a node only runs where an import failed."""
     handlers = [parent.type for parent in module.above(node) if isinstance(parent, ast.ExceptHandler) and parent.type]
@@ -87,7 +93,7 @@ def is_fallback(module: Module, node: ast.AST) -> bool:
     return any(not module.dotted(kind).isdisjoint(_IMPORT_ERRORS) for kind in kinds)
 
 
-def doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
+def _doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
     """Yield what around `node` may make another directory, or see which function makes it."""
     module = program.module
     for place in module.all(ast.Attribute):

@@ -5,10 +5,9 @@ What uses `tmp_path` otherwise is as pytest's documentation recommends, and left
 
 import ast
 from collections.abc import Iterator
-from itertools import chain
 
 from . import folders, surroundings
-from .finding import Doubt, DropName, Finding, Wrap, conclude
+from .finding import Doubt, DropName, Finding, Wrap
 from .folders import Folders
 from .names import Function, Module, parameters
 from .program import Program
@@ -41,7 +40,7 @@ def _finding(program: Program, function: Function, found: Folders) -> Finding:
         last_line=found.statements[-1].end_lineno or 0,
     )
     doubts = (_odd_forms(module, function), _outlived(function), _sharing(program, function))
-    return conclude(finding, chain(*doubts, surroundings.doubts(program, found.statements[0])))
+    return surroundings.conclude(program, found.statements[0], finding, *doubts)
 
 
 def _odd_forms(module: Module, function: Function) -> Iterator[Doubt]:

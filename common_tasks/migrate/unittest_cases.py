@@ -8,9 +8,9 @@ from .classes import Definition
 from .finding import Doubt, Drop, Edit, Replace
 from .names import Function, Module, parameters, stand_alone
 from .naming import maker
-from .paths import Renamed, give_path
+from .paths import Plan, Renamed, give_path
 from .program import Program
-from .removal import ENDING, Made, Plan, hidden_errors, is_registered, is_removal, may_remove, removes, seen_late
+from .removal import ENDING, Made, hidden_errors, is_registered, is_removal, may_remove, removes, seen_late
 
 _TEST_CASES = frozenset(
     {
@@ -63,7 +63,7 @@ def _plan(program: Program, made: Made, this: Definition, method: Function) -> P
     new = {made.statement.value: code if path else f"str({code})", made.target: name}
     edits: list[Edit] = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
     edits += [Drop(module.place(removal.statement), with_method=removal.may_go), *(path.edits if path else ())]
-    return Plan(code, tuple(edits), tuple(doubts))
+    return Plan(code, "", tuple(edits), tuple(doubts))
 
 
 def _find_registered(program: Program, made: Made, method: str) -> _Removal | None:
