@@ -7,7 +7,7 @@ from .kinds import BASES
 from .names import Module
 from .paths import PATHS
 
-LISTERS = frozenset({"glob", "iglob", "iterdir", "listdir", "rglob", "scandir", "walk"})
+_LISTERS = frozenset({"glob", "iglob", "iterdir", "listdir", "rglob", "scandir", "walk"})
 _DEPTH = 8  # steps by which a path is built, names that are followed to their values
 _SECONDS = ("%S", "%s", "%T", "%X", "%f")
 _MOMENTS = frozenset({"time.time", "time.time_ns"})
@@ -54,7 +54,7 @@ class Stamped(NamedTuple):
     """A directory `<base>/<prefix>_<time>`: the part of its name before the time, and the names that build the path."""
 
     prefix: ast.expr | str
-    names: frozenset[str]
+    names: frozenset[ast.Name]
 
 
 def stamped(module: Module, value: ast.expr) -> Stamped | None:
@@ -77,14 +77,20 @@ def stamped(module: Module, value: ast.expr) -> Stamped | None:
             prefix = given
         case _:
             return None
-    return Stamped(prefix, frozenset(_names(module, value))) if is_time(module, time.value) else None
+    return Stamped(prefix, frozenset(_names(module, value).values())) if is_time(module, time.value) else None
 
 
-def _names(module: Module, value: ast.expr, depth: int = _DEPTH) -> set[str]:
+def _names(module: Module, value: ast.expr, depth: int = _DEPTH) -> dict[str, ast.Name]:
     """Return the names that a value is built from, and those that these are built from."""
-    names = {node for node in ast.walk(value) if isinstance(node, ast.Name)}
-    given = [each for name in names if depth and (each := module.value_of(name))]
-    return {name.id for name in names}.union(*(_names(module, each, depth - 1) for each in given))
+    names = {node.id: node for node in ast.walk(value) if isinstance(node, ast.Name)}
+    for given in [each for name in names.values() if depth and (each := module.value_of(name))]:
+        names = {**_names(module, given, depth - 1), **names}
+    return names
+
+
+def find_listings(module: Module) -> list[ast.Attribute]:
+    """Return what lists the content of folders."""
+    return [node for node in module.all(ast.Attribute) if node.attr in _LISTERS]
 
 
 def is_time(module: Module, node: ast.expr, depth: int = _DEPTH) -> bool:

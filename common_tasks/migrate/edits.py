@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
 import libcst as cst
+from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from .finding import Drop, DropName, Edit, Insert, Place, Replace, ReplaceImport, Wrap
+from .finding import Drop, DropParameter, Edit, Insert, Place, Replace, ReplaceImport, Wrap
 from .source import is_pragma
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
@@ -108,23 +109,9 @@ class _Editor(cst.CSTTransformer):
         return super().on_leave(original_node, updated_node)
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
-        for edit in self._take(DropName, original_node):
+        for edit in self._take(DropParameter, original_node):
             updated_node = _without_parameter(updated_node, edit.name)
         return updated_node
-
-    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
-        return updated_node.with_changes(names=self._kept(original_node, updated_node.names))
-
-    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
-        if isinstance(updated_node.names, cst.ImportStar):
-            return updated_node
-        return updated_node.with_changes(names=self._kept(original_node, updated_node.names))
-
-    def _kept(self, original: cst.CSTNode, names: Sequence[cst.ImportAlias]) -> Sequence[cst.ImportAlias]:
-        """Return the names that an import keeps; the last one takes over the comma of the last, or the lack of one."""
-        gone = {edit.name for edit in self._take(DropName, original)}
-        kept = [each for each in names if (each.evaluated_alias or each.evaluated_name) not in gone]
-        return [*kept[:-1], kept[-1].with_changes(comma=names[-1].comma)]
 
     def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
@@ -235,14 +222,5 @@ def _unwrap(statement: cst.Try, body: _Body) -> None:
 
 def _comment_lines(node: cst.CSTNode) -> list[cst.EmptyLine]:
     """Return every comment in and around a node, each as a line of its own, without notes to a linter about it."""
-    collector = _Comments()
-    node.visit(collector)
-    return [cst.EmptyLine(comment=comment) for comment in collector.found if not is_pragma(comment.value)]
-
-
-class _Comments(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[cst.Comment] = []
-
-    def visit_Comment(self, node: cst.Comment) -> None:
-        self.found.append(node)
+    found = [cst.ensure_type(each, cst.Comment) for each in matchers.findall(node, matchers.Comment())]
+    return [cst.EmptyLine(comment=comment) for comment in found if not is_pragma(comment.value)]

@@ -46,8 +46,8 @@ class Drop(NamedTuple):
     with_method: bool = False
 
 
-class DropName(NamedTuple):
-    """Remove a parameter of the function, or a name of the import, that begins at `at`."""
+class DropParameter(NamedTuple):
+    """Remove a parameter of the function that begins at `at`."""
 
     at: Place
     name: str
@@ -61,7 +61,7 @@ class Wrap(NamedTuple):
     length: int | None = None
 
 
-Edit = Replace | ReplaceImport | Insert | Drop | DropName | Wrap
+Edit = Replace | ReplaceImport | Insert | Drop | DropParameter | Wrap
 
 
 class Doubt(NamedTuple):

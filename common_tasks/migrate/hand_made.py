@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .base_paths import LISTERS, Stamped, is_text, stamped, text_of
+from .base_paths import Stamped, find_listings, is_text, stamped, text_of
 from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .legacy_helper import find_definition
@@ -100,35 +100,24 @@ def _fresh(program: Program, made: _Made, base: Finding, time: Stamped, prefix: 
     return conclude(program, made.call, finding, _looks_here(module, made))
 
 
-def _left_over(module: Module, made: _Made, names: frozenset[str]) -> Iterator[ast.stmt]:
+def _left_over(module: Module, made: _Made, names: frozenset[ast.Name]) -> Iterator[ast.stmt]:
     """Yield the statements that only served to build the path: the base's name, its making, the time."""
-    scope = module.scope_of(made.variable)
-    for name in sorted(names) if scope else ():
-        value = next((binding.node for binding in scope.bindings.get(name, ())), None) if scope else None
-        given = module.parents[value] if value else None
-        if scope is None or not isinstance(given, ast.Assign) or len(scope.bindings[name]) > 1:
+    for name in names:
+        value, scope = module.value_of(name), module.scope_of(name)
+        if value is None or scope is None or scope is not module.scope_of(made.variable):
             continue
-        users = [_statement_of(module, load) for load in module.loads(name, scope)]
-        makings = [each for each in users if isinstance(each, ast.Expr) and _makes(module, each.value, name)]
+        users = [module.statement_of(load) for load in module.loads(name.id, scope)]
+        makings = [each for each in users if isinstance(each, ast.Expr) and _is_made(module, each.value, name.id)]
         others = [each for each in users if each not in makings and each is not made.given]
-        if all(_serves(each, names) for each in others) and stand_alone(module, [given, *makings]):
-            yield from (given, *makings)
+        serving = {module.parents[each] for node in names if (each := module.value_of(node))}
+        statements = [module.statement_of(value), *makings]
+        if serving.issuperset(others) and stand_alone(module, statements):
+            yield from statements
 
 
-def _statement_of(module: Module, node: ast.AST) -> ast.stmt:
-    return next(parent for parent in module.above(node) if isinstance(parent, ast.stmt))
-
-
-def _makes(module: Module, node: ast.expr, name: str) -> bool:
+def _is_made(module: Module, node: ast.expr, name: str) -> bool:
     path = _made_by(module, node) if isinstance(node, ast.Call) else None
     return isinstance(path, ast.Name) and path.id == name
-
-
-def _serves(statement: ast.stmt, names: frozenset[str]) -> bool:
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)]):
-            return name in names
-    return False
 
 
 def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
@@ -141,17 +130,11 @@ def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
         parent = module.parents[load]
         if isinstance(parent, ast.Attribute) and parent.attr in _RELATIVE:
             yield Doubt(f"line {load.lineno} asks where {load.id} lies")
-    for node in module.all(ast.Attribute):
-        if node.attr in LISTERS and not _is_below(node, made.variable.id):
+    # Of the new directory itself, or of what lies in it.
+    inside = re.compile(rf"\(?{made.variable.id}( / [^()]*)?\)?\.\w+")
+    for node in find_listings(module):
+        if not inside.fullmatch(ast.unparse(node)):
             yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
-
-
-def _is_below(node: ast.Attribute, name: str) -> bool:
-    """Tell whether a method is called on the new directory itself, or on what lies in it."""
-    inner: ast.expr = node.value
-    while isinstance(inner, ast.BinOp):
-        inner = inner.left
-    return isinstance(inner, ast.Name) and inner.id == name
 
 
 def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
@@ -180,13 +163,7 @@ def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:
         yield Doubt(f"it is one place for every call: line {made.call.lineno} may run more than once")
     scope = module.scope_of(made.variable)
     for load in module.loads(made.variable.id, scope) if scope else ():
-        if load.lineno != made.call.lineno and not _only_writes(module, load):
+        # `(name / "file").write_text(…)` makes a whole file anew.
+        writes = re.match(rf"\({load.id} / '[^']*'\)\.write_(text|bytes)\(", ast.unparse(module.statement_of(load)))
+        if load.lineno != made.call.lineno and not writes:
             yield Doubt(f"line {load.lineno} may find what an earlier call or run left there")
-
-
-def _only_writes(module: Module, load: ast.Name) -> bool:
-    """Tell whether a use is `(name / "file").write_text(…)` or the like, which makes a whole file anew."""
-    parent = module.parents[load]
-    method = module.parents[parent]
-    names_file = isinstance(parent, ast.BinOp) and isinstance(parent.right, ast.Constant) and parent.left is load
-    return names_file and isinstance(method, ast.Attribute) and method.attr in ("write_text", "write_bytes")

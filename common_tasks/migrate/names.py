@@ -159,6 +159,10 @@ class Module:
         """Tell whether a node is one of these, or part of one."""
         return any(each in nodes for each in (node, *self.above(node)))
 
+    def statement_of(self, node: ast.AST) -> ast.stmt:
+        """Return the nearest statement around a node."""
+        return next(parent for parent in self.above(node) if isinstance(parent, ast.stmt))
+
     def body_of(self, statement: ast.AST) -> list[ast.stmt]:
         """Return the statements that one stands among."""
         parent = self.parents[statement]

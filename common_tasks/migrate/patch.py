@@ -7,8 +7,6 @@ from pathlib import Path
 
 from .finding import Change
 
-_ESCAPES = {"\t": "\\t", "\n": "\\n", '"': '\\"', "\\": "\\\\"}
-
 
 def make_patch(changes: Iterable[Change], root: Path) -> bytes:
     """Return the unified diff of `changes`, with paths relative to `root`."""
@@ -40,13 +38,8 @@ def _is_executable(path: Path) -> bool:
 def _quoted(name: str) -> str:
     """Write a name as git does: in quotes, with escapes, where it holds anything but plain characters."""
     raw = os.fsencode(name)
-    plain = all(32 <= byte < 127 and byte not in b'"\\' for byte in raw)
-    return name if plain else '"' + "".join(_escaped(byte) for byte in raw) + '"'
-
-
-def _escaped(byte: int) -> str:
-    char = chr(byte)
-    return _ESCAPES.get(char) or (char if 32 <= byte < 127 else f"\\{byte:03o}")
+    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in raw)
+    return name if escaped == name else f'"{escaped}"'
 
 
 def _hunks(before: bytes, after: bytes) -> Iterator[bytes]:

@@ -41,8 +41,9 @@ def why_not_import(program: Program) -> Doubt | None:
         return Doubt(reason, final=True)
     if program.repository.shadows:
         return Doubt("common_tasks.py hides this package and has to be renamed first (T0)")
-    reasons = (check(program) for check in (_why_undeclared, _why_bare, _why_package, _why_built, _why_document))
-    return next((Doubt(reason) for reason in reasons if reason), None)
+    reasons = (check(program) for check in (_why_undeclared, _why_bare, _why_package, _why_built))
+    in_docs = "it is part of the documentation" if is_documentation(program.path) else None
+    return next((Doubt(reason) for reason in (*reasons, in_docs) if reason), None)
 
 
 def _own_environment(program: Program) -> str | None:
@@ -81,10 +82,10 @@ def _is_of_build(program: Program) -> bool:
     file = _nearest(program, "pyproject.toml")
     if file is None:
         return False
-    hooks = [_table(file, "tool", "hatch", "build", "hooks"), _table(file, "tool", "poetry", "build")]
-    backend = _table(file, "build-system", "backend-path")
-    folders = [file.parent / str(folder) for folder in (backend if isinstance(backend, list) else ())]
-    return program.file.parent in folders or repr(program.file.relative_to(file.parent).as_posix()) in repr(hooks)
+    name = repr(program.file.relative_to(file.parent).as_posix())
+    hooks = (_table(file, "tool", "hatch", "build", "hooks"), _table(file, "tool", "poetry", "build"))
+    folder = repr(program.file.parent.relative_to(file.parent).as_posix())
+    return name in repr(hooks) or folder in repr(_table(file, "build-system", "backend-path"))
 
 
 def _nearest(program: Program, *names: str) -> Path | None:
@@ -151,13 +152,11 @@ def _why_bare(program: Program) -> str | None:
 def _why_package(program: Program) -> str | None:
     """Return why code of a package would need this one wherever it is installed."""
     in_package = (program.file.parent / "__init__.py").exists() and "scripts" not in program.path.parts
-    if not in_package or program.is_test:
-        return None
-    file = _nearest(program, "pyproject.toml")
-    tables = (("project", "dependencies"), ("tool", "poetry", "dependencies")) if file else ()
-    declared = [str(_table(file, *keys)) for keys in tables if file]
-    legacy = [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(program, name))]
-    if any(_OURS.search(text) for text in (*declared, *legacy)):
+    toml = _nearest(program, "pyproject.toml")
+    tables = (("project", "dependencies"), ("tool", "poetry", "dependencies"))
+    declared = [str(_table(toml, *keys)) for keys in tables] if toml else []
+    declared += [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(program, name))]
+    if not in_package or program.is_test or any(_OURS.search(text) for text in declared):
         return None
     return "the package would need common-tasks wherever it is installed, but does not depend on it"
 
@@ -171,10 +170,6 @@ def _why_built(program: Program) -> str | None:
         if (name := imported.lstrip(".").partition(".")[0]) in names:
             return f"setup.py line {line} imports {name} where the package is built"
     return None
-
-
-def _why_document(program: Program) -> str | None:
-    return "it is part of the documentation" if is_documentation(program.path) else None
 
 
 def _imports(module: Module) -> list[tuple[int, str]]:

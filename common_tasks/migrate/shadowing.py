@@ -22,7 +22,6 @@ TASKS = ("clean", "temp_clean", "temp_status")
 _WORD = re.compile(rf"\b{OLD}\b")
 # What a task does that only shows or removes the bases: a command about them, or calls of these.
 _COMMAND = re.compile(r"""(?:rm -r?f?r?|ls(?: -\w+)?|du(?: -\w+)?)(?: ['"]?\.te?mp/?['"]?)+(?: \|\| true)?""")
-_HARMLESS_CALLS = frozenset({"builtins.print", "builtins.str", "builtins.len", "pathlib.Path", "shutil.rmtree"})
 _HARMLESS_METHODS = frozenset({"exists", "is_dir", "iterdir", "format", "join"})
 
 
@@ -44,27 +43,25 @@ def find_shadows(repository: Repository) -> Shadows:
 def _replaceable(module: Module) -> list[ast.FunctionDef]:
     """Return the tasks of a module that do no more than ours of the same name, or than call each other."""
     tasks = [each for each in module.tree.body if isinstance(each, ast.FunctionDef) and each.name in TASKS]
-    tasks = [each for each in tasks if module.top.bindings[each.name][0].node is each]
-    while more := [each for each in tasks if not all(_is_ours(module, call, tasks) for call in _calls(each))]:
-        tasks = [each for each in tasks if each not in more]
+    tasks = [task for task in tasks if len(module.top.bindings[task.name]) == 1]
+    inner = {task: [node for each in task.body for node in ast.walk(each)] for task in tasks}
+    calls = {task: [node for node in inner[task] if isinstance(node, ast.Call)] for task in tasks}
+    while more := [task for task in tasks if not all(_is_ours(module, call, tasks) for call in calls[task])]:
+        tasks = [task for task in tasks if task not in more]
     return tasks
-
-
-def _calls(function: ast.FunctionDef) -> list[ast.Call]:
-    return [node for statement in function.body for node in ast.walk(statement) if isinstance(node, ast.Call)]
 
 
 def _is_ours(module: Module, call: ast.Call, tasks: list[ast.FunctionDef]) -> bool:
     match call:
-        case ast.Call(func=ast.Name(id=name)) if any(task.name == name for task in tasks):
+        case ast.Call(func=ast.Name(id=name)) if name in [task.name for task in tasks]:
             return True
         case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Constant(value=str(command))]):
             return _COMMAND.fullmatch(command) is not None
         case ast.Call(func=ast.Attribute(attr=attr)) if attr in _HARMLESS_METHODS:
             return True
-    if module.is_call_of(call, "shutil.rmtree", "pathlib.Path"):
-        return bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value in BASES
-    return not module.dotted(call.func).isdisjoint(_HARMLESS_CALLS)
+        case ast.Call(args=args) if module.is_call_of(call, "shutil.rmtree", "pathlib.Path"):
+            return ast.unparse(args[0]) in map(repr, BASES) if args else False
+    return module.is_call_of(call, "builtins.print", "builtins.str", "builtins.len")
 
 
 def check_module(path: Path, users: Iterable[Path], repository: Repository, shadows: Shadows) -> Finding:
@@ -80,7 +77,7 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
     finding = Finding(path, 1, 0, CODE, f"{path.name} hides this package: {'; '.join(steps)}", "unsafe", last_line=1)
     finding = finding._replace(
         edits=tuple(Drop(module.place(task)) for task in gone),
-        imports=tuple(task.name for task in gone if _is_loaded_elsewhere(module, task, gone)),
+        imports=tuple(task.name for task in gone if _is_used_outside(module, task, gone)),
     )
     mention = repository.who_names(_WORD)
     if path.with_name(f"{NEW}.py").exists():
@@ -88,7 +85,7 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
     return finding.refused(mention) if mention else finding
 
 
-def _is_loaded_elsewhere(module: Module, task: ast.FunctionDef, gone: list[ast.FunctionDef]) -> bool:
+def _is_used_outside(module: Module, task: ast.FunctionDef, gone: list[ast.FunctionDef]) -> bool:
     return not all(module.within(gone, load) for load in module.loads(task.name, module.top))
 
 

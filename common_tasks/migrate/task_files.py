@@ -16,58 +16,55 @@ CODE = "T6"
 NAME = "tasks.py"
 _NEW_FILE = f'"""Tasks that `inv` runs."""\n\n{{}}from {OLD} import ns\n\n__all__ = ["ns"]\n'
 _COLLECTIONS = ("invoke.Collection", "invoke.collection.Collection")
-_TASK = frozenset({"invoke.task", "invoke.tasks.task"})
+_TASK = ("invoke.task", "invoke.tasks.task")
 
 
 def check(project: Path, repository: Repository, shadows: Shadows) -> Finding | None:
     """Return what the task file of a project lacks, and the form of it that suits the file."""
     path = project / NAME
-    finding = Finding(path, 1, 0, CODE, f"{NAME} lacks the tasks of this package")
+    finding = Finding(path, 1, 0, CODE, f"{NAME} is missing: from {OLD} import ns")
     if path.is_symlink():
         return finding._replace(message=f"{NAME} is a link: add the tasks to the file that it points to")
+    if not path.exists() and (project / "tasks").is_dir():
+        text = "the tasks are a package: import clean, temp_clean and temp_status, and add them to its collection"
+        return finding._replace(path=project / "tasks", message=text)
     if not path.exists():
-        return _missing_file(project, finding, repository)
+        return _new_file(finding, Program(path, Module("import invoke"), repository))
     if source.is_skipped(path):
         return None
     try:
-        module = Module(source.read(path).text)
+        program = Program(path, Module(source.read(path).text), repository)
     except source.UNREADABLE as error:
         return finding._replace(message=f"{NAME} cannot be read: {error}")
-    if missing := _missing(module, repository):
-        return _lacking(finding, missing, Program(path, module, repository), shadows)
-    return None
+    missing = _missing(program.module, hidden=bool(repository.shadows))
+    return _lacking(finding, missing, program, shadows) if missing else None
 
 
-def _missing_file(project: Path, finding: Finding, repository: Repository) -> Finding:
-    if (project / "tasks").is_dir():
-        text = "the tasks are a package: import clean, temp_clean and temp_status, and add them to its collection"
-        return finding._replace(path=project / "tasks", message=text)
-    style = style_of(project, repository.root)
+def _new_file(finding: Finding, program: Program) -> Finding:
+    style = style_of(finding.path.parent, program.repository.root)
     content = style.sort(_NEW_FILE.format("".join(f"{line}\n" for line in style.required)))
-    finding = finding._replace(message=f"{NAME} is missing: from {OLD} import ns", safety="safe", ending=content)
-    program = Program(finding.path, Module("import invoke"), repository)
-    return finding._replace(imports=("ns",)).judged(why_not_import(program))
+    return finding._replace(imports=("ns",), ending=content).concluded().judged(why_not_import(program))
 
 
 def _lacking(finding: Finding, missing: list[str], program: Program, shadows: Shadows) -> Finding:
-    """Return the finding for a file that lacks tasks of ours, which may have tasks of its own in their place."""
-    module, own = program.module, _own(program.module, shadows)
-    wanted = [name for name in missing if name not in own]
-    finding = finding._replace(message=f"{NAME} lacks {', '.join(missing)} of this package")
+    """Return the finding for a file that lacks tasks of ours, and may have tasks of its own in their place."""
+    module, own, collection = program.module, _own(program.module, shadows), _collection(program.module)
+    parts = [f"{NAME} lacks {', '.join(missing)} of this package"]
     if kept := [f"{name} (line {own[name]})" for name in missing if name in own]:
-        advice = f"{' and '.join(kept)}: the project's own; have it call temp_clean(c) of {OLD}"
-        finding = finding._replace(message=f"{finding.message}; {advice}", line=own.get(missing[0], 1))
-    if not wanted:
+        parts.append(f"{' and '.join(kept)}: the project's own; have it call temp_clean(c) of {OLD}")
+    wanted = [name for name in missing if name not in own]
+    names = wanted if collection or not wanted or _has_tasks(module) else ["ns"]
+    refusal = _why_not(module, wanted) if wanted else None
+    if refusal:
+        parts.append(refusal)
+    elif wanted:
+        parts.append(f"from {OLD} import {', '.join(names)}{f', each added to {collection}' if collection else ''}")
+    finding = finding._replace(message="; ".join(parts), line=own.get(missing[0], 1))
+    if refusal or not wanted:
         return finding
-    if reason := _why_not(module, wanted):
-        return finding._replace(message=f"{finding.message}; {reason}")
-    collection = _collection(module)
-    names = wanted if collection or _has_tasks(module) else ["ns"]
-    new = [name for name in wanted if not _is_imported(module, name) or name not in shadows.replaced]
-    how = f"; from {OLD} import {', '.join(names)}" + (f", each added to {collection}" if collection else "")
-    finding = finding._replace(message=finding.message + how, safety="safe", imports=tuple(names))
+    new = [name for name in wanted if name not in shadows.replaced or not _is_imported(module, name)]
     ending = "".join(f"{collection}.add_task({name})\n" for name in new) if collection else ""
-    return finding._replace(ending=ending).judged(why_not_import(program))
+    return finding._replace(imports=tuple(names), ending=ending).concluded().judged(why_not_import(program))
 
 
 def _why_not(module: Module, wanted: list[str]) -> str | None:
@@ -78,43 +75,30 @@ def _why_not(module: Module, wanted: list[str]) -> str | None:
         return f"its collection is not built at the top of the file: add {', '.join(wanted)} of {OLD} to it"
     for binding in module.top.bindings.get("*", ()):
         if not (binding.origin or "").endswith((f"{OLD}.*", f"{NEW}.*", "invoke.*")):
-            line = getattr(module.parents[binding.node], "lineno", 1)
+            line = module.statement_of(binding.node).lineno
             return f"line {line} imports everything of a module, which may have tasks of these names"
     return None
 
 
-def _missing(module: Module, repository: Repository) -> list[str]:
-    """Return which of our tasks a task file does not show.
+def _missing(module: Module, *, hidden: bool) -> list[str]:
+    """Return which of our tasks a task file does not show: none of them is there as long as this package is hidden.
 
     A task of the same name that is the file's own counts as there once it calls ours.
     """
-    if repository.shadows:
-        return list(TASKS)
-    if _has_collection(module) or f"{OLD}.ns" in _origins(module, "ns") or f"{OLD}.*" in _origins(module, "*"):
+    adding = ("add_collection", "from_module")
+    added = [arg for call in module.all(ast.Call) if ast.unparse(call.func).endswith(adding) for arg in call.args]
+    origins = {binding.origin for name in ("ns", "*") for binding in module.top.bindings.get(name, ())}
+    has_all = any(module.dotted(arg) & {OLD, f"{OLD}.ns"} for arg in added) or origins & {f"{OLD}.ns", f"{OLD}.*"}
+    if has_all and not hidden:
         return []
-    return [name for name in TASKS if not (_is_imported(module, name) or _is_called(module, name))]
+    return [name for name in TASKS if hidden or not (_is_imported(module, name) or _calls_ours(module, name))]
 
 
-def _origins(module: Module, name: str) -> set[str]:
-    return {binding.origin for binding in module.top.bindings.get(name, ()) if binding.origin}
+def _is_imported(module: Module, name: str, home: str = OLD) -> bool:
+    return any(binding.origin == f"{home}.{name}" for row in module.top.bindings.values() for binding in row)
 
 
-def _has_collection(module: Module) -> bool:
-    """Tell whether all of ours are added as a collection: `ns.add_collection(common_tasks.ns, "common")`."""
-    return any(
-        isinstance(call.func, ast.Attribute)
-        and call.func.attr in ("add_collection", "from_module")
-        and any(module.dotted(argument) & {OLD, f"{OLD}.ns"} for argument in call.args)
-        for call in module.all(ast.Call)
-    )
-
-
-def _is_imported(module: Module, name: str) -> bool:
-    return any(binding.origin == f"{OLD}.{name}" for row in module.top.bindings.values() for binding in row)
-
-
-def _is_called(module: Module, name: str) -> bool:
-    """Tell whether the file's own task of a name calls one of ours."""
+def _calls_ours(module: Module, name: str) -> bool:
     functions = [b.node for b in module.top.bindings.get(name, ()) if isinstance(b.node, ast.FunctionDef)]
     ours = [f"{OLD}.{each}" for each in TASKS]
     return any(module.is_call_of(call, *ours) for function in functions for call in ast.walk(function))
@@ -123,43 +107,32 @@ def _is_called(module: Module, name: str) -> bool:
 def _own(module: Module, shadows: Shadows) -> dict[str, int]:
     """Return the tasks of our names that are the project's own, each with its line."""
     own = {}
+    if _is_imported(module, "*", NEW) or (shadows.kept and _is_imported(module, "*")):
+        # What an already renamed module has is not known here: it may have all of them.
+        own = {name: 1 for name in TASKS if name in (shadows.kept or TASKS)}
     for name in TASKS:
         for binding in module.top.bindings.get(name, ()):
             if binding.origin != f"{OLD}.{name}" or name in shadows.kept:
                 own[name] = getattr(binding.node, "lineno", 1)
-    starred = _origins(module, "*") & {f"{OLD}.*" if shadows.kept else "", f"{NEW}.*"}
-    # What an already renamed module has is not known here: it may have all of them.
-    kept = shadows.kept or frozenset(TASKS)
-    return {**{name: 1 for name in TASKS if starred and name in kept}, **own, **_called_otherwise(module)}
-
-
-def _called_otherwise(module: Module) -> dict[str, int]:
-    """Return the tasks that go by one of our names though their functions have another: `@task(name="clean")`."""
-    decorators = [(function, each) for function in module.functions for each in function.decorator_list]
-    given = [
-        (f, k.value.value)
-        for f, each in decorators
-        if isinstance(each, ast.Call)
-        for k in each.keywords
-        if k.arg == "name" and isinstance(k.value, ast.Constant)
-    ]
-    names = {str(name).replace("-", "_"): function.lineno for function, name in given}
-    return {name: line for name, line in names.items() if name in TASKS}
+    for function in module.functions:  # such as `@task(name="clean")`
+        given = " ".join(map(ast.unparse, function.decorator_list)).replace("-", "_")
+        own |= {name: function.lineno for name in TASKS if f"name='{name}'" in given}
+    return own
 
 
 def _collection(module: Module) -> str | None:
     """Return the name of the file's collection: empty where it has none, None where it is not plain to see."""
-    for name in ("ns", "namespace"):
-        if bindings := module.top.bindings.get(name):
-            assigned = module.parents[bindings[0].node]
-            built = isinstance(assigned, ast.Assign) and module.is_call_of(assigned.value, *_COLLECTIONS)
-            at_top = built and module.parents[assigned] is module.tree
-            return name if len(bindings) == 1 and at_top else None
-    return ""
+    name = next((name for name in ("ns", "namespace") if name in module.top.bindings), "")
+    if not name:
+        return name
+    [binding, *others] = module.top.bindings[name]
+    assigned = module.parents[binding.node]
+    built = isinstance(assigned, ast.Assign) and module.is_call_of(assigned.value, *_COLLECTIONS)
+    return name if built and not others and assigned in module.tree.body else None
 
 
 def _has_tasks(module: Module) -> bool:
     decorators = [each for function in module.functions for each in function.decorator_list]
     called = [each.func if isinstance(each, ast.Call) else each for each in decorators]
-    starred = _origins(module, "*") & {f"{OLD}.*", f"{NEW}.*"}
-    return bool(starred) or any(not module.dotted(each).isdisjoint(_TASK) for each in called)
+    starred = _is_imported(module, "*") or _is_imported(module, "*", NEW)
+    return starred or any(not module.dotted(each).isdisjoint(_TASK) for each in called)

@@ -7,16 +7,15 @@ import ast
 from collections.abc import Iterator
 
 from . import folders, surroundings
-from .finding import Doubt, DropName, Finding, Wrap
+from .finding import Doubt, DropParameter, Finding, Wrap
 from .folders import Folders
 from .names import Function, Module, parameters
 from .program import Program
 
 CODE = "T3"
 TMP_PATH = "tmp_path"
-# Fixtures that are in the same directory; `request` may ask for any of them by its name.
-_SAME_DIRECTORY = frozenset({TMP_PATH, "pytester", "request", "testdir", "tmpdir"})
-_HARMLESS = frozenset({"capfd", "caplog", "capsys", "mocker", "monkeypatch", "recwarn", "self", "tmp_path_factory"})
+# Fixtures that are not in the same directory.
+_APART = frozenset({"capfd", "caplog", "capsys", "mocker", "monkeypatch", "recwarn", "self", "tmp_path_factory"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def _finding(program: Program, function: Function, found: Folders) -> Finding:
     after = function.body[found.first + len(found.statements)]
     wrap = Wrap(module.place(after), f"{code}:")
     finding = program.report(found.statements[0], CODE, f"tmp_path: {code}")._replace(
-        edits=(*found.drops(module), wrap, DropName(module.place(function), TMP_PATH)),
+        edits=(*found.drops(module), wrap, DropParameter(module.place(function), TMP_PATH)),
         imports=("pytest_temp_dirs",),
         last_line=found.statements[-1].end_lineno or 0,
     )
@@ -45,9 +44,8 @@ def _finding(program: Program, function: Function, found: Folders) -> Finding:
 
 def _odd_forms(module: Module, function: Function) -> Iterator[Doubt]:
     """Yield what gives the test its parameters in another way than pytest, or calls it."""
-    if any(TMP_PATH in module.segment(decorator) for decorator in function.decorator_list):
-        yield Doubt("a decorator gives tmp_path its value", final=True)
-    if TMP_PATH not in [argument.arg for argument in function.args.args] or function.args.defaults:
+    plain = TMP_PATH in [argument.arg for argument in function.args.args] and not function.args.defaults
+    if not plain or any(TMP_PATH in module.segment(decorator) for decorator in function.decorator_list):
         yield Doubt("its parameters are not those of a plain test", final=True)
     for node in module.all(ast.Name) + module.all(ast.Attribute):
         if (node.id if isinstance(node, ast.Name) else node.attr) == function.name:
@@ -64,7 +62,7 @@ def _outlived(function: Function) -> Iterator[Doubt]:
 
 
 def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
-    """Yield what may get the same directory: a fixture that asks for it, or a name that is no fixture known here."""
+    """Yield what may get the same directory: fixtures, as far as they are not known to be apart from it."""
     known = surroundings.fixtures(program)
     if TMP_PATH in known:
         yield Doubt("tmp_path is a fixture of this project's own", final=True)
@@ -74,7 +72,5 @@ def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
     asked = {name: name for name in parameters(function) if name != TMP_PATH}
     asked |= {name: each.name for each in surroundings.reached(program, function) for name in each.asks_for}
     for name, asker in asked.items():
-        if name in _SAME_DIRECTORY:
-            yield Doubt(f"the fixture {asker} shares tmp_path", final=True)
-        elif name not in known and name not in _HARMLESS:
-            yield Doubt(f"{name} is not known here and may share tmp_path")
+        if name not in known and name not in _APART:
+            yield Doubt(f"the fixture {asker} may share tmp_path", final=True)

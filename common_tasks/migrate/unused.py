@@ -4,14 +4,15 @@ import ast
 import re
 from collections.abc import Callable
 
-from .finding import Drop, DropName, Edit
+from .finding import Drop, Edit, ReplaceImport
 from .names import Module, stand_alone
 from .source import is_pragma
+from .style import Style
 
 _Import = ast.Import | ast.ImportFrom
 
 
-def find(before: Module, after: Module, is_needed: Callable[[str], bool]) -> list[Edit]:
+def find(before: Module, after: Module, is_needed: Callable[[str], bool], style: Style) -> list[Edit]:
     """Return the edits that take out of `after` the imports that only `before` used.
 
     One that a string names stays (`mock.patch("module.name")`, `__all__`), as does one with a comment of the author's
@@ -27,7 +28,8 @@ def find(before: Module, after: Module, is_needed: Callable[[str], bool]) -> lis
             unused = _is_read(before, name) and not after.loads(name, scope)
             if unused and not is_submodule and not is_needed(name) and _may_go(after, statement, name):
                 found.setdefault(statement, []).append(name)
-    return [edit for statement, names in found.items() for edit in _edits(after, statement, names)]
+    edits = (_edit(after, statement, names, style) for statement, names in found.items())
+    return [edit for edit in edits if edit]
 
 
 def _is_read(before: Module, name: str) -> bool:
@@ -44,13 +46,17 @@ def _may_go(after: Module, statement: _Import, name: str) -> bool:
             pass
         case _:
             return False
-    lines = after.lines[statement.lineno - 1 : statement.end_lineno]
-    if any("#" in line and not is_pragma(line[line.index("#") :]) for line in lines):
-        return False
     word = re.compile(rf"\b{re.escape(name)}\b")
     return stand_alone(after, [statement]) and not any(word.search(text) for text in after.strings)
 
 
-def _edits(module: Module, statement: _Import, names: list[str]) -> list[Edit]:
+def _edit(module: Module, statement: _Import, names: list[str], style: Style) -> Edit | None:
+    """Return what takes names out of an import; None where a comment belongs to one of them."""
     place = module.place(statement)
-    return [Drop(place)] if len(names) == len(statement.names) else [DropName(place, name) for name in names]
+    lines = module.lines[statement.lineno - 1 : statement.end_lineno]
+    comments = [line[line.index("#") :] for line in lines if "#" in line]
+    beside_others = len(lines) > 1 and len(names) < len(statement.names)
+    if not all(map(is_pragma, comments)) or (comments and beside_others):
+        return None
+    statement.names = [alias for alias in statement.names if (alias.asname or alias.name) not in names]
+    return ReplaceImport(place, style.sort(ast.unparse(statement)).strip()) if statement.names else Drop(place)

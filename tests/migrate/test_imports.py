@@ -18,7 +18,7 @@ HEADS = {
     "last in brackets": (
         "from tempfile import (\n    mkdtemp,\n    TemporaryDirectory,\n)\nx = mkdtemp\n",
         "TemporaryDirectory",
-        "from tempfile import (\n    mkdtemp,\n)\n\n" + OURS + "x = mkdtemp\n",
+        "from tempfile import mkdtemp\n\n" + OURS + "x = mkdtemp\n",
     ),
     "docstring": ('"""Doc."""\nimport tempfile\n', "tempfile.TemporaryDirectory", '"""Doc."""\n\n' + OURS),
     "future": (
@@ -54,9 +54,9 @@ HEADS = {
         "from common.temp import temp_working_dir as t\nx = t\n",
     ),
     "middle in brackets": (
-        "from tempfile import (\n    mkdtemp,\n    TemporaryDirectory,  # noqa\n    mkstemp\n)\nx = mkdtemp, mkstemp\n",
+        "from tempfile import (\n    mkdtemp,\n    TemporaryDirectory,\n    mkstemp\n)\nx = mkdtemp, mkstemp\n",
         "TemporaryDirectory",
-        "from tempfile import (\n    mkdtemp,\n    mkstemp\n)\n\n" + OURS + "x = mkdtemp, mkstemp\n",
+        "from tempfile import mkdtemp, mkstemp\n\n" + OURS + "x = mkdtemp, mkstemp\n",
     ),
     "type checking alone": (
         "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import tempfile\nx = TYPE_CHECKING\n",
