@@ -61,16 +61,10 @@ def _look(scope: Scope, repository: Repository, shadows: Shadows, workers: Worke
 def share(work: Callable[[Path], _Result], paths: Sequence[Path], workers: Workers) -> list[_Result]:
     """Do `work` for each path, by the workers together where that is worth it; the results in order."""
     pieces = min(MOST_PIECES, len(paths))
-    if workers.processes < 2 or len(paths) < _FEW:
-        return [_told(work(path), workers) for path in paths]
-    chunks = divide(pieces, lambda piece: [work(paths[n]) for n in part(piece, pieces, len(paths))], workers.processes)
+    processes = workers.processes if len(paths) >= _FEW else 1
+    chunks = divide(pieces, lambda piece: [work(paths[n]) for n in part(piece, pieces, len(paths))], processes)
     workers.progress(len(paths))
     return [result for chunk in chunks for result in chunk]
-
-
-def _told(result: _Result, workers: Workers) -> _Result:
-    workers.progress(1)
-    return result
 
 
 def _check_projects(

@@ -1,5 +1,6 @@
 """Makes edits in a program: LibCST keeps all that they do not concern."""
 
+import bisect
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
@@ -85,6 +86,7 @@ class _Editor(cst.CSTTransformer):
         self._edits: dict[Place, list[Edit]] = {}
         for edit in edits:
             self._edits.setdefault(edit.at, []).append(edit)
+        self._lines = sorted(place.line for place in self._edits)
 
     def _find(self, kind: type[_Edit], node: cst.CSTNode) -> list[_Edit]:
         """Return the edits of a kind that are still to be made where a node begins."""
@@ -96,6 +98,14 @@ class _Editor(cst.CSTTransformer):
         found = self._find(kind, node)
         self.made.update(found)
         return found
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Visit only the statements that something changes in: that is quicker."""
+        if not isinstance(node, Statement):
+            return True
+        found = self.get_metadata(PositionProvider, node)
+        first = bisect.bisect_left(self._lines, found.start.line)
+        return any(line <= found.end.line for line in self._lines[first : first + 1])
 
     def on_leave(
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT

@@ -128,13 +128,7 @@ def _definition(program: Program, definition: Function) -> Finding:
         message = f"{HELPER} is not the guide's: {reason}; where each call should have its own directory, use {NEW}"
         return finding._replace(message=message)
     finding = finding._replace(edits=(Drop(module.place(definition)),), removes=(HELPER, ".tmp/*_*"))
-    odd = [use.lineno for use in module.loads(HELPER, module.top) if _is_odd(module, use)]
-    return finding.concluded(Doubt(f"line {line} is not a plain call", final=True) for line in odd)
-
-
-def _is_odd(module: Module, use: ast.Name) -> bool:
-    call = module.parents[use]
-    return not (isinstance(call, ast.Call) and call.func is use) or module.is_in_f_string(use) or _asks_for_more(call)
+    return finding.concluded()
 
 
 def why_different(module: Module, definition: Function) -> str | None:

@@ -79,7 +79,7 @@ def _table(file: Path, *keys: str) -> object:
 
 def _is_of_build(program: Program) -> bool:
     """Tell whether the build backend of a project runs a file."""
-    file = _nearest(program, "pyproject.toml")
+    file = nearest(program.file, program.repository.root, "pyproject.toml")
     if file is None:
         return False
     name = repr(program.file.relative_to(file.parent).as_posix())
@@ -88,15 +88,15 @@ def _is_of_build(program: Program) -> bool:
     return name in repr(hooks) or folder in repr(_table(file, "build-system", "backend-path"))
 
 
-def _nearest(program: Program, *names: str) -> Path | None:
-    """Return the nearest file of one of the names above a program."""
-    folders = [folder for folder in program.file.parents if folder.is_relative_to(program.repository.root)]
+def nearest(path: Path, root: Path, *names: str) -> Path | None:
+    """Return the nearest file of one of the names in the folders above a path, up to `root`."""
+    folders = [folder for folder in path.parents if folder.is_relative_to(root)]
     return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
 
 
 def _why_undeclared(program: Program) -> str | None:
     """Return why it is not sure that this package is there where a file runs."""
-    root, home = program.repository.root, _nearest(program, *_DECLARING)
+    root, home = program.repository.root, nearest(program.file, program.repository.root, *_DECLARING)
     folder = home.parent if home else root
     texts = {name: _read(folder / name) for name in _DECLARING}
     if older := next((found for name in _SETTINGS if (found := _older_python(name, texts[name]))), None):
@@ -152,10 +152,11 @@ def _why_bare(program: Program) -> str | None:
 def _why_package(program: Program) -> str | None:
     """Return why code of a package would need this one wherever it is installed."""
     in_package = (program.file.parent / "__init__.py").exists() and "scripts" not in program.path.parts
-    toml = _nearest(program, "pyproject.toml")
+    path, root = program.file, program.repository.root
+    toml = nearest(path, root, "pyproject.toml")
     tables = (("project", "dependencies"), ("tool", "poetry", "dependencies"))
     declared = [str(_table(toml, *keys)) for keys in tables] if toml else []
-    declared += [_read(found) for name in ("setup.cfg", "setup.py") if (found := _nearest(program, name))]
+    declared += [_read(found) for name in ("setup.cfg", "setup.py") if (found := nearest(path, root, name))]
     if not in_package or program.is_test or any(_OURS.search(text) for text in declared):
         return None
     return "the package would need common-tasks wherever it is installed, but does not depend on it"
@@ -163,7 +164,7 @@ def _why_package(program: Program) -> str | None:
 
 def _why_built(program: Program) -> str | None:
     """Return why a file is loaded where the package is built: its `setup.py` imports it."""
-    setup = _nearest(program, "setup.py")
+    setup = nearest(program.file, program.repository.root, "setup.py")
     module = program.repository.classes.read(setup) if setup and setup != program.file else None
     names = {program.file.stem, *program.file.relative_to(setup.parent).parts} if setup else set()
     for line, imported in _imports(module) if module else ():

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import isort
 
-from .place import read_toml
+from .place import nearest, read_toml
 
 _USUAL = 88
 # Settings of ruff's that isort has, too, under the same name.
@@ -88,11 +88,7 @@ def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
 
 def _find_tools(folder: Path, root: Path) -> tuple[Path, dict[str, Any]]:
     """Return the nearest settings of tools in TOML, and the folder that they are in."""
-    for above in (folder, *folder.parents):
-        for name in ("ruff.toml", ".ruff.toml", "pyproject.toml"):
-            if (above / name).is_file():
-                found = read_toml(above / name)
-                return above, found.get("tool", {}) if name == "pyproject.toml" else {"ruff": found}
-        if above == root:
-            break
-    return root, {}
+    file = nearest(folder / "x", root, "ruff.toml", ".ruff.toml", "pyproject.toml")
+    found = read_toml(file) if file else {}
+    tools = found.get("tool", {}) if file and file.name == "pyproject.toml" else {"ruff": found}
+    return file.parent if file else root, tools
