@@ -10,7 +10,7 @@ from .place import why_not_import
 from .program import Program
 from .repository import Repository
 from .shadowing import NEW, OLD, TASKS, Shadows
-from .style import style_of
+from .style import WrongSettings, style_of
 
 CODE = "T6"
 NAME = "tasks.py"
@@ -41,7 +41,10 @@ def check(project: Path, repository: Repository, shadows: Shadows) -> Finding | 
 
 
 def _new_file(finding: Finding, program: Program) -> Finding:
-    style = style_of(finding.path.parent, program.repository.root)
+    try:
+        style = style_of(finding.path.parent, program.repository.root)
+    except WrongSettings as error:
+        return finding._replace(message=f"{finding.message}; {error}")
     content = style.sort(_NEW_FILE.format("".join(f"{line}\n" for line in style.required)))
     return finding._replace(imports=("ns",), ending=content).concluded().judged(why_not_import(program))
 

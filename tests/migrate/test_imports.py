@@ -107,6 +107,15 @@ def test_imports_are_sorted_as_the_project_sorts_them(tmp_path: Path, settings: 
     assert (tmp_path / TEST).read_text() == after + NEW
 
 
+def test_wrong_settings_are_a_reason_not_to_write(tmp_path: Path) -> None:
+    wrong = "[settings]\nprofile = unknown\n"
+    put(tmp_path, {".isort.cfg": wrong, TEST: "import tempfile\n" + USE.format("tempfile.TemporaryDirectory")})
+    (tmp_path / "tasks.py").unlink()
+    rows = write(tmp_path).rows
+    assert [(row.path.name, row.safety) for row in rows] == [("tasks.py", "report"), ("test_it.py", "report")]
+    assert all("settings for sorting imports are wrong" in row.message for row in rows)
+
+
 @pytest.mark.parametrize("case", HEADS)
 def test_imports_come_and_go_rightly(tmp_path: Path, case: str) -> None:
     before, name, after = HEADS[case]

@@ -123,6 +123,15 @@ def test_clean_that_does_more_than_ours_stays(tmp_path: Path) -> None:
     assert [row.code for row in audited(tmp_path).rows if not row.fixed] == ["T6"]
 
 
+def test_script_that_git_ignores_stops_the_renaming_if_it_names_the_module(tmp_path: Path) -> None:
+    put(tmp_path, {"common_tasks.py": OWN, "tasks.py": TASKS, ".gitignore": "/mine.py\n.tmp/\n.temp/\n"})
+    (tmp_path / "mine.py").write_text("import os\nimport common_tasks\n")
+    git(tmp_path, "init", "-q")
+    rows = [row for row in write(tmp_path, unsafe=True).rows if row.code == "T0"]
+    [row] = [row for row in rows if row.path.name == "common_tasks.py"]
+    assert (row.safety, "mine.py line 2 names it" in row.message) == ("report", True)
+
+
 def test_what_is_compiled_ignored_or_no_text_does_not_stop_the_renaming(tmp_path: Path) -> None:
     put(tmp_path, {"common_tasks.py": OWN, "tasks.py": TASKS, ".gitignore": "/build/\n.tmp/\n.temp/\n"})
     for name in ("__pycache__/common_tasks.cpython-311.pyc", "build/notes.cfg", "image.bin"):
