@@ -8,19 +8,21 @@ import ast
 import re
 from collections.abc import Iterator
 
-from . import finally_removed, removal, unittest_cases
+from . import finally_removed, unittest_cases
 from .blocks import refused_arguments
 from .classes import Definition
 from .finding import Finding, Left
-from .names import Function, Module, stand_alone
+from .names import Module, stand_alone
 from .naming import ONE
 from .paths import converted
 from .program import Program
-from .removal import Made
+from .removal import Made, sounds_like_removal
 from .surroundings import conclude
 
 CODE = "T5"
 _FILES = {"tempfile.mkstemp": "mkstemp", "tempfile.NamedTemporaryFile": "NamedTemporaryFile(delete=False)"}
+_LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and registered cleanups"
+_RETURNS = re.compile(r"\b(?:return|yield)[ \t]+\S")
 _IN_TEMPORARY = re.compile(r"te?mp", re.IGNORECASE)
 
 
@@ -64,30 +66,17 @@ def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Find
     module = program.module
     function = module.function_of(call)
     holder = next((parent for parent in module.above(call) if isinstance(parent, ast.ClassDef)), None)
-    if _is_inside_or_returned(call, function) or any(
-        removal.may_remove(each, node)
-        for each, around in _code_around(program, holder, function)
-        for node in ast.walk(around)
-        if isinstance(node, ast.Call)
-    ):
+    around = [module.segment(function) if function else module.text]
+    if holder:
+        this = Definition(program.file, module, holder)
+        around += [each.module.segment(each.node) for each in (this, *program.repository.classes.relatives(this))]
+    returned = function is not None and _RETURNS.search(around[0])
+    if returned or _inside_another(call) or any(map(sounds_like_removal, around)):
         return Left(f"{what} that other code removes or may remove")
-    name = f"{function.name}()" if function and not holder else holder.name if holder else "this file"
-    message = f"{what}: found nothing in {name} that removes it ({removal.LOOKED_FOR}); {better} would"
+    where = holder.name if holder else f"{function.name}()" if function else "this file"
+    message = f"{what}: found nothing in {where} that removes it ({_LOOKED_FOR}); {better} would"
     return program.report(call, CODE, message)
 
 
-def _code_around(
-    program: Program, holder: ast.ClassDef | None, function: Function | None
-) -> list[tuple[Module, ast.AST]]:
-    """Return the code that may remove what a call in a class, function or file makes."""
-    if holder:
-        this = Definition(program.file, program.module, holder)
-        return [(each.module, each.node) for each in (this, *program.repository.classes.relatives(this))]
-    return [(program.module, function or program.module.tree)]
-
-
-def _is_inside_or_returned(call: ast.Call, function: Function | None) -> bool:
-    """Tell whether a directory is made in a temporary one, or a function returns what it made."""
-    inside = any(keyword.arg == "dir" and _IN_TEMPORARY.search(ast.unparse(keyword.value)) for keyword in call.keywords)
-    results = ast.walk(function) if function else ()
-    return inside or any(isinstance(node, ast.Return | ast.Yield) and node.value for node in results)
+def _inside_another(call: ast.Call) -> bool:
+    return any(keyword.arg == "dir" and _IN_TEMPORARY.search(ast.unparse(keyword.value)) for keyword in call.keywords)

@@ -10,8 +10,10 @@ from .finding import Doubt
 from .names import Function, Module, is_docstring, parameters
 from .program import Program
 
-LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and registered cleanups"
-_SOUNDS = re.compile(r"(?:^|_)(?:rm|rmdir|rmtree|remove|removedirs|unlink|delete|clean|cleanup|cleanUp)(?:_|$)|rmtree")
+_SOUNDS = re.compile(
+    r"(?<![A-Za-z])(?:rm|rmdir|remove|removedirs|unlink|delete|[cC]lean|[cC]lean_?[uU]p)(?![a-z=])|rmtree"
+)
+_HIDES_ERRORS = re.compile(r"\b(?:try:|True|onerror|onexc)")
 # Calls that do not look for a directory, and methods by which something ends.
 _BLIND = frozenset(
     {
@@ -104,17 +106,8 @@ def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
     called = [name for node in ast.walk(statement) if isinstance(node, ast.Call) for name in (node.func, *node.args)]
     found = (program.repository.classes.find(program.file, program.module, name) for name in called)
     helpers = [each.node for each in found if isinstance(each, Definition)]
-    if any(_hides_errors(node) for each in (statement, *helpers) for node in ast.walk(each)):
+    if any(_HIDES_ERRORS.search(ast.unparse(each)) for each in (statement, *helpers)):
         yield Doubt(f"line {statement.lineno} ignores what cannot be removed, where temp_working_dir raises")
-
-
-def _hides_errors(node: ast.AST) -> bool:
-    match node:
-        case ast.Try() | ast.keyword(arg="onerror" | "onexc") | ast.keyword("ignore_errors", ast.Constant(value=True)):
-            return True
-        case ast.Call(args=args):
-            return any(isinstance(each, ast.Constant) and each.value is True for each in args)
-    return False
 
 
 def seen_late(module: Module, late: Iterable[ast.AST]) -> Iterator[Doubt]:
@@ -126,10 +119,6 @@ def seen_late(module: Module, late: Iterable[ast.AST]) -> Iterator[Doubt]:
             yield Doubt(f"line {call.lineno} may look for the directory, which is removed after it")
 
 
-def may_remove(module: Module, call: ast.Call) -> bool:
-    """Tell whether a call removes something, or has that done later, by what it is called or handed."""
-    for node in (call.func, *call.args):
-        plain = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-        if any(_SOUNDS.search(name) for name in (plain, *(each.rpartition(".")[2] for each in module.dotted(node)))):
-            return True
-    return False
+def sounds_like_removal(text: str) -> bool:
+    """Tell whether code removes something, or has that done later, by the names in it."""
+    return _SOUNDS.search(text) is not None

@@ -11,9 +11,10 @@ from .kinds import is_test_module
 from .names import Function, Module, parameters
 from .program import Program
 
-_SYSTEM = re.compile(r"(?:^|\.)(?:os|shutil|tempfile|pathlib|fcntl|stat|builtins|sys\.platform)(?:\.\w+)*$")
-_MAKERS = re.compile(r"(?:^|\.)(?:TemporaryDirectory|mkdtemp|gettempdir)$")
-_PATCHERS = frozenset({"patch", "object", "setattr", "multiple"})
+_REPLACES = re.compile(
+    r"\b(?:patch|object|setattr|multiple)\([^)]{0,200}?"
+    r"\b(?:os|shutil|tempfile|pathlib|fcntl|stat|builtins|platform|TemporaryDirectory|mkdtemp|gettempdir)\b"
+)
 _READERS = frozenset({"eval", "exec", "globals", "locals", "vars"})
 _SET_UPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class"})
 _IMPORT_ERRORS = frozenset({"builtins.ImportError", "builtins.ModuleNotFoundError"})
@@ -130,17 +131,19 @@ def _reader(module: Module, node: ast.AST) -> ast.Call | None:
 
 def _replaced(program: Program, node: ast.AST) -> Iterator[Doubt]:
     for module, top in _running(program, node):
-        for call in ast.walk(top):
-            if isinstance(call, ast.Call) and _replaces_system(module, call):
-                where = "a conftest" if module is not program.module else f"line {call.lineno}"
-                yield Doubt(f"{where} replaces functions of os, shutil or tempfile around it")
+        first = min([top.lineno, *(each.lineno for each in getattr(top, "decorator_list", ()))])
+        text = "\n".join(module.lines[first - 1 : top.end_lineno])
+        if found := _REPLACES.search(text):
+            line = first + text.count("\n", 0, found.start())
+            where = "a conftest" if module is not program.module else f"line {line}"
+            yield Doubt(f"{where} replaces functions of os, shutil or tempfile around it")
     # What a test replaces is replaced while it runs: in the code that it runs, not in other tests.
     path, where = program.repository.replacing or (program.file, "")
     if path != program.file and not is_test_module(program.path):
         yield Doubt(f"{where} replaces functions of tempfile")
 
 
-def _running(program: Program, node: ast.AST) -> Iterator[tuple[Module, ast.AST]]:
+def _running(program: Program, node: ast.AST) -> Iterator[tuple[Module, ast.stmt | ast.expr]]:
     """Yield the parts of programs that run around a node: functions, decorators of classes, set-ups, fixtures."""
     module = program.module
     for parent in module.above(node):
@@ -150,15 +153,3 @@ def _running(program: Program, node: ast.AST) -> Iterator[tuple[Module, ast.AST]
         elif isinstance(parent, ast.ClassDef):
             set_ups = [each for each in parent.body if isinstance(each, Function) and each.name in _SET_UPS]
             yield from ((module, each) for each in (*parent.decorator_list, *set_ups))
-
-
-def _replaces_system(module: Module, call: ast.Call) -> bool:
-    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    match call.args if called in _PATCHERS else []:
-        case [ast.Constant(value=str(target)), *_]:
-            return bool(_SYSTEM.search(target) or _MAKERS.search(target))
-        case [_, ast.Constant(value=str(name)), *_] if _MAKERS.search(name):
-            return True
-        case [target, *_]:
-            return any(_SYSTEM.search(name) for name in module.dotted(target))
-    return False

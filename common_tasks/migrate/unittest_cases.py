@@ -10,7 +10,7 @@ from .names import Function, Module, parameters, stand_alone
 from .naming import maker
 from .paths import Plan, Renamed, give_path
 from .program import Program
-from .removal import ENDING, Made, hidden_errors, is_registered, is_removal, may_remove, removes, seen_late
+from .removal import ENDING, Made, hidden_errors, is_registered, is_removal, removes, seen_late, sounds_like_removal
 
 _TEST_CASES = frozenset(
     {
@@ -135,14 +135,14 @@ def _dealt_with_again(program: Program, this: Definition, made: Made, dropped: a
     known = {made.target, *ast.walk(dropped)}
     for each in (this, *program.repository.classes.relatives(this)):
         for node in (inner for inner in ast.walk(each.node) if inner not in known):
-            if isinstance(node, ast.expr) and _deals_with(each.module, node, attribute):
+            if isinstance(node, ast.expr) and _deals_with(node, attribute):
                 yield Doubt(f"{each.path.name} line {node.lineno} sets or removes {attribute}, too")
 
 
-def _deals_with(module: Module, node: ast.AST, attribute: str) -> bool:
+def _deals_with(node: ast.AST, attribute: str) -> bool:
     match node:
         case ast.Attribute(attr=attr, ctx=ast.Store() | ast.Del()):
             return attr == attribute
-        case ast.Call(args=args) if may_remove(module, node):
+        case ast.Call(args=args) if sounds_like_removal(ast.unparse(node)):
             return any(isinstance(given, ast.Attribute) and given.attr == attribute for given in args)
     return False
