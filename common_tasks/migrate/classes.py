@@ -92,24 +92,19 @@ class Classes:
     def _home(self, path: Path, dotted: str) -> Path | None:
         """Return the file of a module that another one names; None where it is not the only one that this may mean."""
         plain = dotted.lstrip(".")
-        parts = tuple(plain.split(".")) if plain else ()
         if level := len(dotted) - len(plain):
-            folder = path.parents[min(level, len(path.parents)) - 1].joinpath(*parts)
+            folder = path.parents[min(level, len(path.parents)) - 1].joinpath(*plain.split("."))
             files = (folder.with_name(f"{folder.name}.py"), folder / "__init__.py")
             found = [each for each in files if each in self._texts]
         else:
-            found = [each for known, each in self._by_name.get(parts[-1], ()) if known[-len(parts) :] == parts]
+            found = [each for name, each in self._by_name if name.endswith(f".{plain}")]
         return found[0] if len(found) == 1 else None
 
     @cached_property
-    def _by_name(self) -> dict[str, list[tuple[tuple[str, ...], Path]]]:
-        found: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
-        for path in self._texts:
-            parts = path.relative_to(self.root).with_suffix("").parts
-            parts = parts[:-1] if parts[-1] == "__init__" else parts
-            if parts:
-                found.setdefault(parts[-1], []).append((parts, path))
-        return found
+    def _by_name(self) -> list[tuple[str, Path]]:
+        """Every program with its dotted name from the root, a dot in front."""
+        names = ((path.relative_to(self.root).with_suffix(""), path) for path in self._texts)
+        return [("." + ".".join(name.parts).removesuffix(".__init__"), path) for name, path in names]
 
     def bases(self, this: Definition) -> list[Definition | str | None]:
         """Return what a class derives from, as `find` tells it."""

@@ -193,15 +193,17 @@ class Module:
         parent = self.parents[bindings[0].node] if len(bindings) == 1 else None
         return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
 
-    def dotted(self, node: ast.AST) -> frozenset[str]:
+    def dotted(self, node: ast.AST, depth: int = 3) -> frozenset[str]:
         """Return the dotted names that an expression may stand for, by its imports; a builtin as `builtins.…`.
 
-        Empty where anything but imports (or a None in their place) binds the name.
+        Names like `join = os.path.join` are followed. Empty where anything else (but a None beside imports) is bound.
         """
         if isinstance(node, ast.Attribute):
-            return frozenset(f"{base}.{node.attr}" for base in self.dotted(node.value))
+            return frozenset(f"{base}.{node.attr}" for base in self.dotted(node.value, depth))
         if not isinstance(node, ast.Name):
             return frozenset()
+        if isinstance(value := self.value_of(node), ast.Name | ast.Attribute) and depth:
+            return self.dotted(value, depth - 1)
         scope = self.scope_of(node)
         if scope is None:
             stars = (binding.origin or "" for binding in self.top.bindings.get("*", ()))

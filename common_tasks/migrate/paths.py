@@ -32,8 +32,6 @@ _TAKES_PATH = frozenset(
     }
 )
 _SUBPROCESS = tuple(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
-_IN_DIRECTORY = tuple(f"tempfile.{name}" for name in ("mkdtemp", "mkstemp", "NamedTemporaryFile", "TemporaryFile"))
-_KEYWORDS = {"cwd": _SUBPROCESS, "dir": _IN_DIRECTORY}
 _FEW = 2  # so many `str(name)` read well
 
 
@@ -167,19 +165,8 @@ def takes_path(module: Module, load: ast.expr) -> bool:
             return parent.value is load and parent.conversion in (-1, ord("s")) and parent.format_spec is None
         case ast.Call():
             return load in parent.args and _call_takes_path(module, parent)
-        case ast.keyword(arg=str(option)):
-            return module.is_call_of(module.parents[parent], *_KEYWORDS.get(option, ()))
-        case ast.List():
-            return _is_command(module, parent)
-    return False
-
-
-def _is_command(module: Module, words: ast.List) -> bool:
-    """Tell whether a list is what a call of subprocess runs, without a shell."""
-    match module.parents[words]:
-        case ast.Call(args=[first, *_], keywords=keywords) as call if first is words:
-            options = {keyword.arg for keyword in keywords}
-            return module.is_call_of(call, *_SUBPROCESS) and options.isdisjoint({"shell", None})
+        case ast.keyword(arg="cwd"):
+            return module.is_call_of(module.parents[parent], *_SUBPROCESS)
     return False
 
 
