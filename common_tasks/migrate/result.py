@@ -1,13 +1,36 @@
-"""What an audit is asked for, and what it found."""
+"""What an audit is asked for, what it found, and which lines of the guide's checklist that keeps open."""
 
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from . import checklist
+from . import gitignore, shadowing, task_files
 from .finding import Finding, Item
+from .kinds import is_test
 from .repository import Repository
+
+SCRIPTS = "scripts", "Scripts take their temporary directories from TempManager"
+TESTS = "tests", "Tests take their temporary directories from pytest_temp_dirs"
+TASK_FILES = "task files", "Task files use TempManager in place of get_temp_dir"
+TASKS = "task files", "tasks.py has temp-status, temp-clean and clean"
+SHADOW = "task files", "No module of its own hides common_tasks"
+IGNORED = "configuration", "git ignores .tmp/ and .temp/"
+LINES = (SCRIPTS, TESTS, SHADOW, TASK_FILES, TASKS, IGNORED)
+
+
+def line_of(finding: Finding, project: Path) -> tuple[str, str]:
+    """Return the group and the text of the line that a finding keeps open in its project."""
+    path = finding.path.relative_to(project)
+    if finding.path.name == gitignore.NAME:
+        return IGNORED
+    if finding.code == task_files.CODE:
+        return TASKS
+    if finding.code == shadowing.CODE:
+        return SHADOW
+    if path.parts[0] in (task_files.NAME, "tasks"):
+        return TASK_FILES
+    return TESTS if is_test(path) else SCRIPTS
 
 
 class Scope(NamedTuple):
@@ -55,8 +78,11 @@ class Audit(NamedTuple):
     @property
     def checklist(self) -> tuple[Item, ...]:
         """The checklist, project by project: of all that is there, whatever is shown."""
-        lists = (checklist.make_checklist(project, found) for project, found in self.findings.items())
-        return tuple(item for items in lists for item in items)
+        items = []
+        for project, found in self.findings.items():
+            still_open = {line_of(finding, project) for finding in found if not finding.fixed}
+            items += [Item(project, *line, done=line not in still_open) for line in LINES]
+        return tuple(items)
 
     def with_each(self, act: Callable[[Finding], Finding]) -> "Audit":
         """Return it with each finding as `act` makes it."""

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from . import edits, imports, unused
+from . import edits, imports
 from .edits import NotFaithful
 from .finding import Finding
 from .names import Module
@@ -32,7 +32,7 @@ def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, i
     result = imports.add(result, names - {*TASKS, "ns"}, engine, style)
     result = imports.add(result, names & {*TASKS, "ns"}, OLD, style)
     before = Module(text)
-    while left_over := unused.find(before, Module(result), is_needed, style):
+    while left_over := imports.find_unused(before, Module(result), is_needed, style):
         result = edits.make(result, left_over)  # what goes may have used another one
     _check(text, result)
     return result

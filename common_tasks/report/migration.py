@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..migrate import checklist
 from ..migrate.finding import Change, Finding, Item
 from ..migrate.patch import make_patch
-from ..migrate.result import Audit
+from ..migrate.result import Audit, line_of
 from . import document
 from .console import Line, Screen, Span, line, prose, write
 from .text import count, shown, width, wrap
@@ -68,7 +67,7 @@ def _project(audit: Audit, project: Path, findings: Sequence[Finding], screen: S
         group = item.group
         yield from _item(item, screen)
         for row in findings:
-            if checklist.line_of(row, project) == (item.group, item.text):
+            if line_of(row, project) == (item.group, item.text):
                 yield from _finding(audit.scope.shown_from, row, screen)
     yield line("")
 
