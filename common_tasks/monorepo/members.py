@@ -32,7 +32,6 @@ _BASES = (".tmp", ".temp")
 _OPEN_TO_LOOK = 2
 _OPEN_TO_CLEAN = 4
 _RESERVE = 32  # descriptors for everything else
-_NOTHING = Sweep(Patterns(()), Patterns(()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]
 
 def find_roots(root: Path) -> tuple[Path, ...]:
     """Return the roots of the projects at and below `root`, sorted by path; nobody's settings are read."""
-    found = artifacts.survey(root, _Asking(root, lambda _: _NOTHING), listed=False, workers=ALONE)
+    found = artifacts.survey(root, _Asking(root, lambda _: Sweep()), listed=False, workers=ALONE)
     return tuple(root.joinpath(*parts) for parts in found)
 
 
@@ -150,7 +149,7 @@ def _sweep(scope: Scope, aim: Aim, root: Path) -> Sweep:
     """Return what is swept and kept in the project at `root`: nothing is swept in a home, or where it is uncertain."""
     member = _member(scope, aim, root)
     if member.settings is None or member.error or (root != scope.root and member.project.reserved):
-        return _NOTHING
+        return Sweep()
     return Sweep(member.settings.artifacts, member.settings.keep)
 
 

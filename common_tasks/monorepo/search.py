@@ -38,8 +38,8 @@ Parts = tuple[str, ...]  # names that lead to something from the top of the sear
 class Sweep(NamedTuple):
     """What is swept in a project, and what is kept."""
 
-    artifacts: Patterns
-    keep: Patterns
+    artifacts: Patterns = Patterns(())
+    keep: Patterns = Patterns(())
 
 
 class AskProject(Protocol):
@@ -85,7 +85,7 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
     over: it is nothing to sweep.
     """
     reader, found = _Reader(ask), Found([], {}, [])
-    branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(Patterns(()), Patterns(())), 0, exposed=False))])
+    branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, exposed=False))])
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
         with contextlib.suppress(OSError), top.descend(path, open_on_same_mount) as directory:

@@ -171,11 +171,11 @@ class Keeper:
             rows = self._settle([loan for loan in self._loans if loan.ended])
             if rows:
                 # Travels with the report, from an xdist worker too.
-                report.__dict__["temp_dirs"] = [row.as_json() for row in rows]
+                report.__dict__["temp_dirs"] = [tuple(row) for row in rows]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Collect what a test's report says was kept; a part of the running test may have failed, too."""
-        self.rows += map(Row.from_json, getattr(report, "temp_dirs", ()))
+        self.rows += map(Row._make, getattr(report, "temp_dirs", ()))
         if self._in_body and self._item and report.nodeid == self._item.nodeid and report.failed:
             self._failed_parts += 1
 
@@ -192,7 +192,7 @@ class Keeper:
         rows = self._settle(self._loans) + self._tidy()
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output["temp_dirs"] = [row.as_json() for row in rows]
+            output["temp_dirs"] = [tuple(row) for row in rows]
             return
         self.rows += rows
         reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -202,7 +202,7 @@ class Keeper:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Collect what an xdist worker settled at its end."""
-        self.rows += map(Row.from_json, getattr(node, "workeroutput", {}).get("temp_dirs", ()))
+        self.rows += map(Row._make, getattr(node, "workeroutput", {}).get("temp_dirs", ()))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say which directories are still there."""

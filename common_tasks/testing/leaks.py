@@ -99,11 +99,9 @@ class Run:
 
     def _settle(self, session: pytest.Session) -> bool:
         """Report what was left, and tell whether something waits for this process to end."""
-        waiting = self._waiting()
-        leaks = tuple(
-            leak for process, record in self._records().items() for leak in self._leaks(process, record, waiting)
-        )
-        notes = [*self._notes, *(note for record in self._records().values() for note in record.notes)]
+        waiting, records = self._waiting(), self._records()
+        leaks = tuple(leak for process, record in records.items() for leak in self._leaks(process, record, waiting))
+        notes = [*self._notes, *(note for record in records.values() for note in record.notes)]
         found = Findings(leaks, tuple(notes), self._is_incomplete(session))
         verbose = self._config.getoption("verbose") > 0
         self._say(describe(found, self._mode, self._containment.folder, verbose=verbose))
@@ -115,10 +113,10 @@ class Run:
 
     def _waiting(self) -> set[str]:
         """Return the names that will still be removed when this process ends."""
-        if not self._names(MAIN):
-            return set()
-        gc.collect()
-        return pending.will_be_removed(self._containment.folder, self._at_exit.calls) & set(self._names(MAIN))
+        if self._names(MAIN):
+            gc.collect()
+            return pending.will_be_removed(self._containment.folder, self._at_exit.calls) & set(self._names(MAIN))
+        return set()
 
     def _is_incomplete(self, session: pytest.Session) -> bool:
         stopped = session.shouldstop or session.shouldfail
@@ -126,36 +124,27 @@ class Run:
 
     def _leaks(self, process: str, record: Record, waiting: set[str]) -> Iterator[Leak]:
         unknown = Owner(self._crashed.get(process, f"unknown, in worker gw{process}"))
-        owners = {name: record.owners.get(name, unknown) for name in self._names(process)}
-        left = [name for name, owner in owners.items() if owner and not (process == MAIN and name in waiting)]
-        for name, disk_bytes in zip(left, self._measured(process, left), strict=True):
-            owner = owners[name]
-            if owner and disk_bytes is not None:
-                yield Leak(name, process, owner, disk_bytes)
-
-    def _measured(self, process: str, names: list[str]) -> list[int | None]:
-        """Return what each of these takes up, as far as it can be read; None where it has gone."""
-        folder = self._containment.open(process) if names else None
+        names = [name for name in self._names(process) if process != MAIN or name not in waiting]
+        left = {name: owner for name in names if (owner := record.owners.get(name, unknown))}
+        folder = self._containment.open(process) if left else None
         if folder is None:
-            return [None] * len(names)
+            return
         with folder:
-            usages = measure([Place(folder, (name,)) for name in names])
-        return [usage.disk_bytes if usage else None for usage in usages]
+            usages = measure([Place(folder, (name,)) for name in left])
+        for (name, owner), usage in zip(left.items(), usages, strict=True):
+            if usage:  # else it has gone meanwhile
+                yield Leak(name, process, owner, usage.disk_bytes)
 
     def _names(self, process: str) -> list[str]:
         try:
             folder = self._containment.open(process)
         except OSError as error:
-            self._note_once(f"not looked at: {self._containment.run}/{complaint(process, error)}")
+            self._notes.append(f"not looked at: {self._containment.run}/{complaint(process, error)}")
             return []
         if folder is None:
             return []
         with folder:
             return sorted(folder.names())
-
-    def _note_once(self, text: str) -> None:
-        if text not in self._notes:
-            self._notes.append(text)
 
     def _records(self) -> dict[str, Record]:
         workers = [folder for folder in self._containment.run.iterdir() if folder.name.isdigit()]
@@ -201,8 +190,6 @@ class Run:
             self._remove()
 
     def _remove(self) -> None:
-        if os.getpid() != self._containment.pid:
-            return
         try:
             self._containment.remove()
         except Unremovable as error:

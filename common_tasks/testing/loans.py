@@ -14,22 +14,15 @@ _SECTION = "Temporary directories"
 
 
 class Row(NamedTuple):
-    """A directory that is still there: whose it is, what else is to be said, and which failed tests worked with it."""
+    """A directory that is still there: whose it is, what else is to be said, and which failed tests worked with it.
+
+    It travels from an xdist worker as a plain tuple.
+    """
 
     path: str
     owner: str
     notes: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
-
-    def as_json(self) -> list[object]:
-        """Return what travels from an xdist worker."""
-        return [self.path, self.owner, list(self.notes), list(self.tests)]
-
-    @classmethod
-    def from_json(cls, row: Any) -> "Row":
-        """Take what an xdist worker has sent."""
-        path, owner, notes, tests = row
-        return cls(path, owner, tuple(notes), tuple(tests))
 
     @property
     def lines(self) -> list[str]:
