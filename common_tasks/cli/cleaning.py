@@ -10,7 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from .context import exit_if, find_scope, note_reserved, refuse_reserved, workers_for
-from .looking import look, refuse_alone, tell_of_projects_below
+from .looking import look, tell_of_projects_below
 
 if TYPE_CHECKING:
     from ..monorepo.choice import Choice
@@ -40,7 +40,6 @@ def clean_projects(
         note_reserved(scope.project)
     aim = Aim(cleaned=True, swept=swept)
     found, looked = look(scope, aim)
-    refuse_alone(scope, looked)
     _note_unknown(choice.categories, looked)
     plans = choice.plans(looked, time.time(), workers_for())
     if pick:

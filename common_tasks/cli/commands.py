@@ -3,21 +3,28 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import Task
 
 _READ_WORDS = frozenset({"entr", "xargs"})  # programs that wait for input before they start another
 
 
-def command(names: Mapping[str, object], wanted: object, current: object) -> str | None:
-    """Return the command line that runs the task `wanted` as the one that runs now was run.
+def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
+    """Return the command line that runs the task `wanted` in the way in which the task `current` was run.
 
-    `names`: the tasks there are, by their names. None where this process was not started to run `current`, by its name
-    or by no name at all.
+    None if another task called `current`, or sent it to another folder (`c.cd`).
     """
-    name = next((name for name, task in names.items() if task == wanted), None)
-    called = [word for word, task in names.items() if task == current]
+    module = sys.modules.get(c.config.tasks.collection_name)
+    if c.command_cwds or module is None:
+        return None
+    tasks = Collection.from_module(module, auto_dash_names=c.config.tasks.auto_dash_names)
+    names = list(tasks.task_names)
+    name = next((name for name in names if tasks[name] == wanted), None)
     words = sys.argv[1:]
-    before = next((words[:at] for at, word in enumerate(words) if word in called), words)
+    before = next((words[:at] for at, word in enumerate(words) if word in names and tasks[word] == current), words)
     if name is None or any(word in names for word in before):
         return None
     path = os.environ.get("PATH", "")

@@ -7,12 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import Task
 
 from ..project import marks
 
@@ -95,18 +93,6 @@ def refuse_reserved(project: "Project", *, force: bool) -> None:
     if project.reserved and not force:
         folder = os.fspath(project.root)
         raise Exit(f"{folder!r} is {project.reserved}, not a project: clean works there only with --force", code=2)
-
-
-def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
-    """Return the words that run the task `wanted` on the project that `current` acts on, if there are any."""
-    from .commands import command
-
-    module = sys.modules.get(c.config.tasks.collection_name)
-    if c.command_cwds or module is None:
-        return None
-    tasks = Collection.from_module(module, auto_dash_names=c.config.tasks.auto_dash_names)
-    names = {name: tasks[name] for name in tasks.task_names}
-    return command(names, wanted, current)
 
 
 def allow_descriptors() -> None:

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def look(scope: "Scope", aim: "Aim") -> "tuple[Sequence[Member], Sequence[Member]]":
-    """Return the projects that were found, and those of them that are asked for, with their entries."""
+    """Return the projects that were found, and those of them that are asked for, with their entries.
+
+    Ends with exit code 2 where the only project that is asked for is left alone, and where the settings at the root
+    are wrong: those hold for all.
+    """
     from .. import report
     from ..monorepo import members
 
     with report.watch("Looking") as progress:
         workers = workers_for(progress)
         found = members.find(scope, aim, workers)
-        return found, members.with_entries(members.asked_for(scope, found), workers=workers)
-
-
-def refuse_alone(scope: "Scope", looked: "Sequence[Member]") -> None:
-    """End with exit code 2 where the one project asked for is left alone; one of many is reported as one of many."""
-    if not scope.whole and looked[0].error and not looked[0].artifacts:
-        raise Exit(looked[0].error, code=2)
-    if looked[0].settings is None:
-        raise Exit(looked[0].error or "", code=2)  # what is wrong at the root is wrong for all
+        looked = members.with_entries(members.asked_for(scope, found), workers=workers)
+    first = looked[0]
+    if first.settings is None or (first.error and not scope.whole and not first.artifacts):
+        raise Exit(first.error or "", code=2)
+    return found, looked
 
 
 def show_status(

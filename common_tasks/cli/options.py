@@ -1,6 +1,7 @@
 """The options of the tasks: their help, and how invoke takes them."""
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 from typing import Any
 
 from invoke.exceptions import Exit
@@ -103,9 +104,12 @@ def as_text(text: str) -> str:
     return text
 
 
-def temp_task(*options: str, iterable: Iterable[str] = ()) -> Callable[[Callable[..., None]], Task[Any]]:
-    """Return invoke's decorator with a help for each option; typed, so that the tasks can be called and added."""
-    return task(help={option: HELP[option] for option in options}, iterable=list(iterable), klass=TempTask)
+def temp_task(body: Callable[..., None]) -> Task[Any]:
+    """Make a task, with the help for each of its options; typed, so that the tasks can be called and added."""
+    options = [name for name in signature(body).parameters if name in HELP]
+    repeatable = [name for name in options if name == "category"]
+    made: Task[Any] = task(help={name: HELP[name] for name in options}, iterable=repeatable, klass=TempTask)(body)
+    return made
 
 
 def named(category: Iterable[str] | None) -> frozenset[str]:

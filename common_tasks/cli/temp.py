@@ -7,8 +7,9 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from .cleaning import clean_projects
-from .context import command_for, exit_if, find_scope, is_dry, no_collections, note_reserved, refusals
-from .looking import look, refuse_alone, show_status, tell_of_projects_below
+from .commands import command_for
+from .context import exit_if, find_scope, is_dry, no_collections, note_reserved, refusals
+from .looking import look, show_status, tell_of_projects_below
 from .options import named, temp_task
 from .system import clean_system, refuse_with_system, show_system
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..report import View
 
 
-@temp_task("all_projects", "sort", "full", "json", "by", "system")
+@temp_task
 def temp_status(
     c: Context,
     all_projects: bool = False,
@@ -40,18 +41,13 @@ def temp_status(
             return
         note_reserved(scope.project)
         found, looked = look(scope, Aim(searched=not json and not scope.project.reserved))
-        refuse_alone(scope, looked)
         show_status(scope, looked, view, by_maker=bool(by), clean=command)
         if not json:
             tell_of_projects_below(scope, found, command_for(c, temp_status, temp_status))
         exit_if(failed=any(member.error for member in looked))
 
 
-_LIMITS = "max_age", "keep_last", "max_size", "max_total", "keep_free", "category", "no_rules", "all_projects"
-_HOW = "dry_run", "force", "json", "full", "sort"
-
-
-@temp_task("max_age_hours", *_HOW, *_LIMITS, "pick", "system", iterable=["category"])
+@temp_task
 def temp_clean(
     c: Context,
     max_age_hours: str | float | None = None,
@@ -113,7 +109,7 @@ def temp_clean(
         clean_projects(c, choice, view, dry_run=dry, swept=False, status=status, pick=pick)
 
 
-@temp_task("temp_age_hours", *_HOW, *_LIMITS, iterable=["category"])
+@temp_task
 def clean(
     c: Context,
     temp_age_hours: str | float | None = None,

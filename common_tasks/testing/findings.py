@@ -1,6 +1,6 @@
 """What was found, as values and as lines to read. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -100,26 +100,21 @@ def list_all(leaks: Iterable[Leak]) -> str:
 
 def _grouped(leaks: tuple[Leak, ...]) -> list[_Group]:
     """Put the leaks of one owner together, and those of one test's parameters, the largest number first."""
-    by_test: dict[str, list[_Group]] = defaultdict(list)
-    for owner, group in _by_owner(leaks).items():
-        by_test[owner.label.partition("[")[0]].append(group)
-    groups = [sum(parameters[1:], parameters[0]) for parameters in by_test.values()]
-    return sorted(groups, key=lambda group: (-len(group.leaks), group.owner))
-
-
-def _by_owner(leaks: tuple[Leak, ...]) -> dict[Owner, _Group]:
-    """Return what each owner has left: what each process does for itself counts once, as the most of them."""
-    found: dict[Owner, dict[str, list[Leak]]] = defaultdict(lambda: defaultdict(list))
+    by_owner: dict[Owner, list[Leak]] = defaultdict(list)
     for leak in sorted(leaks, key=lambda leak: leak.place):
-        found[leak.owner][leak.process].append(leak)
-    return {owner: _group(owner, list(each.values())) for owner, each in found.items()}
+        by_owner[leak.owner].append(leak)
+    groups: dict[str, _Group] = {}
+    for owner, left in by_owner.items():
+        test, group = owner.label.partition("[")[0], _counted_once(left) if owner.once else _Group(tuple(left), 1)
+        groups[test] = groups[test] + group if test in groups else group
+    return sorted(groups.values(), key=lambda group: (-len(group.leaks), group.owner))
 
 
-def _group(owner: Owner, processes: list[list[Leak]]) -> _Group:
-    if owner.once:
-        most = max(processes, key=lambda leaks: (len(leaks), leaks[0].place))
-        return _Group(tuple(most), len(processes))
-    return _Group(tuple(leak for leaks in processes for leak in leaks), 1)
+def _counted_once(leaks: list[Leak]) -> _Group:
+    """Return what one process has left, where several have left the same: the one that has left most."""
+    numbers = Counter(leak.process for leak in leaks)
+    most = max(numbers, key=lambda process: (numbers[process], process))
+    return _Group(tuple(leak for leak in leaks if leak.process == most), len(numbers))
 
 
 def _table(groups: list[_Group], total: str, most: int) -> list[str]:
