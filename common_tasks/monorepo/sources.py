@@ -5,10 +5,11 @@ the environment, the project's own files, what its tasks configure, the same of 
 user and of the system.
 """
 
+import contextlib
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,16 +123,21 @@ def _of_all_projects(layer: Any) -> Any:
     return {**layer, section: {name: values[name] for name in values.keys() if name != key}}  # noqa: SIM118  (invoke's)
 
 
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into an InvalidSetting that names the file."""
+    try:
+        yield
+    except Exception as error:
+        problem = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise InvalidSetting(f"{path!r} cannot be read: {problem}") from error
+
+
 def read_file(path: str, load: Load) -> Any:
     """Read a configuration file. Raises InvalidSetting where that is not possible, or not safe."""
-    try:
+    with _reading(path):
         planted = marks.is_planted(os.path.dirname(path), os.lstat(path))
         content = None if planted else load(path)
-    except OSError as error:
-        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
-    except Exception as error:
-        problem = " ".join(str(error).split())
-        raise InvalidSetting(f"{path!r} cannot be read: {problem}") from error
     if planted:
         raise InvalidSetting(f"{path!r} may have been put there by another user: it is not read")
     if not isinstance(content, dict | None):
@@ -142,15 +148,11 @@ def read_file(path: str, load: Load) -> Any:
 def read_pyproject(folder: str) -> Mapping[str, Any]:
     """Return the table [tool.common-tasks] of the `pyproject.toml` in a folder. Raises InvalidSetting."""
     path = f"{folder}/{_PYPROJECT}"
-    try:
+    with _reading(path):
         text = marks.read(folder, _PYPROJECT) or b""
         if _TABLE.encode() not in text:  # most say nothing of ours, and templates of projects may be no TOML
             return {}
         table = tomllib.loads(text.decode()).get("tool", {}).get(_TABLE, {})
-    except OSError as error:
-        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
-    except (ValueError, AttributeError) as error:
-        raise InvalidSetting(f"{path!r} cannot be read: {error}") from error
     known = (*SECTIONS, _OF_TASKS)
     unknown = [key for key in table if key not in known] if isinstance(table, dict) else [table]
     if unknown:
@@ -159,11 +161,7 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
 
 
 def is_file(path: str) -> bool:
-    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: nor can what it keeps."""
-    try:
-        mode = os.stat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise InvalidSetting(f"{path!r} cannot be read: {error.strerror}") from error
-    return stat.S_ISREG(mode)
+    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: it may name what is kept."""
+    with _reading(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return stat.S_ISREG(os.stat(path).st_mode)
+    return False

@@ -25,6 +25,11 @@ class Span(NamedTuple):
     style: str = ""
     link: str = ""
 
+    @property
+    def look(self) -> str:
+        """Style and link in rich's words."""
+        return f"{self.style} link {self.link}".strip() if self.link else self.style
+
 
 Line = tuple[Span, ...]
 
@@ -40,7 +45,9 @@ class Screen:
         self._console = terminal() if sys.stdout and sys.stdout.isatty() else None
         self.width = self._console.width if self._console else None
         self.encoding: str = getattr(sys.stdout, "encoding", None) or "utf-8"
-        self._plain = None if _can_show("".join(_PLAIN), self.encoding) else str.maketrans(_PLAIN)
+        shapes = "".join(_PLAIN)
+        has_shapes = shapes.encode(self.encoding, "ignore").decode(self.encoding) == shapes
+        self._plain = {} if has_shapes else str.maketrans(_PLAIN)
 
     @property
     def is_terminal(self) -> bool:
@@ -52,9 +59,21 @@ class Screen:
         numbered = iter(lines)
         while some := list(islice(numbered, _AT_ONCE)):
             if self._console:
-                self._console.print(_styled(some, self._plain), soft_wrap=True)
+                self._console.print(self._styled(some), soft_wrap=True)
             else:
-                write("".join(_unstyled(line, self._plain) for line in some))
+                write("".join(self._unstyled(line) for line in some))
+
+    def _unstyled(self, spans: Line) -> str:
+        text = "".join(span.text for span in spans).rstrip()
+        return f"{text.translate(self._plain) if self._plain else text}\n"
+
+    def _styled(self, lines: list[Line]) -> "Text":
+        from rich.text import Text
+
+        texts = [Text.assemble(*((span.text.translate(self._plain), span.look) for span in spans)) for spans in lines]
+        for text in texts:
+            text.rstrip()
+        return Text("\n").join(texts)
 
 
 def line(text: str, style: str = "") -> Line:
@@ -93,30 +112,3 @@ def terminal(*, stderr: bool = False) -> "Console":
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     console.width = max(_NARROWEST, console.width or _USUAL)
     return console
-
-
-def _can_show(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _unstyled(spans: Line, plain: dict[int, str] | None) -> str:
-    text = "".join(span.text for span in spans).rstrip()
-    return f"{text.translate(plain) if plain else text}\n"
-
-
-def _styled(lines: list[Line], plain: dict[int, str] | None) -> "Text":
-    from rich.text import Text
-
-    texts = [Text.assemble(*_pieces(spans, plain)) for spans in lines]
-    for text in texts:
-        text.rstrip()
-    return Text("\n").join(texts)
-
-
-def _pieces(spans: Line, plain: dict[int, str] | None) -> "Iterator[tuple[str, str]]":
-    for text, style, link in spans:
-        yield text.translate(plain) if plain else text, f"{style} link {link}".strip() if link else style

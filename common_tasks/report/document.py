@@ -37,28 +37,21 @@ def _of_monorepo(
     rows: Iterable[ProjectStatus | ProjectOutcome],
     more: dict[str, Any],
 ) -> dict[str, Any]:
-    every = [entry for each in documents for entry in each.get("entries", each.get("removed", ()))]
+    every = [row for each in documents for row in each.get("entries", each.get("removed", ()))]
     projects = [
         {**each, "error": None if row.error is None else plain(row.error)}
         for each, row in zip(documents, rows, strict=True)
     ]
-    total = {
-        "projects": len(projects),
-        "entries": len(every),
-        "files": sum(entry["files"] or 0 for entry in every),
-        "disk_bytes": sum(entry["disk_bytes"] or 0 for entry in every),
-    }
-    return {**_start(root), **more, "projects": projects, "total": total}
+    return {**_start(root), **more, "projects": projects, "total": {"projects": len(projects), **_total(every)}}
+
+
+def _total(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    return {"entries": len(rows), **{key: sum(row[key] or 0 for row in rows) for key in ("files", "disk_bytes")}}
 
 
 def _status(row: ProjectStatus) -> dict[str, Any]:
-    total = {
-        "entries": len(row.entries),
-        "files": sum(map(cells.files, row.entries)),
-        "disk_bytes": sum(map(cells.disk_bytes, row.entries)),
-    }
     entries = [_row(row.root, entry, entry.reason) for entry in row.entries]
-    return {**_start(row.root), "entries": entries, "total": total}
+    return {**_start(row.root), "entries": entries, "total": _total(entries)}
 
 
 def _outcome(row: ProjectOutcome, *, dry_run: bool) -> dict[str, Any]:
