@@ -68,7 +68,7 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
         yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending:
         late = span.ending.finalbody[span.ending.finalbody.index(span.removal) + 1 :]
-        yield from seen_late(program.module, late)
+        yield from seen_late(program, late)
     elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
 

@@ -26,7 +26,7 @@ _BLIND = frozenset(
         "builtins.print",
     }
 )
-ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
+_ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
 _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
 
 
@@ -110,13 +110,19 @@ def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
         yield Doubt(f"line {statement.lineno} ignores what cannot be removed, where temp_working_dir raises")
 
 
-def seen_late(module: Module, late: Iterable[ast.AST]) -> Iterator[Doubt]:
+def seen_late(program: Program, late: Iterable[ast.AST]) -> Iterator[Doubt]:
     """Yield what runs after a removal today, would run before it, and may look whether the directory is there."""
     for call in (node for each in late for node in ast.walk(each) if isinstance(node, ast.Call)):
-        of_parent = ast.unparse(call.func).startswith("super")
-        ends = isinstance(call.func, ast.Attribute) and call.func.attr in ENDING
-        if not (of_parent or ends) and module.dotted(call.func).isdisjoint(_BLIND):
+        if may_look(program, call.func):
             yield Doubt(f"line {call.lineno} may look for the directory, which is removed after it")
+
+
+def may_look(program: Program, function: ast.expr) -> bool:
+    """Tell whether a function may look whether a directory is still there."""
+    of_parent = ast.unparse(function).startswith("super")
+    ends = isinstance(function, ast.Attribute) and function.attr in _ENDING
+    blind = not program.module.dotted(function).isdisjoint(_BLIND)
+    return not (of_parent or ends or blind or removes(program, function))
 
 
 def sounds_like_removal(text: str) -> bool:

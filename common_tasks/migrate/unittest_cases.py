@@ -10,7 +10,7 @@ from .names import Function, Module, parameters, stand_alone
 from .naming import maker
 from .paths import Plan, Renamed, give_path
 from .program import Program
-from .removal import ENDING, Made, hidden_errors, is_registered, is_removal, removes, seen_late, sounds_like_removal
+from .removal import Made, hidden_errors, is_registered, is_removal, may_look, seen_late, sounds_like_removal
 
 _TEST_CASES = frozenset(
     {
@@ -51,7 +51,7 @@ def _plan(program: Program, made: Made, this: Definition, method: Function) -> P
     if removal is None or not stand_alone(module, [removal.statement]):
         return None
     doubts = [*_not_test_case(program, this), *hidden_errors(program, removal.statement)]
-    doubts += [*seen_late(module, removal.late), *_seen_by_cleanups(program, removal)]
+    doubts += [*seen_late(program, removal.late), *_seen_by_cleanups(program, removal)]
     path = Renamed(made.name) if made.is_path else None  # what else is done with an attribute may need text
     if isinstance(made.target, ast.Attribute):
         doubts += _dealt_with_again(program, this, made, removal.statement)
@@ -102,9 +102,7 @@ def _seen_by_cleanups(program: Program, removal: _Removal) -> Iterator[Doubt]:
     """Yield what is registered meanwhile and may look for the directory: today it runs after the removal."""
     for call in (node for each in removal.meanwhile for node in ast.walk(each) if isinstance(node, ast.Call)):
         registers = isinstance(call.func, ast.Attribute) and call.func.attr in ("addCleanup", "addClassCleanup")
-        given = call.args[0] if call.args else call
-        ends = isinstance(given, ast.Attribute) and given.attr in ENDING
-        if registers and not ends and not removes(program, given):
+        if registers and call.args and may_look(program, call.args[0]):
             yield Doubt(f"line {call.lineno} registers what may look for the directory before its removal")
 
 
