@@ -17,13 +17,8 @@ _HIDES_ERRORS = re.compile(r"\b(?:try:|True|onerror|onexc)")
 # Calls that do not look for a directory, and methods by which something ends.
 _BLIND = frozenset(
     {
-        "shutil.rmtree",
-        "os.chdir",
-        "locale.setlocale",
-        "os.environ.clear",
-        "os.environ.pop",
-        "os.environ.update",
-        "builtins.print",
+        *("shutil.rmtree", "os.chdir", "os.umask", "locale.setlocale", "builtins.print"),
+        *("os.environ.clear", "os.environ.pop", "os.environ.update"),
     }
 )
 _ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
