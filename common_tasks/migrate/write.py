@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -60,21 +60,23 @@ def write(changes: Sequence[Change]) -> dict[Path, str]:
     """
     for folder in {change.path.parent for change in changes}:
         _remove_left_overs(folder)
-    failed: dict[Path, str] = {}
     groups: dict[str, list[Change]] = {}
     for change in changes:
         groups.setdefault(change.group or str(change.path), []).append(change)
-    for group in groups.values():
-        done: list[Change] = []
-        try:
-            for change in group:
-                _put(change.path, change.before, change.after)
-                done.append(change)
-        except OSError as error:
-            for change in reversed(done):
-                _put(change.path, change.after, change.before)
-            failed |= {change.path: str(error) for change in group}
-    return failed
+    return {path: reason for group in groups.values() for path, reason in _write_group(group).items()}
+
+
+def _write_group(group: Sequence[Change]) -> dict[Path, str]:
+    done: list[Change] = []
+    try:
+        for change in group:
+            _put(change.path, change.before, change.after)
+            done.append(change)
+    except OSError as error:
+        for change in reversed(done):
+            _put(change.path, change.after, change.before)
+        return {change.path: str(error) for change in group}
+    return {}
 
 
 def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
@@ -83,26 +85,25 @@ def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
     Raises NotWritten where the file is no longer as it was read, another OSError where it cannot be written; then it is
     as it was.
     """
-    if (path.read_bytes() if os.path.lexists(path) and not _why_not_plain(path) else None) != before:
+    there = os.path.lexists(path)
+    known = path.read_bytes() if there and not _why_not_plain(path) else None
+    if known != before or (there and before is None):
         raise NotWritten(f"{path.name} changed meanwhile")
-    if before is None and os.path.lexists(path):
-        raise NotWritten(f"{path.name} was made meanwhile")
     if after is None:
         path.unlink()
         return
-    with ExitStack() as stack:
-        file, beside = _open_new(path.parent)
-        stack.enter_context(file)
-        if beside:
-            stack.callback(beside.unlink, missing_ok=True)
-        file.write(after)
-        file.flush()
-        if before is not None:
-            _copy_attributes(path, file.fileno())
-        if not beside:
-            beside = _give_name(file.fileno(), path.parent)
-            stack.callback(beside.unlink, missing_ok=True)
+    file, beside = _open_new(path.parent)
+    try:
+        with file:
+            file.write(after)
+            file.flush()
+            if before is not None:
+                _copy_attributes(path, file.fileno())
+            beside = beside or _give_name(file.fileno(), path.parent)
         beside.replace(path)
+    finally:
+        if beside:
+            beside.unlink(missing_ok=True)
 
 
 def _open_new(folder: Path) -> tuple[IO[bytes], Path | None]:
