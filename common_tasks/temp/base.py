@@ -138,6 +138,8 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
     # Root has just made an empty one for the owner of the project, say; `make_base` checks the owner.
     if (foreign or base.needs_tag) and not linked and set(directory.names()) <= unmarked:
         return bool(unmarked)
+    if is_tagged(directory):  # since just now: whoever makes a base writes the tag first
+        return True
     what = "belongs to somebody else" if foreign else "is not empty" if base.needs_tag else "is a link"
     raise _refused(base, f"{what} and carries no {TAG} of common-tasks; nothing was touched")
 

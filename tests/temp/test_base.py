@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.temp import BaseRefused, TempManager, layout, tag
+from common_tasks.fs.directory import Directory
+from common_tasks.temp import BaseRefused, TempManager, get_debug_temp_dir, layout, tag
 
-from ..helpers import clean, crowd, git, inv, make_entry, make_project, python, take
+from ..helpers import before, clean, crowd, git, inv, make_entry, make_project, python, take
 
 
 def test_base_is_made_with_tag_and_gitignore(project: Path) -> None:
@@ -164,6 +165,16 @@ def test_eight_processes_make_one_base_elsewhere(
     monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "new"))
     made = crowd(8, "from common_tasks.temp import *; print(get_debug_temp_dir())", project)
     assert len(set(made)) == 8
+
+
+def test_base_that_another_process_makes_while_it_is_looked_at_is_used(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "new"))
+    make = "from common_tasks.temp import *; print(get_debug_temp_dir())"
+    made: list[str] = []
+    before(monkeypatch, Directory, "names", lambda: made.append(python(make, cwd=project).stdout.strip()))
+    assert get_debug_temp_dir().parent == Path(made[0]).parent
 
 
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "fifo"])
