@@ -15,7 +15,7 @@ Everything wrong is an InvalidSetting: one line that names the key or variable, 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -162,11 +162,11 @@ def read(
     Raises InvalidSetting.
     """
     below, first = list(layers), list(above)
-    named = _Variables(variables, prefix, {key for layer in (*below, *first) for key in (layer or {})})
+    sections = {key for layer in (*below, *first) for key in (layer or {})}
     found: dict[str, Any] = {}
     for layer in reversed(below):
         found |= flatten(layer)
-    found = named.override(found)
+    found |= _from_variables(_ours(variables, prefix, sections), prefix, found.get(_RETENTION, {}))
     for layer in reversed(first):
         found |= flatten(layer)
     return Settings(
@@ -206,56 +206,47 @@ def _plain(value: Any) -> Any:
     return {str(key): _plain(value[key]) for key in value.keys()}  # noqa: SIM118  (invoke's own mapping)
 
 
-class _Variables:
-    """The variables of the environment that are settings.
+def _ours(variables: Mapping[str, str], prefix: str, sections: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the variables that are settings of ours.
 
-    `sections`: the tops of the configuration, since INVOKE_CLEAN_UP is no setting of ours where there is a `clean_up`.
+    `sections`: the tops of the configuration, since INVOKE_CLEAN_UP is none of ours where there is a `clean_up`.
     """
-
-    def __init__(self, variables: Mapping[str, str], prefix: str, sections: Iterable[str]) -> None:
-        others = tuple(f"{prefix}{key}_".upper() for key in sections if key not in SECTIONS)
-        ours = tuple(f"{prefix}{section}_".upper() for section in SECTIONS)
-        self._whole = {f"{prefix}{key}".upper().replace(".", "_"): key for key in _KEYS if _KEYS[key].from_text}
-        limits = "|".join(_LIMITS).upper()
-        self._rule = re.compile(f"{re.escape(prefix)}{_RETENTION.upper().replace('.', '_')}_(.+)_({limits})")
-        self._values = {
-            name: value
-            for name, value in variables.items()
-            if f"{name}_".startswith(ours) and not f"{name}_".startswith(others)
-        }
-        self._refuse_unknown(prefix)
-
-    def _refuse_unknown(self, prefix: str) -> None:
-        for name in self._values:
-            if name not in self._whole and not self._rule.fullmatch(name):
-                rule = f"{prefix}TEMP_RETENTION_DEBUG_MAX_AGE"
-                known = ", ".join(self._whole)
-                raise InvalidSetting(
-                    f"the variable {name} is unknown; the known ones are {known} and, for example, {rule}"
-                )
-
-    def override(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Return settings with those that variables give in their place. An empty list of patterns means unset."""
-        given: dict[str, Any] = {
-            key: _FromVariable(variable, from_text(text))
-            for variable, key in self._whole.items()
-            if (text := self._values.get(variable)) and (from_text := _KEYS[key].from_text)
-        }
-        rules = found.get(_RETENTION, {})
-        if isinstance(rules, dict) and (limits := self._limits(rules)):
-            given[_RETENTION] = {**rules, **{name: {**_dict(rules.get(name)), **more} for name, more in limits.items()}}
-        return {**found, **given}
-
-    def _limits(self, categories: Iterable[str]) -> dict[str, dict[str, _FromVariable]]:
-        """Return the limits that variables give, by category; one is spelled as in `categories`."""
-        spelled = {re.sub(r"\W", "_", category).upper(): category for category in categories}
-        limits: dict[str, dict[str, _FromVariable]] = {}
-        for name, text in self._values.items():
-            if match := self._rule.fullmatch(name):
-                category = spelled.get(match[1], match[1].lower())
-                limits.setdefault(category, {})[match[2].lower()] = _FromVariable(name, text)
-        return limits
+    others = tuple(f"{prefix}{key}_".upper() for key in sections if key not in SECTIONS)
+    ours = tuple(f"{prefix}{section}_".upper() for section in SECTIONS)
+    for name, value in variables.items():
+        if f"{name}_".startswith(ours) and not f"{name}_".startswith(others):
+            yield name, value
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _from_variables(variables: Iterable[tuple[str, str]], prefix: str, rules: Any) -> dict[str, Any]:
+    """Return the settings that variables of ours give, by the names of their keys. Raises InvalidSetting.
+
+    An empty list of patterns means unset. `rules`: those that files give; limits are added to them.
+    """
+    keys = {f"{prefix}{name}".upper().replace(".", "_"): (name, key.from_text) for name, key in _KEYS.items()}
+    limits = "|".join(_LIMITS).upper()
+    rule = re.compile(f"{re.escape(prefix)}{_RETENTION.upper().replace('.', '_')}_(.+)_({limits})")
+    given: dict[str, Any] = {}
+    for variable, text in variables:
+        name, from_text = keys.get(variable, ("", None))
+        if from_text:
+            given |= {name: _FromVariable(variable, from_text(text))} if text else {}
+        elif match := rule.fullmatch(variable):
+            rules = _with_limit(rules, match[1], match[2].lower(), _FromVariable(variable, text))
+            given[_RETENTION] = rules
+        else:
+            known = ", ".join(variable for variable, (_, from_text) in keys.items() if from_text)
+            raise InvalidSetting(
+                f"the variable {variable} is unknown; the known ones are {known} and, for example, "
+                f"{prefix}TEMP_RETENTION_DEBUG_MAX_AGE"
+            )
+    return given
+
+
+def _with_limit(rules: Any, category: str, limit: str, value: _FromVariable) -> Any:
+    """Return rules with one more limit. `category`: as a variable spells it, in capitals and without punctuation."""
+    if not isinstance(rules, dict):
+        return rules  # wrong, which is said elsewhere
+    name = next((name for name in rules if re.sub(r"\W", "_", name).upper() == category), category.lower())
+    rule = rules.get(name)
+    return {**rules, name: {**(rule if isinstance(rule, dict) else {}), limit: value}}
