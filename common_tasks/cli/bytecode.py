@@ -1,7 +1,6 @@
 """The bytecode of this package is cached as Python does it, also where invoke has turned that off for tasks.
 
-Without it, every run of a task in an editable install would compile the whole package anew: as long again as the rest
-of what it takes to start.
+Without that, each run of a task in an editable install would compile the whole package and take twice as long to start.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""invoke's configuration, as this package reads it: its own settings are checked by itself, and names stay text."""
+"""invoke's configuration as this package reads it: settings of ours are left to us to check, and names stay text."""
 
 import contextlib
 import errno

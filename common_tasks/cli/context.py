@@ -1,4 +1,4 @@
-"""Where a task runs: the project that is meant, and how what is refused ends it."""
+"""Which project a task acts on, and how a task ends where something is refused."""
 
 import contextlib
 import errno
@@ -82,21 +82,21 @@ def _is_named(c: Context, tasks: str) -> bool:
 
 
 def note_reserved(project: "Project") -> None:
-    """Say on standard error where a folder is no project's alone."""
+    """Say on standard error where a folder, such as a home, is no project's alone."""
     if project.reserved:
         folder = os.fspath(project.root)
         print(f"{folder!r} is {project.reserved}: only a .tmp that common-tasks made counts there", file=sys.stderr)
 
 
 def refuse_reserved(project: "Project", *, force: bool) -> None:
-    """End with exit code 2 where a folder is no project's alone."""
+    """End with exit code 2 where a folder, such as a home, is no project's alone."""
     if project.reserved and not force:
         folder = os.fspath(project.root)
         raise Exit(f"{folder!r} is {project.reserved}, not a project: clean works there only with --force", code=2)
 
 
 def allow_descriptors() -> None:
-    """Let this process have as many files open as the system allows it: the more, the fewer looks a clean takes."""
+    """Let this process have as many files open as the system allows: a clean then deals with more projects at once."""
     import resource
 
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -126,7 +126,7 @@ def _need_descriptors() -> None:
 
 
 def workers_for(progress: "Progress | None" = None) -> "Workers":
-    """Return the workers for a task, who tell `progress` how far they are: one a core of ours, four at most."""
+    """Return the workers for a task, which report to `progress`: one for each core that we may use, four at most."""
     from ..fs.values import no_progress
     from ..fs.workers import Workers
 

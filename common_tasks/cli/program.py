@@ -172,7 +172,7 @@ program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=ns)
 
 
 def main() -> None:
-    """Run the command. Output that cannot be written ends it in one line; a reader who has seen enough is no fault."""
+    """Run the command. Output that cannot be written ends it in one line; a reader that closes the pipe is no error."""
     try:
         try:
             program.run()

@@ -1,6 +1,6 @@
-"""What a clean by itself does: what `temp-clean` would do by the rules, and nothing to what changed within the hour.
+"""What a clean by itself does: what `temp-clean` would do by the rules, but what changed within an hour stays.
 
-The turn of every base that it is about is put off before anything is removed, and what it did is noted there.
+Before anything is removed, each base notes when its next turn comes; afterwards, what was done.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from .members import Aim, Member, Scope
 from .quantities import InvalidSetting
 from .settings import Settings
 
-_MARGIN = 0.1  # of a budget: so much more is freed once it is broken, so that it is not broken again at once
+_MARGIN = 0.1  # of a broken budget: freed in addition, so that it is not broken again at once
 _MOST_TOLD = 10  # problems of one project
 
 
@@ -76,7 +76,7 @@ def _clean(scope: Scope, settings: Settings) -> None:
 
 
 def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan]:
-    """Return the plans of a bare `temp-clean`, for what is old enough, and with an eye to the time until the next."""
+    """Return the plans of a bare `temp-clean`, for what is old enough, with room for what the next period will add."""
     portions, shared = BARE.portions(looked)
     aged = [
         Portion(
@@ -91,7 +91,7 @@ def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan
 
 
 def _ahead(budget: Budget, entries: Iterable[Entry], period: float, now: float) -> Budget:
-    """Return a budget that expects as much to be made before the next clean as was made in such a time before."""
+    """Return a budget that expects as much to be made in the next period as was made in the last."""
     made = sum(
         entry.usage.disk_bytes
         for entry in entries
@@ -144,5 +144,5 @@ def last_report(project: Project) -> Report | None:
 
 
 def waits_for_hand(member: Member) -> bool:
-    """Tell whether a project has rules that nobody applies unless a clean is run."""
+    """Tell whether a project has rules that apply only when somebody runs a clean."""
     return member.settings is not None and member.settings.has_rules and member.settings.auto is None

@@ -1,4 +1,4 @@
-"""What the options of a clean, and the rules of retention, make of what lies in projects."""
+"""What a clean removes from projects, by its options and the rules of retention."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ from .settings import Settings
 class Choice:
     """What the options of a clean say.
 
-    `limits`: what they make in place of the rules of the configuration. `categories`: those alone, if there are any.
-    `force`: what is in use, too.
+    `limits`: the policy that replaces the configured rules. `categories`: only these, if any are named. `force`: also
+    what is in use.
     """
 
     limits: Policy | None = None

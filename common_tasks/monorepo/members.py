@@ -96,7 +96,7 @@ def find_roots(root: Path) -> tuple[Path, ...]:
 
 
 def asked_for(scope: Scope, members: Sequence[Member]) -> tuple[Member, ...]:
-    """Return the members that a task acts on; a single project takes the artifacts of those below it along."""
+    """Return the members that a task acts on; a single project gets the artifacts of those below it, too."""
     if scope.whole:
         return tuple(members)
     together = tuple(artifact for member in members for artifact in member.artifacts)
@@ -104,7 +104,7 @@ def asked_for(scope: Scope, members: Sequence[Member]) -> tuple[Member, ...]:
 
 
 def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Member, ...]:
-    """Return the projects with their entries; those that killed processes left elsewhere, if asked for, in the first.
+    """Return the projects with their entries; the first also gets `orphans`, which killed processes left elsewhere.
 
     All share the workers. A base that two projects have is the first one's. A project that cannot be read has that as
     its error, and no entries. Raises GuardFailed where git cannot tell what it tracks.

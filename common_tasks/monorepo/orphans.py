@@ -11,7 +11,7 @@ from ..temp.tag import is_tagged, noted_root
 
 
 def find_bases(project: Project) -> Iterator[Base]:
-    """Yield the bases beside a project's own that carry our tag and say that they are of a root that is gone."""
+    """Yield the bases beside a project's own that carry our tag and belong to a root that no longer exists."""
     for shared in project.bases:
         if not (shared.shared and shared.needs_tag) or project.reserved:
             continue

@@ -21,13 +21,10 @@ from ..temp.entry import Identity
 from ..temp.names import SEAL_ROOM, TAG, looks_sealed, unseal
 from ..temp.tag import is_tagged
 
-# What is never entered, and never an artifact, whatever the patterns say: git's own, and bases, which are cleaned as
-# such. What is never entered, but may be an artifact. What makes a folder foreign: an environment of Python or conda,
-# or another repository.
-_UNTOUCHABLE = frozenset({".git", ".tmp", ".temp"})
+_UNTOUCHABLE = frozenset({".git", ".tmp", ".temp"})  # never an artifact, whatever the patterns say
 NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
-_ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})
-FOREIGN = _ENVIRONMENT | {".git"}
+_ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})  # of Python, of conda
+FOREIGN = _ENVIRONMENT | {".git"}  # what makes a folder an environment, or another repository
 _MOST_KNOWN = 10_000  # names of files that mean nothing
 COMPILED_IN = "__pycache__"
 _COMPILED = ".pyc"

@@ -75,7 +75,7 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Learn that the plugin is off in an xdist worker."""
+    """Note that the plugin is off in an xdist worker."""
     why = getattr(node, "workeroutput", {}).get("common_tasks_off")
     if why:
         node.config.stash[_WHY_OFF] = why

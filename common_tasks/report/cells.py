@@ -54,7 +54,7 @@ def path(root: Path, entry: Entry) -> str:
 
 @lru_cache(maxsize=64)
 def _between(root: str, folder: str) -> tuple[str, tuple[str, ...]]:
-    """Return what leads from the root to a folder, and where that is above the root, from there to the root."""
+    """Return the path from the root to a folder, and for a folder above the root, the names from there to the root."""
     top, below = Path(root), Path(folder)
     if below == top:
         return "", ()
@@ -86,7 +86,7 @@ def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
 
 
 def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:
-    """Return a reason in full, and where it names who uses something, with less of the user's command."""
+    """Return a reason in full and, where it names a process, in shorter forms with less of its command."""
     return _forms(reason, screen.encoding, in_use=entry.state == "in-use")
 
 
@@ -100,5 +100,5 @@ def _forms(reason: str, encoding: str, *, in_use: bool) -> tuple[str, ...]:
 
 
 def word(state: str) -> str:
-    """Return how a state is called."""
+    """Return a state in words."""
     return state.replace("-", " ")

@@ -35,10 +35,10 @@ Line = tuple[Span, ...]
 
 
 class Screen:
-    """Standard output, as far as those who lay text out have to know it.
+    """Standard output, and what has to be known of it to lay text out.
 
-    `width`: the columns of a terminal; None where it is none, so that nothing is cut or wrapped. A terminal that says
-    it has none at all, as with `COLUMNS=0`, has as many as most.
+    `width`: the columns of a terminal; None where it is no terminal, so that nothing is cut or wrapped. One that claims
+    to have no columns (`COLUMNS=0`) is taken to have 80.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ def prose(text: str, room: int | None, indent: str = "", style: str = "") -> Ite
 
 
 def write(text: str | bytes) -> None:
-    """Write to standard output: text, or bytes as they are. Nobody listening is no fault, now or from the start."""
+    """Write to standard output: text, or bytes as they are. A reader that has gone is no error."""
     if sys.stdout is None:  # closed before we began
         return
     try:
@@ -101,7 +101,7 @@ def write(text: str | bytes) -> None:
     except OSError as error:
         # Python's last flush of standard output has to go nowhere, or it fails once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # that is a reader who has seen enough
+        if not isinstance(error, BrokenPipeError):  # that is a reader that has gone
             raise
 
 

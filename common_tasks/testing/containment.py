@@ -4,7 +4,7 @@
         m/                                          TMPDIR of pytest itself
         0/  0.log                                   TMPDIR of the xdist worker gw0, and what it saw
 
-Names are short: each byte is missing from the 104 of a unix socket's path.
+Names are short, since the path of a Unix socket in it may have 104 bytes in all.
 """
 
 import contextlib

@@ -77,7 +77,7 @@ class _Group:
 def describe(found: Findings, mode: str, folder: str, *, verbose: bool) -> list[str]:
     """Return the closing section: nothing where there is nothing to say.
 
-    Ten owners are named, all of them with `verbose` or where they let the run fail.
+    Ten owners are named; all of them with `verbose`, or where they make the run fail.
     """
     groups = _grouped(found.leaks)
     total = _total(groups)

@@ -131,7 +131,7 @@ class Keeper:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Know which test runs."""
+        """Note which test runs."""
         self._item = item
         running.begin(item.nodeid)
         yield
@@ -140,14 +140,14 @@ class Keeper:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Iterator[None]:
-        """Know whether it is the test's own body that runs."""
+        """Note whether it is the test's own body that runs."""
         self._in_body = True
         yield
         self._in_body = False
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, request: Any) -> Iterator[None]:
-        """Know which fixture is being set up."""
+        """Note which fixture is being set up."""
         self._setups.append(request)
         yield
         self._setups.pop()
@@ -180,7 +180,7 @@ class Keeper:
             self._failed_parts += 1
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Of a test that was interrupted nobody knows whether it would have passed."""
+        """Note that nobody knows whether the test that ran would have passed."""
         self._interrupted = True
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)

@@ -28,7 +28,7 @@ _LIST = ".temp-leaks.txt"  # says who has left what is kept beside it
 
 
 def watch_run(config: pytest.Config, mode: str) -> None:
-    """Contain a run from now on until its configuration goes out of use, and say then what was left."""
+    """Contain a run until its configuration goes out of use, and then say what was left."""
     run = Run(config, mode)
     config.add_cleanup(run.finish)
 
@@ -54,11 +54,11 @@ class Run:
     # What pytest tells
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Know which run the exit status is of."""
+        """Note the session, for its exit status."""
         self._session = session
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Know that the list is incomplete: Ctrl-C, or `pytest.exit`."""
+        """Note that the list is incomplete: Ctrl-C, or `pytest.exit`."""
         self._interrupted = True
 
     @pytest.hookimpl(optionalhook=True)
@@ -69,14 +69,14 @@ class Run:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
-        """Learn which test a worker ran when it ended."""
+        """Note which test a worker ran when it crashed."""
         worker = getattr(report, "node", None)
         if worker is not None:
             self._crashed[_number(worker)] = crashitem
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Know that a worker did not live to see its end."""
+        """Note that a worker ended early."""
         if error:
             self._notes.append(f"worker {node.gateway.id} ended early: the list is incomplete for its tests")
 

@@ -1,4 +1,4 @@
-"""Notes which name appears in the temporary directory while what runs."""
+"""Notes which names appear in the temporary directory, and what was running then."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ _START, _BETWEEN, _END = (
 
 
 class System:
-    """What looking needs, as it was when pytest started: tests put their own in its place."""
+    """The functions that looking needs, as they were when pytest started: tests may replace them."""
 
     def __init__(self) -> None:
         self.getpid, self.listdir, self.stat, self.mkdir = os.getpid, os.listdir, os.lstat, os.mkdir
@@ -97,9 +97,9 @@ class Record:
 
 
 class Watch:
-    """Looks into the temporary directory between all that pytest runs.
+    """Looks into the temporary directory between the steps of a run: tests, fixtures, imports.
 
-    What is new belongs to the innermost that has run since the last look.
+    A new name belongs to the innermost step that has run since the last look.
     """
 
     def __init__(self, containment: Containment, ignore: list[str]) -> None:
@@ -171,7 +171,7 @@ class Watch:
         return None if accepted else self._innermost()
 
     def _innermost(self) -> Owner:
-        """Say what has run since the last look: no closer than "about here" where looks were left out."""
+        """Say what has run since the last look; where looks were left out, that is only approximate."""
         return Owner(f"about {self._latest}") if self._skipped and self._latest else _owner(self._running[-1])
 
     def _make_anew(self) -> None:
@@ -229,7 +229,7 @@ class Watch:
         self._leave()
 
     def pytest_collection_finish(self) -> None:
-        """Know that what comes now is between tests."""
+        """Note that what comes now is between tests."""
         self._rename_outermost(_BETWEEN)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -270,7 +270,7 @@ class Watch:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Iterator[None]:
-        """Know that no test follows."""
+        """Note that no test follows."""
         self._rename_outermost(_END)
         yield
         self.look()
