@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -43,17 +43,28 @@ class Warm:
     def run(
         self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: int
     ) -> subprocess.CompletedProcess[str]:
-        """Run `python WORDS`, and return what `subprocess.run` would; after `timeout` seconds it is killed."""
+        """Run `python WORDS`, and return what `subprocess.run` would."""
         out, out_end = os.pipe()
         err, err_end = os.pipe()
-        socket.send_fds(self._door, [b"\n"], [out_end, err_end])
+        with open(os.devnull) as nothing:
+            self.start(words, (nothing.fileno(), out_end, err_end), cwd=cwd, env=env, timeout=timeout)
         os.close(out_end)
         os.close(err_end)
-        request = {"words": words, "cwd": str(cwd), "env": dict(env), "timeout": timeout}
-        self._door.sendall(f"{json.dumps(request)}\n".encode())
         with ThreadPoolExecutor(2) as readers:
             said = [*readers.map(_read, (out, err))]
-        return subprocess.CompletedProcess(words, int(self._replies.readline()), *said)
+        return subprocess.CompletedProcess(words, self.wait(), *said)
+
+    def start(
+        self, words: Sequence[str], streams: Sequence[int], *, cwd: Path, env: Mapping[str, str], timeout: int
+    ) -> None:
+        """Start `python WORDS` on the three standard streams; after `timeout` seconds it is killed."""
+        socket.send_fds(self._door, [b"\n"], streams)
+        request = {"words": words, "cwd": str(cwd), "env": dict(env), "timeout": timeout}
+        self._door.sendall(f"{json.dumps(request)}\n".encode())
+
+    def wait(self) -> int:
+        """Return the exit code of what was started last, once it has ended."""
+        return int(self._replies.readline())
 
     def _close(self) -> None:
         self._replies.close()
@@ -79,6 +90,15 @@ def run(
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=timeout)
 
 
+def start_on(
+    terminal: int, python: str, modules: Sequence[str], words: Sequence[str], *, cwd: Path, timeout: int
+) -> Callable[[], int]:
+    """Start `python WORDS` on a terminal; what is returned waits for its end, and returns the exit code."""
+    program = _warm(python, *modules)
+    program.start(words, [terminal] * 3, cwd=cwd, env=os.environ, timeout=timeout)
+    return program.wait
+
+
 def _read_by_python(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(("PYTHON", "LC_", "LANG")) and value}
 
@@ -86,8 +106,8 @@ def _read_by_python(env: Mapping[str, str]) -> dict[str, str]:
 def _serve(door: socket.socket) -> None:
     requests = door.makefile("r")
     while True:
-        _, outputs, _, _ = socket.recv_fds(door, 1, 2)
-        if not outputs:
+        _, streams, _, _ = socket.recv_fds(door, 1, 3)
+        if not streams:
             return
         request = json.loads(requests.readline())
         child = os.fork()
@@ -95,20 +115,21 @@ def _serve(door: socket.socket) -> None:
             requests.close()
             door.close()
             with _exit_code():
-                _become(request, *outputs)
+                _become(request, *streams)
             return
-        for each in outputs:
+        for each in streams:
             os.close(each)
         _, status = os.waitpid(child, 0)
         door.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
-def _become(request: dict[str, Any], *outputs: int) -> None:
+def _become(request: dict[str, Any], *streams: int) -> None:
     """Be what `python WORDS` is in a process of its own; its end is this process's end."""
     signal.alarm(request["timeout"])
-    for number, output in enumerate(outputs, start=1):
-        os.dup2(output, number)
-        os.close(output)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))  # type: ignore[union-attr]
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

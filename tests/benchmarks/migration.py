@@ -156,7 +156,9 @@ def _migrate(checkout: Path, python: Path, home: Path, *, unsafe: bool) -> "dict
 
 def _count(name: str, document: "dict[str, list[dict[str, object]]]", tests: int, newly: tuple[str, ...]) -> Result:
     rows = [row for row in document["findings"] if row["code"] != "T6"]
-    blocks = [row for row in rows if row["code"] in ("T2", "T4") and "not in a with statement" not in str(row["message"])]
+    blocks = [
+        row for row in rows if row["code"] in ("T2", "T4") and "not in a with statement" not in str(row["message"])
+    ]
     blocks = [row for row in blocks if "TemporaryDirectory" in str(row["message"])]
     fixed = [row for row in rows if row["fixed"]]
     return Result(

@@ -1,13 +1,14 @@
 """All projects of a monorepo at once, with the real inv."""
 
+import contextlib
 import fcntl
 import os
 import pty
 import re
 import struct
-import subprocess
+import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,22 @@ from common_tasks.project.patterns import ARTIFACTS, Patterns
 from common_tasks.report.picking import parse
 from common_tasks.temp import layout
 
-from ..helpers import HOLD_DEBUG, INV, OLD, SETUP, git, inv, inv_json, make_entry, make_project, python, running, said
+from .. import warm
+from ..helpers import (
+    HOLD_DEBUG,
+    INV,
+    OLD,
+    OURS,
+    SETUP,
+    git,
+    inv,
+    inv_json,
+    make_entry,
+    make_project,
+    python,
+    running,
+    said,
+)
 
 
 @pytest.fixture
@@ -260,25 +276,30 @@ def pick(root: Path, *answers: str) -> str:
 
 
 def on_terminal(root: Path, *words: str, answers: Sequence[str] = ()) -> str:
-    """Run `inv` on a terminal of 80 columns."""
-    terminal, other = pty.openpty()
-    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    with subprocess.Popen([INV, *words], cwd=root, stdin=other, stdout=other, stderr=other) as process:
-        os.close(other)
+    """Run `inv` on a terminal, and return all that it shows."""
+    shown = b""
+    with terminal_of(root, *words) as terminal:
         for answer in answers:
             os.write(terminal, f"{answer}\n".encode())
-        shown = b""
-        while True:
-            try:
-                part = os.read(terminal, 65536)
-            except OSError:  # Linux's way to say that nobody has the other end open any more
-                break
-            if not part:
-                break
-            shown += part
-    os.close(terminal)
-    assert process.returncode == 0
+        with contextlib.suppress(OSError):  # Linux's way to say that nobody has the other end open any more
+            while part := os.read(terminal, 65536):
+                shown += part
     return shown.decode()
+
+
+@contextlib.contextmanager
+def terminal_of(root: Path, *words: str) -> Iterator[int]:
+    """Lend the terminal of 80 columns that `inv` runs on until it has ended."""
+    terminal, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    ended = warm.start_on(other, sys.executable, OURS, [INV, *words], cwd=root, timeout=60)
+    os.close(other)
+    try:
+        yield terminal
+    finally:
+        code = ended()
+        os.close(terminal)
+    assert code == 0
 
 
 def test_what_is_picked_goes_and_nothing_else(project: Path) -> None:
@@ -294,16 +315,13 @@ def test_what_is_picked_goes_and_nothing_else(project: Path) -> None:
 
 def test_what_changes_while_the_prompt_waits_stays(project: Path) -> None:
     deep, pinned, gone, same = (make_entry(project / f".tmp/debug/{name}_{OLD}") for name in ("d", "p", "g", "s"))
-    terminal, other = pty.openpty()
-    with subprocess.Popen([INV, "temp-clean", "--pick"], cwd=project, stdin=other, stdout=other, stderr=other):
-        os.close(other)
-        shown = read_until(terminal, b"Remove: ")
+    with terminal_of(project, "temp-clean", "--pick") as terminal:
+        read_until(terminal, b"Remove: ")
         (deep / "sub/fresh").write_text("hours of work")
         (pinned / ".keep").touch()
         gone.rename(project / "elsewhere")
         os.write(terminal, b"*\n")
         shown = read_until(terminal, b"kept 2")
-    os.close(terminal)
     assert b"Picked: 4 entries" in shown
     assert b"changed since it was shown" in shown
     assert [path.exists() for path in (deep, pinned, same)] == [True, True, False]
