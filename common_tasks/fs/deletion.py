@@ -4,35 +4,30 @@ By descriptor throughout: no link is followed and no mount point crossed, whoeve
 processes may delete the same tree: what is gone already is no fault.
 """
 
-import contextlib
 import errno
 import os
-from collections.abc import Sequence
 
 from .directory import SWAPPED, Directory, Opener
 from .modes import allow_owner, enter_restricted, is_restricted
-from .places import Parents, Place
 from .values import Progress, complaint
 from .walk import Position, Visitor, walk
-
-TYPE_CHECKING = False  # type checkers take this name for true
-if TYPE_CHECKING:
-    from .workers import Workers
 
 _TRIES = 8
 
 
-def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener) -> str | None:
+def delete_tree(
+    parent: Directory, name: str, progress: Progress, opener: Opener, found: os.stat_result | None = None
+) -> str | None:
     """Delete `name` in the open `parent`; return what stood in the way first, or None.
 
     The rest is deleted all the same. `progress` is called with the numbers of files deleted. `opener` opens a
     directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is quicker, or
-    `directory.open_on_same_mount`, which is quicker to load.
+    `directory.open_on_same_mount`, which is quicker to load. `found`: what the parent is, where the caller knows.
     """
     deleting = _Deleting(progress)
     for _ in range(_TRIES):
         try:
-            walk(parent, name, deleting, opener)
+            walk(parent, name, deleting, opener, found)
         except OSError as error:  # the way up was lost: begin again from the top
             lost = complaint("", error)
             continue
@@ -118,48 +113,3 @@ class _Deleting(Visitor):
         if self.fault is None:
             # The first name is the trash's, and means nothing to a reader.
             self.fault = complaint(position.where.partition("/")[2], error)
-
-
-def delete_together(places: Sequence[Place], workers: "Workers", opener: Opener) -> set[int]:
-    """Delete most of some trees, shared out to `workers`; return the numbers of those that are gone.
-
-    What is left of the others, and why, is for the caller to find out with `delete_tree`. This process's own part of
-    the files is reported; for `opener` see `delete_tree`.
-    """
-    from . import workers as pool  # who deletes one tree alone has no need of it
-
-    branches = _divide(places, pool.ENOUGH_BRANCHES, pool.DEEP, opener)
-    pieces = min(len(branches), pool.MOST_PIECES)
-
-    def work(piece: int) -> list[int]:
-        with Parents(opener) as parents:
-            numbers = pool.part(piece, pieces, len(branches))
-            return [number for number in numbers if _delete_branch(parents, branches[number], workers.progress, opener)]
-
-    gone = {number for part in pool.divide(pieces, work, workers.processes) for number in part}
-    return gone if branches is places else set()
-
-
-def _delete_branch(parents: Parents, branch: Place, progress: Progress, opener: Opener) -> bool:
-    """Delete a branch; tell whether nothing stood in the way."""
-    try:
-        return delete_tree(parents.open(branch), branch.name, progress, opener) is None
-    except OSError:
-        return False
-
-
-def _divide(places: Sequence[Place], enough: int, deepest: int, opener: Opener) -> Sequence[Place]:
-    """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
-    branches, level = places, 0
-    while len(branches) < enough and level < deepest:
-        below = [branch.below(name) for branch in branches for name in _subdirectories(branch, opener)]
-        if not below:
-            break
-        branches, level = below, level + 1
-    return branches
-
-
-def _subdirectories(place: Place, opener: Opener) -> list[str]:
-    with contextlib.suppress(OSError), place.folder.descend(place.parts, opener) as directory:
-        return directory.subdirectories()
-    return []

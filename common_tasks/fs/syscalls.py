@@ -29,13 +29,14 @@ class _OpenHow(ctypes.Structure):
 _libc = ctypes.CDLL(None, use_errno=True)
 _how = _OpenHow(VISITING, 0, _NO_CROSSING)
 _how_size = ctypes.sizeof(_how)
+_how_reference = ctypes.byref(_how)
 
 
 def _probe_openat2() -> bool:
     """Tell whether the kernel has `openat2` and lets us call it."""
     if not sys.platform.startswith("linux"):
         return False
-    fd = _libc.syscall(_OPENAT2, -100, b"/", ctypes.byref(_how), _how_size)  # -100: AT_FDCWD
+    fd = _libc.syscall(_OPENAT2, -100, b"/", _how_reference, _how_size)  # -100: AT_FDCWD
     if fd >= 0:
         os.close(fd)
     return bool(fd >= 0)
@@ -51,7 +52,7 @@ def open_on_same_mount(parent: int, name: str) -> int:
     """
     if not HAS_OPENAT2:
         return open_and_compare_mounts(parent, name)
-    fd = _libc.syscall(_OPENAT2, parent, os.fsencode(name), ctypes.byref(_how), _how_size)
+    fd = _libc.syscall(_OPENAT2, parent, os.fsencode(name), _how_reference, _how_size)
     if fd >= 0:
         return int(fd)
     number = ctypes.get_errno()

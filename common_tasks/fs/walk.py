@@ -122,12 +122,18 @@ class Visitor:
         return True
 
 
-def walk(parent: Directory, name: str, visitor: Visitor, opener: Opener = open_directory) -> None:
+def walk(
+    parent: Directory,
+    name: str,
+    visitor: Visitor,
+    opener: Opener = open_directory,
+    found: os.stat_result | None = None,
+) -> None:
     """Visit the directory `name` in the open `parent`, and all below it, depth first.
 
-    Raises OSError where the way back up from within is lost.
+    `found`: what the parent is, where the caller knows. Raises OSError where the way back up from within is lost.
     """
-    with Position(parent, opener) as position:
+    with Position(parent, opener, found) as position:
         walk_below(position, [name], visitor)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 from .values import Progress, no_progress
@@ -28,6 +29,10 @@ class Workers(NamedTuple):
 
     processes: int = 1
     progress: Progress = no_progress
+
+    def worth(self, number: int) -> int:
+        """Return how many processes to use for work on so many files, or entries."""
+        return self.processes if number >= WORTH_FORKING else 1
 
 
 ALONE = Workers()
@@ -51,7 +56,8 @@ def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Res
 
     At most MOST_PIECES. What `work` returns is pickled on its way. Where a worker dies, or `work` raises
     in it, this process does again what that one had taken, so doing a piece twice must do no harm. On any
-    exception here, Ctrl-C included, the workers end at once. Where forking is not safe, none is forked.
+    exception here, Ctrl-C included, the workers end at once; if this process is killed, each ends after its piece.
+    Where forking is not safe or not possible, none is forked.
     """
     if workers < 2 or pieces < 2 or not can_fork():
         return [work(piece) for piece in range(pieces)]
@@ -59,9 +65,10 @@ def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Res
     forked: list[tuple[int, int]] = []
     try:
         for _ in range(min(workers, pieces) - 1):
-            with _interrupts_blocked():  # Ctrl-C between a fork and this list would leave a process behind
+            # Ctrl-C between a fork and this list would leave a process behind. If no more can be forked, fewer work.
+            with contextlib.suppress(OSError), _interrupts_blocked():
                 forked.append(_fork(queue, work))
-        results = dict(_work_off(queue, work))
+        results = {piece: work(piece) for piece in _take(queue)}
         for _, answers in forked:
             results |= _read(answers)
     finally:
@@ -88,14 +95,21 @@ def _filled_pipe(content: bytes) -> int:
     return reader
 
 
-def _work_off(queue: int, work: Callable[[int], Result]) -> Iterator[tuple[int, Result]]:
+def _take(queue: int) -> Iterator[int]:
+    """Yield one piece after the other, until none is left."""
     while piece := os.read(queue, 1):
-        yield piece[0], work(piece[0])
+        yield piece[0]
 
 
 def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
+    parent = os.getpid()
     reader, writer = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if pid:
         os.close(writer)
         return pid, reader
@@ -104,7 +118,9 @@ def _fork(queue: int, work: Callable[[int], Any]) -> tuple[int, int]:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        answer = pickle.dumps(dict(_work_off(queue, work)))
+        answer = pickle.dumps(
+            {piece: work(piece) for piece in takewhile(lambda _: os.getppid() == parent, _take(queue))}
+        )
         with open(writer, "wb") as answers:
             answers.write(answer)
     finally:

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -86,6 +87,17 @@ def test_exception_here_ends_the_workers() -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.usefixtures("forking")
+def test_work_is_done_here_where_no_process_can_be_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", refuse)
+    before = sorted(os.listdir("/proc/self/fd"))
+    assert pool.divide(20, lambda piece: piece, 3) == list(range(20))
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 def test_nothing_is_forked_beside_another_thread() -> None:

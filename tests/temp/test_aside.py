@@ -93,7 +93,7 @@ def test_rules_of_its_category_hold_for_what_was_moved(project: Path, monkeypatc
     assert len([*project.glob(".tmp/debug/x_*")]) == 3
 
 
-@pytest.mark.parametrize("step", ["verify", "look", "decide"])
+@pytest.mark.parametrize("step", ["given", "look", "decide"])
 def test_what_a_running_clean_has_moved_is_left_to_it(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from common_tasks.fs import processes, procfs
+from common_tasks.fs import workers as pool
 from common_tasks.fs.directory import Directory
 from common_tasks.fs.kernel import Location
 from common_tasks.fs.uses import Uses
 from common_tasks.fs.walk import Position, Visitor, walk
 from common_tasks.fs.workers import Workers
 from common_tasks.temp import removal, temp_working_dir
-from common_tasks.temp.removal import run
 
 from ..conftest import As
 from ..helpers import (
@@ -262,7 +262,7 @@ def test_unnamed_folder_in_the_systems_is_ours_only_while_it_is_empty(project: P
 def test_unnamed_folder_that_was_filled_is_not_given_to_the_workers(
     project: Path, system_temp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "WORTH_FORKING", 10)
+    monkeypatch.setattr(pool, "WORTH_FORKING", 10)
     unnamed = system_temp / ".trash-0123456789abcdef"
     unnamed.mkdir()
     big = make_entry(project / ".tmp/big", files=10, content=b"")

@@ -39,7 +39,8 @@ DAY = 24 * HOUR
 
 # The steps of a clean once the first entry is out of sight: what is called there, and for which time.
 STEPS: dict[str, tuple[Any, str, int]] = {
-    "verify": (Batch, "inodes", 1),
+    "moved": (Batch, "inodes", 1),  # of entries of a category
+    "given": (run, "put_back_given", 1),
     "look": (run, "look_at_uses", 2),  # the first look is before
     "look again": (run, "look_at_uses", 3),
     "measure": (second_look, "measure", 1),
@@ -79,7 +80,7 @@ def test_use_that_begins_meanwhile_is_put_back_though_another_clean_tidied_the_c
         file.close()
 
 
-@pytest.mark.parametrize("step", ["verify", "look", "look again", "measure"])
+@pytest.mark.parametrize("step", ["moved", "given", "look", "look again", "measure"])
 @pytest.mark.parametrize("place", [f".tmp/debug/x_{OLD}", slow(".tmp/by hand")])
 def test_ctrl_c_before_it_is_decided_puts_all_back(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: str, place: str
@@ -228,7 +229,7 @@ def test_cache_that_is_asked_for_during_a_clean_of_a_base_without_our_tag_is_ano
             process: Any = stack.enter_context(running(SAYS_THAT_IT_WAITS + ASK, project))
             asking.extend([process, said(process)])
 
-        before(monkeypatch, Move, "go", ask)
+        before(monkeypatch, Move, "send", ask)
         clean(project)
         process, answer = asking
         while answer == "waits":
@@ -246,7 +247,7 @@ def test_cache_that_is_given_during_a_clean_stays_where_there_are_no_locks(
         def ask() -> None:
             given.append(said(stack.enter_context(running(WITHOUT_LOCKS + ASK, project))))
 
-        before(monkeypatch, Move, "go", ask)
+        before(monkeypatch, Move, "send", ask)
         outcome = clean(project)
         assert given == [str(cached)]
         assert cached.is_dir()

@@ -22,6 +22,21 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRIES = 8
 
 
+class Spot:
+    """A folder in a batch for entries that belong together.
+
+    `parts`: the names that lead to it from the base. `prefix`: the path that leads to it from the batch.
+    """
+
+    __slots__ = ("batch", "parts", "place", "prefix")
+
+    def __init__(self, batch: "Batch", place: tuple[str, ...]) -> None:
+        self.batch = batch
+        self.place = place
+        self.prefix = "/".join((*place, ""))
+        self.parts = (*batch.parts, *place)
+
+
 class Batch:
     """A folder in the trash that takes what a clean moves out of a base at once.
 
@@ -36,17 +51,17 @@ class Batch:
         trash.make(self.name, 0o700)
         self.directory = trash.enter(self.name)
         lock.wait(self.directory.fd)  # nobody holds it for longer than a look
-        self._places: set[tuple[str, ...]] = {()}
+        self._spots: dict[tuple[str, ...], Spot] = {(): Spot(self, ())}
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The names that lead to it from the base."""
         return TRASH, self.name
 
-    def find_place(self, entry: Entry) -> tuple[str, ...] | None:
+    def find_spot(self, entry: Entry) -> Spot | None:
         """Return the folder in it for an entry, made if need be; None where there is no room for one."""
         place = place_for(entry.base, entry.belongs) if entry.base else ()
-        if place not in self._places:
+        if place not in self._spots:
             try:
                 for length in range(len(place)):
                     with contextlib.suppress(FileExistsError):
@@ -55,23 +70,29 @@ class Batch:
                 if error.errno not in _NO_ROOM:
                     raise
                 return None
-            self._places.add(place)
-        return place
+            self._spots[place] = Spot(self, place)
+        return self._spots[place]
 
-    def inodes(self) -> dict[tuple[str, ...], int]:
-        """Return what is in it, by the names that lead there from the base. Of a mount point it is not its own."""
-        found: dict[tuple[str, ...], int] = {}
-        for place in self._places:
-            # Another clean tidies up what is empty again.
-            with contextlib.suppress(FileNotFoundError), self.directory.descend(place) as folder, folder.scan() as rows:
-                found |= {(*self.parts, *place, row.name): row.inode() for row in rows}
-        return found
+    def inodes(self) -> Iterator[tuple[tuple[str, ...], str, int]]:
+        """Yield what is in it: the names that lead there from the base, its name, and its inode.
+
+        Of a mount point that is not its own. What cannot be listed is left out.
+        """
+        for spot in self._spots.values():
+            with (
+                contextlib.suppress(OSError),
+                self.directory.descend(spot.place) as folder,
+                folder.scan() as rows,
+            ):
+                yield from ((spot.parts, row.name, row.inode()) for row in rows)
 
     def decide(self) -> None:
         """Let the next clean finish it, whatever becomes of this one. Raises OSError."""
         decided = seal(TRASH, self.directory.status().st_ino)
         self._trash.rename(self.name, self._trash, decided)
         self.name = decided
+        for spot in self._spots.values():
+            spot.parts = (*self.parts, *spot.place)
 
     def close(self) -> None:
         """Close it, and remove it if it is empty."""

@@ -10,8 +10,8 @@ from ...fs.places import Place
 from ...fs.syscalls import rename_without_replacing  # now: later no descriptor may be free
 from ..aside import seal_alone
 from ..entry import Decision, Identity
-from ..names import TRASH, seal
-from .folders import Batch
+from ..names import LEGACY, TRASH, seal
+from .folders import Batch, Spot
 from .home import made_again
 from .verdict import AS_PLANNED, CHANGED, Stays
 
@@ -21,21 +21,21 @@ _MOST_NAMES = 1000  # that are tried for what has to go back, where its place wa
 class Move:
     """An entry that is to go: where it stands, and where its names are now.
 
-    The steps are `go` and `verify`, then `decide` or `come_back`. In between it is out of sight, and whole.
+    The steps are `go`, or `prepare`, `send` and `verify` for what is shared out; then `decide` or `come_back`. In
+    between it is out of sight, and whole.
     """
 
-    __slots__ = ("_batch", "_mode", "_moved", "_place", "_target", "decision", "entry", "folder", "parent")
+    __slots__ = ("_companions", "_mode", "_now", "_spot", "decision", "entry", "folder", "parent", "verified")
 
     def __init__(self, decision: Decision, folder: Directory, parent: Directory) -> None:
         self.decision = decision
         self.entry = decision.entry
         self.folder = folder  # the open base, or the root of an artifact's project
         self.parent = parent  # the open directory that it stands in
-        # Its names that are out of sight, its own first, and what each is called there.
-        self._moved: tuple[tuple[str, str], ...] = ()
-        self._target = parent  # the open directory that these are in, or below
-        self._batch: Batch | None = None
-        self._place: tuple[str, ...] = ()  # where in the batch
+        self.verified = False  # that what is out of sight is what was planned for
+        self._spot: Spot | None = None  # where in a batch it is; None for what is out of sight on its own
+        self._now: str | None = None  # what its own name is out of sight
+        self._companions: tuple[tuple[str, str], ...] = ()  # those that are out of sight, and what each is called there
         self._mode: int | None = None  # what the mode of its directory was, if that had to be changed
 
     @property
@@ -46,26 +46,39 @@ class Move:
     @property
     def stands(self) -> bool:
         """Whether it is in sight, where it was planned for: an overlay file system may not be able to rename it."""
-        return not self._moved and not self.entry.in_trash
+        return self._now is None and not self.entry.in_trash
 
     @property
     def above(self) -> tuple[str, ...]:
         """The names that lead from the folder to what its own name is in now."""
-        if self._moved and self._batch:
-            return (*self._batch.parts, *self._place)
-        return () if self._moved and self.entry.base else self.entry.parts[:-1]
+        if self._now is None:
+            return self.entry.parts[:-1]
+        if self._spot:
+            return self._spot.parts
+        return () if self.entry.base else self.entry.parts[:-1]
+
+    @property
+    def now(self) -> str:
+        """What its own name is now."""
+        return self.entry.parts[-1] if self._now is None else self._now
 
     @property
     def path(self) -> tuple[str, ...]:
         """Where its own name is now."""
-        return (*self.above, self._moved[0][1]) if self._moved else self.entry.parts
+        return (*self.above, self.now)
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it has been moved out of sight."""
+        return self._now is not None
 
     def paths(self) -> list[tuple[str, ...]]:
         """Return where its names are now, its own first."""
         if not self.entry.companions:
             return [self.path]
-        moved, above, around = dict(self._moved), self.above, self.entry.parts[:-1]
-        return [(*above, moved[name]) if name in moved else (*around, name) for name in self.entry.names]
+        moved, above, around = dict(self._companions), self.above, self.entry.parts[:-1]
+        companions = [(*above, moved[name]) if name in moved else (*around, name) for name in self.entry.companions]
+        return [self.path, *companions]
 
     def places(self) -> list[Place]:
         """Return where its names are now, its own first."""
@@ -77,91 +90,149 @@ class Move:
         `batch`: where to, as the `number`-th; None for a sealed name beside it. Raises Stays and Gone where it is not
         as planned, OSError where it cannot be renamed; then it stands as before.
         """
-        place = batch.find_place(self.entry) if batch else None
-        if place is not None:
-            self._batch, self._place = batch, place
+        self._spot = batch.find_spot(self.entry) if batch else None
         try:
             self._rename_all(number)
+            if self.is_out:
+                self.verify()
         except BaseException:
             self.come_back("")
             raise
 
+    def prepare(self, batch: Batch) -> bool:
+        """Choose its place in a batch, if one rename is all that it takes; tell whether that is so.
+
+        From then on it may have moved: whoever renames it with `send`, a worker too, need not say so. `has_gone` tells.
+        """
+        entry = self.entry
+        # Companions are renamed one by one, and modes may have to be changed to look into what was made by hand.
+        if entry.in_trash or entry.companions or entry.category == LEGACY or (entry.usage and entry.usage.fault):
+            return False
+        try:
+            spot = batch.find_spot(entry)
+        except OSError:  # `go` says so
+            return False
+        if spot is None or not spot.place:
+            return False
+        self._spot, self._now = spot, entry.belongs[-1]
+        return True
+
+    def send(self) -> None:
+        """Rename it to its place in the batch. Raises OSError; then it stands as before."""
+        self.parent.rename(self.name, self._target, self._hidden)
+
+    def has_gone(self) -> bool:
+        """Tell whether it has been sent; if not, it stands as if it had not been prepared. Raises OSError."""
+        if self._now is None:
+            return False
+        try:
+            self._target.look(self._hidden)
+        except FileNotFoundError:
+            self._now = None
+        return self._now is not None
+
     def verify(self) -> None:
         """See that what was renamed is what was planned for, not what was swapped in. Raises Stays, and OSError."""
-        found = Identity.of(self._target.look(self._path(self._moved[0][1])))
+        found = Identity.of(self._target.look(self._hidden))
         planned = self.entry.identity
         # An overlay file system may give a file another inode when it is renamed, but not another time.
         copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
         if found.key != planned.key and not copied:
             raise Stays(self.come_back(CHANGED))
 
+    @property
+    def _hidden(self) -> str:
+        """The path of its own name out of sight, from `_target`."""
+        return self._path(self.now)
+
+    @property
+    def _target(self) -> Directory:
+        """The open directory that its names are in when they are out of sight, or below."""
+        if self._spot:
+            return self._spot.batch.directory
+        return self.folder if self.entry.base else self.parent
+
     def _rename_all(self, number: int) -> None:
         try:
-            for offset, name in enumerate(self.entry.names):
-                self._rename(name, f"{number}-{offset}" if offset else str(number))
+            self._rename_own(str(number))
+            for offset, name in enumerate(self.entry.companions, 1):
+                with contextlib.suppress(FileNotFoundError):  # gone already
+                    self._companions += ((name, self._rename(name, f"{number}-{offset}")),)
         except PermissionError:
             # A directory that its owner may not write to cannot be moved to another one.
-            if not self.entry.identity.directory or self._mode is not None:
+            if not self.entry.identity.directory:
                 raise
             with AS_PLANNED:
                 directory, self._mode = enter_restricted(self.parent, self.name)
             directory.close()
-            self._rename(self.name, str(number))
+            self._rename_own(str(number))
         except OSError as error:
             if error.errno != errno.EXDEV or not self.entry.identity.directory:
                 raise
             # An overlay file system cannot rename a directory of a lower layer: it is deleted where it stands.
 
-    def _rename(self, name: str, number: str) -> None:
-        target, new = self._out_of_sight(name, number)
+    def _rename_own(self, number: str) -> None:
         try:
-            self.parent.rename(name, target, self._path(new))
+            self._now = self._rename(self.name, number)
         except FileNotFoundError:
-            if name != self.name:  # what goes with it is gone already
-                return
             with AS_PLANNED:
-                self.parent.look(name)
+                self.parent.look(self.name)
             raise
-        self._target = target
-        self._moved += ((name, new),)
+
+    def _rename(self, name: str, number: str) -> str:
+        """Rename one of its names out of sight; return what it is called there."""
+        new = self._out_of_sight(name, number)
+        self.parent.rename(name, self._target, self._path(new))
+        return new
 
     def _path(self, name: str) -> str:
         """Return the path of one of its new names from the open directory that they are in, or below."""
-        return "/".join((*self._place, name)) if self._place else name
+        return self._spot.prefix + name if self._spot else name
 
     def _home(self, name: str) -> str:
         """Return what one of its names is called where it belongs."""
         return self.entry.belongs[-1] if name == self.name else name
 
-    def _out_of_sight(self, name: str, number: str) -> tuple[Directory, str]:
-        """Return where a name is to go: the open directory, and the name there."""
-        if self._batch:
-            return self._batch.directory, self._home(name) if self._place else number
+    def _out_of_sight(self, name: str, number: str) -> str:
+        """Return what a name is to be called out of sight."""
+        if self._spot:
+            return self._home(name) if self._spot.place else number
         if self.entry.base:  # its disk is full
             home = (*self.entry.belongs[:-1], self._home(name))
-            return self.folder, seal_alone(home, self.parent.look(name).st_ino)
-        return self.parent, seal(TRASH, self.entry.identity.inode)
+            return seal_alone(home, self.parent.look(name).st_ino)
+        return seal(TRASH, self.entry.identity.inode)
 
     @property
     def is_alone(self) -> bool:
         """Whether it is in no batch, but has a name out of sight of its own."""
-        return self._batch is None and self.entry.base is not None
+        return self._spot is None and self.entry.base is not None
 
     def decide(self) -> None:
         """Give what is alone out of sight the name by which the next clean finishes it. Raises OSError."""
-        for number, (name, now) in enumerate(self._moved):
-            new = seal(TRASH, self.entry.identity.inode)
-            self._target.rename(now, self._target, new)
-            self._moved = (*self._moved[:number], (name, new), *self._moved[number + 1 :])
+        if self._now is not None:
+            self._now = self._rename_decided(self._now)
+        for number, (name, now) in enumerate(self._companions):
+            new = name, self._rename_decided(now)
+            self._companions = (*self._companions[:number], new, *self._companions[number + 1 :])
+
+    def _rename_decided(self, now: str) -> str:
+        new = seal(TRASH, self.entry.identity.inode)
+        self._target.rename(now, self._target, new)
+        return new
 
     def come_back(self, why: str) -> str:
-        """Put the entry back where it was, without replacing anything; return why it stays, and where if not there."""
+        """Put the entry back where it was, without replacing anything; return why it stays, and where if not there.
+
+        Raises OSError where that cannot be done, or, after `prepare`, where it has not moved.
+        """
         wanted = restored = self._home(self.name)
-        while self._moved:
-            (name, now), *others = self._moved
-            stands = self._return(now, self._home(name))
-            self._moved = tuple(others)
-            restored = stands if name == self.name else restored
+        if self._now is not None:
+            restored = self._return(self._now, wanted)
+            self._now = None
+        while self._companions:
+            (name, now), *others = self._companions
+            self._return(now, name)
+            self._companions = tuple(others)
         self._restore_mode(restored)
         return why if restored == wanted else f"{why}; its place was taken, so it is now called {restored}"
 

@@ -3,7 +3,8 @@
 For many entries at once: who uses what is looked at. Then for each, under the lock of its base: it is verified to be
 what was planned for, and unused, and renamed out of sight (into a batch in `.trash/` of its base or, outside the
 bases, to a sealed name beside it). Then for all again: what somebody uses or has changed meanwhile is put back, and
-the batch gets the name of what is decided. Last, what is out of sight is deleted.
+the batch gets the name of what is decided. Last, what is out of sight is deleted. Workers share the moving and the
+deleting, if there is much of it.
 
 So an entry is whole or gone whenever the process is killed. The next clean finds what is left: it finishes what was
 decided, looks at the rest as at any other entry, and puts back what stays (see `aside`). All of it goes by descriptor
@@ -16,17 +17,18 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from ...fs.deletion import delete_together, delete_tree
+from ...fs.deletion import delete_tree
 from ...fs.directory import Directory
+from ...fs.joint_deletion import delete_together
 from ...fs.places import Parents, Place
 from ...fs.syscalls import open_on_same_mount
 from ...fs.values import complaint
-from ...fs.workers import ALONE, WORTH_FORKING, Workers
+from ...fs.workers import ALONE, Workers
 from ..base_lock import CLEANS_PATIENCE, locked
 from ..entry import Decision, Outcome, Plan
 from ..leased import Leased, read_leases
 from ..lent import is_unnamed
-from ..uses import EntryUses, look_at_uses
+from ..uses import look_at_uses
 from .folders import Batch, Folders
 from .home import put_home
 from .move import Move
@@ -35,11 +37,11 @@ from .second_look import (
     put_back_changed,
     put_back_given,
     put_back_probed,
-    put_back_swapped,
     put_back_used,
 )
+from .together import move_together
 from .verdict import AS_PLANNED, Gone, Record, Stays
-from .verify import verify
+from .verify import Known, verify
 
 _MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
 _LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
@@ -69,15 +71,15 @@ def _take_out(
     folders: Folders, decisions: Sequence[Decision], record: Record, workers: Workers, *, force: bool
 ) -> list[Move]:
     """Bring entries out of sight, and leave there what is neither used nor younger than planned."""
-    moves: list[Move] = []
     batches: list[Batch] = []
     with folders.parents_kept_open(), contextlib.ExitStack() as locks:
+        moves = _find_all(folders, decisions, record)
         try:
-            uses = None if force else look_at_uses(_folders_of(folders, decisions))
-            for _, group in groupby(decisions, key=lambda decision: decision.entry.folder):
-                for move in _move_out(folders, list(group), record, batches, uses, locks):
-                    moves.append(move)  # noqa: PERF402  # one by one: what has moved has to be known whenever Ctrl-C comes
-            moves = put_back_swapped(moves, batches, record)
+            uses = None if force else look_at_uses({move.folder for move in moves})
+            known = Known(folders, Leased(), uses, locks)
+            groups = [list(group) for _, group in groupby(moves, key=attrgetter("folder"))]
+            # Only then are those that stay left out: until then, whatever has moved has to be known to be put back.
+            moves = [move for group in groups for move in _move_out(group, known, record, batches, workers)]
             moves = moves if force else put_back_given(moves, record)
             for _ in range(0 if force else _LOOKS):
                 uses = look_at_uses([move.folder for move in moves])
@@ -94,49 +96,68 @@ def _take_out(
     return [move for move in moves if not move.stands]
 
 
-def _folders_of(folders: Folders, decisions: Sequence[Decision]) -> list[Directory]:
-    opened = []
-    for entry in {decision.entry.folder: decision.entry for decision in decisions}.values():
-        with contextlib.suppress(OSError):  # gone or refused: each of its entries says so
-            opened.append(folders.open(entry))
-    return opened
+def _find_all(folders: Folders, decisions: Sequence[Decision], record: Record) -> list[Move]:
+    """Open the folders of entries; return the entries that are to move. None has moved yet."""
+    moves: list[Move] = []
+    for (_, above), group in groupby(decisions, key=lambda row: (row.entry.folder, row.entry.parts[:-1])):
+        rows = list(group)
+        try:
+            with AS_PLANNED:
+                folder = folders.open(rows[0].entry)
+                parent = folders.parent(folder, above)
+        except Gone:
+            pass
+        except Stays as stays:
+            for row in rows:
+                record.keep(row, str(stays))
+        except OSError as error:
+            for row in rows:
+                record.fail(row, complaint("", error))
+        else:
+            moves += [Move(row, folder, parent) for row in rows]
+    return moves
 
 
-def _move_out(
-    folders: Folders,
-    decisions: Sequence[Decision],
-    record: Record,
-    batches: list[Batch],
-    uses: EntryUses | None,
-    locks: contextlib.ExitStack,
-) -> Iterator[Move]:
-    """Move the entries of one folder, under its lock if it is a base. `uses`: None to take what is in use, too."""
+def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Batch], workers: Workers) -> list[Move]:
+    """Move the entries of one folder out of sight, under its lock if it is a base; return those that go on."""
+    folder, in_base = moves[0].folder, moves[0].entry.base is not None
+    with contextlib.ExitStack() as stack:
+        batch = None
+        try:
+            if in_base:
+                stack.enter_context(_locked(folder))
+                batch = known.folders.new_batch(folder)
+                known = known._replace(leased=read_leases(folder)) if known.uses else known
+        except OSError as error:
+            for move in moves:
+                record.fail(move.decision, complaint("", error))
+            return []
+        if batch:
+            batches.append(batch)
+            move_together(moves, batch, known, workers)
+        return [move for number, move in enumerate(moves) if move.verified or _move(move, batch, number, known, record)]
+
+
+def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Record) -> bool:
+    """Move one entry out of sight, unless that is done; tell whether it goes on, and note why not."""
     try:
-        with AS_PLANNED:
-            folder = folders.open(decisions[0].entry)
-        in_base = decisions[0].entry.base is not None
-        with _locked(folder) if in_base else contextlib.nullcontext():
-            batch = folders.new_batch(folder) if in_base else None
-            batches += [batch] if batch else []
-            leased = read_leases(folder) if in_base and uses else Leased()
-            for number, decision in enumerate(decisions):
-                try:
-                    move = Move(decision, folder, _parent(folders, folder, decision))
-                    verify(folders, move, leased, uses, locks)
-                    if not decision.entry.in_trash:
-                        move.go(batch, number)
-                    yield move
-                except Gone:
-                    pass
-                except Stays as stays:
-                    record.keep(decision, str(stays))
-                except OSError as error:
-                    record.fail(decision, complaint("", error))
+        if move.has_gone():
+            move.verify()
+        else:
+            verify(move, known)
+            if not move.entry.in_trash:
+                move.go(batch, number)
     except Gone:
-        return
+        return False
+    except Stays as stays:
+        record.keep(move.decision, str(stays))
+        return False
     except OSError as error:
-        for decision in decisions:
-            record.fail(decision, complaint("", error))
+        record.fail(move.decision, complaint("", error))
+        with contextlib.suppress(OSError):
+            move.come_back("")  # if that is not known to have gone which has
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -145,11 +166,6 @@ def _locked(base: Directory) -> Iterator[None]:
         if not granted:
             raise OSError(errno.EBUSY, "another process holds the lock of this base")
         yield
-
-
-def _parent(folders: Folders, folder: Directory, decision: Decision) -> Directory:
-    with AS_PLANNED:
-        return folders.parent(folder, decision.entry.parts[:-1])
 
 
 def _decide(moves: list[Move], batches: list[Batch]) -> None:
@@ -175,30 +191,39 @@ def _delete_standing(moves: list[Move], record: Record, workers: Workers, *, for
 
 
 def _delete_all(moves: list[Move], record: Record, workers: Workers) -> None:
-    files = sum(move.entry.usage.files + 1 for move in moves if move.entry.usage)
-    trees = [move.places() for move in moves]
-    if workers.processes > 1 and files >= WORTH_FORKING:
-        # What is not gone then, and every fault, is met again below.
-        places = [place for places in trees for place in places if not is_unnamed(place.name)]
-        gone = {places[number] for number in delete_together(places, workers, open_on_same_mount)}
-        trees = [[place for place in places if place not in gone] for places in trees]
+    rest = set(_delete_most(moves, workers))
     with Parents(open_on_same_mount) as parents:
-        for move, left in zip(moves, trees, strict=True):
-            faults = [fault for place in left if (fault := _delete(parents, place, workers))]
-            if faults:
+        for move in moves:
+            faults = [_delete(parents, move, place, workers) for place in move.places()] if move in rest else []
+            fault = next(filter(None, faults), None)
+            if fault:
                 where = "is still there" if move.stands else "waits in the trash"
-                record.fail(move.decision, f"{faults[0]}; the rest {where}")
+                record.fail(move.decision, f"{fault}; the rest {where}")
             else:
                 record.removed.append(move.decision)
 
 
-def _delete(parents: Parents, place: Place, workers: Workers) -> str | None:
+def _delete_most(moves: list[Move], workers: Workers) -> list[Move]:
+    """Delete what can be shared out, if there is much of it; return what may not be gone, or not whole."""
+    files = sum(move.entry.usage.files + 1 for move in moves if move.entry.usage)
+    if workers.worth(files) < 2:
+        return moves
+    alone = [move for move in moves if move.entry.companions or _must_be_empty(move)]
+    shared = [move for move in moves if not (move.entry.companions or _must_be_empty(move))] if alone else moves
+    return alone + delete_together(shared, lambda move: move.places()[0], workers, open_on_same_mount)
+
+
+def _must_be_empty(move: Move) -> bool:
+    return move.entry.in_trash and is_unnamed(move.name)
+
+
+def _delete(parents: Parents, move: Move, place: Place, workers: Workers) -> str | None:
     try:
         parent = parents.open(place)
-        if is_unnamed(place.name):  # ours only if it is empty
+        if _must_be_empty(move):  # else it is not ours
             parent.remove(place.name)
             return None
-        return delete_tree(parent, place.name, workers.progress, open_on_same_mount)
+        return delete_tree(parent, place.name, workers.progress, open_on_same_mount, parents.found())
     except FileNotFoundError:  # another clean has finished it, and tidied up
         return None
     except OSError as error:

@@ -11,29 +11,8 @@ from ...fs.workers import Workers
 from .. import layout
 from ..leased import Leased, read_leases
 from ..uses import EntryUses
-from .folders import Batch
 from .move import Move
-from .verdict import CHANGED, Record, Stays
-
-
-def put_back_swapped(moves: list[Move], batches: list[Batch], record: Record) -> list[Move]:
-    """See that what is out of sight is what was planned for, by one listing of each batch; return the rest."""
-    inodes = {place: inode for batch in batches for place, inode in batch.inodes().items()}
-    rest = []
-    for move in moves:
-        known = inodes.get(move.path)
-        if move.stands or move.entry.in_trash or known == move.entry.identity.inode:
-            rest.append(move)
-            continue
-        try:
-            move.verify()
-        except Stays as stays:
-            record.keep(move.decision, str(stays))
-        except OSError as error:
-            record.fail(move.decision, complaint("", error))
-        else:
-            rest.append(move)
-    return rest
+from .verdict import CHANGED, Record
 
 
 def put_back_given(moves: list[Move], record: Record) -> list[Move]:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+from typing import NamedTuple
 
 from ...fs import lock
 from ...fs.directory import GONE, Directory, MountPoint
@@ -22,28 +23,36 @@ from .move import Move
 from .verdict import AS_PLANNED, CHANGED, Stays
 
 
-def verify(folders: Folders, move: Move, leased: Leased, uses: EntryUses | None, locks: contextlib.ExitStack) -> None:
+class Known(NamedTuple):
+    """What is known of the folder that entries stand in, as they are verified.
+
+    `leased`: what the leases there say. `uses`: who uses what; None where an entry goes even if somebody uses it or
+    has a repository in it. `locks` hold, until they are closed, what has a lock of its own.
+    """
+
+    folders: Folders
+    leased: Leased
+    uses: EntryUses | None
+    locks: contextlib.ExitStack
+
+
+def verify(move: Move, known: Known) -> None:
     """See that an entry is what was planned for, and in use by nobody.
 
-    `uses`: None where it goes even if somebody uses it or has a repository in it. `locks` hold, until they are closed,
-    what has a lock of its own. Raises Stays, Gone, and OSError where it cannot be removed.
+    Raises Stays, Gone, and OSError where it cannot be removed.
     """
     entry = move.entry
-    mounted = folders.mounts.inside(move.folder, entry.parts)
+    mounted = known.folders.mounts.inside(move.folder, entry.parts)
     if mounted:
         raise OSError(errno.EBUSY, "a mount point is inside", mounted)
-    if uses is not None:
-        _refuse_used(move, leased, uses)
+    if known.uses is not None:
+        user = known.uses.of_entry(move.folder, entry, known.leased)
+        if user:
+            raise Stays(user)
     if not entry.base and entry.category != ARTIFACT:
-        _lock(move, locks, force=uses is None)
+        _lock(move, known.locks, force=known.uses is None)
     if not entry.in_trash:
-        _refuse_changed(folders, move, force=uses is None)
-
-
-def _refuse_used(move: Move, leased: Leased, uses: EntryUses) -> None:
-    user = uses.of_entry(move.folder, move.entry, leased)
-    if user:
-        raise Stays(user)
+        _refuse_changed(known.folders, move, force=known.uses is None)
 
 
 def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:

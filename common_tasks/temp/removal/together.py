@@ -1,0 +1,52 @@
+"""Moves the plain entries of a base out of sight, shared out to workers.
+
+A worker renames an entry, or leaves it standing, and reports neither: what is in the batch afterwards has moved. So a
+worker that dies loses nothing, and what Ctrl-C interrupts is put back from there. If the process itself is killed, each
+worker ends after its piece of the work. Until then it holds the locks of the base and of the batch, too: so nobody else
+touches what is in there.
+"""
+
+from collections.abc import Sequence
+
+from ...fs.workers import MOST_PIECES, Workers, divide, part
+from .folders import Batch
+from .move import Move
+from .verdict import Gone, Stays
+from .verify import Known, verify
+
+
+def move_together(moves: Sequence[Move], batch: Batch, known: Known, workers: Workers) -> None:
+    """Move those entries of one base that one rename each takes out of sight.
+
+    The caller holds the lock of the base, and asks of each afterwards whether it `has_gone`: those that are `verified`
+    have. The others stand as before, each to be moved by itself, which tells why it stays if it does.
+    """
+    plain = [move for move in moves if move.prepare(batch)]
+    pieces = min(len(plain), MOST_PIECES)
+
+    def work(piece: int) -> None:
+        numbers = part(piece, pieces, len(plain))
+        for move in plain[numbers.start : numbers.stop]:
+            _send(move, known)
+
+    divide(pieces, work, workers.worth(len(plain)))
+    _verify_all(plain, batch)
+
+
+def _send(move: Move, known: Known) -> None:
+    try:
+        verify(move, known)
+        move.send()
+    except (Stays, Gone, OSError):
+        pass  # it stands, and the same comes up again when it is moved by itself
+
+
+def _verify_all(moves: Sequence[Move], batch: Batch) -> None:
+    """See by one listing of the batch which of the moves to it have brought what was planned for."""
+    expected: dict[tuple[str, ...], dict[str, Move]] = {}
+    for move in moves:
+        expected.setdefault(move.above, {})[move.now] = move
+    for above, name, inode in batch.inodes():
+        found = expected.get(above, {}).get(name)
+        if found:
+            found.verified = inode == found.entry.identity.inode
