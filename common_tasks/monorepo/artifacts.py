@@ -1,7 +1,7 @@
 """Finds the build and test leftovers that `clean` sweeps, in one project's tree or in a monorepo's."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ..fs.directory import Directory
 from ..fs.workers import Workers
 from ..project.git import Tracked, ask_git, find_new
 from ..project.patterns import ARTIFACTS, Patterns
-from ..temp.entry import ARTIFACT, Entry, State
+from ..temp.entry import ARTIFACT, Entry
 from ..temp.inventory import with_usage
 from ..temp.states import Located, with_states
 from .installs import Installs
@@ -18,10 +18,8 @@ from .search import Artifact, AskProject, Found, Parts, search
 
 # At a project's root, or in its `src`, people give these names to sources, too.
 _BY_PLACE = Patterns(pattern for pattern in ARTIFACTS if "/" in pattern.removesuffix("/"))
-_NEW_TO_GIT = (
-    "kept: git neither tracks nor ignores it, so it may be source code; add it to .gitignore to have it cleaned"
-)
-_EXPOSED = "kept: its folder is writable by everybody, and you are root"
+_NEW_TO_GIT = "git neither tracks nor ignores it, so it may be source code; add it to .gitignore to have it cleaned"
+_EXPOSED = "its folder is writable by everybody, and you are root"
 
 
 def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> dict[Parts, tuple[Entry, ...]]:
@@ -39,77 +37,65 @@ def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> di
     with Directory.at(root, follow=True) as top:
         found = search(top, ask, workers)
         artifacts = sorted(found.artifacts, key=lambda artifact: artifact.parts) if listed else []
-        tracked = ask_git(root) if artifacts else Tracked()
-        guard = _Guard(root, found, _new_to_git(root, artifacts, tracked))
-        located = [Located(top, guard.check(artifact, _entry(root, artifact, tracked))) for artifact in artifacts]
-        depths = {artifact.parts: artifact.depth for artifact in artifacts}
+        judge = _Judge(root, found, artifacts)
+        located = [Located(top, judge.entry(artifact)) for artifact in artifacts]
         entries = with_states(with_usage(located, workers=workers))
+    depths = {artifact.parts: artifact.depth for artifact in artifacts}
     projects: dict[Parts, list[Entry]] = {parts: [] for parts in sorted(found.projects)}
     for entry in entries:
         projects[entry.parts[: depths[entry.parts]]].append(entry)
     return {parts: tuple(rows) for parts, rows in projects.items()}
 
 
-def _entry(root: Path, artifact: Artifact, tracked: Tracked) -> Entry:
-    state: State = "unfinished" if artifact.in_trash else "idle"
-    reason = None
-    if artifact.parts in tracked:
-        state, reason = "tracked", "tracked by git"
-    elif tracked.unknown and not artifact.in_trash:
-        state, reason = "kept", f"kept: {tracked.unknown}"
-    return Entry(
-        folder=root,
-        parts=artifact.parts,
-        base=None,
-        category=ARTIFACT,
-        name=artifact.parts[-1],
-        identity=artifact.identity,
-        in_trash=artifact.in_trash,
-        state=state,
-        reason=reason,
-    )
+class _Judge:
+    """Tells which artifacts stay, and why."""
+
+    def __init__(self, root: Path, found: Found, artifacts: Sequence[Artifact]) -> None:
+        self._root = root
+        self._found = found
+        self._tracked = ask_git(root) if artifacts else Tracked()
+        doubtful = [each.parts for each in artifacts if not each.in_trash and _is_by_place(each)]
+        self._new = find_new(root, ["/".join(parts) for parts in doubtful if parts not in self._tracked])
+
+    def entry(self, artifact: Artifact) -> Entry:
+        """Return the entry of an artifact, with the reason if it stays."""
+        entry = Entry(
+            folder=self._root,
+            parts=artifact.parts,
+            base=None,
+            category=ARTIFACT,
+            name=artifact.parts[-1],
+            identity=artifact.identity,
+            in_trash=artifact.in_trash,
+        )
+        if artifact.parts in self._tracked:
+            return entry._replace(state="tracked", reason="tracked by git")
+        if artifact.in_trash:
+            return entry._replace(state="unfinished")
+        if reason := self._tracked.unknown or self._reason_of_place(artifact) or self._reason_inside(artifact, entry):
+            return entry._replace(state="kept", reason=f"kept: {reason}")
+        if artifact.exposed and os.geteuid() == 0:
+            return entry._replace(state="kept", reason=f"kept: {_EXPOSED}", forceable=True)
+        return entry
+
+    def _reason_of_place(self, artifact: Artifact) -> str:
+        if not _is_by_place(artifact):
+            return ""
+        if artifact.parts in self._new:
+            return _NEW_TO_GIT
+        user = self._installs.find_user(self._root.joinpath(*artifact.parts))
+        return f"an editable install in {user} uses it" if user else ""
+
+    def _reason_inside(self, artifact: Artifact, entry: Entry) -> str:
+        keep = self._found.projects[artifact.parts[: artifact.depth]].keep
+        return reason_inside(entry, keep, artifact.parts[artifact.depth :])
+
+    @cached_property
+    def _installs(self) -> Installs:
+        return Installs(self._root.joinpath(*parts) for parts in self._found.environments)
 
 
 def _is_by_place(artifact: Artifact) -> bool:
     """Tell whether the place of an artifact, not its name alone, makes it one."""
     below = artifact.parts[artifact.depth :]
     return _BY_PLACE.match(below[:-1], below[-1], directory=artifact.identity.directory)
-
-
-def _new_to_git(root: Path, artifacts: Iterable[Artifact], tracked: Tracked) -> Tracked:
-    """Return what git neither tracks nor ignores among what only its place makes an artifact."""
-    doubtful = [each for each in artifacts if not each.in_trash and _is_by_place(each) and each.parts not in tracked]
-    return find_new(root, ["/".join(each.parts) for each in doubtful])
-
-
-class _Guard:
-    """Tells which artifacts are to be kept though git does not track them."""
-
-    def __init__(self, root: Path, found: Found, new_to_git: Tracked) -> None:
-        self._root = root
-        self._found = found
-        self._new_to_git = new_to_git
-
-    def check(self, artifact: Artifact, entry: Entry) -> Entry:
-        """Return the entry of an artifact, as kept where there is a reason for that."""
-        if entry.state != "idle":
-            return entry
-        below = artifact.parts[artifact.depth :]
-        keep = self._found.projects[artifact.parts[: artifact.depth]].keep
-        if reason := self._reason_of_place(artifact) or reason_inside(entry, keep, below):
-            return entry._replace(state="kept", reason=reason)
-        if artifact.exposed and os.geteuid() == 0:
-            return entry._replace(state="kept", reason=_EXPOSED, forceable=True)
-        return entry
-
-    def _reason_of_place(self, artifact: Artifact) -> str:
-        if not _is_by_place(artifact):
-            return ""
-        if artifact.parts in self._new_to_git:
-            return _NEW_TO_GIT
-        user = self._installs.find_user(self._root.joinpath(*artifact.parts))
-        return f"kept: an editable install in {user} uses it" if user else ""
-
-    @cached_property
-    def _installs(self) -> Installs:
-        return Installs(self._root.joinpath(*parts) for parts in self._found.environments)

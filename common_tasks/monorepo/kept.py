@@ -25,10 +25,10 @@ def _mark(entry: Entry, keep: Patterns) -> Entry:
         return entry
     path = (".temp" if entry.base.legacy else ".tmp", *entry.belongs)
     if any(_is_named(keep, path[:length], entry) for length in range(1, len(path) + 1)):
-        reason = "kept: clean.keep names it"
+        reason = "clean.keep names it"
     else:
         reason = reason_inside(entry, keep, path)
-    return entry._replace(state="kept", reason=reason, forceable=False) if reason else entry
+    return entry._replace(state="kept", reason=f"kept: {reason}", forceable=False) if reason else entry
 
 
 def _is_named(keep: Patterns, path: Sequence[str], entry: Entry) -> bool:
@@ -49,7 +49,7 @@ def reason_inside(entry: Entry, keep: Patterns, path: Sequence[str]) -> str:
     with contextlib.suppress(OSError), Directory.at(entry.folder, follow=True) as top, top.descend(above) as parent:
         walk(parent, name, finding, open_on_same_mount)
     inside = "/".join(finding.found[len(path) :])
-    return f"kept: clean.keep names {inside} in it" if inside else ""
+    return f"clean.keep names {inside} in it" if inside else ""
 
 
 class _Finding(Visitor):
