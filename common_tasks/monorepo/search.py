@@ -6,7 +6,7 @@ What is swept in a folder is decided by the nearest project above it.
 import contextlib
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
 from ..fs import workers as pool
@@ -86,7 +86,8 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
         with contextlib.suppress(OSError), top.descend(path, open_on_same_mount) as directory:
-            below, here = reader.read(directory, path, around.entered(directory.status().st_mode), found)
+            here = around.entered(directory.status().st_mode)
+            below, here = reader.read(_Folder(directory, path, here), found)
             branches.extend(((*path, name), here) for name in below)
     rest = list(branches)
     pieces = min(len(rest), pool.MOST_PIECES)
@@ -116,6 +117,36 @@ class _Here(NamedTuple):
         return self if self.exposed or not is_open_to_strangers(mode) else self._replace(exposed=True)
 
 
+class _Folder(NamedTuple):
+    """An open folder, the names that lead to it, and what holds there."""
+
+    directory: Directory
+    path: Parts
+    here: _Here
+
+    def collect(self, name: str, found: Found, *, in_trash: bool = False) -> None:
+        """Collect something in it as an artifact."""
+        with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
+            identity = Identity.of(self.directory.look(name))
+            found.artifacts.append(Artifact((*self.path, name), self.here.depth, identity, in_trash, self.here.exposed))
+
+    def is_free(self, row: "os.DirEntry[str]") -> bool:
+        """Tell whether what has the name of an artifact may be one: no link, nobody's work, not the only copy."""
+        name = row.name
+        if row.is_symlink() or name in _UNTOUCHABLE:
+            return False
+        if row.is_dir(follow_symlinks=False):
+            return not any(self.directory.has(f"{name}/{mark}") for mark in FOREIGN)
+        # Outside of __pycache__ what was compiled may be all that there is.
+        return not name.endswith(_COMPILED) or self.path[-1:] == (COMPILED_IN,) or self.directory.has(name[:-1])
+
+    def is_trash(self, name: str) -> bool:
+        """Tell whether a sealed name is one that a sweep has given."""
+        with contextlib.suppress(OSError):
+            return unseal(name, self.directory.look(name).st_ino) == names.TRASH
+        return False
+
+
 class _Reader:
     """Reads folders one by one."""
 
@@ -124,50 +155,39 @@ class _Reader:
         self._marks = FOREIGN | {TAG} | ask.marks  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
 
-    def read(self, directory: Directory, path: Sequence[str], around: _Here, found: Found) -> tuple[list[str], _Here]:
-        """Collect what is in one folder; return the folders in it that are to be entered, and what holds there.
+    def read(self, folder: _Folder, found: Found) -> tuple[list[str], _Here]:
+        """Collect what is in a folder; return the folders in it that are to be entered, and what holds there.
 
-        `around`: what holds there unless it is a project's root.
+        The folder comes with what holds there unless it is a project's root.
         """
+        path, around = folder.path, folder.here
         ordinary = self._ordinary_files(path, around)
-        with directory.scan() as rows:
+        with folder.directory.scan() as rows:
             inside = list(rows)
         notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
         if path and not notable:  # the top is always reported, even if it is empty
             return [], around
-        here = around
         if not path or any(row.name in self._marks for row in notable):
             names = {row.name for row in inside}
             if not _ENVIRONMENT.isdisjoint(names):
-                found.environments.append(tuple(path))
-            if path and (not FOREIGN.isdisjoint(names) or (TAG in names and is_tagged(directory))):
+                found.environments.append(path)
+            if path and (not FOREIGN.isdisjoint(names) or (TAG in names and is_tagged(folder.directory))):
                 return [], around
-            here = self._ask_project(path, names, around, found)
+            if sweep := self._ask(path, names, exposed=around.exposed):
+                found.projects[path] = sweep
+                folder = folder._replace(here=around._replace(sweep=sweep, depth=len(path)))
             notable = inside
-        return self._collect_from(directory, path, notable, here, found.artifacts), here
+        return self._collect_from(folder, notable, found), folder.here
 
-    def _ordinary_files(self, path: Sequence[str], here: _Here) -> set[str]:
+    def _ordinary_files(self, path: Parts, here: _Here) -> set[str]:
         """Return names that are known to mean nothing here if they are no directories: most are met often."""
         if len(path) - here.depth < here.sweep.artifacts.deepest:
             return set()
         return self._ordinary.setdefault(here.sweep.artifacts, set())
 
-    def _ask_project(self, path: Sequence[str], names: Collection[str], around: _Here, found: Found) -> _Here:
-        sweep = self._ask(tuple(path), names, exposed=around.exposed)
-        if sweep is None:
-            return around
-        found.projects[tuple(path)] = sweep
-        return around._replace(sweep=sweep, depth=len(path))
-
-    def _collect_from(
-        self,
-        directory: Directory,
-        path: Sequence[str],
-        rows: Iterable["os.DirEntry[str]"],
-        here: _Here,
-        found: list[Artifact],
-    ) -> list[str]:
+    def _collect_from(self, folder: _Folder, rows: Iterable["os.DirEntry[str]"], found: Found) -> list[str]:
         """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
+        _, path, here = folder
         enter, below, ordinary = [], path[here.depth :], self._ordinary_files(path, here)
         swept, kept = here.sweep.artifacts.match, here.sweep.keep.match
         for row in rows:
@@ -175,10 +195,10 @@ class _Reader:
             matches = swept(below, name, directory=is_directory)
             if len(name) > SEAL_ROOM and looks_sealed(name):
                 # Any other sealed directory than one left by an interrupted sweep is somebody's working one.
-                if _is_trash(directory, name):
-                    _collect(directory, path, name, here, found, in_trash=True)
-            elif matches and _is_free(directory, path, row) and not kept(below, name, directory=is_directory):
-                _collect(directory, path, name, here, found)
+                if folder.is_trash(name):
+                    folder.collect(name, found, in_trash=True)
+            elif matches and folder.is_free(row) and not kept(below, name, directory=is_directory):
+                folder.collect(name, found)
             elif is_directory:
                 if name not in NEVER_ENTERED and not kept(below, name, directory=True):
                     enter.append(name)
@@ -204,7 +224,7 @@ class _Searching(Visitor):
         self._path.append(name)
         here = self._holds[-1].entered(mode)
         try:
-            names, here = self._reader.read(position.directory, self._path, here, self._found)
+            names, here = self._reader.read(_Folder(position.directory, tuple(self._path), here), self._found)
         except OSError:
             names = []
         self._holds.append(here)
@@ -215,35 +235,3 @@ class _Searching(Visitor):
         self._path.pop()
         self._holds.pop()
         return True
-
-
-def _is_free(directory: Directory, path: Sequence[str], row: "os.DirEntry[str]") -> bool:
-    """Tell whether what has the name of an artifact may be one: no link, nobody's work, not the only copy."""
-    name = row.name
-    if row.is_symlink() or name in _UNTOUCHABLE:
-        return False
-    if row.is_dir(follow_symlinks=False):
-        return not any(directory.has(f"{name}/{mark}") for mark in FOREIGN)
-    # Outside of __pycache__ what was compiled may be all that there is.
-    return not name.endswith(_COMPILED) or path[-1:] == [COMPILED_IN] or directory.has(name[:-1])
-
-
-def _is_trash(directory: Directory, name: str) -> bool:
-    """Tell whether a sealed name is one that a sweep has given."""
-    with contextlib.suppress(OSError):
-        return unseal(name, directory.look(name).st_ino) == names.TRASH
-    return False
-
-
-def _collect(
-    directory: Directory,
-    path: Sequence[str],
-    name: str,
-    here: _Here,
-    found: list[Artifact],
-    *,
-    in_trash: bool = False,
-) -> None:
-    with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
-        identity = Identity.of(directory.look(name))
-        found.append(Artifact((*path, name), here.depth, identity, in_trash, here.exposed))

@@ -46,6 +46,13 @@ def test_name_that_means_nothing_in_one_folder_may_mean_something_in_another(pro
     assert find(project, "/e/**/x.log") == {"e/x.log", "e/b/c/x.log", "e/b/c/d/x.log"}
 
 
+def test_bytecode_in_its_own_folder_is_swept_at_any_depth(project: Path) -> None:
+    (project / "invoke.yaml").write_text("clean: {artifacts: ['*.pyc']}\n")
+    swept = [f"{folder}__pycache__/x.pyc" for folder in ("", "a/", "a/b/c/d/e/f/g/h/i/")]
+    fill(project, [*swept, "a/only.pyc"])
+    assert sorted(row["path"] for row in inv_json(project, "clean", "--dry-run")["removed"]) == swept
+
+
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
     assert find(project) == {"pkg/__pycache__"}
