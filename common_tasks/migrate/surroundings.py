@@ -18,6 +18,7 @@ _REPLACES = re.compile(
 _READERS = frozenset({"eval", "exec", "globals", "locals", "vars"})
 _SET_UPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class"})
 _IMPORT_ERRORS = frozenset({"builtins.ImportError", "builtins.ModuleNotFoundError"})
+_Running = tuple[Module, ast.stmt | ast.expr]
 FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture"})
 
 
@@ -38,11 +39,6 @@ class Fixture(NamedTuple):
     def name(self) -> str:
         """The name that tests ask for it by."""
         return str(self.options.get("name", self.function.name))
-
-    @property
-    def asks_for(self) -> tuple[str, ...]:
-        """The fixtures that it needs itself."""
-        return tuple(name for name in parameters(self.function) if name not in ("self", "cls"))
 
 
 def fixture_of(module: Module, function: Function) -> Fixture | None:
@@ -78,7 +74,7 @@ def reached(program: Program, function: Function) -> Iterator[Fixture]:
         name = pending.pop()
         if name in known and name not in seen:
             yield known[name]
-            pending += known[name].asks_for
+            pending += parameters(known[name].function)
         seen.add(name)
 
 
@@ -96,26 +92,17 @@ def is_fallback(module: Module, node: ast.AST) -> bool:
 
 def _doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
     """Yield what around `node` may make another directory, or see which function makes it."""
-    module = program.module
+    module, running = program.module, list(_running(program, node))
     for place in module.all(ast.Attribute):
         if isinstance(place.ctx, ast.Store) and "tempfile.tempdir" in module.dotted(place):
             yield Doubt(f"line {place.lineno} sets tempfile.tempdir", final=True)
-    if _is_faked(program, node):
+    bases = [base for parent in module.above(node) if isinstance(parent, ast.ClassDef) for base in parent.bases]
+    asked = [name for _, each in running if isinstance(each, Function) for name in parameters(each)]
+    if "fs" in asked or any("fake_filesystem" in ast.unparse(base) for base in bases):
         yield Doubt("the test runs in a fake file system", final=True)
     if reader := _reader(module, node):
         yield Doubt(f"line {reader.lineno} looks names up by their text")
-    yield from _replaced(program, node)
-
-
-def _is_faked(program: Program, node: ast.AST) -> bool:
-    for parent in program.module.above(node):
-        if isinstance(parent, Function):
-            asked = [*parameters(parent), *(name for fixture in reached(program, parent) for name in fixture.asks_for)]
-            if "fs" in asked:
-                return True
-        if isinstance(parent, ast.ClassDef) and any("fake_filesystem" in ast.unparse(base) for base in parent.bases):
-            return True
-    return False
+    yield from _replaced(program, running)
 
 
 def _reader(module: Module, node: ast.AST) -> ast.Call | None:
@@ -129,8 +116,8 @@ def _reader(module: Module, node: ast.AST) -> ast.Call | None:
     return None
 
 
-def _replaced(program: Program, node: ast.AST) -> Iterator[Doubt]:
-    for module, top in _running(program, node):
+def _replaced(program: Program, running: list[_Running]) -> Iterator[Doubt]:
+    for module, top in running:
         first = min([top.lineno, *(each.lineno for each in getattr(top, "decorator_list", ()))])
         text = "\n".join(module.lines[first - 1 : top.end_lineno])
         if found := _REPLACES.search(text):
@@ -143,7 +130,7 @@ def _replaced(program: Program, node: ast.AST) -> Iterator[Doubt]:
         yield Doubt(f"{where} replaces functions of tempfile")
 
 
-def _running(program: Program, node: ast.AST) -> Iterator[tuple[Module, ast.stmt | ast.expr]]:
+def _running(program: Program, node: ast.AST) -> Iterator[_Running]:
     """Yield the parts of programs that run around a node: functions, decorators of classes, set-ups, fixtures."""
     module = program.module
     for parent in module.above(node):

@@ -15,7 +15,7 @@ from .program import Program
 CODE = "T3"
 TMP_PATH = "tmp_path"
 # Fixtures that are not in the same directory.
-_APART = frozenset({"capfd", "caplog", "capsys", "mocker", "monkeypatch", "recwarn", "self", "tmp_path_factory"})
+_APART = frozenset({"capfd", "caplog", "capsys", "mocker", "monkeypatch", "recwarn", "self", "cls"})
 
 
 def check(program: Program) -> Iterator[Finding]:
@@ -70,7 +70,8 @@ def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
         if node.attr == "usefixtures":
             yield Doubt(f"line {node.lineno} asks for fixtures, which may share tmp_path", final=True)
     asked = {name: name for name in parameters(function) if name != TMP_PATH}
-    asked |= {name: each.name for each in surroundings.reached(program, function) for name in each.asks_for}
+    reached = surroundings.reached(program, function)
+    asked |= {name: fixture.name for fixture in reached for name in parameters(fixture.function)}
     for name, asker in asked.items():
         if name not in known and name not in _APART:
             yield Doubt(f"the fixture {asker} may share tmp_path", final=True)
