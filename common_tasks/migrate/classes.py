@@ -55,7 +55,7 @@ class Classes:
     def find(self, path: Path, module: Module, node: ast.expr, depth: int = _DEEPEST) -> Definition | str | None:
         """Return what an expression in a file names: a definition, or the dotted name of what others define.
 
-        None where that is not certain. What a file only hands on is followed to where it comes from.
+        None where that is not certain. A name that a file imports is followed to the file that defines it.
         """
         if isinstance(node, ast.Name) and module.scope_of(node) is module.top:
             return self._named(path, module, node.id, depth)

@@ -20,7 +20,7 @@ class _Span(NamedTuple):
 
     statements: list[ast.stmt]
     removal: ast.stmt
-    ending: ast.Try | None = None  # whose `finally` that is
+    ending: ast.Try | None = None  # the `try` with that `finally`
 
 
 def plan(program: Program, made: Made) -> Plan | None:
@@ -74,6 +74,6 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
 
 
 def _is_in_fixture(program: Program, made: Made) -> bool:
-    """Tell whether a fixture makes a directory: it goes on after its `yield` whatever a test does."""
+    """Tell whether a fixture makes a directory: it goes on after its `yield` even if a test fails."""
     function = program.module.function_of(made.call)
     return function is not None and surroundings.fixture_of(program.module, function) is not None

@@ -67,7 +67,7 @@ Edit = Replace | ReplaceImport | Insert | Drop | DropParameter | Wrap
 class Doubt(NamedTuple):
     """Why a rewrite may change how the program behaves, in words that name the line.
 
-    `final`: it is not written at all, whatever options are given.
+    `final`: it is not written at all, even with --unsafe.
     """
 
     reason: str

@@ -163,7 +163,7 @@ def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:
         yield Doubt(f"it is one place for every call: line {made.call.lineno} may run more than once")
     scope = module.scope_of(made.variable)
     for load in module.loads(made.variable.id, scope) if scope else ():
-        # `(name / "file").write_text(…)` makes a whole file anew.
+        # `(name / "file").write_text(…)` makes a whole new file.
         writes = re.match(rf"\({load.id} / '[^']*'\)\.write_(text|bytes)\(", ast.unparse(module.statement_of(load)))
         if load.lineno != made.call.lineno and not writes:
             yield Doubt(f"line {load.lineno} may find what an earlier call or run left there")

@@ -63,7 +63,7 @@ def _own_environment(program: Program) -> str | None:
 
 @lru_cache(maxsize=256)
 def read_toml(file: Path) -> dict[str, Any]:
-    """Return what a TOML file says; nothing where it cannot be read, for those whose it is cannot read it either."""
+    """Return what a TOML file says; nothing where it cannot be read: its own tools cannot read it either."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):

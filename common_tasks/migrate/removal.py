@@ -44,7 +44,7 @@ class Made(NamedTuple):
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:
-    """Tell whether a statement is `shutil.rmtree(name)`, perhaps only if it is there, or whatever errors come of it."""
+    """Tell whether a statement is `shutil.rmtree(name)`, perhaps only if it is there, perhaps with errors ignored."""
     remover = _remover(statement, name)
     return remover is not None and removes(program, remover)
 

@@ -68,7 +68,7 @@ class Repository:
     @cached_property
     def bare_scripts(self) -> frozenset[str]:
         """The names of the scripts that something starts by a plain `python`."""
-        lines = (line for text in self.settings.values() if ".py" in text for line in text.splitlines())
+        lines = (line for text in self.settings.values() if "python" in text for line in text.splitlines())
         found = (name for line in lines if not _RUNNERS.search(line) for name in _PLAIN_PYTHON.findall(line))
         return frozenset(name.rpartition("/")[2] for name in found)
 

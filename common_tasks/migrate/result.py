@@ -77,7 +77,7 @@ class Audit(NamedTuple):
 
     @property
     def checklist(self) -> tuple[Item, ...]:
-        """The checklist, project by project: of all that is there, whatever is shown."""
+        """The checklist, project by project: of everything, also of what is not shown."""
         items = []
         for project, found in self.findings.items():
             still_open = {line_of(finding, project) for finding in found if not finding.fixed}

@@ -61,7 +61,7 @@ def style_of(folder: Path, root: Path) -> Style:
     with warnings.catch_warnings(action="ignore"):  # about settings that another program made, for another program
         try:
             own, by_ruff = isort.Config(settings_path=str(folder)), _of_ruff(ruff, home)
-        except Exception as error:  # isort lets through whatever its parsers and the modules that it loads raise
+        except Exception as error:  # isort passes on what its parsers and plugins raise
             raise WrongSettings(f"the settings for sorting imports are wrong: {error}") from error
     named = any(str(source.get("source", "")).endswith((".cfg", ".toml", ".ini")) for source in own.sources)
     length = ruff.get("line-length", black.get("line-length", own.line_length if named else _USUAL))
