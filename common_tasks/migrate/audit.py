@@ -42,7 +42,7 @@ def audit(scope: Scope, workers: Workers) -> Audit:
     findings: dict[Path, list[Finding]] = {project: [] for project in scope.projects}
     for row in (*found, *_check_projects(scope, repository, shadows, found)):
         if (home := repository.home(row.path)) in findings:
-            findings[home].append(_counted_on(row, repository))
+            findings[home].append(row)
     by_project = {project: tuple(sorted(each, key=_order)) for project, each in findings.items()}
     left = Counter(row.what for row in rows if isinstance(row, Left))
     engine = "common_tasks.temp" if _has_own_common(repository) else "common.temp"
@@ -89,17 +89,6 @@ def _has_own_common(repository: Repository) -> bool:
     return not ends.isdisjoint(hiding) or any(path.name == "common.py" for path in repository.programs)
 
 
-def _counted_on(finding: Finding, repository: Repository) -> Finding:
-    """Return a finding as no longer safe if another file may count on what goes with it."""
-    for name in finding.removes:
-        if name.startswith(".tmp/"):
-            if looker := repository.who_looks(finding.path, name.removeprefix(".tmp/")):
-                finding = finding.doubted(looker) if "*" in name else finding.refused(looker)
-        elif finding.code != legacy_helper.CODE and (users := repository.users_of(finding.path, name)):
-            finding = finding.doubted(f"{users[0].name} uses {name} of this file")
-    return finding
-
-
 def held_together(found: Audit) -> Audit:
     """Return the audit without steps that are only right together with one that is not taken."""
     if stop := _why_not_renamed(found):
@@ -128,7 +117,7 @@ def _waiting(row: Finding, stop: str) -> Finding:
 
 def _held_definition(row: Finding, rows: Sequence[Finding], repository: Repository) -> Finding:
     """Keep the definition of a helper that a file counts on which goes on using it."""
-    if legacy_helper.HELPER not in row.removes:
+    if not legacy_helper.is_definition(row):
         return row
     uses = [each for each in rows if each.code == legacy_helper.CODE and each is not row]
     moving = {row.path, *(each.path for each in uses)} - {each.path for each in uses if each.safety == "report"}

@@ -85,7 +85,7 @@ def _grouped(audit: Audit, changes: list[Change]) -> tuple[Change, ...]:
     groups: dict[Path, str] = {}
     for change in changes:
         for row in change.findings:
-            if legacy_helper.HELPER in row.removes:
+            if legacy_helper.is_definition(row):
                 users = audit.repository.users_of(row.path, legacy_helper.HELPER)
                 groups.update(dict.fromkeys((row.path, *users), f"{legacy_helper.CODE} {row.path}"))
     if audit.repository.shadows:

@@ -43,8 +43,9 @@ def plan(program: Program, made: Made) -> Plan | None:
         Drop(module.place(span.removal)),
         *bound.edits,
     )
-    shared = (name.id,) if scope is module.top else ()
-    return bound._replace(edits=edits, doubts=tuple(_doubts(program, made, span)), shared=shared)
+    users = program.repository.users_of(program.file, name.id) if scope is module.top else []
+    used = (Doubt(f"{user.name} uses {name.id} of this file") for user in users)
+    return bound._replace(edits=edits, doubts=(*_doubts(program, made, span), *used))
 
 
 def _find_span(program: Program, made: Made) -> _Span | None:

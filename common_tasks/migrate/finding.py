@@ -78,7 +78,7 @@ class Finding(NamedTuple):
     """A legacy use: where, what, whether it can be rewritten, and why not.
 
     `imports` are names of the engine that the edits need, `ending` is text that the file needs at its end. `last_line`
-    ends the part that a skip comment silences. `removes` names definitions that go with it.
+    ends the part that a skip comment silences.
     """
 
     path: Path
@@ -91,7 +91,6 @@ class Finding(NamedTuple):
     imports: tuple[str, ...] = ()
     ending: str = ""
     last_line: int = 0
-    removes: tuple[str, ...] = ()
     fixed: bool = False
 
     def doubted(self, reason: str) -> "Finding":

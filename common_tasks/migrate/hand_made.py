@@ -15,7 +15,7 @@ from .kinds import BASES
 from .legacy_helper import find_definition
 from .names import Module, stand_alone
 from .program import Program
-from .surroundings import conclude, is_fallback
+from .surroundings import conclude, is_fallback, looked_for
 
 CODE = "T4"
 DEBUG, CACHE, MANAGER = "get_debug_temp_dir", "get_cache_temp_dir", "TempManager"
@@ -95,9 +95,8 @@ def _fresh(program: Program, made: _Made, base: Finding, time: Stamped, prefix: 
         message=f".tmp/{prefix}_<time> is made by hand: {call}",
         edits=(*made.replaced(module, call), *left_over),
         imports=(DEBUG,),
-        removes=(f".tmp/{prefix}_*",),
     )
-    return conclude(program, made.call, finding, _looks_here(module, made))
+    return conclude(program, made.call, finding, _looks_here(module, made), looked_for(program, f"{prefix}_*"))
 
 
 def _left_over(module: Module, made: _Made, names: frozenset[ast.Name]) -> Iterator[ast.stmt]:
@@ -146,10 +145,9 @@ def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
         message=f"{made.text} is made by hand: {call}",
         edits=made.replaced(module, call),
         imports=(CACHE if found_again else MANAGER,),
-        removes=(f".tmp/{name}",),
     )
     by_others = Doubt("it is one place for every run, and another program may look for it")
-    return conclude(program, made.call, finding, found_again, [by_others])
+    return conclude(program, made.call, finding, found_again, [by_others], looked_for(program, name, final=True))
 
 
 def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:

@@ -23,7 +23,7 @@ class NameTaken(ValueError):
 def add(text: str, names: Iterable[str], home: str, style: Style) -> str:
     """Return `text` with `names` imported from `home` at its top level. Raises NameTaken.
 
-    They join an import from there, or stand where the project sorts them. What the file itself does not use is marked so.
+    They join an import from there, or stand where the project sorts them. What the file does not use is marked so.
     """
     module = Module(text)
     missing = sorted(name for name in set(names) if not _is_imported(module, name))

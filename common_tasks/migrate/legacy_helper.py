@@ -12,7 +12,7 @@ from .kinds import BASES
 from .names import Function, Module, parameters
 from .program import Program
 from .repository import Repository
-from .surroundings import conclude
+from .surroundings import conclude, looked_for
 
 CODE = "T1"
 HELPER = "get_temp_dir"
@@ -87,9 +87,8 @@ def _use(program: Program, use: _Use) -> Finding:
         edits=(Replace(module.place(old), module.segment(old), new),),
         imports=(NEW,),
         last_line=call.end_lineno or 0,
-        removes=(f".tmp/{_given(call)}_*",),
     )
-    return conclude(program, call, finding, _doubts(program, use, call))
+    return conclude(program, call, finding, _doubts(program, use, call), looked_for(program, f"{_given(call)}_*"))
 
 
 def _given(call: ast.Call) -> str:
@@ -120,6 +119,11 @@ def _asks_for_more(call: ast.Call) -> bool:
     return starred or others or len(call.args) + len(call.keywords) > 1
 
 
+def is_definition(finding: Finding) -> bool:
+    """Tell whether a finding takes the helper's definition out."""
+    return finding.code == CODE and any(isinstance(edit, Drop) for edit in finding.edits)
+
+
 def _definition(program: Program, definition: Function) -> Finding:
     module = program.module
     message = f"{HELPER} is defined here; the engine has it, and {NEW} in its place"
@@ -127,8 +131,7 @@ def _definition(program: Program, definition: Function) -> Finding:
     if reason := why_different(module, definition):
         message = f"{HELPER} is not the guide's: {reason}; where each call should have its own directory, use {NEW}"
         return finding._replace(message=message)
-    finding = finding._replace(edits=(Drop(module.place(definition)),), removes=(HELPER, ".tmp/*_*"))
-    return finding.concluded()
+    return finding._replace(edits=(Drop(module.place(definition)),)).concluded(looked_for(program, "*_*"))
 
 
 def why_different(module: Module, definition: Function) -> str | None:

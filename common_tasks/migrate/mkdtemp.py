@@ -45,7 +45,7 @@ def _directory(program: Program, call: ast.Call) -> Finding | Left:
         return _unremoved(program, call, "mkdtemp", ONE)
     head = "with " if plan.target else ""
     finding = program.report(call, CODE, f"mkdtemp with its own removal: {head}{plan.code}")
-    finding = finding._replace(edits=plan.edits, imports=(ONE,), removes=plan.shared)
+    finding = finding._replace(edits=plan.edits, imports=(ONE,))
     return conclude(program, call, finding, refused_arguments(call), plan.doubts)
 
 

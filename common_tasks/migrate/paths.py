@@ -36,16 +36,12 @@ _FEW = 2  # so many `str(name)` read well
 
 
 class Plan(NamedTuple):
-    """How a directory is made instead: `call`, bound to `target`, with what else changes and what is not proved.
-
-    `shared`: names that other files may take from this one.
-    """
+    """How a directory is made instead: `call`, bound to `target`, with what else changes and what is not proved."""
 
     call: str
     target: str = ""
     edits: tuple[Edit, ...] = ()
     doubts: tuple[Doubt, ...] = ()
-    shared: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:

@@ -83,6 +83,12 @@ def conclude(program: Program, node: ast.stmt | ast.expr, finding: Finding, *dou
     return finding.concluded([*chain(*doubts), *_doubts(program, node)])
 
 
+def looked_for(program: Program, folder: str, *, final: bool = False) -> Iterator[Doubt]:
+    """Yield who else may look for a folder of a base that this file makes; see `who_looks`."""
+    if looker := program.repository.who_looks(program.file, folder):
+        yield Doubt(looker, final)
+
+
 def is_fallback(module: Module, node: ast.AST) -> bool:
     """Tell whether a node only runs where an import failed."""
     handlers = [parent.type for parent in module.above(node) if isinstance(parent, ast.ExceptHandler) and parent.type]
