@@ -45,8 +45,7 @@ def audit(scope: Scope, workers: Workers) -> Audit:
             findings[home].append(row)
     by_project = {project: tuple(sorted(each, key=_order)) for project, each in findings.items()}
     left = Counter(row.what for row in rows if isinstance(row, Left))
-    engine = "common_tasks.temp" if _has_own_common(repository) else "common.temp"
-    return held_together(Audit(scope, repository, by_project, engine, left))
+    return held_together(Audit(scope, repository, by_project, left))
 
 
 def _look(scope: Scope, repository: Repository, shadows: Shadows, workers: Workers) -> list[Finding | Left]:
@@ -80,13 +79,6 @@ def _check_projects(
 
 def _order(finding: Finding) -> tuple[Path, int, int, str]:
     return finding.path, finding.line, finding.column, finding.code
-
-
-def _has_own_common(repository: Repository) -> bool:
-    """Tell whether a package or module `common` of the repository's own may hide the name `common.temp`."""
-    ends = {path.parts[-2:] for path in repository.programs}
-    hiding = {("common", "__init__.py"), ("common", "temp.py")}
-    return not ends.isdisjoint(hiding) or any(path.name == "common.py" for path in repository.programs)
 
 
 def held_together(found: Audit) -> Audit:

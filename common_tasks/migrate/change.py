@@ -8,7 +8,6 @@ from . import legacy_helper, shadowing, source
 from .audit import Audit, held_together, share
 from .finding import Change, Finding
 from .rewrite import append, rewrite
-from .style import style_of
 
 _Rewritten = dict[tuple[Path, tuple[Finding, ...]], "bytes | str"]
 
@@ -62,9 +61,8 @@ def _rewrite_file(audit: Audit, path: Path, rows: tuple[Finding, ...]) -> bytes 
         if path.suffix != ".py":
             text = data.decode("latin-1")  # which gives each byte a character and back
             return append(text, "".join(row.ending for row in rows)).encode("latin-1")
-        found, style = source.decode(data), style_of(path.parent, audit.scope.root)
-        is_needed = audit.repository.users_of
-        return found.encode(rewrite(found.text, rows, audit.engine, style, lambda name: bool(is_needed(path, name))))
+        found = source.decode(data)
+        return found.encode(rewrite(path, found.text, rows, audit.repository))
     except source.UNREADABLE as error:  # our own errors are ValueErrors, LibCST's are SyntaxErrors
         return str(error) or type(error).__name__
 

@@ -4,6 +4,7 @@ import ast
 import itertools
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from .finding import Drop, Edit, ReplaceImport
 from .names import Function, Module, is_docstring, stand_alone
@@ -119,11 +120,11 @@ def _module_of(statement: _Import) -> str:
     return statement.names[0].name
 
 
-def find_unused(before: Module, after: Module, is_needed: Callable[[str], bool], style: Style) -> list[Edit]:
+def find_unused(before: Module, after: Module, users: Callable[[str], list[Path]], style: Style) -> list[Edit]:
     """Return the edits that take out of `after` the imports that only `before` used.
 
     One that a string names stays (`mock.patch("module.name")`, `__all__`), as does one with a comment of the author's
-    on its line, and one of which `is_needed` says so.
+    on its line, and one that other files have from this one (`users`).
     """
     found: dict[_Import, list[str]] = {}
     for scope in after.scopes:
@@ -133,7 +134,7 @@ def find_unused(before: Module, after: Module, is_needed: Callable[[str], bool],
                 continue
             is_submodule = alias.asname is None and "." in alias.name  # it may be there for what it does
             unused = _is_read(before, name) and not after.loads(name, scope)
-            if unused and not is_submodule and not is_needed(name) and _may_go(after, statement, name):
+            if unused and not is_submodule and not users(name) and _may_go(after, statement, name):
                 found.setdefault(statement, []).append(name)
     edits = (_edit(after, statement, names, style) for statement, names in found.items())
     return [edit for edit in edits if edit]

@@ -50,6 +50,14 @@ class Repository:
         return next((folder for folder in path.parents if folder in self.projects), None)
 
     @cached_property
+    def engine(self) -> str:
+        """The module that new names are imported from: `common.temp`, if no `common` of the repository hides it."""
+        ends = {path.parts[-2:] for path in self.programs}
+        hidden = not ends.isdisjoint({("common", "__init__.py"), ("common", "temp.py")})
+        hidden = hidden or any(end[-1] == "common.py" for end in ends)
+        return "common_tasks.temp" if hidden else "common.temp"
+
+    @cached_property
     def texts(self) -> dict[Path, str]:
         """The text of every program. Files over 1 MiB, binary files and those that cannot be read are skipped."""
         return dict(_read_all(self.programs))

@@ -55,15 +55,11 @@ class Scope(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """What an audit found in whole projects. `engine` is the module that new names are imported from.
-
-    `left`: how many uses there are that are right as they are, by what they are.
-    """
+    """What an audit found in whole projects. `left`: how many uses are right as they are, by what they are."""
 
     scope: Scope
     repository: Repository
     findings: dict[Path, tuple[Finding, ...]]
-    engine: str
     left: Counter[str]
 
     @property

@@ -3,36 +3,38 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 
 from . import edits, imports
 from .edits import NotFaithful
 from .finding import Finding
 from .names import Module
+from .repository import Repository
 from .shadowing import OLD, TASKS
 from .source import comments, is_pragma
-from .style import Style
+from .style import style_of
 
 # The head of a block with several directories, which may be longer than a line may be.
 _LONG = re.compile(r"^([ \t]*)(with pytest_temp_dirs\()(\d+, \[[^]\r\n]*\])(\) as [^\r\n]*)(\r?)$", re.MULTILINE)
 
 
-def rewrite(text: str, findings: Iterable[Finding], engine: str, style: Style, is_needed: Callable[[str], bool]) -> str:
-    """Return a program with the edits of `findings` made, and its imports to match.
+def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repository) -> str:
+    """Return the program of a file with the edits of `findings` made, and its imports to match.
 
-    `engine` is the module that new names are imported from; `is_needed` tells of an imported name that other files
-    count on it. Raises NotFaithful where the result would not parse or lose a comment, NameTaken where a new name is
-    taken.
+    Raises NotFaithful where the result would not parse or lose a comment, NameTaken where a new name is taken,
+    WrongSettings where nobody can tell how imports are sorted.
     """
-    found = tuple(findings)
+    found, style = tuple(findings), style_of(path.parent, repository.root)
     result = edits.make(text, (edit for finding in found for edit in finding.edits))
     result = _LONG.sub(lambda head: _folded(head, style.length), result)
     result = append(result, "".join(finding.ending for finding in found))
     names = {name for finding in found for name in finding.imports}
-    result = imports.add(result, names - {*TASKS, "ns"}, engine, style)
+    result = imports.add(result, names - {*TASKS, "ns"}, repository.engine, style)
     result = imports.add(result, names & {*TASKS, "ns"}, OLD, style)
-    before = Module(text)
-    while left_over := imports.find_unused(before, Module(result), is_needed, style):
+    before, users = Module(text), partial(repository.users_of, path)
+    while left_over := imports.find_unused(before, Module(result), users, style):
         result = edits.make(result, left_over)  # what goes may have used another one
     _check(text, result)
     return result
