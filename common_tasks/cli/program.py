@@ -7,11 +7,10 @@ import re
 import sys
 from collections.abc import Iterator
 
-from invoke.exceptions import AmbiguousEnvVar, Exit, ParseError, UncastableEnvVar, UnknownFileType
+from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
-from invoke.util import yaml  # type: ignore[attr-defined]  # its own copy, or the system's where a distribution has taken that out
 
 from . import ns
 from .configuration import Configuration
@@ -26,17 +25,6 @@ _OPTIONS = (
     Argument(names=("dry", "R"), kind=bool, help="Remove nothing; list what would be removed."),
     Argument(names=("print-completion-script",), help="Print the completion script for bash, zsh or fish."),
     Argument(names=("version", "V"), kind=bool, help="Show the version."),
-)
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    SyntaxError,
-    AmbiguousEnvVar,
-    UncastableEnvVar,
-    UnknownFileType,
-    yaml.YAMLError,
 )
 
 
@@ -163,9 +151,11 @@ def _readable() -> Iterator[None]:
     """End in one line where a configuration cannot be read, or holds what invoke does not take."""
     try:
         yield
-    except _UNREADABLE as error:
+    except Exit:
+        raise
+    except Exception as error:  # invoke, YAML and the user's own files have many kinds
         problem = " ".join(str(error).split())
-        raise Exit(f"the configuration cannot be read: {problem}", code=2) from None
+        raise Exit(f"the configuration cannot be read: {problem}", code=2) from error
 
 
 program = CommonTasks(name="common-tasks", binary="common-tasks", namespace=ns)

@@ -145,4 +145,5 @@ def last_report(project: Project) -> Report | None:
 
 def waits_for_hand(member: Member) -> bool:
     """Tell whether a project has rules that apply only when somebody runs a clean."""
-    return member.settings is not None and member.settings.has_rules and member.settings.auto is None
+    settings = member.settings
+    return settings is not None and settings.policy.rules is not None and settings.auto is None

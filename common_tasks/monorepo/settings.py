@@ -59,11 +59,6 @@ class Settings:
         budget = Budget(max_total=self.max_total, keep_free=self.keep_free)
         return Policy(rules=self.rules or ({} if budget else None), budget=budget)
 
-    @property
-    def has_rules(self) -> bool:
-        """Whether there is anything for a clean to follow."""
-        return self.policy.rules is not None
-
 
 def _patterns(name: str, patterns: Any) -> Patterns:
     if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):

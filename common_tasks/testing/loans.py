@@ -47,13 +47,10 @@ class Loan:
     ended: bool = False
     failed: list[str] = field(default_factory=list)
 
-    def serves(self, item: pytest.Item) -> bool:
-        """Tell whether a test works with this directory."""
-        return item is self.item or self.fixture in _fixtures_of(item)
-
     def note_failure(self, item: pytest.Item) -> None:
         """Note that a test has failed, if it works with this directory."""
-        if item.nodeid not in self.failed and self.serves(item):
+        works_with_it = item is self.item or self.fixture in _fixtures_of(item)
+        if works_with_it and item.nodeid not in self.failed:
             self.failed.append(item.nodeid)
 
     def keep(self, root: Path, elsewhere: Path | None) -> Row | None:
