@@ -27,8 +27,6 @@ _TICK_NS = 20_000_000
 _FEW_NAMES = 2000
 _NAMES_PER_LOOK = 25
 
-# What runs: its kind, and itself. What each process of a run does for itself is marked as such (see `Owner`).
-Running = tuple[str, Any]
 _START, _BETWEEN, _END = (
     Owner("the start of the run", once=True),
     Owner("between tests"),
@@ -110,7 +108,7 @@ class Watch:
         log = f"{containment.run}/{containment.worker}.log" if containment.worker else None
         self.record = Record(self._system, log)
         self._accepted = (*_ALWAYS_ACCEPTED, *ignore)
-        self._running: list[Running] = [("", _START)]
+        self._running = [_START]  # the innermost last
         self._item: pytest.Item | None = None
         self._latest = ""  # the test that runs, or that ran last
         self._names: list[str] = []  # as they were listed last, when the directory had last changed at `_seen`
@@ -172,13 +170,13 @@ class Watch:
 
     def _innermost(self) -> Owner:
         """Say what has run since the last look; where looks were left out, that is only approximate."""
-        return Owner(f"about {self._latest}") if self._skipped and self._latest else _owner(self._running[-1])
+        return Owner(f"about {self._latest}") if self._skipped and self._latest else self._running[-1]
 
     def _make_anew(self) -> None:
         """Make the directory again that a test has removed or replaced: the next one needs it."""
         self.record.owners.clear()
         self._names, self._seen = [], None
-        who = _owner(self._running[-1]).label
+        who = self._running[-1].label
         try:
             with contextlib.suppress(FileNotFoundError):
                 self._system.unlink(self._folder)
@@ -200,9 +198,9 @@ class Watch:
         says = "contained again" if self._in_force else "uncontained: TMPDIR or tempfile.tempdir was reset"
         self.record.note(f"{says}, since {when}")
 
-    def _enter(self, kind: str, what: Any) -> None:
+    def _enter(self, owner: Owner) -> None:
         self.look()
-        self._running.append((kind, what))
+        self._running.append(owner)
 
     def _leave(self) -> None:
         self.look()
@@ -210,7 +208,7 @@ class Watch:
 
     def _rename_outermost(self, owner: Owner) -> None:
         self.look()
-        self._running[0] = ("", owner)
+        self._running[0] = owner
 
     # What pytest tells
 
@@ -218,13 +216,13 @@ class Watch:
         """See what importing a conftest.py has left: it is registered right afterwards."""
         file = getattr(plugin, "__file__", None)
         if isinstance(file, str) and os.path.basename(file) == "conftest.py":
-            self._running.append(("import", os.path.relpath(file)))
+            self._running.append(_import(os.path.relpath(file)))
             self._leave()
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
         """See what importing a test module leaves."""
-        self._enter("import", collector.nodeid)
+        self._enter(_import(collector.nodeid))
         yield
         self._leave()
 
@@ -238,7 +236,7 @@ class Watch:
         look = self.look_closely if item.get_closest_marker("temp_leaks") else self.look
         look()
         self._item, self._latest = item, item.nodeid
-        self._running.append(("test", item.nodeid))
+        self._running.append(Owner(item.nodeid))
         yield
         look()
         self._running.pop()
@@ -251,7 +249,7 @@ class Watch:
         if _is_parameter(fixturedef):
             yield
             return
-        self._enter("fixture", fixturedef)
+        self._enter(_fixture(fixturedef))
         yield
         self._leave()
 
@@ -265,7 +263,7 @@ class Watch:
         """See what tearing down a fixture has left."""
         if _is_parameter(fixturedef):
             return
-        self._running.append(("fixture", fixturedef))
+        self._running.append(_fixture(fixturedef))
         self._leave()
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -281,18 +279,12 @@ def _is_parameter(fixture: Any) -> bool:
     return getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func"
 
 
-def _owner(running: Running) -> Owner:
-    """Say in words who runs."""
-    kind, what = running
-    if kind == "import":
-        return Owner(f"import of {what}" if what else "collection", once=True)
-    if kind == "fixture":
-        return Owner(_fixture_label(what), once=what.scope == "session")
-    return what if isinstance(what, Owner) else Owner(what)
+def _import(what: str) -> Owner:
+    return Owner(f"import of {what}" if what else "collection", once=True)
 
 
-def _fixture_label(fixture: Any) -> str:
+def _fixture(fixture: Any) -> Owner:
     generated = _GENERATED.fullmatch(fixture.argname)
     place = fixture.baseid or (generated and generated[2])
     name = generated[1] if generated else f"fixture {fixture.argname} ({fixture.scope})"
-    return f"{name} of {place}" if place else name
+    return Owner(f"{name} of {place}" if place else name, once=fixture.scope == "session")
