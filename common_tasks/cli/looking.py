@@ -32,9 +32,7 @@ def look(scope: "Scope", aim: "Aim") -> "tuple[Sequence[Member], Sequence[Member
     return found, looked
 
 
-def show_status(
-    scope: "Scope", members: Sequence["Member"], view: "View", *, by_maker: bool, clean: str | None
-) -> None:
+def show_status(scope: "Scope", members: Sequence["Member"], view: "View", *, clean: str | None) -> None:
     """Print what there is. `clean`: the command that cleans it, to be proposed."""
     from .. import report
     from ..monorepo import by_itself
@@ -53,10 +51,7 @@ def show_status(
         )
         for member, due in zip(members, BARE.due(members, now), strict=True)
     ]
-    if by_maker:
-        report.show_makers(scope.root, rows, now, view)
-    else:
-        report.show_status(scope.root, rows, now, view, clean=clean and f"{clean}{' -a' if scope.whole else ''}")
+    report.show_status(scope.root, rows, now, view, clean=clean and f"{clean}{' -a' if scope.whole else ''}")
 
 
 def tell_of_projects_below(scope: "Scope", found: "Sequence[Member]", status: str | None) -> None:

@@ -22,7 +22,7 @@ def refuse_with_system(options: Sequence[str]) -> None:
         raise Exit(f"--system takes no {options[0]}", code=2)
 
 
-def show_system(scope: "Scope", view: "View", *, by_maker: bool, clean: str | None) -> None:
+def show_system(scope: "Scope", view: "View", *, clean: str | None) -> None:
     """Show what is there. `clean`: the command that cleans a project."""
     from .. import report
     from ..temp import retention, system
@@ -31,10 +31,7 @@ def show_system(scope: "Scope", view: "View", *, by_maker: bool, clean: str | No
     refuse_with_system(["--all-projects"] if view.whole else [])
     entries, now = _look(scope), time.time()
     row = report.ProjectStatus(system_folder(), entries, retention.forecast(entries, system.policy(), now))
-    if by_maker:
-        report.show_makers(row.root, [row], now, view)
-    else:
-        report.show_status(row.root, [row], now, view, clean=clean and f"{clean} --system")
+    report.show_status(row.root, [row], now, view, clean=clean and f"{clean} --system")
 
 
 def clean_system(scope: "Scope", view: "View", limits: "Limits", categories: frozenset[str], *, dry_run: bool) -> None:

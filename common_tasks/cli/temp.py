@@ -31,17 +31,17 @@ def temp_status(
     from ..monorepo.members import Aim
 
     with refusals(), no_collections():
-        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
         if by not in (None, "maker"):
             raise Exit(f"--by takes maker, not {by!r}", code=2)
+        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)._replace(by_maker=bool(by))
         scope = find_scope(c, all_projects=all_projects)
         command = command_for(c, temp_clean, temp_status)
         if system:
-            show_system(scope, view, by_maker=bool(by), clean=command)
+            show_system(scope, view, clean=command)
             return
         note_reserved(scope.project)
         found, looked = look(scope, Aim(searched=not json and not scope.project.reserved))
-        show_status(scope, looked, view, by_maker=bool(by), clean=command)
+        show_status(scope, looked, view, clean=command)
         if not json:
             tell_of_projects_below(scope, found, command_for(c, temp_status, temp_status))
         exit_if(failed=any(member.error for member in looked))

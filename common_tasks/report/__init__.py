@@ -3,7 +3,6 @@
 The only package that imports rich and humanize.
 """
 
-from .makers import show_makers as show_makers
 from .outcome import show_outcome as show_outcome
 from .picking import pick as pick
 from .progress import watch as watch

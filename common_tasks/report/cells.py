@@ -23,11 +23,6 @@ def disk_bytes(entry: Entry) -> int:
     return entry.usage.disk_bytes if entry.usage else 0
 
 
-def files(entry: Entry) -> int:
-    """Return how many files are in an entry; 0 where nobody measured it."""
-    return entry.usage.files if entry.usage else 0
-
-
 def changed(entry: Entry) -> float | None:
     """Return when an entry changed last, in seconds since 1970; None where nobody measured it or could look into it."""
     usage = entry.usage

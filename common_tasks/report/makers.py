@@ -2,30 +2,37 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..temp.entry import Entry
 from . import cells, document
-from .console import Line, Screen, line
+from .console import Line, line
 from .page import Page
 from .selection import Group, grouped
 from .sentences import nothing_line
 from .table import Column, Row, Table
 from .text import size
-from .view import ProjectStatus, View
+from .view import ProjectStatus
 
 _COLUMNS = (Column("Entries"), cells.SIZE, cells.SHARE, Column("Newest", 1))
 
 
-def show_makers(root: Path, rows: Sequence[ProjectStatus], now: float, view: View) -> None:
-    """Print what each program or test has made in projects, the largest first. `now`: seconds since 1970."""
-    made = _by_maker(root, rows)
-    if view.as_json:
-        document.write(
-            {"schema": document.SCHEMA, "root": document.plain(root), "makers": [_row(each) for each in made]}
-        )
+def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
+    """Draw what each program or test has made in projects, the largest first."""
+    made = _by_maker(page.root, rows)
+    if not made:
+        yield nothing_line("No temporary directories", rows, page)
         return
-    page = Page(root, now, view, Screen())
-    page.screen.show(_lines(made, page) if made else [nothing_line("No temporary directories", rows, page)])
+    yield line(page.shown(page.root), "bold")
+    whole = sum(each.disk_bytes for each in made)
+    drawn = [Row(page.shown(each.label or "unknown"), _cells(each, whole, page)) for each in made]
+    yield from page.draw(Table(label="Made by", columns=_COLUMNS, note="", rows=drawn))
+
+
+def maker_document(root: Path, rows: Sequence[ProjectStatus]) -> dict[str, Any]:
+    """Return the same as a document."""
+    made = [_row(each) for each in _by_maker(root, rows)]
+    return {"schema": document.SCHEMA, "root": document.plain(root), "makers": made}
 
 
 def _by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[Group]:
@@ -42,19 +49,12 @@ def _called(root: Path, project: Path, entry: Entry) -> str:
     return entry.made_by if below == "." else f"{below}/{entry.made_by}"
 
 
-def _lines(made: Sequence[Group], page: Page) -> Iterator[Line]:
-    yield line(page.shown(page.root), "bold")
-    whole = sum(each.disk_bytes for each in made)
-    rows = [Row(page.shown(each.label or "unknown"), _cells(each, whole, page)) for each in made]
-    yield from page.draw(Table(label="Made by", columns=_COLUMNS, note="", rows=rows))
-
-
 def _cells(made: Group, whole: int, page: Page) -> tuple[str, ...]:
     share = cells.bar(made.disk_bytes, whole)
     return f"{len(made.entries):,}", size(made.disk_bytes), share, page.age(cells.newest(made.entries))
 
 
-def _row(made: Group) -> dict[str, object]:
+def _row(made: Group) -> dict[str, Any]:
     return {
         "made_by": document.plain(made.label) if made.label else None,
         "entries": len(made.entries),

@@ -29,7 +29,7 @@ class Group:
     @cached_property
     def files(self) -> int:
         """How many files there are."""
-        return sum(map(cells.files, self.entries))
+        return sum(entry.usage.files for entry in self.entries if entry.usage)
 
     @property
     def states(self) -> str:

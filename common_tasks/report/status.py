@@ -6,6 +6,7 @@ from pathlib import Path
 from ..temp.entry import UNFINISHED, Entry
 from . import cells, document, projects
 from .console import Line, Screen, line, prose
+from .makers import maker_document, maker_lines
 from .page import Page
 from .selection import Group, by_category, choose
 from .sentences import by_itself_lines, nothing_line, outlook, shortfall_lines
@@ -22,10 +23,11 @@ def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: Vie
     `root`: what paths are relative to. `clean`: the command that cleans what is shown, to be proposed.
     """
     if view.as_json:
-        document.write(document.statuses(root, rows, whole=view.whole))
+        found = maker_document(root, rows) if view.by_maker else document.statuses(root, rows, whole=view.whole)
+        document.write(found)
         return
     page = Page(root, now, view, Screen())
-    page.screen.show(_lines(page, rows, clean))
+    page.screen.show(maker_lines(rows, page) if view.by_maker else _lines(page, rows, clean))
 
 
 def _lines(page: Page, rows: Sequence[ProjectStatus], clean: str | None) -> Iterator[Line]:

@@ -42,13 +42,14 @@ class View(NamedTuple):
 
     `as_json`: one document in place of tables. `full`: long lists are not summed up on a terminal. `whole`: the
     results are those of a whole monorepo. `sort`: what decides the order: the largest, the oldest or the first name
-    comes first.
+    comes first. `by_maker`: a status is summed up for each program or test that made what there is.
     """
 
     as_json: bool = False
     full: bool = False
     whole: bool = False
     sort: Sort = "size"
+    by_maker: bool = False
 
     @property
     def key(self) -> Callable[[Entry], Any]:

@@ -27,7 +27,7 @@ def status(columns: int | None, on: On, row: ProjectStatus, view: View = PLAIN) 
 
 
 def makers(on: On, rows: list[ProjectStatus], view: View = PLAIN) -> str:
-    return on(None, lambda: report.show_makers(ROOT, rows, NOW, view))
+    return on(None, lambda: report.show_status(ROOT, rows, NOW, view._replace(by_maker=True)))
 
 
 def test_maker_has_a_column_where_there_is_room(on: On) -> None:
