@@ -141,8 +141,8 @@ class _Module:
                 raise self._doubt(node)
             case ast.Call(func=ast.Name(id="getattr"), args=[_, name, *_]) if not isinstance(name, ast.Constant):
                 raise self._doubt(node)
-            case ast.Call(func=function, args=arguments, keywords=keywords):
-                self._refuse_call(node, function, arguments, keywords)
+            case ast.Call():
+                self._refuse_call(node)
             case ast.Assign(targets=targets, value=value) if any(_is_collection(target) for target in targets):
                 self._refuse_origin(node, value)
 
@@ -150,29 +150,24 @@ class _Module:
         top = module.partition(".")[0]
         return top in _TRUSTED or self._is_local(top)
 
-    def _refuse_call(
-        self, node: ast.AST, function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyword]
-    ) -> None:
+    def _refuse_call(self, call: ast.Call) -> None:
         """Raise _Unread where a collection is given away, or made with a configuration."""
-        called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-        if called == "from_module" and (len(arguments) > 1 or any(word.arg in ("config", None) for word in keywords)):
-            raise self._doubt(node)
-        if called not in _TAKES_COLLECTIONS and any(map(_is_collection, arguments)):
-            raise self._doubt(node)
+        called = _called(call)
+        configured = len(call.args) > 1 or any(word.arg in ("config", None) for word in call.keywords)
+        if called == "from_module" and configured:
+            raise self._doubt(call)
+        if called not in _TAKES_COLLECTIONS and any(map(_is_collection, call.args)):
+            raise self._doubt(call)
 
     def _refuse_origin(self, node: ast.AST, value: ast.expr) -> None:
         """Raise _Unread where a collection comes from a place that cannot be read."""
-        if isinstance(value, ast.Call):
-            function = value.func
-            made = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-            if made not in ("Collection", "from_module"):
-                raise self._doubt(node)
-        elif isinstance(value, ast.Attribute):
-            root: ast.expr = value
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name) and root.id in self._names_of_others():
-                raise self._doubt(node)
+        if isinstance(value, ast.Call) and _called(value) not in ("Collection", "from_module"):
+            raise self._doubt(node)
+        root = value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if root is not value and isinstance(root, ast.Name) and root.id in self._names_of_others():
+            raise self._doubt(node)
 
     def _literal(self, call: ast.Call) -> dict[str, Any]:
         """Return what a call says of our settings. Raises _Unread unless that is written out in it."""
@@ -202,3 +197,8 @@ class _Module:
 
 def _is_collection(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in _COLLECTIONS
+
+
+def _called(call: ast.Call) -> str:
+    """Return the name of what is called, without the way to it."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
