@@ -40,9 +40,9 @@ class Page(NamedTuple):
 
     def row(self, entry: Entry, figures: tuple[str, ...], notes: tuple[str, ...], **look: Any) -> Row:
         """Return the row of an entry, in the shape and style of its state unless `look` gives others."""
-        label, link = self.shown(cells.path(self.root, entry)), self.link(entry.folder, *entry.parts)
-        row = Row(label, figures, notes, cells.SHAPES[entry.state], style=cells.STYLES[entry.state], link=link)
-        return row._replace(**look) if look else row
+        own: dict[str, Any] = {"shape": cells.SHAPES[entry.state], "style": cells.STYLES[entry.state]}
+        link = self.link(entry.folder, *entry.parts)
+        return Row(self.shown(cells.path(self.root, entry)), figures, notes, link=link, **{**own, **look})
 
     def draw(self, table: Table) -> Iterator[Line]:
         """Return the lines of a table, laid out for the screen."""
