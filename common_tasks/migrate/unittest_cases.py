@@ -79,9 +79,10 @@ def _find_registered(program: Program, made: Made, method: str) -> _Removal | No
 def _find_torn_down(program: Program, made: Made, this: Definition, method: Function) -> _Removal | None:
     """Return what removes in the tear-down what the set-up gave to an attribute."""
     down = this.method(_TEAR_DOWNS.get(method.name, ""))
-    if down is None or not isinstance(made.target, ast.Attribute) or made.statement not in method.body:
+    owner, _, attribute = made.name.partition(".")
+    if down is None or parameters(method)[:1] != [owner] or made.statement not in method.body:
         return None
-    name = f"{(parameters(down) or [''])[0]}.{made.target.attr}"
+    name = f"{(parameters(down) or [''])[0]}.{attribute}"
     for number, statement in enumerate(down.body):
         if is_removal(program, statement, name):
             may_go = _inherits_the_same(program, this, down)

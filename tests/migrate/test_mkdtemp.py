@@ -425,6 +425,11 @@ def test_emptied_tear_down_stays_where_another_one_would_take_its_place(
     assert "rmtree" not in after
 
 
+def test_what_another_object_has_is_not_removed_by_the_tear_down(tmp_path: Path) -> None:
+    text = case("unittest.TestCase", set_up="other.folder = tempfile.mkdtemp()")
+    assert find(tmp_path, HEAD + text) == []
+
+
 @pytest.mark.parametrize("removal", ["shutil.rmtree(self.folder)", "self.addCleanup(shutil.rmtree, self.folder)"])
 def test_what_a_child_removes_is_no_leak(tmp_path: Path, removal: str) -> None:
     child = (
