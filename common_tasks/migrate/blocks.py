@@ -11,7 +11,7 @@ from typing import NamedTuple
 from . import folders, surroundings
 from .finding import Doubt, Drop, Finding, Insert, Replace
 from .folders import Folders
-from .names import Function, Module, stand_alone
+from .names import Module, stand_alone
 from .naming import ONE, given_prefix, maker
 from .paths import Plan, bind, is_path_of
 from .program import Program
@@ -98,7 +98,7 @@ def _plan(program: Program, block: _Block) -> Plan:
         if conversion := _find_conversion(module, block.statement, name.id):
             drop = Drop(module.place(conversion))
             return Plan(maker(program, call, name.id), name.id, (drop,), _seen_early(block, name))
-    loads = _find_uses(module, block, name) if isinstance(name, ast.Name) else None
+    loads = _find_uses(module, name) if isinstance(name, ast.Name) else None
     bound = bind(program, call, [body], name, loads)
     is_text = any(isinstance(edit, Insert) for edit in bound.edits)
     return bound._replace(doubts=_seen_early(block, name)) if is_text else bound
@@ -113,44 +113,19 @@ def _seen_early(block: _Block, name: ast.expr) -> tuple[Doubt, ...]:
 
 
 def _find_conversion(module: Module, block: With, name: str) -> ast.stmt | None:
-    """Return `name = Path(name)`, on a line of its own, if a block begins with it or with several of that form."""
-    for statement in block.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=given)], value=value) if is_path_of(module, value, given):
-                if given == name:
-                    return statement if stand_alone(module, [statement]) else None
-            case _:
-                break
+    """Return `name = Path(name)`, on a line of its own, if a block begins with it."""
+    match block.body[0]:
+        case ast.Assign(targets=[ast.Name(id=given)], value=value) as statement if given == name:
+            return statement if is_path_of(module, value, name) and stand_alone(module, [statement]) else None
     return None
 
 
-def _find_uses(module: Module, block: _Block, name: ast.Name) -> list[ast.Name] | None:
-    """Return the uses that see this block's directory; None where that is not certain for some use of the name."""
+def _find_uses(module: Module, name: ast.Name) -> list[ast.Name] | None:
+    """Return the uses of a name that stands for nothing but the directory; None for any other."""
     scope, function = module.scope_of(name), module.function_of(name)
     if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
         return None
-    loads = module.loads(name.id, scope)
-    if len(scope.bindings[name.id]) == 1:
-        return loads
-    items = [module.parents[binding.node] for binding in scope.bindings[name.id]]
-    owners = {load: _owner(module, load) for load in loads}
-    made = all(isinstance(each, ast.withitem) and module.is_call_of(each.context_expr, _MAKER) for each in items)
-    certain = made and None not in owners.values()
-    return [load for load, owner in owners.items() if owner is block.statement] if certain else None
-
-
-def _owner(module: Module, load: ast.Name) -> ast.AST | None:
-    """Return the nearest `with` statement around a use that binds its name.
-
-    None if the use is in its head, or may come later.
-    """
-    for parent in module.above(load):
-        if isinstance(parent, Function | ast.Lambda | ast.GeneratorExp):
-            return None
-        bound = [item.optional_vars for item in parent.items] if isinstance(parent, With) else []
-        if isinstance(parent, With) and load.id in [each.id for each in bound if isinstance(each, ast.Name)]:
-            return parent if module.within(parent.body, load) else None
-    return None
+    return module.loads(name.id, scope) if len(scope.bindings[name.id]) == 1 else None
 
 
 def _folders(program: Program, block: _Block, name: ast.Name) -> Folders | None:
