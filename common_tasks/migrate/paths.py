@@ -94,18 +94,18 @@ def give_path(
     edits: list[Edit] = [Drop(module.place(alias))] if alias else []
     texts = 0
     for load in (load for load in loads if not (alias and module.within([alias], load))):
-        call, inside = module.parents[load], module.is_in_f_string(load)
-        replaced: ast.expr = load
+        parent = module.parents[load]
+        old: ast.expr = load
         code = called
-        if isinstance(call, ast.Call) and converted(module, call) is load and not inside:
-            if not _only_renames(module, call):
-                replaced = call
-        elif not takes_path(module, load):
-            if inside:
+        if module.is_in_f_string(load):
+            if not takes_path(module, load):
                 return None  # it is formatted in a way that only works for text
+        elif isinstance(parent, ast.Call) and converted(module, parent) is load:
+            old = parent
+        elif not takes_path(module, load):
             texts, code = texts + 1, f"str({called})"
-        if code != name.id or replaced is call:
-            edits.append(Replace(module.place(replaced), module.segment(replaced), code))
+        if module.segment(old) != code:
+            edits.append(Replace(module.place(old), module.segment(old), code))
     return Renamed(called, tuple(edits), texts)
 
 
@@ -131,12 +131,6 @@ def _is_free(module: Module, other: str, statement: ast.stmt, body: list[ast.stm
     stores = [node for node in used if not isinstance(node.ctx, ast.Load)]
     early = [node for node in used if node.lineno < statement.lineno]
     return other in scope.bindings and other not in scope.outer and len(stores) == 1 and not early
-
-
-def _only_renames(module: Module, call: ast.Call) -> bool:
-    """Tell whether nothing but another name would be left without the conversion, as in `p = d` for `p = Path(d)`."""
-    assigned = module.parents[call]
-    return isinstance(assigned, ast.Assign) and assigned.value is call
 
 
 def converted(module: Module, node: ast.AST) -> ast.expr | None:

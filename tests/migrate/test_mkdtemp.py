@@ -191,7 +191,7 @@ PAIRS = {
         def test_clone():
             with temp_working_dir("clone") as tmp:
                 if os.listdir(tmp):
-                    source = Path(tmp)
+                    source = tmp
         """,
     ),
     "addCleanup of what is text": (
