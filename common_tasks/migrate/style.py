@@ -32,25 +32,24 @@ class Position(NamedTuple):
 
 
 class Style(NamedTuple):
-    """What holds for a file. `orders`: how its imports may be sorted. `required`: those that each file has to have."""
+    """What holds for a file. `order`: how its imports are sorted. `required`: those that each file has to have."""
 
-    orders: tuple[isort.Config, ...]
+    order: isort.Config
     required: tuple[str, ...]
     length: int
 
     def sort(self, text: str) -> str:
         """Return a program with its imports sorted and their lines folded."""
-        return isort.code(text, config=self.orders[0])
+        return isort.code(text, config=self.order)
 
     def find_position(self, imports: Sequence[str], new: str) -> Position | None:
         """Return where a new import belongs among the imports, a line each; None where these are not sorted."""
-        for order in self.orders:
-            if [line for line in isort.code("\n".join(imports), config=order).split("\n") if line] == [*imports]:
-                lines = isort.code("\n".join(dict.fromkeys((*imports, new))), config=order).split("\n")
-                at = lines.index(new)
-                above, below = lines[at - 1 : at], lines[at + 1 :]
-                return Position(sum(map(bool, lines[:at])), above == [""], below[:1] == [""] and any(below))
-        return None
+        if [line for line in self.sort("\n".join(imports)).split("\n") if line] != [*imports]:
+            return None
+        lines = self.sort("\n".join(dict.fromkeys((*imports, new)))).split("\n")
+        at = lines.index(new)
+        above, below = lines[at - 1 : at], lines[at + 1 :]
+        return Position(sum(map(bool, lines[:at])), above == [""], below[:1] == [""] and any(below))
 
 
 @lru_cache(maxsize=1024)
@@ -65,9 +64,8 @@ def style_of(folder: Path, root: Path) -> Style:
             raise WrongSettings(f"the settings for sorting imports are wrong: {error}") from error
     named = any(str(source.get("source", "")).endswith((".cfg", ".toml", ".ini")) for source in own.sources)
     length = ruff.get("line-length", black.get("line-length", own.line_length if named else _USUAL))
-    orders = (own, by_ruff) if named else (by_ruff,)
-    required = tuple(sorted(orders[0].add_imports))
-    return Style(tuple(isort.Config(config=order, add_imports=frozenset()) for order in orders), required, length)
+    order = own if named else by_ruff
+    return Style(isort.Config(config=order, add_imports=frozenset()), tuple(sorted(order.add_imports)), length)
 
 
 def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
