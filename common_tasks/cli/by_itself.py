@@ -31,6 +31,6 @@ def main(root: str) -> None:
 def _give_way() -> None:
     """Let every other process go first."""
     with contextlib.suppress(OSError):
-        os.setsid()  # if the system could not do that for the starter
+        os.setsid()  # where the system could not do that at the start
     if ionice := shutil.which("ionice"):
         subprocess.run([ionice, "-c", "3", "-p", str(os.getpid())], check=False, capture_output=True)

@@ -62,7 +62,7 @@ def clean_projects(
 
 
 def carry_out(plans: list["Plan"], *, dry_run: bool) -> Sequence["Outcome"]:
-    """Carry plans out; with `dry_run`, return what that would come to."""
+    """Carry plans out, or with `dry_run` return what would become of everything."""
     from .. import report
     from ..monorepo import members
     from ..temp.entry import Outcome
@@ -81,7 +81,7 @@ def _note_unswept(scope: "Scope", found: Sequence["Member"]) -> None:
 
 
 def _note_unknown(categories: frozenset[str], members: Sequence["Member"]) -> None:
-    """Say on standard error where nothing is of a category that was named: the name may be a wrong one."""
+    """Say on standard error which of the named categories hold nothing: the name may be misspelled."""
     there = {entry.category for member in members for entry in (*member.entries, *member.artifacts)}
     for name in sorted(categories - there):
         others = ", ".join(sorted(there)) or "none"

@@ -1,4 +1,4 @@
-"""The words that a user types to run a task, from where they stand."""
+"""The command that a user types to run a task, in the working directory."""
 
 import os
 import shlex

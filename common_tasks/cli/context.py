@@ -74,7 +74,7 @@ def _tasks_folder(c: Context) -> str | None:
 
 
 def _is_named(c: Context, tasks: str) -> bool:
-    """Tell whether `inv -r` or `inv -c` named the tasks: they are not those that a plain `inv` looks for."""
+    """Tell whether `inv -r` or `inv -c` named the tasks: a plain `inv` would not look for these."""
     name = c.config.tasks.collection_name
     file = getattr(sys.modules.get(name), "__file__", None)
     plain = file is not None and os.path.dirname(file) in (tasks, os.path.join(tasks, name))

@@ -1,4 +1,4 @@
-"""What lies in the projects that are asked for, and what is said of it."""
+"""Looks at the projects that are asked for, and shows what lies in them."""
 
 import time
 from collections.abc import Sequence

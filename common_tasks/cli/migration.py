@@ -1,4 +1,4 @@
-"""The task that moves legacy temporary directories over."""
+"""The task that finds code which makes temporary directories by hand, and rewrites it."""
 
 import importlib.util
 from pathlib import Path

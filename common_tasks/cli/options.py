@@ -68,7 +68,7 @@ class Option(Argument):
 
 
 class TempTask(Task[Any]):
-    """A task whose options have the same letters in every task, and whose help names no type where one takes hours."""
+    """A task that gives an option the letter that it has in all our tasks, and names no type if it checks the value."""
 
     @property
     def pre(self) -> list[Any]:

@@ -15,19 +15,19 @@ _METADATA = ".egg-info"
 
 
 class Installs:
-    """What environments name. `environments`: where they begin; the one that runs this is always among them."""
+    """What environments name. `environments`: their folders; the one that runs this program is always included."""
 
     def __init__(self, environments: Iterable[Path]) -> None:
         self._named = [(each, _read_names(each)) for each in dict.fromkeys([*environments, Path(sys.prefix)])]
 
     def find_user(self, artifact: Path) -> Path | None:
-        """Return an environment that uses an artifact, which is metadata beside sources or holds what is linked."""
+        """Return an environment that uses an artifact: a package's metadata, or a folder that it links to."""
         wanted = [os.fsencode(form) for form in _forms(artifact)]
         return next((each for each, text in self._named if any(_names(text, path) for path in wanted)), None)
 
 
 def _forms(artifact: Path) -> Iterator[str]:
-    """Yield the paths that an environment would name: of metadata, the folder that it lies in."""
+    """Yield the paths by which an environment would name an artifact: for metadata, the folder around it."""
     for folder in {artifact.parent, artifact.parent.resolve()}:
         yield str(folder if artifact.name.endswith(_METADATA) else folder / artifact.name)
 
@@ -43,7 +43,7 @@ def _names(text: bytes, path: bytes) -> bool:
 
 
 def _naming_files(environment: Path) -> list[Path]:
-    """Return the files that may name something; none in an environment that this user may not look into, nor run."""
+    """Return the files that may name something; none in an environment that this user may not read."""
     try:
         return [file for site in _SITES for naming in _NAMING for file in environment.glob(f"{site}/{naming}")]
     except PermissionError:
@@ -55,6 +55,6 @@ def _read_names(environment: Path) -> bytes:
     for file in _naming_files(environment):
         with contextlib.suppress(OSError), file.open("rb") as opened:
             text = opened.read(_MOST_READ)
-            # What was installed from a wheel in `dist/` has no need of it any more.
+            # What was installed from a wheel in `dist/` no longer needs it.
             texts += [text] if file.suffix != ".json" or b'"editable"' in text else []
     return b"\n".join([*texts, b""])

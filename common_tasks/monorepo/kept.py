@@ -11,7 +11,7 @@ from ..temp.entry import Entry
 
 
 def mark_kept(entries: Iterable[Entry], keep: Patterns) -> tuple[Entry, ...]:
-    """Return the entries of a project, as kept where its patterns name them, a folder around them, or part of them.
+    """Return the entries of a project, with those as kept that its patterns name, or a folder around them, or a part.
 
     A base that was moved elsewhere counts as the `.tmp` of the project.
     """
@@ -37,7 +37,7 @@ def _is_named(keep: Patterns, path: Sequence[str], entry: Entry) -> bool:
 
 
 def reason_inside(entry: Entry, keep: Patterns, path: Sequence[str]) -> str:
-    """Return why an entry stays that holds something which patterns match; empty where it holds nothing of the kind.
+    """Return why an entry stays if patterns match something inside it; else an empty text.
 
     `path`: the names that lead to the entry from where the patterns begin.
     """

@@ -44,7 +44,7 @@ class Limits(NamedTuple):
     def policy(self) -> Policy | None:
         """Return what they let go; None where no option is given. Raises InvalidSetting.
 
-        With a budget, what is not too old or too much for its category stays until the budget is broken.
+        A budget alone lets nothing go until it is broken.
         """
         found = self.read()
         if not found:

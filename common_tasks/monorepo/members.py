@@ -52,7 +52,7 @@ class Member:
 class Scope:
     """What a task acts on: `project` alone, or with `whole` all projects of the monorepo that it belongs to.
 
-    `root`: of the one or the other. `settings_of`: gives the settings of a project by its root; raises InvalidSetting.
+    `root`: of that project, or of the monorepo. `settings_of`: a project's settings by its root; raises InvalidSetting.
     """
 
     root: Path
@@ -65,8 +65,8 @@ class Scope:
 class Aim:
     """What a task looks for.
 
-    `cleaned`: it removes, so it leaves alone a project with settings that are not certain. `swept`: it wants artifacts,
-    too, also those of the projects below a single one. `searched`: it wants to know of projects below a single one.
+    `cleaned`: it removes, so it leaves alone a project with settings that are not certain. `swept`: it also wants
+    artifacts, including those of the projects below a single one. `searched`: it wants the projects below a single one.
     """
 
     cleaned: bool = False
@@ -77,7 +77,7 @@ class Aim:
 def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]:
     """Return the projects of a scope and below, the one at its root first, with their settings and artifacts.
 
-    They are sorted by path, and found in one walk; of a single project there is none unless the aim asks for more. A
+    They are sorted by path, and found in one walk; a single project needs no walk unless the aim asks for more. A
     project with wrong settings has that as its error. Raises GuardFailed where git cannot tell what it tracks.
     """
     root = scope.root

@@ -10,7 +10,7 @@ _CHANGED = "changed since it was shown"
 def narrow(plan: Plan, picked: Iterable[Decision]) -> Plan:
     """Return what of a plan was picked. `plan`: made after the answer, of the same project, with everything measured.
 
-    What is not the same as it was when it was shown stays; so does what the new plan keeps.
+    What has changed since it was shown stays; so does what the new plan keeps.
     """
     shown = {row.entry.key: row.entry for row in picked}
     remove = [row for row in plan.remove if row.entry.key in shown]

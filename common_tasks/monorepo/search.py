@@ -52,7 +52,7 @@ class AskProject(Protocol):
 
 
 class Artifact(NamedTuple):
-    """An artifact. `depth`: so many of its parts lead to its project. `exposed`: as for `AskProject`, of its folder."""
+    """An artifact. `depth`: how many parts lead to its project. `exposed`: as for `AskProject`, of its folder."""
 
     parts: Parts
     depth: int

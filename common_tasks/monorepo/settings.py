@@ -241,7 +241,7 @@ def _from_variables(variables: Iterable[tuple[str, str]], prefix: str, rules: An
 def _with_limit(rules: Any, category: str, limit: str, value: _FromVariable) -> Any:
     """Return rules with one more limit. `category`: as a variable spells it, in capitals and without punctuation."""
     if not isinstance(rules, dict):
-        return rules  # wrong, which is said elsewhere
+        return rules  # wrong: `_rules` says so
     name = next((name for name in rules if re.sub(r"\W", "_", name).upper() == category), category.lower())
     rule = rules.get(name)
     return {**rules, name: {**(rule if isinstance(rule, dict) else {}), limit: value}}

@@ -161,7 +161,7 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
 
 
 def is_file(path: str) -> bool:
-    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: it may name what is kept."""
+    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: it might name what to keep."""
     with _reading(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return stat.S_ISREG(os.stat(path).st_mode)
     return False

@@ -59,7 +59,7 @@ def _between(root: str, folder: str) -> tuple[str, tuple[str, ...]]:
 
 
 def maker(entry: Entry, screen: Screen) -> str:
-    """Return who made an entry, if that is known; on a terminal the end of it, which tells most."""
+    """Return who made an entry, if that is known; on a terminal only the end of a long path, which says most."""
     if entry.made_by is None:
         return ""
     told = shown(entry.made_by, screen.encoding)

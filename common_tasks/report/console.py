@@ -82,7 +82,7 @@ def line(text: str, style: str = "") -> Line:
 
 
 def prose(text: str, room: int | None, indent: str = "", style: str = "") -> Iterator[Line]:
-    """Return the lines that a sentence takes up in a room of so many columns."""
+    """Break a sentence into lines of `room` columns; None is room for all."""
     for part in wrap(text, room, indent):
         yield line(part, style)
 

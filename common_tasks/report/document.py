@@ -102,5 +102,5 @@ def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
 
 
 def plain(text: str | Path) -> str:
-    r"""Return text for JSON: a byte that is no UTF-8 as `\xNN`. The rest json itself escapes."""
+    r"""Return text for JSON: a byte that is no UTF-8 as `\xNN`. json itself escapes the rest."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")

@@ -70,9 +70,10 @@ def _together(rows: Sequence[ProjectOutcome]) -> Outcome:
 
 
 class _Part(NamedTuple):
-    """A third of an outcome. `look`: how its rows look; each as its entry's state does where nothing is said.
+    """What was removed, what was kept, or what could not be removed.
 
-    `summed`: on a terminal, a reason that several have is said once, and a long list is summed up.
+    `look`: how its rows look, where that does not depend on their states. `summed`: on a terminal, a reason that
+    several have is said once, and a long list is summed up.
     """
 
     heading: str
@@ -81,7 +82,7 @@ class _Part(NamedTuple):
     summed: bool = True
 
     def groups(self, view: View) -> list[tuple[str, list[Decision]]]:
-        """Return the rows by reason, under those reasons that several have; the rest together, under none.
+        """Return the rows under each reason that several have, and the rest together under none.
 
         Groups are in the order of the view: by size, the one that takes up most comes first.
         """
@@ -122,7 +123,7 @@ def _grouped_rows(parts: Sequence[_Part], page: Page) -> Iterator[Row]:
 
 
 def _group(part: _Part, reason: str, decisions: Sequence[Decision], page: Page) -> Iterator[Row]:
-    """Draw the rows of a part that have one reason, which is said once, or each a reason of its own."""
+    """Draw some rows of a part below a heading, which says the reason if they share one."""
     entries = [decision.entry for decision in decisions]
     label = f"{part.heading}: {reason.removeprefix('kept: ')}" if reason else part.heading
     yield Row(page.shown(label), _sums(Group("", entries)), style="bold", head=True)

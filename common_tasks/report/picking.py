@@ -81,7 +81,7 @@ def _numbered(rows: Sequence[Decision], page: Page) -> Iterator[Row]:
     differ = len({row.reason for row in rows}) > 1
     digits = len(str(len(rows)))
     for number, (row, total) in enumerate(zip(rows, totals, strict=True), start=1):
-        notes = _notes(row, page) if differ else ()  # one reason for all tells nothing about any
+        notes = _notes(row, page) if differ else ()  # a reason that all share says nothing
         yield page.row(row.entry, _figures(row, size(total), page), notes, shape=f"{number:{digits}}", style="")
 
 

@@ -16,7 +16,7 @@ _TOGETHER = 600  # seconds: projects are cleaned together, and noted one after t
 def outlook(projects: Sequence[Sequence[Due]], clean: str | None, room: int | None) -> Iterator[Line]:
     """Say what a clean of some projects lets go now, and what falls due later. `clean`: the command, if any.
 
-    Sentences are broken to fit a room of so many columns, a command never: half of it would do something else.
+    Sentences are broken to fit `room` columns. A command never is: half of it would do something else.
     """
     amounts: dict[str, tuple[int, int]] = {}
     for due in (due for project in projects for due in project):

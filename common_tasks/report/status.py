@@ -48,7 +48,7 @@ def _lines(page: Page, rows: Sequence[ProjectStatus], clean: str | None) -> Iter
 
 
 def _entry_lines(entries: Sequence[Entry], page: Page) -> Iterator[Line]:
-    """Draw entries, and where their states find no room, what the shapes mean."""
+    """Draw entries; where there is no room for their states, add what the shapes mean."""
     table = Table(label="Entry", columns=_COLUMNS, note="State", rows=tuple(_rows(entries, page)))
     layout = lay_out(table, page.screen)
     yield from lines(table, layout)

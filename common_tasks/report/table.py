@@ -1,9 +1,8 @@
 """Tables of things on disk, laid out for the width there is.
 
-A row's label is a path, and always whole: in one line with the rest where there is room for that, else in a line
-of its own. Where room is short, columns yield one after the other, and last the note gives way to shorter forms of
-itself, or to a line below. Into a pipe all columns go, and nothing is cut short. A column with nothing in any row is
-left out everywhere.
+A row's label is a path, and never cut: it stands in one line with the rest if there is room, else in a line of its
+own. Where room is short, columns are left out one after the other; last, the note is shortened or moves to a line
+below. A pipe gets all columns, and nothing is cut. A column that is empty in every row is always left out.
 """
 
 from collections import Counter
@@ -23,7 +22,7 @@ _LONGEST_WORD = 16  # columns that a note asks for at least
 
 
 class Column(NamedTuple):
-    """A column between label and note. `yields`: the highest gives way first where room is short, 0 never does."""
+    """A column between label and note. `yields`: where room is short, the highest is left out first, and 0 never is."""
 
     heading: str
     yields: int = 0
@@ -88,7 +87,7 @@ class _Widths:
 
 
 class Layout(NamedTuple):
-    """How wide everything is, in a `room` of so many columns; None is room for all.
+    """How wide everything is in `room` columns; None is room for all.
 
     A column of width 0 is left out. `label`: None where labels have their own lines.
     """

@@ -1,6 +1,6 @@
 """Names and numbers in words that are safe to show.
 
-What is shown is data of others: all that could move a cursor, or hide, is written as an escape.
+What is shown is data of others: whatever could move the cursor or hide something is written as an escape.
 """
 
 import os
@@ -17,7 +17,7 @@ _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600))
 
 
 def shown(text: str | Path, encoding: str) -> str:
-    """Return a name as it may be shown: all that is no plain character of `encoding`, escaped."""
+    """Return a name as it may be shown: whatever is no plain character of `encoding` is escaped."""
     plain = os.fspath(text)
     if plain.isascii() and plain.isprintable():
         return plain
@@ -61,13 +61,13 @@ def wrap(text: str, room: int | None, indent: str = "") -> list[str]:
 
 @lru_cache(maxsize=4096)
 def size(number: int) -> str:
-    """Say how much a number of bytes is, in at most three digits or four."""
+    """Say how much a number of bytes is, in at most four digits."""
     text = humanize.naturalsize(number, binary=True)
     return f"{number} B" if number < 1024 else re.sub(r"(?<=\d{3})\.\d", "", text)
 
 
 def age(seconds: float) -> str:
-    """Say how long a time is, in its largest unit; nothing below 0."""
+    """Say how long a time is, in its largest unit; a negative one counts as 0."""
     for unit, length in _UNITS:
         if seconds >= length:
             return count(int(seconds // length), unit)

@@ -87,7 +87,7 @@ class Containment:
         spec.env[HANDOVER] = str(self.run)
 
     def remove(self) -> None:
-        """Remove the run's directory, in the process that made it alone. Raises Unremovable."""
+        """Remove the run's directory, if this process made it. Raises Unremovable."""
         self._stack.close()
 
 

@@ -48,7 +48,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What belongs together; so many `processes` have left it, each for itself."""
+    """Leaks that belong together. `processes`: how many have left them, each for itself."""
 
     leaks: tuple[Leak, ...]
     processes: int
@@ -59,7 +59,7 @@ class _Group:
 
     @property
     def owner(self) -> str:
-        """The one owner, or the test whose parameters the owners are."""
+        """The one owner, or the test that the owners are parameters of."""
         owner, parameters = self.leaks[0].owner.label, len({leak.owner for leak in self.leaks})
         return owner if parameters == 1 else f"{owner.partition('[')[0]} (with {parameters} parameters)"
 

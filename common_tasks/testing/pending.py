@@ -52,14 +52,14 @@ def will_be_removed(folder: str, calls: Iterable[Call]) -> set[str]:
 
 
 def release_open_files(folder: str) -> None:
-    """Let the open files in `folder` not try to delete themselves: the folder goes, and they with it."""
+    """Keep the open files in `folder` from deleting themselves: they go with the folder."""
     for closer in _self_deleting():
         if _name_in(folder, closer.name):
             closer.delete = False
 
 
 def _self_deleting() -> Iterator[Any]:
-    """Yield what closes the files that are open, and deletes them then."""
+    """Yield the objects that delete open files when those are closed."""
     kind = getattr(tempfile, "_TemporaryFileCloser", None)
     for each in gc.get_objects():
         if type(each) is kind and each.delete and not each.close_called:
@@ -92,7 +92,7 @@ def _reachable(call: Call) -> Iterator[Any]:
 
 
 def _held_by(value: Any) -> list[Any]:
-    """Return what the garbage collector knows a value to hold; of a function's module, what its code names."""
+    """Return what the garbage collector knows a value to hold; of a function's globals, those that its code names."""
     held = gc.get_referents(value)
     if isinstance(value, FunctionType):
         space, names = value.__globals__, value.__code__.co_names

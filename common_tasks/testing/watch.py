@@ -80,7 +80,7 @@ class Record:
 
     @classmethod
     def read(cls, file: Path) -> "Record":
-        """Read what another process has written, if it came to that; a last line that was cut short is left out."""
+        """Read what another process has written, if anything; a last line that was cut short is ignored."""
         record = cls(System())
         if file.exists():
             for line in file.read_text().split("\n")[:-1]:
