@@ -24,6 +24,8 @@ class NotFaithful(ValueError):
 def make(text: str, edits: Iterable[Edit]) -> str:
     """Return a program with edits made. Raises NotFaithful."""
     wanted = tuple(dict.fromkeys(edits))
+    if not wanted:
+        return text
     editor = _Editor(wanted)
     changed = MetadataWrapper(_parse(text), unsafe_skip_copy=True).visit(editor)
     if missed := set(wanted) - editor.made:
