@@ -37,6 +37,10 @@ class EntryUses(NamedTuple):
         around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
         return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
 
+    def may_name_any(self, folder: Directory, leased: Leased) -> bool:
+        """Tell whether `of_entry` may name a user of any entry in a folder, by what leases say there and otherwise."""
+        return bool(leased) or self.uses is None or self.any_in(folder)
+
     def any_in(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
         """Tell whether anybody may use anything at or below `parts`. If not, nothing there need be asked."""
         if self.uses is None:

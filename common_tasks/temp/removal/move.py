@@ -67,11 +67,6 @@ class Move:
         """Where its own name is now."""
         return (*self.above, self.now)
 
-    @property
-    def is_out(self) -> bool:
-        """Whether it has been moved out of sight."""
-        return self._now is not None
-
     def paths(self) -> list[tuple[str, ...]]:
         """Return where its names are now, its own first."""
         if not self.entry.companions:
@@ -79,6 +74,11 @@ class Move:
         moved, above, around = dict(self._companions), self.above, self.entry.parts[:-1]
         companions = [(*above, moved[name]) if name in moved else (*around, name) for name in self.entry.companions]
         return [self.path, *companions]
+
+    @property
+    def place(self) -> Place:
+        """Where its own name is now."""
+        return Place(self.folder, self.path)
 
     def places(self) -> list[Place]:
         """Return where its names are now, its own first."""
@@ -93,7 +93,7 @@ class Move:
         self._spot = batch.find_spot(self.entry) if batch else None
         try:
             self._rename_all(number)
-            if self.is_out:
+            if not self.stands:
                 self.verify()
         except BaseException:
             self.come_back("")

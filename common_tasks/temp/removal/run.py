@@ -53,7 +53,7 @@ def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
     Each entry has to be what was planned for (the same inode, unchanged at its top, without a new `.keep`), and unused
     before and after it is moved, and where age decided, unchanged; else it stays, and is in `kept`. A fault on one
     entry never stops the others: it is in `failed`, with the reason. What another clean has removed first is in
-    neither. `workers` share the deletion if it is big enough.
+    neither. `workers` share what there is much of.
     """
     moves: list[Move] = []
     with contextlib.ExitStack() as stack:
@@ -76,7 +76,7 @@ def _take_out(
         moves = _find_all(folders, decisions, record)
         try:
             uses = None if force else look_at_uses({move.folder for move in moves})
-            known = Known(folders, Leased(), uses, locks)
+            known = Known(folders, locks, force, uses)
             groups = [list(group) for _, group in groupby(moves, key=attrgetter("folder"))]
             # Only then are those that stay left out: until then, whatever has moved has to be known to be put back.
             moves = [move for group in groups for move in _move_out(group, known, record, batches, workers)]
@@ -127,7 +127,7 @@ def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Bat
             if in_base:
                 stack.enter_context(_locked(folder))
                 batch = known.folders.new_batch(folder)
-                known = known._replace(leased=read_leases(folder)) if known.uses else known
+            known = known.of(folder, read_leases(folder) if in_base and not known.force else Leased())
         except OSError as error:
             for move in moves:
                 record.fail(move.decision, complaint("", error))
@@ -210,7 +210,7 @@ def _delete_most(moves: list[Move], workers: Workers) -> list[Move]:
         return moves
     alone = [move for move in moves if move.entry.companions or _must_be_empty(move)]
     shared = [move for move in moves if not (move.entry.companions or _must_be_empty(move))] if alone else moves
-    return alone + delete_together(shared, lambda move: move.places()[0], workers, open_on_same_mount)
+    return alone + delete_together(shared, attrgetter("place"), workers, open_on_same_mount)
 
 
 def _must_be_empty(move: Move) -> bool:

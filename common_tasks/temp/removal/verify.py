@@ -24,16 +24,24 @@ from .verdict import AS_PLANNED, CHANGED, Stays
 
 
 class Known(NamedTuple):
-    """What is known of the folder that entries stand in, as they are verified.
+    """What entries are verified by.
 
-    `leased`: what the leases there say. `uses`: who uses what; None where an entry goes even if somebody uses it or
-    has a repository in it. `locks` hold, until they are closed, what has a lock of its own.
+    `force`: they go even if somebody uses them or has a repository in them. `locks` hold, until they are closed, what
+    has a lock of its own. `uses`, `leased`: who uses what; no `uses` where that need not be asked. `mounted`: something
+    may be mounted inside them.
     """
 
     folders: Folders
-    leased: Leased
-    uses: EntryUses | None
     locks: contextlib.ExitStack
+    force: bool
+    uses: EntryUses | None
+    leased: Leased = Leased()
+    mounted: bool = True
+
+    def of(self, folder: Directory, leased: Leased) -> "Known":
+        """Return it for the entries of one folder: what none of them can be need not be asked of each."""
+        uses = self.uses if self.uses and self.uses.may_name_any(folder, leased) else None
+        return self._replace(uses=uses, leased=leased, mounted=self.folders.mounts.inside(folder) is not None)
 
 
 def verify(move: Move, known: Known) -> None:
@@ -42,17 +50,14 @@ def verify(move: Move, known: Known) -> None:
     Raises Stays, Gone, and OSError where it cannot be removed.
     """
     entry = move.entry
-    mounted = known.folders.mounts.inside(move.folder, entry.parts)
-    if mounted:
+    if known.mounted and (mounted := known.folders.mounts.inside(move.folder, entry.parts)):
         raise OSError(errno.EBUSY, "a mount point is inside", mounted)
-    if known.uses is not None:
-        user = known.uses.of_entry(move.folder, entry, known.leased)
-        if user:
-            raise Stays(user)
+    if known.uses and (user := known.uses.of_entry(move.folder, entry, known.leased)):
+        raise Stays(user)
     if not entry.base and entry.category != ARTIFACT:
-        _lock(move, known.locks, force=known.uses is None)
+        _lock(move, known.locks, force=known.force)
     if not entry.in_trash:
-        _refuse_changed(known.folders, move, force=known.uses is None)
+        _refuse_changed(known.folders, move, force=known.force)
 
 
 def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
