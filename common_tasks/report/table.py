@@ -195,14 +195,11 @@ def _start(layout: Layout, row: Row) -> Line:
 
 
 def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
-    gap = " " * _GAP
     for column, cell, room in zip(table.columns, row.cells, layout.cells, strict=True):
         if room:
-            filler = " " * (room - width(cell))
-            text = f"{gap}{cell}{filler}" if column.left else f"{gap}{filler}{cell}"
-            yield Span(text, row.style if row.head else column.style)
+            yield Span(_SPACE + _pad(cell, room, left=column.left), row.style if row.head else column.style)
     if row.notes and (note := _note(layout, table, row)):
-        yield Span(gap + note, row.style)
+        yield Span(_SPACE + note, row.style)
 
 
 def _note(layout: Layout, table: Table, row: Row) -> str:
