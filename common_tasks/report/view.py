@@ -1,8 +1,8 @@
 """What is shown, a row for each project, and how."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from ..temp.entry import Entry, Outcome, Shortfall
 from ..temp.mark import Report
@@ -51,23 +51,8 @@ class View(NamedTuple):
     sort: Sort = "size"
     by_maker: bool = False
 
-    @property
-    def key(self) -> Callable[[Entry], Any]:
-        """What entries are sorted by."""
-        return _KEYS[self.sort]
-
-
-def _by_size(entry: Entry) -> tuple[int, tuple[str, ...]]:
-    return -cells.disk_bytes(entry), entry.parts
-
-
-def _by_age(entry: Entry) -> tuple[float, tuple[str, ...]]:
-    changed = cells.changed(entry)
-    return float("inf") if changed is None else changed, entry.parts
-
-
-def _by_name(entry: Entry) -> tuple[str, ...]:
-    return entry.parts
-
-
-_KEYS: dict[Sort, Callable[[Entry], Any]] = {"size": _by_size, "age": _by_age, "name": _by_name}
+    def key(self, entry: Entry) -> tuple[float, tuple[str, ...]]:
+        """Return what an entry is sorted by."""
+        changed = cells.changed(entry)
+        first = {"size": -cells.disk_bytes(entry), "age": float("inf") if changed is None else changed, "name": 0}
+        return first[self.sort], entry.parts
