@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .context import exit_if, find_scope, note_reserved, refuse_reserved, workers_for
+from .context import check_reserved, exit_if, find_scope, workers_for
 from .looking import look, tell_of_projects_below
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ def clean_projects(
     if pick:
         _refuse_to_ask(view)
     scope = find_scope(c, all_projects=view.whole)
-    if swept:
-        refuse_reserved(scope.project, force=choice.force)
-    else:
-        note_reserved(scope.project)
+    check_reserved(scope.project, swept=swept, force=choice.force)
     aim = Aim(cleaned=True, swept=swept)
     found, looked = look(scope, aim)
     _note_unknown(choice.categories, looked)

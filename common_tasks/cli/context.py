@@ -81,18 +81,18 @@ def _is_named(c: Context, tasks: str) -> bool:
     return not plain or not os.path.isabs(c.config._project_prefix)
 
 
-def note_reserved(project: "Project") -> None:
-    """Say on standard error where a folder, such as a home, is no project's alone."""
-    if project.reserved:
-        folder = os.fspath(project.root)
-        print(f"{folder!r} is {project.reserved}: only a .tmp that common-tasks made counts there", file=sys.stderr)
+def check_reserved(project: "Project", *, swept: bool = False, force: bool = False) -> None:
+    """Deal with a folder, such as a home, that is no project's alone: say so on standard error.
 
-
-def refuse_reserved(project: "Project", *, force: bool) -> None:
-    """End with exit code 2 where a folder, such as a home, is no project's alone."""
-    if project.reserved and not force:
-        folder = os.fspath(project.root)
-        raise Exit(f"{folder!r} is {project.reserved}, not a project: clean works there only with --force", code=2)
+    Where it would be `swept`, end with exit code 2 unless there is `force`.
+    """
+    if not project.reserved:
+        return
+    where = f"{os.fspath(project.root)!r} is {project.reserved}"
+    if not swept:
+        print(f"{where}: only a .tmp that common-tasks made counts there", file=sys.stderr)
+    elif not force:
+        raise Exit(f"{where}, not a project: clean works there only with --force", code=2)
 
 
 def allow_descriptors() -> None:

@@ -8,7 +8,7 @@ from invoke.exceptions import Exit
 
 from .cleaning import clean_projects
 from .commands import command_for
-from .context import exit_if, find_scope, is_dry, no_collections, note_reserved, refusals
+from .context import check_reserved, exit_if, find_scope, is_dry, no_collections, refusals
 from .looking import look, show_status, tell_of_projects_below
 from .options import named, temp_task
 from .system import clean_system, refuse_with_system, show_system
@@ -39,7 +39,7 @@ def temp_status(
         if system:
             show_system(scope, view, clean=command)
             return
-        note_reserved(scope.project)
+        check_reserved(scope.project)
         found, looked = look(scope, Aim(searched=not json and not scope.project.reserved))
         show_status(scope, looked, view, clean=command)
         if not json:
