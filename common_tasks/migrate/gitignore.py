@@ -27,6 +27,6 @@ def check(projects: Iterable[Path], root: Path) -> Iterator[Finding]:
 
 def _finding(path: Path, missing: list[str]) -> Finding:
     message = f"git does not ignore {' and '.join(missing)} here"
-    finding = Finding(path, 1, 0, CODE, message, "safe", ending="".join(f"{base}\n" for base in missing))
+    finding = Finding(path, 1, 0, CODE, message, ending="".join(f"{base}\n" for base in missing)).concluded()
     is_odd = path.is_symlink() or (path.exists() and not path.is_file())
     return finding.refused(f"{NAME} is not a regular file") if is_odd else finding
