@@ -38,7 +38,7 @@ _OPTIONS = (
 # Where a program reaps or ignores its children, a failed git looks successful: so success is written down.
 _WITH_PROOF = 'most=$1; shift; "$@"; [ $? -le "$most" ] && printf //'
 _PROOF = b"//"  # part of no path that git prints
-_MOST_FOLDERS = 32  # git compares every file with each folder that it is asked about: all files are told sooner
+MOST_FOLDERS = 32  # git compares every file with each folder that it is asked about: all files are told sooner
 
 
 class Tracked:
@@ -76,7 +76,7 @@ def ask_git(root: Path, *below: str) -> Tracked:
     """
     if not in_repository(root):
         return Tracked()
-    folders = below if len(below) <= _MOST_FOLDERS else ()
+    folders = below if len(below) <= MOST_FOLDERS else ()
     answer = _run(root, "ls-files", "-z", "--", *folders)
     if answer is None:
         return Tracked(unknown="git is not installed, so what it tracks is unknown")

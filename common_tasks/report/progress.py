@@ -14,7 +14,7 @@ from .console import terminal
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_PATIENCE = 0.5  # seconds of work before it is worth a progress bar
+PATIENCE = 0.5  # seconds of work before it is worth a progress bar
 _FRAME = 0.1  # seconds between two drawings of it
 
 
@@ -41,7 +41,7 @@ class _Watcher:
         self._pid = os.getpid()
         self._what = what
         self._files = 0
-        self._next = time.monotonic() + _PATIENCE
+        self._next = time.monotonic() + PATIENCE
         self._bar: Progress | None = None
 
     def advance(self, files: int) -> None:

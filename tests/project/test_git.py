@@ -101,7 +101,7 @@ def test_many_folders_are_asked_about_all_at_once(project: Path, monkeypatch: py
     commit(project)
     make_entry(project / ".tmp/loose")
     expected = states(project)
-    monkeypatch.setattr(engine_git, "_MOST_FOLDERS", 1)
+    monkeypatch.setattr(engine_git, "MOST_FOLDERS", 1)
     assert states(project) == expected == {"loose": "idle", "x": "tracked", "y": "tracked"}
 
 

@@ -603,7 +603,7 @@ def test_progress_waits_half_a_second_and_only_for_a_terminal(monkeypatch: pytes
 def test_progress_is_not_drawn_by_a_forked_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(progress, "_PATIENCE", 0)
+    monkeypatch.setattr(progress, "PATIENCE", 0)
     with report.watch("Looking") as tick:
         child = os.fork()
         if child == 0:
