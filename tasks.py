@@ -19,7 +19,7 @@ _INV = Path(sys.executable).with_name("inv")
 @task(help={"slow": "Also run what takes minutes: soaks, crashes at every step, whole test runs under the plugin."})
 def test(c: Context, slow: bool = False) -> None:
     """Run the tests, on all cores."""
-    print(f"This takes about {'eight minutes' if slow else '80 seconds'} on two cores.", flush=True)
+    print(f"This takes about {'eight minutes' if slow else 'a minute'} on two cores.", flush=True)
     c.run(f"{_PYTHON} -m pytest -n auto" + (" -m 'slow or not slow'" if slow else ""), pty=sys.stdout.isatty())
 
 
