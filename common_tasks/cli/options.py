@@ -32,9 +32,7 @@ HELP = {
     "json": "Print one JSON document instead of tables.",
     "full": "On a terminal, list every entry; pipes and JSON always get all of them.",
 }
-_UNTYPED = (
-    *("max_age_hours", "temp_age_hours", "max_age", "keep_last", "max_size", "max_total", "keep_free", "sort", "by"),
-)
+_UNTYPED = "max_age_hours", "temp_age_hours", "max_age", "keep_last", "max_size", "max_total", "keep_free", "sort", "by"
 # An option without a letter here has none, so that a letter means the same in every task.
 _LETTERS = {
     "all_projects": "a",

@@ -16,7 +16,7 @@ Everything wrong is an InvalidSetting: one line that names the key or variable, 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..project.patterns import ARTIFACTS, Patterns, parse
@@ -44,8 +44,8 @@ class Settings:
     location. `uncertain`: why there may be more that was not read, in words.
     """
 
-    artifacts: Patterns
-    keep: Patterns
+    artifacts: Patterns = field(default_factory=lambda: parse(ARTIFACTS))
+    keep: Patterns = field(default_factory=lambda: parse(()))
     rules: Rules | None = None
     max_total: Limit | None = None
     keep_free: Limit | None = None
@@ -99,14 +99,13 @@ def _read(parse: Callable[[str, Any], Any], name: str, value: Any) -> Any:
 
 
 class _Key(NamedTuple):
-    """A key: the field of Settings that it gives, how its value is read, and its value where nobody gives one.
+    """A key: the field of Settings that it gives, and how its value is read.
 
     `from_text`: makes a value of the text of the key's variable; None where it has no variable of its own.
     """
 
     field: str
     read: Callable[[str, Any], Any]
-    default: Any
     from_text: Callable[[str], Any] | None
 
 
@@ -118,10 +117,6 @@ def _period(name: str, value: Any) -> float | None:
     if not isinstance(word, str) or word not in _PERIODS:
         raise InvalidSetting(f"{name} takes {', '.join(_PERIODS)}, not {value!r}")
     return _PERIODS[word]
-
-
-def _optional_size(name: str, value: Any) -> Limit | None:
-    return None if value is None else parse_size(name, value)
 
 
 def _globs(name: str, value: Any) -> tuple[str, ...]:
@@ -136,13 +131,13 @@ def _words(text: str) -> list[str]:
 
 
 _KEYS = {
-    "clean.artifacts": _Key("artifacts", _patterns, ARTIFACTS, _words),
-    "clean.keep": _Key("keep", _patterns, (), _words),
-    _RETENTION: _Key("rules", _rules, {}, None),
-    MAX_TOTAL: _Key("max_total", _optional_size, None, str),
-    "temp.keep_free": _Key("keep_free", _optional_size, None, str),
-    "temp.auto": _Key("auto", _period, "off", str),
-    "temp.system": _Key("system", _globs, (BUILT_IN,), _words),
+    "clean.artifacts": _Key("artifacts", _patterns, _words),
+    "clean.keep": _Key("keep", _patterns, _words),
+    _RETENTION: _Key("rules", _rules, None),
+    MAX_TOTAL: _Key("max_total", parse_size, str),
+    "temp.keep_free": _Key("keep_free", parse_size, str),
+    "temp.auto": _Key("auto", _period, str),
+    "temp.system": _Key("system", _globs, _words),
 }
 SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in _KEYS))
 
@@ -164,12 +159,8 @@ def read(
     found |= _from_variables(_ours(variables, prefix, sections), prefix, found.get(_RETENTION, {}))
     for layer in reversed(first):
         found |= flatten(layer)
-    return Settings(
-        **{
-            key.field: _read(key.read, f"the setting {name}", found.get(name, key.default))
-            for name, key in _KEYS.items()
-        }
-    )
+    given = {name: key for name, key in _KEYS.items() if name in found}
+    return Settings(**{key.field: _read(key.read, f"the setting {name}", found[name]) for name, key in given.items()})
 
 
 def flatten(layer: Any) -> dict[str, Any]:
