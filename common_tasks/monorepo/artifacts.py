@@ -11,7 +11,7 @@ from ..project.git import Tracked, ask_git, find_new
 from ..project.patterns import ARTIFACTS, Patterns
 from ..temp.entry import ARTIFACT, Entry
 from ..temp.inventory import with_usage
-from ..temp.states import Located, with_states
+from ..temp.states import Listed, with_states
 from .installs import Installs
 from .kept import reason_inside
 from .search import Artifact, AskProject, Found, Parts, search
@@ -38,8 +38,8 @@ def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> di
         found = search(top, ask, workers)
         artifacts = sorted(found.artifacts, key=lambda artifact: artifact.parts) if listed else []
         judge = _Judge(root, found, artifacts)
-        located = [Located(top, judge.entry(artifact)) for artifact in artifacts]
-        entries = with_states(with_usage(located, workers=workers))
+        there = Listed(top, [judge.entry(artifact) for artifact in artifacts])
+        entries = with_states(with_usage([there], workers=workers))
     depths = {artifact.parts: artifact.depth for artifact in artifacts}
     projects: dict[Parts, list[Entry]] = {parts: [] for parts in sorted(found.projects)}
     for entry in entries:

@@ -6,7 +6,7 @@ Looking takes no lock but an instant's shared one on each lease, and changes not
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from .layout import Project
 from .lent import is_unnamed, system_folder
 from .listing import BaseListing
 from .names import KEEP, TRASH, looks_sealed, unseal
-from .states import WORK_MARKS, Located, belongs_to_others, with_states
+from .states import WORK_MARKS, Listed, belongs_to_others, used_up, with_states
 
 
 def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Entry, ...]:
@@ -32,11 +32,11 @@ def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers 
     git is there but cannot tell what it tracks, InvalidAge where COMMON_TASKS_AGE has a value that it does not take.
     """
     with contextlib.ExitStack() as stack:
-        located: list[Located] = []
+        listed: list[Listed] = []
         for project in projects:
-            located += _with_tracked(project, _list_project(project, stack))
-        located += _list_orphans(stack) if orphans else []
-        entries = with_states(with_usage(located, workers=workers))
+            listed += _with_tracked(project, _list_project(project, stack))
+        listed += _list_orphans(stack) if orphans else []
+        entries = with_states(with_usage(listed, workers=workers))
     if not orphans:
         return tuple(entries)
     # Where the system's temporary folder is a base, an entry is listed once.
@@ -51,18 +51,18 @@ def _is_lent(entry: Entry) -> bool:
     return entry.state == "in-use" and (not entry.in_trash or is_unnamed(entry.parts[-1]))
 
 
-def _list_project(project: Project, stack: contextlib.ExitStack) -> list[Located]:
-    located: list[Located] = []
+def _list_project(project: Project, stack: contextlib.ExitStack) -> list[Listed]:
+    listed: list[Listed] = []
     for base in project.bases:
         directory = open_base(base)
         if directory is not None:
             stack.enter_context(directory)
             listing = BaseListing.of(base, directory)
-            located += [Located(directory, entry, listing.leased) for entry in listing.entries()]
-    return located
+            listed.append(Listed(directory, list(listing.entries()), listing.leased))
+    return listed
 
 
-def _list_orphans(stack: contextlib.ExitStack) -> list[Located]:
+def _list_orphans(stack: contextlib.ExitStack) -> list[Listed]:
     """List the directories in the system's temporary folder that are ours, of this user, and sealed."""
     folder = system_folder()
     try:
@@ -71,7 +71,7 @@ def _list_orphans(stack: contextlib.ExitStack) -> list[Located]:
     except OSError:  # nowhere to make one, so nothing was left
         return []
     found = (_orphan(folder, directory, name) for name in names)
-    return [Located(directory, orphan) for orphan in found if orphan]
+    return [Listed(directory, [orphan for orphan in found if orphan])]
 
 
 def _orphan(folder: Path, directory: Directory, sealed: str) -> Entry | None:
@@ -104,13 +104,14 @@ def _unnamed(directory: Directory, name: str) -> str | None:
     return None
 
 
-def _with_tracked(project: Project, located: list[Located]) -> list[Located]:
-    if not located:
-        return []
-    tracked = _tracked(project, {each.entry.folder for each in located})
+def _with_tracked(project: Project, listed: list[Listed]) -> list[Listed]:
+    folders = {each.entries[0].folder for each in listed if each.entries}
+    if not folders:
+        return listed
+    tracked = _tracked(project, folders)
     if not any(tracked.values()):
-        return located
-    return [each._replace(entry=tracked[each.entry.folder].mark(each.entry)) for each in located]
+        return listed
+    return [each._replace(entries=[tracked[entry.folder].mark(entry) for entry in each.entries]) for each in listed]
 
 
 def _tracked(project: Project, folders: set[Path]) -> dict[Path, "TrackedBelow"]:
@@ -147,24 +148,21 @@ class TrackedBelow(NamedTuple):
         return entry
 
 
-def with_usage(located: list[Located], *, workers: Workers = ALONE) -> list[Located]:
-    """Return the entries that still are there, with what each takes up.
-
-    Takes the list over: of many entries, none is held twice.
-    """
-    places = [place for each in located for place in each.places()]
+def with_usage(listed: list[Listed], *, workers: Workers = ALONE) -> list[Listed]:
+    """Return the entries that still are there, with what each takes up."""
+    places = [place for each in listed for place in each.places()]
     probe = Probe(WORK_MARKS, belongs_to_others, KEEP)
-    usages = iter(measure(places, workers, probe=probe, ctimes=layout.counts_ctimes()))
-    gone = set()
-    for number, (folder, entry, leased) in enumerate(located):
+    usages = used_up(measure(places, workers, probe=probe, ctimes=layout.counts_ctimes()))
+    return [each._replace(entries=list(_measured(each.entries, usages))) for each in listed]
+
+
+def _measured(entries: list[Entry], usages: Iterator[Usage | None]) -> Iterator[Entry]:
+    for entry in used_up(entries):
         usage = next(usages)
         if entry.companions:
             usage = _sum_of(usage, [next(usages) for _ in entry.companions])
-        if usage is None:
-            gone.add(number)
-        else:
-            located[number] = Located(folder, entry.measured(usage), leased)
-    return [each for number, each in enumerate(located) if number not in gone] if gone else located
+        if usage is not None:
+            yield entry.measured(usage)
 
 
 def _sum_of(own: Usage | None, companions: Sequence[Usage | None]) -> Usage | None:

@@ -4,12 +4,13 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from ..fs.directory import Directory
 from ..fs.kernel import Mounts
 from ..fs.places import Place
+from ..fs.uses import Unseen
 from . import names
 from .entry import Entry
 from .leased import Leased
@@ -17,19 +18,32 @@ from .names import TAG
 from .tag import is_tagged
 from .uses import EntryUses, look_at_uses
 
+T = TypeVar("T")
 
-class Located(NamedTuple):
-    """An entry, its folder, open, and what the leases there say; None outside the bases."""
+
+def used_up(rows: list[T]) -> Iterator[T]:
+    """Yield what is in a list, and let go of it."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
+class Listed(NamedTuple):
+    """The entries in an open folder, and what the leases there say; None outside the bases.
+
+    There may be very many: who makes others of the entries takes the list over, so that none is held twice.
+    """
 
     folder: Directory
-    entry: Entry
+    entries: list[Entry]
     leased: Leased | None = None
 
-    def places(self) -> list[Place]:
-        """Return where the entry's names stand, its own first."""
-        folder, entry = self.folder, self.entry
-        own = Place(folder, entry.parts, entry.guarded)
-        return [own, *(own.beside(name) for name in entry.companions)] if entry.companions else [own]
+    def places(self) -> Iterator[Place]:
+        """Yield where the entries' names stand, of each its own first."""
+        for entry in self.entries:
+            own = Place(self.folder, entry.parts, entry.guarded)
+            yield own
+            yield from map(own.beside, entry.companions)
 
 
 # What is in a directory that may be somebody's work: see `belongs_to_others`.
@@ -49,19 +63,30 @@ def belongs_to_others(directory: Directory, names: Collection[str]) -> str | Non
     return TAG if TAG in names and is_tagged(directory) else None
 
 
-def with_states(located: Sequence[Located]) -> list[Entry]:
+def with_states(listed: Sequence[Listed]) -> list[Entry]:
     """Return entries with what bears on their removal."""
-    uses, mounts, rights = look_at_uses([each.folder for each in located]), Mounts(), _Rights()
-    return [rights.check(each.folder, mark_mounts(mounts, each.folder, _with_state(uses, each))) for each in located]
+    asked = [each for each in listed if each.entries]
+    uses, mounts, rights = look_at_uses([each.folder for each in asked]), Mounts(), _Rights()
+    return [entry for each in asked for entry in _in_folder(each, uses, mounts, rights)]
 
 
-def _with_state(uses: EntryUses, located: Located) -> Entry:
-    entry = located.entry
+def _in_folder(listed: Listed, uses: EntryUses, mounts: Mounts, rights: "_Rights") -> Iterator[Entry]:
+    """Yield the entries of one folder; what none of them can be is not asked of each."""
+    folder, entries, leased = listed
+    may_be_used = uses.may_name_any(folder, leased)
+    unseen = uses.unseen(folder)
+    may_hold_mounts = mounts.inside(folder) is not None
+    for entry in used_up(entries):
+        holder = uses.of_entry(folder, entry, leased) if may_be_used else None
+        found = _with_state(entry, holder, unseen)
+        yield rights.check(folder, _with_mounts(mounts, folder, found) if may_hold_mounts else found)
+
+
+def _with_state(entry: Entry, holder: str | None, unseen: Unseen) -> Entry:
     if entry.state == "tracked":
         return entry
     if entry.state == "kept":
         return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.belongs[0]}")
-    holder = uses.of_entry(located.folder, entry, located.leased)
     if not entry.in_trash and entry.usage and entry.usage.marked and not (holder and not entry.base):
         return entry._replace(state="kept", reason=f"kept: {names.KEEP}")
     if holder:
@@ -75,7 +100,6 @@ def _with_state(uses: EntryUses, located: Located) -> Entry:
     fault = entry.usage.fault if entry.usage else None
     if fault:
         entry = entry._replace(reason=f"cannot be read in full: {fault}")
-    unseen = uses.unseen(located.folder)
     return entry._replace(unseen=unseen) if unseen else entry
 
 
@@ -86,7 +110,7 @@ def describe_held(path: str) -> str:
     return f"{what} in {folder}" if folder else what
 
 
-def mark_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
+def _with_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
     """Return an entry with the obstacle that a mount inside is."""
     mounted = mounts.inside(folder, entry.parts)
     return entry._replace(obstacle=f"a mount point is inside: {mounted}") if mounted else entry

@@ -20,7 +20,7 @@ from .holders import JOBLIB, PIP, PYTEST, Holders
 from .lent import system_folder
 from .names import looks_sealed, unseal
 from .policy import DEFAULT, Policy, Rule, hours
-from .states import Located, with_states
+from .states import Listed, with_states
 
 BUILT_IN = "..."  # in a list of patterns: those that are built in
 MAX_AGE = 24.0  # hours, where nobody says
@@ -61,8 +61,8 @@ def scan(patterns: Sequence[str] = (BUILT_IN,), *, workers: Workers = ALONE) -> 
     with directory:
         listed = {entry.identity.key for entry in orphans}
         found = sorted(_list(folder, directory, patterns), key=lambda entry: entry.parts)
-        located = [Located(directory, entry) for entry in found if entry.identity.key not in listed]
-        entries = with_states(inventory.with_usage(located, workers=workers))
+        there = [entry for entry in found if entry.identity.key not in listed]
+        entries = with_states(inventory.with_usage([Listed(directory, there)], workers=workers))
         holders = Holders(folder)
         settled = [_without_obstacle(_settle(directory, entry, holders, found)) for entry in entries]
     return (*orphans, *settled)

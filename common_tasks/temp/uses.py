@@ -37,7 +37,7 @@ class EntryUses(NamedTuple):
         around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
         return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
 
-    def may_name_any(self, folder: Directory, leased: Leased) -> bool:
+    def may_name_any(self, folder: Directory, leased: Leased | None) -> bool:
         """Tell whether `of_entry` may name a user of any entry in a folder, by what leases say there and otherwise."""
         return bool(leased) or self.uses is None or self.any_in(folder)
 

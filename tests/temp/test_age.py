@@ -197,7 +197,7 @@ def test_measuring_again_counts_no_ctime_of_the_top(project: Path) -> None:
     time.sleep(0.02)
     entry.chmod(0o700)
     with Directory.at(project / ".tmp") as base:
-        place = states.Located(base, take(project)[0]).places()[0]
+        place = next(states.Listed(base, list(take(project))).places())
         [first], [second] = usage.measure([place]), usage.measure([place], moved=True)
     assert first
     assert second
