@@ -10,7 +10,7 @@ from ..temp.entry import Decision, Entry, Shortfall
 from . import cells, console
 from .view import ProjectOutcome, ProjectStatus
 
-SCHEMA = 1
+_SCHEMA = 1
 
 
 def write(document: dict[str, Any]) -> None:
@@ -38,11 +38,8 @@ def _of_monorepo(
     more: dict[str, Any],
 ) -> dict[str, Any]:
     every = [row for each in documents for row in each.get("entries", each.get("removed", ()))]
-    projects = [
-        {**each, "error": None if row.error is None else plain(row.error)}
-        for each, row in zip(documents, rows, strict=True)
-    ]
-    return {**_start(root), **more, "projects": projects, "total": {"projects": len(projects), **_total(every)}}
+    projects = [{**each, "error": plain(row.error)} for each, row in zip(documents, rows, strict=True)]
+    return {**start(root), **more, "projects": projects, "total": {"projects": len(projects), **_total(every)}}
 
 
 def _total(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
@@ -51,12 +48,12 @@ def _total(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 def _status(row: ProjectStatus) -> dict[str, Any]:
     entries = [_row(row.root, entry, entry.reason) for entry in row.entries]
-    return {**_start(row.root), "entries": entries, "total": _total(entries)}
+    return {**start(row.root), "entries": entries, "total": _total(entries)}
 
 
 def _outcome(row: ProjectOutcome, *, dry_run: bool) -> dict[str, Any]:
     return {
-        **_start(row.root),
+        **start(row.root),
         "dry_run": dry_run,
         "removed": _rows(row.root, row.outcome.removed),
         "kept": _rows(row.root, row.outcome.kept),
@@ -76,8 +73,9 @@ def _shortfall(shortfall: Shortfall) -> dict[str, Any]:
     }
 
 
-def _start(root: Path) -> dict[str, Any]:
-    return {"schema": SCHEMA, "root": plain(root)}
+def start(root: Path) -> dict[str, Any]:
+    """Return what every document begins with."""
+    return {"schema": _SCHEMA, "root": plain(root)}
 
 
 def _rows(root: Path, decisions: Iterable[Decision]) -> list[dict[str, Any]]:
@@ -96,11 +94,11 @@ def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
         "files": usage.files if usage else None,
         "disk_bytes": usage.disk_bytes if usage else None,
         "state": entry.state,
-        "reason": None if reason is None else plain(reason),
-        "made_by": None if entry.made_by is None else plain(entry.made_by),
+        "reason": plain(reason),
+        "made_by": plain(entry.made_by),
     }
 
 
-def plain(text: str | Path) -> str:
-    r"""Return text for JSON: a byte that is no UTF-8 as `\xNN`. json itself escapes the rest."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+def plain(text: str | Path | None) -> str | None:
+    r"""Return text for JSON: a byte that is no UTF-8 as `\xNN`; json itself escapes the rest. None stays None."""
+    return None if text is None else os.fsencode(text).decode("utf-8", "backslashreplace")

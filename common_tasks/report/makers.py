@@ -32,7 +32,7 @@ def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
 def maker_document(root: Path, rows: Sequence[ProjectStatus]) -> dict[str, Any]:
     """Return the same as a document."""
     made = [_row(each) for each in _by_maker(root, rows)]
-    return {"schema": document.SCHEMA, "root": document.plain(root), "makers": made}
+    return {**document.start(root), "makers": made}
 
 
 def _by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[Group]:
@@ -56,7 +56,7 @@ def _cells(made: Group, whole: int, page: Page) -> tuple[str, ...]:
 
 def _row(made: Group) -> dict[str, Any]:
     return {
-        "made_by": document.plain(made.label) if made.label else None,
+        "made_by": document.plain(made.label or None),
         "entries": len(made.entries),
         "disk_bytes": made.disk_bytes,
         "newest": cells.newest(made.entries),

@@ -118,8 +118,7 @@ def _document(audit: Audit) -> dict[str, Any]:
     root = audit.scope.shown_from
     rows = list(audit.rows)
     return {
-        "schema": document.SCHEMA,
-        "root": document.plain(root),
+        **document.start(root),
         "findings": [
             {
                 "path": document.plain(_relative(root, row.path)),
