@@ -32,7 +32,6 @@ HELP = {
     "json": "Print one JSON document instead of tables.",
     "full": "On a terminal, list every entry; pipes and JSON always get all of them.",
 }
-_UNTYPED = "max_age_hours", "temp_age_hours", "max_age", "keep_last", "max_size", "max_total", "keep_free", "sort", "by"
 # An option without a letter here has none, so that a letter means the same in every task.
 _LETTERS = {
     "all_projects": "a",
@@ -66,7 +65,7 @@ class Option(Argument):
 
 
 class TempTask(Task[Any]):
-    """A task that gives an option the letter that it has in all our tasks, and names no type if it checks the value."""
+    """A task that gives an option the same letter as our other tasks do, and checks its values itself."""
 
     @property
     def pre(self) -> list[Any]:
@@ -86,7 +85,7 @@ class TempTask(Task[Any]):
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Return what an option is made of."""
         options = super().arg_opts(name, default, taken_names)
-        if name in _UNTYPED:
+        if options.get("kind", str) is str:
             options["kind"] = as_text
         options["names"] = [options["names"][0], *_LETTERS.get(name, "")]
         return options
