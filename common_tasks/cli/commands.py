@@ -9,7 +9,8 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task
 
-_READ_WORDS = frozenset({"entr", "xargs"})  # programs that wait for input before they start another
+# Programs that start another for what they read, or again and again: not to be proposed.
+_REPEATERS = frozenset({"entr", "watch", "watchexec", "xargs"})
 
 
 def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
@@ -44,7 +45,7 @@ def _launcher(path: str) -> list[str]:
     if words[1:3] == ["tool", "uvx"]:  # what `uvx` becomes
         words[:3] = [os.path.join(os.path.dirname(words[0]), "uvx")]
     start = len(words) - len(sys.argv)
-    if start < 1 or words[start + 1 :] != sys.argv[1:] or os.path.basename(words[0]) in _READ_WORDS:
+    if start < 1 or words[start + 1 :] != sys.argv[1:] or os.path.basename(words[0]) in _REPEATERS:
         return []
     if os.path.basename(words[start]) != os.path.basename(sys.argv[0]):
         return []

@@ -62,12 +62,9 @@ class Containment:
             tempfile.tempdir = self._tempdir
         for name, ours in ((_TMPDIR, self.folder), (_PYTEST_ROOT, self.system)):
             before = self._variables[name]
-            if os.environ.get(name) != ours:
-                continue
-            if before is None:
+            if os.environ.get(name) == ours:
                 del os.environ[name]
-            else:
-                os.environ[name] = before
+                os.environ |= {} if before is None else {name: before}
 
     def open(self, process: str) -> Directory | None:
         """Open the directory of a process, for looking; None where it is gone, or a link stands in its place.
