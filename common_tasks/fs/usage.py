@@ -12,7 +12,7 @@ from .directory import GONE, SWAPPED, Directory, MountPoint
 from .places import Parents, Place
 from .syscalls import open_on_same_mount
 from .tally import Clock, Tally
-from .values import Progress, Usage
+from .values import Progress, Usage, used_up
 from .walk import Position, Visitor, walk_below
 from .workers import ALONE, Workers
 
@@ -159,13 +159,13 @@ def measure(
         places, workers.progress, probe, moved, ctimes, Clock(), os.geteuid(), guarded, other_marks=(_NO_MARKS, top)
     )
     found = _Found([None] * len(places), {})
-    branches = deque(map(_Branch, range(len(places)), places))
     share = workers.processes > 1 and pool.can_fork()
-    _walk_first(branches, found, options, pool.WORTH_FORKING if share else None)
-    _walk_together(list(branches), found, options, workers.processes)
+    left = _walk_first(found, options, pool.WORTH_FORKING if share else None)
+    _walk_together(left, found, options, workers.processes)
+    left.clear()
     for tree, tally in found.parts.items():
         found.rows[tree] = tally.row(ctimes=ctimes)
-    return [Usage.of(row) if row else None for row in found.rows]
+    return [Usage.of(row) if row else None for row in used_up(found.rows)]
 
 
 class _Found(NamedTuple):
@@ -175,8 +175,9 @@ class _Found(NamedTuple):
     parts: dict[int, Tally]
 
 
-def _walk_first(branches: deque[_Branch], found: _Found, options: _Options, most: int | None) -> None:
-    """Walk branches here, all or until `most` files were found; then leave enough of them to be shared out."""
+def _walk_first(found: _Found, options: _Options, most: int | None) -> list[_Branch]:
+    """Walk here, all or until `most` files were found; then return enough branches to be shared out."""
+    branches = deque(map(_Branch, range(len(options.places)), options.places))
     files = 0
     with Parents(open_on_same_mount) as parents:
         while branches and (most is None or files < most):
@@ -190,6 +191,7 @@ def _walk_first(branches: deque[_Branch], found: _Found, options: _Options, most
                 found.rows[branch.tree] = tally.row(ctimes=options.ctimes)
             else:
                 found.parts[branch.tree] = tally
+    return list(branches)
 
 
 def _walk_together(branches: list[_Branch], found: _Found, options: _Options, workers: int) -> None:

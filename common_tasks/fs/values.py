@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 
 TYPE_CHECKING = False  # type checkers take this name for true
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
+    from typing import Any, TypeVar
 
+    T = TypeVar("T")
     Row = tuple[Any, ...]  # the values of a usage
 
 Key = tuple[int, int]  # device and inode: what a file is, whatever its name
@@ -99,6 +101,13 @@ def freed_bytes(usages: Iterable[Usage]) -> int:
             known = shared.get(link.key)
             shared[link.key] = link._replace(inside=known.inside + link.inside) if known else link
     return total + sum(link.disk_bytes for link in shared.values() if link.inside >= link.links)
+
+
+def used_up(rows: "list[T]") -> "Iterator[T]":
+    """Yield what is in a list, and let go of it: of very many values none is held longer than needed."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
 
 
 def printable(text: str) -> str:

@@ -75,9 +75,13 @@ def bar(part: int, whole: int) -> str:
 
 def state_notes(entry: Entry, screen: Screen) -> tuple[str, ...]:
     """Return the reason of an entry's state in full and in shorter forms, the last of them the state itself."""
-    if entry.reason is None:
-        return (word(entry.state),)
-    return *reason_notes(entry, entry.reason, screen), word(entry.state)
+    state = _state_note(entry.state)
+    return state if entry.reason is None else (*reason_notes(entry, entry.reason, screen), *state)
+
+
+@lru_cache  # one for very many entries
+def _state_note(state: str) -> tuple[str]:
+    return (word(state),)
 
 
 def reason_notes(entry: Entry, reason: str, screen: Screen) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..temp.entry import Entry
 from . import cells
@@ -38,11 +38,26 @@ class Page(NamedTuple):
         """Return where a click on something leads; on a terminal alone."""
         return folder.joinpath(*parts).as_uri() if self.screen.is_terminal else ""
 
-    def row(self, entry: Entry, figures: tuple[str, ...], notes: tuple[str, ...], **look: Any) -> Row:
-        """Return the row of an entry, in the shape and style of its state unless `look` gives others."""
-        own: dict[str, Any] = {"shape": cells.SHAPES[entry.state], "style": cells.STYLES[entry.state]}
-        link = self.link(entry.folder, *entry.parts)
-        return Row(self.shown(cells.path(self.root, entry)), figures, notes, link=link, **{**own, **look})
+    def row(
+        self,
+        entry: Entry,
+        figures: tuple[str, ...],
+        notes: tuple[str, ...],
+        *,
+        verb: str = "",
+        shape: str = "",
+        style: str | None = None,
+    ) -> Row:
+        """Return the row of an entry, in the shape and style of its state unless others are given."""
+        return Row(
+            self.shown(cells.path(self.root, entry)),
+            figures,
+            notes,
+            shape or cells.SHAPES[entry.state],
+            verb,
+            cells.STYLES[entry.state] if style is None else style,
+            self.link(entry.folder, *entry.parts),
+        )
 
     def draw(self, table: Table) -> Iterator[Line]:
         """Return the lines of a table, laid out for the screen."""

@@ -87,7 +87,8 @@ def _numbered(rows: Sequence[Decision], page: Page) -> Iterator[Row]:
 
 def _staying(rows: Sequence[Decision], page: Page, *, apart: bool) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        yield page.row(row.entry, _figures(row, "", page), _notes(row, page), apart=apart and not number)
+        drawn = page.row(row.entry, _figures(row, "", page), _notes(row, page))
+        yield drawn._replace(apart=apart and not number)
 
 
 def _figures(row: Decision, total: str, page: Page) -> tuple[str, ...]:

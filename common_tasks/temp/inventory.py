@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..fs.directory import Directory
 from ..fs.usage import Probe, measure
-from ..fs.values import Usage
+from ..fs.values import Usage, used_up
 from ..fs.workers import ALONE, Workers
 from ..project.git import Tracked, ask_git
 from . import hold, layout
@@ -22,7 +22,7 @@ from .layout import Project
 from .lent import is_unnamed, system_folder
 from .listing import BaseListing
 from .names import KEEP, TRASH, looks_sealed, unseal
-from .states import WORK_MARKS, Listed, belongs_to_others, used_up, with_states
+from .states import WORK_MARKS, Listed, belongs_to_others, with_states
 
 
 def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Entry, ...]:

@@ -5,27 +5,19 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..fs.directory import Directory
 from ..fs.kernel import Mounts
 from ..fs.places import Place
 from ..fs.uses import Unseen
+from ..fs.values import used_up
 from . import names
 from .entry import Entry
 from .leased import Leased
 from .names import TAG
 from .tag import is_tagged
 from .uses import EntryUses, look_at_uses
-
-T = TypeVar("T")
-
-
-def used_up(rows: list[T]) -> Iterator[T]:
-    """Yield what is in a list, and let go of it."""
-    rows.reverse()
-    while rows:
-        yield rows.pop()
 
 
 class Listed(NamedTuple):
