@@ -184,9 +184,10 @@ class Folders:
         """Remove hand-made categories that are empty now, and what leases say of what is gone."""
         entries = [row.entry for row in removed if row.entry.in_category and not row.entry.in_trash]
         categories = {(self._open[entry.folder], entry.parts[0]) for entry in entries}
-        uses = look_at_uses(base for base, _ in categories)
-        for base, name in categories:
-            # Not empty, or a mount point: an empty folder left standing does no harm.
+        empty = [(base, name) for base, name in categories if _is_empty(base, name)]
+        uses = look_at_uses(base for base, _ in empty)
+        for base, name in empty:
+            # Filled again, or a mount point: an empty folder left standing does no harm.
             with contextlib.suppress(OSError):
                 if not uses.at(base, (name,)):
                     base.remove(name)
@@ -196,6 +197,12 @@ class Folders:
                     _remove_empty_batches(base)
                     take_in(base)
                     drop_ended(base)
+
+
+def _is_empty(base: Directory, name: str) -> bool:
+    with contextlib.suppress(OSError), base.enter(name) as folder:
+        return not folder.names()
+    return False
 
 
 def _make_trash(base: Directory) -> Directory:
