@@ -1,6 +1,6 @@
 """Makes edits in a program: LibCST keeps all that they do not concern."""
 
-import bisect
+import ast
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
@@ -10,7 +10,7 @@ from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .finding import Drop, DropParameter, Edit, Insert, Place, Replace, ReplaceImport, Wrap
-from .source import is_pragma
+from .source import is_pragma, split_lines
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Edit = TypeVar("_Edit", bound=Edit)
@@ -26,11 +26,20 @@ def make(text: str, edits: Iterable[Edit]) -> str:
     wanted = tuple(dict.fromkeys(edits))
     if not wanted:
         return text
+    head, rest = _split(text, max(edit.at.line for edit in wanted))
     editor = _Editor(wanted)
-    changed = MetadataWrapper(_parse(text), unsafe_skip_copy=True).visit(editor)
+    changed = MetadataWrapper(_parse(head), unsafe_skip_copy=True).visit(editor)
     if missed := set(wanted) - editor.made:
         raise NotFaithful(f"line {min(edit.at for edit in missed).line} is not what it seems")
-    return changed.code
+    return changed.code + rest
+
+
+def _split(text: str, line: int) -> tuple[str, str]:
+    """Return a program up to the statement after that of a line, and what follows: nothing changes there."""
+    ends = [each.end_lineno or 0 for each in ast.parse(text).body if (each.end_lineno or 0) >= line]
+    lines = split_lines(text)
+    end = ends[1] if len(ends) > 1 else len(lines)
+    return "".join(lines[:end]), "".join(lines[end:])
 
 
 def _parse(text: str) -> cst.Module:
@@ -88,7 +97,6 @@ class _Editor(cst.CSTTransformer):
         self._edits: dict[Place, list[Edit]] = {}
         for edit in edits:
             self._edits.setdefault(edit.at, []).append(edit)
-        self._lines = sorted(place.line for place in self._edits)
 
     def _find(self, kind: type[_Edit], node: cst.CSTNode) -> list[_Edit]:
         """Return the edits of a kind that are still to be made where a node begins."""
@@ -100,14 +108,6 @@ class _Editor(cst.CSTTransformer):
         found = self._find(kind, node)
         self.made.update(found)
         return found
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        """Visit only the statements that something changes in: that is quicker."""
-        if not isinstance(node, Statement):
-            return True
-        found = self.get_metadata(PositionProvider, node)
-        first = bisect.bisect_left(self._lines, found.start.line)
-        return any(line <= found.end.line for line in self._lines[first : first + 1])
 
     def on_leave(
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
