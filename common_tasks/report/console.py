@@ -37,22 +37,18 @@ Line = tuple[Span, ...]
 class Screen:
     """Standard output, and what has to be known of it to lay text out.
 
-    `width`: the columns of a terminal; None where it is no terminal, so that nothing is cut or wrapped. One that claims
-    to have no columns (`COLUMNS=0`) is taken to have 80.
+    `is_terminal`: somebody is looking. `width`: the columns of a terminal, None where it is none, so that nothing is
+    cut or wrapped; one that claims to have no columns (`COLUMNS=0`) is taken to have 80.
     """
 
     def __init__(self) -> None:
         self._console = terminal() if sys.stdout and sys.stdout.isatty() else None
+        self.is_terminal = self._console is not None
         self.width = self._console.width if self._console else None
         self.encoding: str = getattr(sys.stdout, "encoding", None) or "utf-8"
         shapes = "".join(_PLAIN)
         has_shapes = shapes.encode(self.encoding, "ignore").decode(self.encoding) == shapes
         self._plain = {} if has_shapes else str.maketrans(_PLAIN)
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether somebody is looking."""
-        return self._console is not None
 
     def show(self, lines: Iterable[Line]) -> None:
         """Print lines, some at a time: there may be very many."""
@@ -64,7 +60,7 @@ class Screen:
                 write("".join(self._unstyled(line) for line in some))
 
     def _unstyled(self, spans: Line) -> str:
-        text = "".join(span.text for span in spans).rstrip()
+        text = "".join([span.text for span in spans]).rstrip()
         return f"{text.translate(self._plain) if self._plain else text}\n"
 
     def _styled(self, lines: list[Line]) -> "Text":

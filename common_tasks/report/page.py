@@ -28,15 +28,15 @@ class Page(NamedTuple):
         """Say how long ago a time was; "?" where it is not known."""
         return "?" if since is None else age(self.now - since)
 
-    def facts(self, entry: Entry) -> tuple[str, str, str]:
+    def facts(self, entry: Entry) -> tuple[str, ...]:
         """Return size, files and age in words; nothing where nobody measured."""
         if entry.usage is None:
             return "", "", ""
-        return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", self.age(cells.changed(entry))
+        return cells.figures(size(entry.usage.disk_bytes), f"{entry.usage.files:,}", self.age(cells.changed(entry)))
 
-    def link(self, folder: Path, *parts: str) -> str:
+    def link(self, path: Path) -> str:
         """Return where a click on something leads; on a terminal alone."""
-        return folder.joinpath(*parts).as_uri() if self.screen.is_terminal else ""
+        return path.as_uri() if self.screen.is_terminal else ""
 
     def row(
         self,
@@ -50,13 +50,13 @@ class Page(NamedTuple):
     ) -> Row:
         """Return the row of an entry, in the shape and style of its state unless others are given."""
         return Row(
-            self.shown(cells.path(self.root, entry)),
+            shown(cells.path(self.root, entry), self.screen.encoding),
             figures,
             notes,
             shape or cells.SHAPES[entry.state],
             verb,
             cells.STYLES[entry.state] if style is None else style,
-            self.link(entry.folder, *entry.parts),
+            self.link(entry.path) if self.screen.is_terminal else "",
         )
 
     def draw(self, table: Table) -> Iterator[Line]:

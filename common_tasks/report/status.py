@@ -79,7 +79,7 @@ def _row(each: Entry | Group, whole: int, page: Page) -> Row:
         return Row(each.label, _sums(each, whole), (each.states,) if each.states else (), "…")
     taken, files, age = page.facts(each)
     share = cells.bar(cells.disk_bytes(each), whole)
-    figures = taken, share, files, age, cells.maker(each, page.screen)
+    figures = cells.figures(taken, share, files, age, cells.maker(each, page.screen))
     return page.row(each, figures, cells.state_notes(each, page.screen))
 
 
