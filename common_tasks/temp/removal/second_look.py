@@ -51,6 +51,8 @@ def put_back_probed(moves: list[Move], uses: EntryUses, record: Record, workers:
 def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> list[Move]:
     """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
     aged = [move for move in moves if move.decision.by_age]
+    if not aged:
+        return moves
     places = [place for move in aged for place in move.places()]
     usages = iter(measure(places, Workers(workers.processes), moved=True, ctimes=layout.counts_ctimes()))
     reasons = []
