@@ -128,8 +128,6 @@ class Tally:
                     files = len(chunk) - (len(below) - directories) - vanished
                     self.files += files
                     progress(files)
-                    if len(chunk) < _CHUNK:
-                        break
         except OSError as error:
             self.add_fault(position.where, error)
         self.blocks += blocks

@@ -10,6 +10,7 @@ from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .finding import Drop, DropParameter, Edit, Insert, Place, Replace, ReplaceImport, Wrap
+from .naming import ONE
 from .source import is_pragma, split_lines
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
@@ -209,12 +210,24 @@ def _without_parameter(function: cst.FunctionDef, name: str) -> cst.FunctionDef:
 
 
 def _below(edit: Wrap, inner: _Body) -> cst.With:
-    """Return the `with` statement that an edit puts above statements."""
+    """Return the `with` statement that an edit puts above statements: one with another that is all there is below."""
     first, *rest = inner.statements
+    if not rest and isinstance(first, cst.With) and _only_lends(first) and not inner.footer:
+        head = _with(f"{edit.code.removesuffix(':')}, {', '.join(map(_code, first.items))}:")
+        return head.with_changes(body=first.body)
     block = _Body()
     block.add(first, begins=True)
-    head = cst.ensure_type(cst.parse_statement(f"{edit.code} pass"), cst.With)
-    return head.with_changes(body=cst.IndentedBlock([*block.statements, *rest], footer=inner.footer))
+    return _with(edit.code).with_changes(body=cst.IndentedBlock([*block.statements, *rest], footer=inner.footer))
+
+
+def _with(head: str) -> cst.With:
+    return cst.ensure_type(cst.parse_statement(f"{head} pass"), cst.With)
+
+
+def _only_lends(statement: cst.With) -> bool:
+    """Tell whether a `with` statement, without comments above it, lends directories of the engine and does no more."""
+    bare = not any(line.comment for line in statement.leading_lines)
+    return bare and all(_code(item).startswith(f"{ONE}(") for item in statement.items)
 
 
 def _unwrap(statement: cst.Try, body: _Body) -> None:

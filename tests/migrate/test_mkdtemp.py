@@ -155,10 +155,49 @@ PAIRS = {
         """,
         """
         def test_clone():
+            with temp_working_dir("one") as one, temp_working_dir("two") as two:
+                os.listdir(one)
+                os.listdir(two)
+        """,
+    ),
+    "finally of two with long names": (
+        """
+        def test_clone():
+            source_of_the_backup = tempfile.mkdtemp()
+            target_of_the_backup = tempfile.mkdtemp()
+            try:
+                os.rename(source_of_the_backup, target_of_the_backup)
+            finally:
+                shutil.rmtree(source_of_the_backup)
+                shutil.rmtree(target_of_the_backup)
+        """,
+        """
+        def test_clone():
+            with (
+                temp_working_dir("source_of_the_backup") as source_of_the_backup,
+                temp_working_dir("target_of_the_backup") as target_of_the_backup,
+            ):
+                os.rename(source_of_the_backup, target_of_the_backup)
+        """,
+    ),
+    "finally of two with a comment between": (
+        """
+        def test_clone():
+            one = tempfile.mkdtemp()
+            # the target
+            two = tempfile.mkdtemp()
+            try:
+                os.rename(one, two)
+            finally:
+                shutil.rmtree(one)
+                shutil.rmtree(two)
+        """,
+        """
+        def test_clone():
             with temp_working_dir("one") as one:
+                # the target
                 with temp_working_dir("two") as two:
-                    os.listdir(one)
-                    os.listdir(two)
+                    os.rename(one, two)
         """,
     ),
     "path of its own name": (
