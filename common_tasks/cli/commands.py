@@ -18,6 +18,7 @@ def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None
 
     None if another task called `current`, or sent it to another folder (`c.cd`).
     """
+    # A task is not told which collection it is in; invoke imports that under the configured name.
     module = sys.modules.get(c.config.tasks.collection_name)
     if c.command_cwds or module is None:
         return None

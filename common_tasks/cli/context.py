@@ -136,7 +136,7 @@ def workers_for(progress: "Progress | None" = None) -> "Workers":
 
 @contextlib.contextmanager
 def no_collections() -> Iterator[None]:
-    """Keep Python from looking for cycles while the block lasts: there are none among entries, however many."""
+    """Switch off the search for reference cycles during the block: there may be very many entries, and no cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Deleting many trees, or few great ones, shared out to workers; see `deletion`."""
+"""Deleting many trees, or a few large ones, shared out to workers; see `deletion`."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ def delete_together(
 ) -> list[Tree]:
     """Delete most of some trees, shared out to `workers`; return those that may not be gone, or not whole.
 
-    `place_of` tells where one stands. What is left, and why, is for the caller to find out with `delete_tree`. This
-    process's own part of the files is reported; for `opener` see `delete_tree`.
+    `place_of` tells where a tree stands. The caller finds out with `delete_tree` what is left, and why. Progress counts
+    the files that this process deletes itself; for `opener` see `delete_tree`.
     """
     if len(trees) >= pool.ENOUGH_BRANCHES:
         return [trees[number] for number in _share_out(trees, place_of, workers, opener)]
@@ -30,7 +30,7 @@ def delete_together(
 
 
 def _share_out(trees: Sequence[Tree], place_of: Callable[[Tree], Place], workers: Workers, opener: Opener) -> list[int]:
-    """Delete trees, shared out; return the numbers of those of which something is left."""
+    """Delete trees, shared out; return the numbers of those that are not gone completely."""
     pieces = min(len(trees), pool.MOST_PIECES)
 
     def work(piece: int) -> list[int]:

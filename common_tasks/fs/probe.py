@@ -22,33 +22,33 @@ _HARMLESS = signal.SIGURG  # what the kernel sends who holds a lease; the defaul
 PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before each try, half a second in all
 
 
-class Doubt(NamedTuple):
-    """Trees that go together, and the uses of them that may be `unseen`."""
+class Suspect(NamedTuple):
+    """Trees that go together, and which `unseen` uses they may have."""
 
     places: Sequence[Place]
     unseen: Unseen
 
 
-def find_uses(doubts: Sequence[Doubt], workers: Workers = ALONE) -> list[str | None]:
-    """Return for each in words who uses one of its trees; None for nobody. `workers` share the work; see `find_use`."""
-    pieces = min(len(doubts), pool.MOST_PIECES)
+def find_uses(suspects: Sequence[Suspect], workers: Workers = ALONE) -> list[str | None]:
+    """Say for each, in words, who uses one of its trees; None for nobody. See `find_use`. `workers` share the work."""
+    pieces = min(len(suspects), pool.MOST_PIECES)
 
     def work(piece: int) -> list[str | None]:
         with Parents(open_on_same_mount) as parents:
-            return [_find_first(parents, doubts[number]) for number in pool.part(piece, pieces, len(doubts))]
+            return [_find_first(parents, suspects[number]) for number in pool.part(piece, pieces, len(suspects))]
 
-    worth_forking = sum(doubt.unseen.in_trees for doubt in doubts) >= pool.ENOUGH_BRANCHES
+    worth_forking = sum(suspect.unseen.in_trees for suspect in suspects) >= pool.ENOUGH_BRANCHES
     parts = pool.divide(pieces, work, workers.processes if worth_forking else 1)
     return [found for part in parts for found in part]
 
 
-def _find_first(parents: Parents, doubt: Doubt) -> str | None:
-    for place in doubt.places if doubt.unseen.in_trees else ():
+def _find_first(parents: Parents, suspect: Suspect) -> str | None:
+    for place in suspect.places if suspect.unseen.in_trees else ():
         try:
             parent = parents.open(place)
         except OSError:  # vanished, or not to be opened: a clean will say so
             continue
-        found = find_use(parent, place.name, doubt.unseen)
+        found = find_use(parent, place.name, suspect.unseen)
         if found:
             return found
     return None

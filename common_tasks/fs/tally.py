@@ -155,7 +155,7 @@ class Tally:
     def row(self, *, ctimes: bool) -> "Row | None":
         """Return what was added up, for `Usage.of`; None where the tree is not there.
 
-        Only plain values: workers send very many rows, and these are pickled ten times as fast as a usage.
+        It holds plain values only: workers send very many rows, and these are pickled ten times as fast as usages.
         """
         if self.missing:
             return None

@@ -130,8 +130,8 @@ class _Options(NamedTuple):
     ctimes: bool
     clock: Clock
     user: int
-    guarded_marks: "_Marks"
-    other_marks: "_Marks"
+    guarded_marks: _Marks
+    other_marks: _Marks
 
     def depth(self, branch: _Branch) -> int:
         """Return how many names lead to the top of the branch's tree."""

@@ -24,7 +24,7 @@ def no_progress(_: int) -> None:
 class Identity(namedtuple("Identity", "device inode mtime_ns directory regular", defaults=(0, 0, 0, True, False))):
     """What tells whether a path still names what was looked at, unchanged at its top.
 
-    Of what nobody has looked at yet, no more is known than whether it is a `directory`.
+    Before anybody has looked, only `directory` is known.
     """
 
     __slots__ = ()
@@ -87,7 +87,7 @@ class Usage(
 
     @classmethod
     def of(cls, row: "Row") -> "Usage":
-        """Return the usage with these values, the identity among them as a plain tuple."""
+        """Return the usage with these values; the last of them is the identity, as a plain tuple."""
         return cls._make((*row[:-1], row[-1] and Identity._make(row[-1])))
 
 
@@ -104,7 +104,7 @@ def freed_bytes(usages: Iterable[Usage]) -> int:
 
 
 def used_up(rows: "list[T]") -> "Iterator[T]":
-    """Yield what is in a list, and let go of it: of very many values none is held longer than needed."""
+    """Yield the items of a list in order, and remove each from it, so that memory is freed on the way."""
     rows.reverse()
     while rows:
         yield rows.pop()

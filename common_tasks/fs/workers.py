@@ -65,7 +65,7 @@ def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Res
     forked: list[tuple[int, int]] = []
     try:
         for _ in range(min(workers, pieces) - 1):
-            # Ctrl-C between a fork and this list would leave a process behind. If no more can be forked, fewer work.
+            # Ctrl-C between a fork and this list would leave a process behind. If no fork is possible, fewer work.
             with contextlib.suppress(OSError), _interrupts_blocked():
                 forked.append(_fork(queue, work))
         results = {piece: work(piece) for piece in _take(queue)}
@@ -96,7 +96,7 @@ def _filled_pipe(content: bytes) -> int:
 
 
 def _take(queue: int) -> Iterator[int]:
-    """Yield one piece after the other, until none is left."""
+    """Take one piece after the other from the queue until it is empty."""
     while piece := os.read(queue, 1):
         yield piece[0]
 

@@ -210,7 +210,7 @@ def _without_parameter(function: cst.FunctionDef, name: str) -> cst.FunctionDef:
 
 
 def _below(edit: Wrap, inner: _Body) -> cst.With:
-    """Return the `with` statement that an edit puts above statements: one with another that is all there is below."""
+    """Return the `with` statement that an edit puts above statements; joined with one of ours that is all they are."""
     first, *rest = inner.statements
     if not rest and isinstance(first, cst.With) and _only_lends(first) and not inner.footer:
         head = _with(f"{edit.code.removesuffix(':')}, {', '.join(map(_code, first.items))}:")
@@ -225,7 +225,7 @@ def _with(head: str) -> cst.With:
 
 
 def _only_lends(statement: cst.With) -> bool:
-    """Tell whether a `with` statement, without comments above it, lends directories of the engine and does no more."""
+    """Tell whether a `with` statement without comments above it only lends directories of the engine."""
     bare = not any(line.comment for line in statement.leading_lines)
     return bare and all(_code(item).startswith(f"{ONE}(") for item in statement.items)
 

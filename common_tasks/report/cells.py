@@ -68,7 +68,7 @@ def maker(entry: Entry, screen: Screen) -> str:
 
 @lru_cache(maxsize=4096)
 def figures(*texts: str) -> tuple[str, ...]:
-    """Return the texts of some columns: of very many entries that look the same, one tuple."""
+    """Return the texts of some columns. Entries with the same texts share one tuple, which saves memory."""
     return texts
 
 

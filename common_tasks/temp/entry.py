@@ -50,7 +50,7 @@ class Entry(NamedTuple):
     usage: Usage | None = None
 
     def measured(self, usage: Usage) -> "Entry":
-        """Return it with what was measured; quicker than `_replace`, since there may be very many."""
+        """Return it with what was measured. Faster than `_replace`, because there may be very many entries."""
         return Entry._make((*self[:-2], usage.identity or self.identity, usage))
 
     @property

@@ -23,7 +23,7 @@ from .uses import EntryUses, look_at_uses
 class Listed(NamedTuple):
     """The entries in an open folder, and what the leases there say; None outside the bases.
 
-    There may be very many: who makes others of the entries takes the list over, so that none is held twice.
+    There may be very many. A function that turns them into new entries empties the list as it goes, to save memory.
     """
 
     folder: Directory
@@ -31,7 +31,7 @@ class Listed(NamedTuple):
     leased: Leased | None = None
 
     def places(self) -> Iterator[Place]:
-        """Yield where the entries' names stand, of each its own first."""
+        """Yield the places of all names of the entries; the entry's own name comes before its companions."""
         for entry in self.entries:
             own = Place(self.folder, entry.parts, entry.guarded)
             yield own
@@ -63,7 +63,7 @@ def with_states(listed: Sequence[Listed]) -> list[Entry]:
 
 
 def _in_folder(listed: Listed, uses: EntryUses, mounts: Mounts, rights: "_Rights") -> Iterator[Entry]:
-    """Yield the entries of one folder; what none of them can be is not asked of each."""
+    """Yield the entries of one folder with their states. What cannot concern any of them is not checked for each."""
     folder, entries, leased = listed
     may_be_used = uses.may_name_any(folder, leased)
     unseen = uses.unseen(folder)

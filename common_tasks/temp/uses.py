@@ -9,7 +9,7 @@ from ..fs import lock, probe, processes
 from ..fs.directory import Directory
 from ..fs.lock import Claim
 from ..fs.places import Place
-from ..fs.probe import Doubt
+from ..fs.probe import Suspect
 from ..fs.uses import NOTHING_UNSEEN, Unseen, Uses, describe, describe_pids
 from ..fs.workers import ALONE, Workers
 from .base import open_base
@@ -99,8 +99,8 @@ def _find_users(doubtful: Sequence[Decision], workers: Workers) -> list[str | No
         each = {row.entry.folder: row.entry for row in doubtful}
         opened = {folder: _open(entry, stack) for folder, entry in each.items()}
         folders = [opened[row.entry.folder] for row in doubtful]
-        doubts = [_doubt(folder, row.entry) for folder, row in zip(folders, doubtful, strict=True)]
-        found = probe.find_uses(doubts, workers)
+        suspects = [_suspect(folder, row.entry) for folder, row in zip(folders, doubtful, strict=True)]
+        found = probe.find_uses(suspects, workers)
         return [user or _untold(folder, row) for folder, row, user in zip(folders, doubtful, found, strict=True)]
 
 
@@ -112,11 +112,11 @@ def _open(entry: Entry, stack: contextlib.ExitStack) -> Directory | None:
     return stack.enter_context(folder) if folder else None
 
 
-def _doubt(folder: Directory | None, entry: Entry) -> Doubt:
+def _suspect(folder: Directory | None, entry: Entry) -> Suspect:
     if folder is None:
-        return Doubt((), NOTHING_UNSEEN)
+        return Suspect((), NOTHING_UNSEEN)
     own = Place(folder, entry.parts)
-    return Doubt([own, *map(own.beside, entry.companions)], entry.unseen)
+    return Suspect([own, *map(own.beside, entry.companions)], entry.unseen)
 
 
 def _untold(folder: Directory | None, row: Decision) -> str | None:

@@ -56,14 +56,14 @@ def peers() -> list[Peer]:
     rimraf = os.environ.get("RIMRAF") or shutil.which("rimraf") or "rimraf"
     known = [
         Peer("common-tasks", [str(BIN / "common-tasks"), "temp-clean"]),
-        Peer("rm -rf", ["rm", "-rf", ".tmp/work"]),
-        Peer("rm -rf --one-file-system", ["rm", "-rf", "--one-file-system", ".tmp/work"]),
-        Peer("find -delete", ["find", ".tmp/work", "-mindepth", "1", "-delete"]),
+        Peer("rm -rf", ["rm", "-rf", ".tmp/runs"]),
+        Peer("rm -rf --one-file-system", ["rm", "-rf", "--one-file-system", ".tmp/runs"]),
+        Peer("find -delete", ["find", ".tmp/runs", "-mindepth", "1", "-delete"]),
         Peer("git clean -ffdx", ["git", "clean", "-qffdx", "--", ".tmp"]),
-        Peer("tmpreaper", ["tmpreaper", "--mtime", "--mtime-dir", "--all", "1s", "{root}/.tmp/work"]),
+        Peer("tmpreaper", ["tmpreaper", "--mtime", "--mtime-dir", "--all", "1s", "{root}/.tmp/runs"]),
         Peer("systemd-tmpfiles", ["systemd-tmpfiles", "--clean", "{root}/tmpfiles.conf"]),
-        Peer("pyclean --erase", [str(BIN / "pyclean"), ".", "--yes", "--erase", ".tmp/work/**/*", ".tmp/work/*"]),
-        Peer("rimraf", [rimraf, ".tmp/work"]),
+        Peer("pyclean --erase", [str(BIN / "pyclean"), ".", "--yes", "--erase", ".tmp/runs/**/*", ".tmp/runs/*"]),
+        Peer("rimraf", [rimraf, ".tmp/runs"]),
     ]
     return [peer for peer in known if shutil.which(peer.words[0])]
 
@@ -82,9 +82,9 @@ def _project(entries: int, files: int) -> Iterator[Path]:
         root = Path(name)
         subprocess.run(["git", "init", "-q", name], check=True)
         (root / "pyproject.toml").touch()
-        (root / "tmpfiles.conf").write_text(f"e {name}/.tmp/work - - - 1s\n")
+        (root / "tmpfiles.conf").write_text(f"e {name}/.tmp/runs - - - 1s\n")
         for number in range(entries):
-            entry = root / f".tmp/work/run_{1_696_348_800 + number}"
+            entry = root / f".tmp/runs/run_{1_696_348_800 + number}"
             entry.mkdir(parents=True)
             for each in range(files):
                 (entry / f"f{each}").write_bytes(b"x")
@@ -106,7 +106,7 @@ def _run(peer: Peer, root: Path) -> subprocess.CompletedProcess[str]:
 def _in_use(peer: Peer) -> tuple[bool, int, bool]:
     """Return whether an idle entry goes, how many of three that are in use stay whole, and whether that is said."""
     with _project(4, 3) as root, contextlib.ExitStack() as stack:
-        entries = sorted((root / ".tmp/work").iterdir())
+        entries = sorted((root / ".tmp/runs").iterdir())
         for code, entry in zip(_USERS.values(), entries, strict=False):
             words = [sys.executable, "-c", code, str(entry)]
             user = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -135,14 +135,14 @@ def _killed(peer: Peer, after: float) -> bool:
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        return any(not _is_whole(entry, _FILES) for entry in root.glob(".tmp/work/run_*"))
+        return any(not _is_whole(entry, _FILES) for entry in root.glob(".tmp/runs/run_*"))
 
 
 def _mount(peer: Peer) -> bool | None:
     """Tell whether what is mounted inside an entry is still there afterwards."""
     with _project(2, 3) as root, tempfile.TemporaryDirectory(prefix="source-") as source:
         (Path(source) / "precious").touch()
-        inside = next((root / ".tmp/work").iterdir()) / "mounted"
+        inside = next((root / ".tmp/runs").iterdir()) / "mounted"
         inside.mkdir()
         if subprocess.run(["mount", "--bind", source, inside], capture_output=True, check=False).returncode:
             return None

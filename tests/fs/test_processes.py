@@ -361,8 +361,8 @@ def test_probing_is_shared_out_and_each_tree_has_its_own_answer(base: Directory,
         socket.send_fds(left, [b"x"], [fd])
         os.close(fd)
         unseen = look(base).unseen(base)
-        doubts = [probe.Doubt([Place(base, ("gone",)), Place(base, (name,))], unseen) for name in names]
-        found = probe.find_uses(doubts, Workers(processes))
+        suspects = [probe.Suspect([Place(base, ("gone",)), Place(base, (name,))], unseen) for name in names]
+        found = probe.find_uses(suspects, Workers(processes))
     assert [name for name, use in zip(names, found, strict=True) if use] == ["z41"]
 
 

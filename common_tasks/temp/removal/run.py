@@ -78,7 +78,7 @@ def _take_out(
             uses = None if force else look_at_uses({move.folder for move in moves})
             known = Known(folders, locks, force, uses)
             groups = [list(group) for _, group in groupby(moves, key=attrgetter("folder"))]
-            # Only then are those that stay left out: until then, whatever has moved has to be known to be put back.
+            # `moves` names every entry until all have been moved: whatever has moved can be put back on Ctrl-C.
             moves = [move for group in groups for move in _move_out(group, known, record, batches, workers)]
             moves = moves if force else put_back_given(moves, record)
             for _ in range(0 if force else _LOOKS):
@@ -155,7 +155,7 @@ def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Re
     except OSError as error:
         record.fail(move.decision, complaint("", error))
         with contextlib.suppress(OSError):
-            move.come_back("")  # if that is not known to have gone which has
+            move.come_back("")  # it may have moved though that could not be seen
         return False
     return True
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from ...fs.probe import Doubt, find_uses
+from ...fs.probe import Suspect, find_uses
 from ...fs.usage import measure
 from ...fs.uses import describe_pids
 from ...fs.values import complaint
@@ -44,8 +44,8 @@ def put_back_probed(moves: list[Move], uses: EntryUses, record: Record, workers:
     unseen = {folder: uses.unseen(folder) for folder in {move.folder for move in moves}}
     if not any(each.in_trees for each in unseen.values()):
         return moves
-    doubts = [Doubt(move.places(), unseen[move.folder]) for move in moves]
-    return _put_back_all_with(find_uses(doubts, workers), moves, record)
+    suspects = [Suspect(move.places(), unseen[move.folder]) for move in moves]
+    return _put_back_all_with(find_uses(suspects, workers), moves, record)
 
 
 def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> list[Move]:

@@ -16,10 +16,10 @@ from .verify import Known, verify
 
 
 def move_together(moves: Sequence[Move], batch: Batch, known: Known, workers: Workers) -> None:
-    """Move those entries of one base that one rename each takes out of sight.
+    """Move out of sight those entries of one base for which a single rename is enough.
 
-    The caller holds the lock of the base, and asks of each afterwards whether it `has_gone`: those that are `verified`
-    have. The others stand as before, each to be moved by itself, which tells why it stays if it does.
+    The caller holds the lock of the base. Afterwards the entries that are `verified` are out of sight. The caller asks
+    each of the others whether it `has_gone`, and moves it by itself if not: then it is known why it has to stay.
     """
     plain = [move for move in moves if move.prepare(batch)]
     pieces = min(len(plain), MOST_PIECES)
@@ -38,11 +38,11 @@ def _send(move: Move, known: Known) -> None:
         verify(move, known)
         move.send()
     except (Stays, Gone, OSError):
-        pass  # it stands, and the same comes up again when it is moved by itself
+        pass  # it stands; moving it by itself will meet the same and report it
 
 
 def _verify_all(moves: Sequence[Move], batch: Batch) -> None:
-    """See by one listing of the batch which of the moves to it have brought what was planned for."""
+    """Check, by one listing of the batch, which moves have brought into it what was planned for."""
     expected: dict[tuple[str, ...], dict[str, Move]] = {}
     for move in moves:
         expected.setdefault(move.above, {})[move.now] = move

@@ -39,7 +39,7 @@ class Known(NamedTuple):
     mounted: bool = True
 
     def of(self, folder: Directory, leased: Leased) -> "Known":
-        """Return it for the entries of one folder: what none of them can be need not be asked of each."""
+        """Return this for one folder, without the checks that cannot concern any entry in it."""
         uses = self.uses if self.uses and self.uses.may_name_any(folder, leased) else None
         return self._replace(uses=uses, leased=leased, mounted=self.folders.mounts.inside(folder) is not None)
 
