@@ -4,6 +4,7 @@ import contextlib
 import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTORS = 16384
 _FEWEST = 16  # descriptors that a task needs
+_MOMENT = 0.001  # seconds: Python has left by then what it had to finish
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 
@@ -149,17 +151,40 @@ def no_collections() -> Iterator[None]:
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """Turn what is refused into one line on standard error and exit code 2."""
-    allow_descriptors()
-    _need_descriptors()
-    from ..fs.values import complaint
-    from ..monorepo.quantities import InvalidSetting
-    from ..temp import TempError
+    with _interrupts_kept():
+        allow_descriptors()
+        _need_descriptors()
+        from ..fs.values import complaint
+        from ..monorepo.quantities import InvalidSetting
+        from ..temp import TempError
 
+        try:
+            yield
+        except (TempError, InvalidSetting) as error:
+            raise Exit(str(error), code=2) from None
+        except OSError as error:
+            raise Exit(f"the system refused: {complaint('', error)}", code=1) from None
+        except KeyboardInterrupt:
+            raise Exit(code=130) from None
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Raise KeyboardInterrupt a moment later where Python reports and ignores it.
+
+    It does so in finalizers and in the callbacks of weak references. One of those runs whenever a module is imported.
+    """
+    before = sys.unraisablehook
+
+    def raise_again(ignored: "sys.UnraisableHookArgs") -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+        else:
+            before(ignored)
+
+    sys.unraisablehook = raise_again
     try:
         yield
-    except (TempError, InvalidSetting) as error:
-        raise Exit(str(error), code=2) from None
-    except OSError as error:
-        raise Exit(f"the system refused: {complaint('', error)}", code=1) from None
-    except KeyboardInterrupt:
-        raise Exit(code=130) from None
+    finally:
+        sys.unraisablehook = before

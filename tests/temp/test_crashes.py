@@ -128,7 +128,7 @@ import os, signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs have it ignored
 for name in {names!r}:
     def slow(*args, real=getattr(os, name), **options):
-        time.sleep(0.02)
+        time.sleep(0.1)
         return real(*args, **options)
     setattr(os, name, slow)
 """
