@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -91,7 +90,7 @@ def _count_forceable(choice: "Choice", members: Sequence["Member"], outcomes: Se
     held = {entry.key for entry in kept if entry.state == "in-use" or entry.forceable}
     if choice.force or not held:
         return 0
-    plans = replace(choice, force=True).plans(members, time.time())
+    plans = choice._replace(force=True).plans(members, time.time())
     return sum(row.entry.key in held for plan in plans for row in plan.remove)
 
 

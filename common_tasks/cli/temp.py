@@ -28,9 +28,9 @@ def temp_status(
     system: bool = False,
 ) -> None:
     """Show temporary directories: size, files, age, use."""
-    from ..monorepo.members import Aim
-
     with refusals(), no_collections():
+        from ..monorepo.members import Aim
+
         if by not in (None, "maker"):
             raise Exit(f"--by takes maker, not {by!r}", code=2)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)._replace(by_maker=bool(by))
@@ -91,10 +91,10 @@ def temp_clean(
       keep_free: 10GB  # on the disk
       auto: daily      # or off, hourly, weekly
     """
-    from ..monorepo.choice import Choice
-    from ..monorepo.limits import Limits
-
     with refusals(), no_collections():
+        from ..monorepo.choice import Choice
+        from ..monorepo.limits import Limits
+
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(max_age_hours=max_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
@@ -142,10 +142,10 @@ def clean(
       artifacts: ["...", "/out/"]
       keep: ["/dist/"]
     """
-    from ..monorepo.choice import Choice
-    from ..monorepo.limits import Limits
-
     with refusals(), no_collections():
+        from ..monorepo.choice import Choice
+        from ..monorepo.limits import Limits
+
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
         view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)

@@ -6,7 +6,6 @@ Before anything is removed, each base notes when its next turn comes; afterwards
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan
     aged = [
         Portion(
             entries,
-            replace(policy, rules=policy.rules or {}, min_age=HOUR, budget=_ahead(policy.budget, entries, period, now)),
+            policy._replace(rules=policy.rules or {}, min_age=HOUR, budget=_ahead(policy.budget, entries, period, now)),
         )
         for entries, policy in portions
     ]

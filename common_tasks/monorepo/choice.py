@@ -1,7 +1,7 @@
 """What a clean removes from projects, by its options and the rules of retention."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..fs.workers import ALONE, Workers
 from ..temp import retention
@@ -14,8 +14,7 @@ from .members import Member
 from .settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """What the options of a clean say.
 
     `limits`: the policy that replaces the configured rules. `categories`: only these, if any are named. `force`: also
@@ -30,7 +29,7 @@ class Choice:
     def policy(self, settings: Settings | None) -> Policy:
         """Return what decides in a project with these settings."""
         configured = Policy() if self.no_rules or settings is None else settings.policy
-        return replace(self.limits or configured, categories=self.categories, force=self.force)
+        return (self.limits or configured)._replace(categories=self.categories, force=self.force)
 
     def portions(self, members: Sequence[Member]) -> tuple[list[Portion], Budget]:
         """Return the entries and the policy of each project, and the budget that they share: that of the first.
@@ -43,7 +42,7 @@ class Choice:
         portions = [
             Portion(
                 () if member.settings and member.settings.uncertain else member.entries,
-                replace(policy, budget=policy.budget.beyond(shared)),
+                policy._replace(budget=policy.budget.beyond(shared)),
             )
             for member, policy in zip(members, policies, strict=True)
         ]
@@ -58,7 +57,7 @@ class Choice:
         swept = Policy(categories=self.categories, force=self.force, because="left by a build or a test")
         plans = retention.make_plans(portions, now, _free(portions, shared), shared)
         return [
-            settled(plan + retention.make_plan(member.artifacts, swept, now), workers)
+            settled(Plan.joined([plan, retention.make_plan(member.artifacts, swept, now)]), workers)
             for member, plan in zip(members, plans, strict=True)
         ]
 

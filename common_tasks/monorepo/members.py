@@ -7,11 +7,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from ..fs.directory import most_descriptors
 from ..fs.workers import ALONE, Workers
@@ -34,8 +34,7 @@ _OPEN_TO_CLEAN = 4
 _RESERVE = 32  # descriptors for everything else
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(NamedTuple):
     """A project, and what lies in it.
 
     `settings`: None where they are wrong. `error`: why it, or something of it, was left alone, in words.
@@ -48,8 +47,7 @@ class Member:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(NamedTuple):
     """What a task acts on: `project` alone, or with `whole` all projects of the monorepo that it belongs to.
 
     `root`: of that project, or of the monorepo. `settings_of`: a project's settings by its root; raises InvalidSetting.
@@ -61,8 +59,7 @@ class Scope:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aim:
+class Aim(NamedTuple):
     """What a task looks for.
 
     `cleaned`: it removes, so it leaves alone a project with settings that are not certain. `swept`: it also wants
@@ -85,7 +82,7 @@ def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]
         return (_member(scope, aim, root),)
     ask = _Asking(root, partial(_sweep, scope, aim))
     found = artifacts.survey(root, ask, listed=aim.swept, workers=workers)
-    members = [replace(_member(scope, aim, root.joinpath(*parts)), artifacts=rows) for parts, rows in found.items()]
+    members = [_member(scope, aim, root.joinpath(*parts))._replace(artifacts=rows) for parts, rows in found.items()]
     return _without_bases(root, members)
 
 
@@ -100,7 +97,7 @@ def asked_for(scope: Scope, members: Sequence[Member]) -> tuple[Member, ...]:
     if scope.whole:
         return tuple(members)
     together = tuple(artifact for member in members for artifact in member.artifacts)
-    return (replace(members[0], artifacts=together),)
+    return (members[0]._replace(artifacts=together),)
 
 
 def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Member, ...]:
@@ -125,7 +122,7 @@ def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome,
     at_once = _most_at_once(_OPEN_TO_CLEAN)
     for start in range(0, len(plans), at_once):
         part = plans[start : start + at_once]
-        together = removal.carry_out(sum(part[1:], part[0]), workers)
+        together = removal.carry_out(Plan.joined(part), workers)
         outcomes += _split(together, part)
     return tuple(outcomes)
 
@@ -184,7 +181,7 @@ def _without_bases(root: Path, members: Sequence[Member]) -> tuple[Member, ...]:
     below = [path.relative_to(root).parts for path in bases if path.is_relative_to(root)]
     above = {parts[:length] for parts in below for length in range(len(parts) + 1)}
     return tuple(
-        replace(member, artifacts=tuple(entry for entry in member.artifacts if entry.parts not in above))
+        member._replace(artifacts=tuple(entry for entry in member.artifacts if entry.parts not in above))
         for member in members
     )
 
@@ -198,7 +195,7 @@ def _scan(members: Sequence[Member], root: Path, workers: Workers, *, orphans: b
         entries = inventory.scan([together], orphans=orphans, workers=workers)
     except OSError as error:
         if len(members) == 1:
-            return [replace(members[0], error=str(error))]
+            return [members[0]._replace(error=str(error))]
         half = len(members) // 2
         first = _scan(members[:half], root, workers, orphans=orphans)
         return first + _scan(members[half:], root, workers, orphans=False)
@@ -212,7 +209,7 @@ def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Mem
     for base, found in groupby(entries, key=attrgetter("base")):
         lists[owners.get(base, 0) if base else 0] += found
     return [
-        replace(member, entries=mark_kept(own, member.settings.keep if member.settings else Patterns(())))
+        member._replace(entries=mark_kept(own, member.settings.keep if member.settings else Patterns(())))
         for member, own in zip(members, lists, strict=True)
     ]
 
@@ -224,7 +221,7 @@ def _with_bases_of_their_own(members: Iterable[Member]) -> list[Member]:
     for member in members:
         bases = tuple(base for base in member.project.bases if base not in taken)
         taken.update(bases)
-        own.append(replace(member, project=member.project._replace(bases=bases)))
+        own.append(member._replace(project=member.project._replace(bases=bases)))
     return own
 
 

@@ -16,7 +16,6 @@ Everything wrong is an InvalidSetting: one line that names the key or variable, 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..project.patterns import ARTIFACTS, Patterns, parse
@@ -35,8 +34,7 @@ _LIMITS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What a project's configuration says.
 
     `rules`: by category; None where there are none. `max_total` and `keep_free`: the budget. `auto`: the seconds
@@ -44,8 +42,8 @@ class Settings:
     location. `uncertain`: why there may be more that was not read, in words.
     """
 
-    artifacts: Patterns = field(default_factory=lambda: parse(ARTIFACTS))
-    keep: Patterns = field(default_factory=lambda: parse(()))
+    artifacts: Patterns = parse(ARTIFACTS)
+    keep: Patterns = parse(())
     rules: Rules | None = None
     max_total: Limit | None = None
     keep_free: Limit | None = None

@@ -8,9 +8,7 @@ user and of the system.
 import contextlib
 import os
 import stat
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +68,7 @@ class Sources:
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
         settings = read([*layers, *general], os.environ, config._env_prefix, above=particular)
-        return replace(settings, uncertain=told[root].uncertain)
+        return settings._replace(uncertain=told[root].uncertain)
 
     def _ask(self, folder: Path) -> _Told:
         if folder not in self._told:
@@ -152,6 +150,8 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
         text = marks.read(folder, _PYPROJECT) or b""
         if _TABLE.encode() not in text:  # most say nothing of ours, and templates of projects may be no TOML
             return {}
+        import tomllib  # seldom needed
+
         table = tomllib.loads(text.decode()).get("tool", {}).get(_TABLE, {})
     known = (*SECTIONS, _OF_TASKS)
     unknown = [key for key in table if key not in known] if isinstance(table, dict) else [table]

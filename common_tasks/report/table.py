@@ -7,7 +7,6 @@ below. A pipe gets all columns, and nothing is cut. A column that is empty in ev
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple
 
@@ -51,8 +50,7 @@ class Row(NamedTuple):
     apart: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(NamedTuple):
     """What is to be laid out.
 
     `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the shape.

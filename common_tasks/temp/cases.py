@@ -1,7 +1,6 @@
 """An entry while it is decided on: what retention works with, from the first rule to the last."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .entry import Entry, Usage
@@ -16,12 +15,14 @@ class Ruling(NamedTuple):
     firm: str = ""
 
 
-@dataclass(slots=True)
 class Case:
     """An entry, and what was decided on it so far."""
 
-    entry: Entry
-    ruling: Ruling | None = None
+    __slots__ = ("entry", "ruling")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.ruling: Ruling | None = None
 
     @property
     def open(self) -> bool:

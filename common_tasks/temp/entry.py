@@ -1,6 +1,6 @@
 """The values that travel through the engine: what is there, what is to become of it, and what became of it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -104,8 +104,7 @@ class Shortfall(NamedTuple):
     held: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """What a clean removes and keeps, and what it cannot remove though it should, in the inventory's order.
 
     `force`: even what is in use is removed. `shortfalls`: the budgets that are not met by this.
@@ -117,19 +116,19 @@ class Plan:
     force: bool = False
     shortfalls: tuple[Shortfall, ...] = ()
 
-    def __add__(self, other: "Plan") -> "Plan":
-        """Put two plans of the same `force` together."""
-        return Plan(
-            remove=self.remove + other.remove,
-            keep=self.keep + other.keep,
-            fail=self.fail + other.fail,
-            force=self.force,
-            shortfalls=self.shortfalls + other.shortfalls,
+    @classmethod
+    def joined(cls, plans: Sequence["Plan"]) -> "Plan":
+        """Return several plans of the same `force` in one."""
+        return cls(
+            remove=tuple(row for plan in plans for row in plan.remove),
+            keep=tuple(row for plan in plans for row in plan.keep),
+            fail=tuple(row for plan in plans for row in plan.fail),
+            force=plans[0].force,
+            shortfalls=tuple(shortfall for plan in plans for shortfall in plan.shortfalls),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a plan. What another process removed first is in none of the three."""
 
     removed: tuple[Decision, ...]

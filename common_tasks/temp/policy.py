@@ -1,7 +1,6 @@
 """What a user may ask of a clean: ages, sizes, numbers and budgets, as values."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from .entry import Entry
@@ -21,8 +20,7 @@ def hours(seconds: float) -> Limit:
     return Limit(seconds, f"{seconds / 3600:.10g} h")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """What of a category may go: all of it except the newest `keep_last` of each name, where there is no bound."""
 
     max_age: Limit | None = None
@@ -35,8 +33,7 @@ class Rule:
         return self.max_age is not None or self.max_size is not None or self.keep_last > 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(NamedTuple):
     """What all entries together may take up (`max_total`), and what is to stay free on their disks (`keep_free`).
 
     `expected`: the bytes that will be added before the next clean; a bound that these would break counts as broken.
@@ -54,7 +51,7 @@ class Budget:
 
     def ahead(self, expected: int, margin: float) -> "Budget":
         """Return the same bounds for a clean that looks ahead to the next one."""
-        return replace(self, expected=expected, margin=margin)
+        return self._replace(expected=expected, margin=margin)
 
     def beyond(self, shared: "Budget") -> "Budget":
         """Return the bounds that are tighter than those of a budget that is `shared` with others."""
@@ -63,14 +60,13 @@ class Budget:
             total = None
         if free and shared.keep_free and free.value <= shared.keep_free.value:
             free = None
-        return replace(self, max_total=total, keep_free=free)
+        return self._replace(max_total=total, keep_free=free)
 
 
 NO_BUDGET = Budget()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(NamedTuple):
     """Which entries may go: those without a change for `max_age` seconds, all where it is None.
 
     Where there are `rules`, by category, they take the place of `max_age`; a category without one, and without
@@ -85,7 +81,7 @@ class Policy:
     budget: Budget = NO_BUDGET
     keep_last: int = 0
     min_age: float = 0.0
-    categories: Collection[str] = field(default_factory=frozenset)
+    categories: Collection[str] = frozenset()
     force: bool = False
     because: str = "not in use"
 

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from ..fs import lock, probe, processes
@@ -87,7 +86,7 @@ def settled(plan: Plan, workers: Workers = ALONE) -> Plan:
     users = dict(zip((row.entry.key for row in doubtful), _find_users(doubtful, workers), strict=True))
     remove = [row for row in plan.remove if not users.get(row.entry.key)]
     kept = [_kept(row.entry, user) for row in doubtful if (user := users[row.entry.key])]
-    return replace(plan, remove=tuple(remove), keep=(*plan.keep, *kept))
+    return plan._replace(remove=tuple(remove), keep=(*plan.keep, *kept))
 
 
 def _kept(entry: Entry, user: str) -> Decision:

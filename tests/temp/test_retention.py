@@ -1,5 +1,4 @@
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -239,10 +238,10 @@ def test_higher_bound_never_removes_more(
     entries: list[Entry], age: Limit | None, older: float, size: Limit | None, bigger: int, last: int
 ) -> None:
     low = Rule(max_age=age or Limit(0, ""), max_size=size, keep_last=last)
-    high_age = replace(low, max_age=Limit((age.value if age else 0) + older, ""))
+    high_age = low._replace(max_age=Limit((age.value if age else 0) + older, ""))
     assert removed(entries, {"default": high_age}) <= removed(entries, {"default": low})
     if size:
-        high_size = replace(low, max_size=Limit(size.value + bigger, ""))
+        high_size = low._replace(max_size=Limit(size.value + bigger, ""))
         assert removed(entries, {"default": high_size}) <= removed(entries, {"default": low})
 
 
