@@ -7,7 +7,7 @@ moment: then there is nothing to tell. Where this process may open no more files
 import errno
 import fcntl
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from .directory import VISITING
 from .kernel import raise_if_short
@@ -110,18 +110,29 @@ def open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]
         return found
     try:
         names = os.listdir(directory)
-        for name in names:
-            if int(name) in passed_over:
-                continue
-            try:
-                found.append((int(name), target_of(name, directory)))
-            except OSError:
-                found.append((int(name), CHANGED))
+        found = _targets(directory, (name for name in names if int(name) not in passed_over))
         found += [(int(name), CHANGED) for name in set(names).symmetric_difference(os.listdir(directory))]
     except OSError as error:
         raise_if_short(error)
     finally:
         os.close(directory)
+    return found
+
+
+def _targets(directory: int, names: Iterable[str]) -> list[tuple[int, str]]:
+    """Return what the links of these names lead to, in an open `/proc/<pid>/fd`."""
+    found = []
+    # Listing takes a descriptor for itself, so in this process one of the names is gone afterwards. Another descriptor
+    # has that number meanwhile.
+    instead = os.dup(directory)
+    try:
+        for name in names:
+            try:
+                found.append((int(name), target_of(name, directory)))
+            except OSError:
+                found.append((int(name), CHANGED))
+    finally:
+        os.close(instead)
     return found
 
 

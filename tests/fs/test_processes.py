@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.fs import probe, processes
+from common_tasks.fs import probe, processes, procfs
 from common_tasks.fs.directory import Directory
 from common_tasks.fs.places import Place
 from common_tasks.fs.uses import Unseen, User, Uses, describe, describe_pids
@@ -484,3 +484,10 @@ print(server.pid, flush=True); input(); server.kill(); server.wait()
         server = int(said(process))
         assert User(server) in look(base).of(base, ("x",))
         process.communicate("\n")
+
+
+def test_looking_at_this_process_changes_nothing_that_it_has_open() -> None:
+    """Else it would be looked at again and again, and it may have thousands of folders open."""
+    opened = procfs.open_files("/proc/self", ())
+    assert procfs.CHANGED not in dict(opened).values()
+    assert procfs.open_files("/proc/self", ()) == opened
