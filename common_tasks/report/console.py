@@ -31,7 +31,19 @@ class Span(NamedTuple):
         return f"{self.style} link {self.link}".strip() if self.link else self.style
 
 
-Line = tuple[Span, ...]
+class Prose(NamedTuple):
+    """Sentences, broken between words into as many lines as a terminal needs.
+
+    `indent`: what each line begins with, except that the first one may begin with `start`.
+    """
+
+    text: str
+    style: str = ""
+    indent: str = ""
+    start: str = ""
+
+
+Line = tuple[Span, ...] | Prose
 
 
 class Screen:
@@ -52,18 +64,25 @@ class Screen:
 
     def show(self, lines: Iterable[Line]) -> None:
         """Print lines, some at a time: there may be very many."""
-        numbered = iter(lines)
-        while some := list(islice(numbered, _AT_ONCE)):
+        pending = self._broken(lines)
+        while some := list(islice(pending, _AT_ONCE)):
             if self._console:
                 self._console.print(self._styled(some), soft_wrap=True)
             else:
-                write("".join(self._unstyled(line) for line in some))
+                write("".join(self._unstyled(spans) for spans in some))
 
-    def _unstyled(self, spans: Line) -> str:
+    def _broken(self, lines: Iterable[Line]) -> Iterator[tuple[Span, ...]]:
+        for each in lines:
+            if isinstance(each, Prose):
+                yield from (line(text, each.style) for text in wrap(each.text, self.width, each.indent, each.start))
+            else:
+                yield each
+
+    def _unstyled(self, spans: tuple[Span, ...]) -> str:
         text = "".join([span.text for span in spans]).rstrip()
         return f"{text.translate(self._plain) if self._plain else text}\n"
 
-    def _styled(self, lines: list[Line]) -> "Text":
+    def _styled(self, lines: list[tuple[Span, ...]]) -> "Text":
         from rich.text import Text
 
         texts = [Text.assemble(*((span.text.translate(self._plain), span.look) for span in spans)) for spans in lines]
@@ -72,15 +91,9 @@ class Screen:
         return Text("\n").join(texts)
 
 
-def line(text: str, style: str = "") -> Line:
-    """Return a line that is all of one style."""
+def line(text: str, style: str = "") -> tuple[Span, ...]:
+    """Return a line that is all of one style, and never broken."""
     return (Span(text, style),)
-
-
-def prose(text: str, room: int | None, indent: str = "", style: str = "") -> Iterator[Line]:
-    """Break a sentence into lines of `room` columns; None is room for all."""
-    for part in wrap(text, room, indent):
-        yield line(part, style)
 
 
 def write(text: str | bytes) -> None:

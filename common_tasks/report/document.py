@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..temp.entry import Decision, Entry, Shortfall
-from . import cells, console
+from . import console, facts
+from .selection import by_maker
 from .view import ProjectOutcome, ProjectStatus
 
 _SCHEMA = 1
@@ -21,21 +22,32 @@ def write(document: dict[str, Any]) -> None:
 def statuses(root: Path, rows: Sequence[ProjectStatus], *, whole: bool) -> dict[str, Any]:
     """Return the document of what there is: that of one project, or of a `whole` monorepo."""
     documents = [_status(row) for row in rows]
-    return _of_monorepo(root, documents, rows, {}) if whole else documents[0]
+    return _of_monorepo(root, documents, rows) if whole else documents[0]
 
 
 def outcomes(root: Path, rows: Sequence[ProjectOutcome], *, dry_run: bool, whole: bool) -> dict[str, Any]:
     """Return the document of what a clean did: that of one project, or of a `whole` monorepo."""
     documents = [_outcome(row, dry_run=dry_run) for row in rows]
     freed = sum(row.outcome.freed_bytes for row in rows)
-    return _of_monorepo(root, documents, rows, {"dry_run": dry_run, "freed_bytes": freed}) if whole else documents[0]
+    return _of_monorepo(root, documents, rows, dry_run=dry_run, freed_bytes=freed) if whole else documents[0]
+
+
+def makers(root: Path, rows: Sequence[ProjectStatus]) -> dict[str, Any]:
+    """Return the document of what each program or test has made in projects."""
+    made = [
+        {
+            "made_by": plain(group.label or None),
+            "entries": len(group.entries),
+            "disk_bytes": group.disk_bytes,
+            "newest": facts.newest(group.entries),
+        }
+        for group in by_maker(root, rows)
+    ]
+    return {**start(root), "makers": made}
 
 
 def _of_monorepo(
-    root: Path,
-    documents: Sequence[dict[str, Any]],
-    rows: Iterable[ProjectStatus | ProjectOutcome],
-    more: dict[str, Any],
+    root: Path, documents: Sequence[dict[str, Any]], rows: Iterable[ProjectStatus | ProjectOutcome], **more: Any
 ) -> dict[str, Any]:
     every = [row for each in documents for row in each.get("entries", each.get("removed", ()))]
     projects = [{**each, "error": plain(row.error)} for each, row in zip(documents, rows, strict=True)]
@@ -83,9 +95,9 @@ def _rows(root: Path, decisions: Iterable[Decision]) -> list[dict[str, Any]]:
 
 
 def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
-    usage, changed = entry.usage, cells.changed(entry)
+    usage, changed = entry.usage, facts.changed(entry)
     return {
-        "path": plain(cells.path(root, entry)),
+        "path": plain(facts.path(root, entry)),
         "category": plain(entry.category),
         "name": plain(entry.name),
         "created": entry.created,

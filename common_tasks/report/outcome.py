@@ -1,20 +1,19 @@
 """What a clean did, or would do, and why the rest stays."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..temp.entry import ARTIFACT, Decision, Entry, Outcome
-from . import cells, document, projects
-from .console import Line, Screen, line, prose
-from .page import Page
-from .selection import Group, choose, grouped
-from .sentences import nothing_line, shortfall_lines
-from .table import Row, Table
+from . import document, facts, projects
+from .console import Line, Prose, Screen
+from .page import AGE, FILES, SIZE, Mark, Page
+from .selection import Group, choose, grouped, in_order, under
+from .sentences import error_lines, nothing_line, shortfall_lines
+from .table import Row, Table, draw, head
 from .text import count, count_entries, size
 from .view import ProjectOutcome, View
-
-_COLUMNS = (cells.SIZE, cells.FILES, cells.AGE)
 
 
 def show_outcome(
@@ -33,32 +32,32 @@ def show_outcome(
     page.screen.show(_lines(rows, page, "Would remove" if dry_run else "Removed", advice))
 
 
-def _advice(forceable: int, *, dry_run: bool) -> Iterator[str]:
+def _advice(forceable: int, *, dry_run: bool) -> Iterator[Line]:
     if forceable:
         more = "more entry, which is in use or holds", "more entries, which are in use or hold"
-        yield f"--force would remove {count(forceable, *more)} a git repository"
+        yield Prose(f"--force would remove {count(forceable, *more)} a git repository")
     if dry_run:
-        yield "Nothing was removed: this was a dry run"
+        yield Prose("Nothing was removed: this was a dry run")
 
 
-def _lines(rows: Sequence[ProjectOutcome], page: Page, verb: str, advice: Iterable[str]) -> Iterator[Line]:
-    outcome, room = _together(rows), page.screen.width
+def _lines(rows: Sequence[ProjectOutcome], page: Page, verb: str, advice: Iterable[Line]) -> Iterator[Line]:
+    outcome = _together(rows)
     if not (outcome.removed or outcome.kept or outcome.failed):
         yield nothing_line("Nothing to remove", rows, page)
-        yield from projects.error_lines(rows, page)
+        yield from error_lines(rows, page)
     else:
-        yield line(page.shown(page.root), "bold")
+        yield page.title()
         drawn = tuple(_rows(outcome, page, verb))
-        yield from page.draw(Table(label="Entry", columns=_COLUMNS, note="Why", rows=drawn, whole_notes=True))
+        table = Table(label="Entry", columns=(SIZE, FILES, AGE), note="Why", rows=drawn, whole_notes=True)
+        yield from draw(table, page.screen)
         if len(rows) > 1 and outcome.removed:
             yield from page.gap()
             yield from projects.outcome_lines(rows, page, heading=verb)
         yield from page.gap()
-        yield from projects.error_lines(rows, page)
-        yield from prose(_summary(outcome, page, verb), room, style="bold red" if outcome.failed else "bold")
-        for sentence in advice:
-            yield from prose(sentence, room)
-    yield from shortfall_lines([each for row in rows for each in row.shortfalls], room)
+        yield from error_lines(rows, page)
+        yield Prose(_summary(outcome, page, verb), "bold red" if outcome.failed else "bold")
+        yield from advice
+    yield from shortfall_lines(shortfall for row in rows for shortfall in row.shortfalls)
 
 
 def _together(rows: Sequence[ProjectOutcome]) -> Outcome:
@@ -69,83 +68,57 @@ def _together(rows: Sequence[ProjectOutcome]) -> Outcome:
     )
 
 
+def _rows(outcome: Outcome, page: Page, verb: str) -> Iterator[Row]:
+    yield from _Part(page, verb, outcome.removed, verb.lower(), Mark("-")).rows()
+    yield from _Part(page, "Kept", outcome.kept, "kept").rows()
+    yield from _Part(page, "Could not remove", outcome.failed, "FAILED", Mark("✗", "red"), summed=False).rows()
+
+
 class _Part(NamedTuple):
     """What was removed, what was kept, or what could not be removed.
 
-    `look`: how its rows look, where that does not depend on their states. `summed`: on a terminal, a reason that
-    several have is said once, and a long list is summed up.
+    `verb`: what says so in a pipe. `mark`: that of its rows, where it does not depend on their states. `summed`: on a
+    terminal, a reason that several have is said once, and a long list is summed up.
     """
 
+    page: Page
     heading: str
     decisions: Sequence[Decision]
-    look: Mapping[str, str]
+    verb: str
+    mark: Mark | None = None
     summed: bool = True
 
-    def groups(self, view: View) -> list[tuple[str, list[Decision]]]:
-        """Return the rows under each reason that several have, and the rest together under none.
+    def rows(self) -> Iterator[Row]:
+        """Return its rows in the order of the view."""
+        decisions = sorted(self.decisions, key=lambda decision: self.page.view.key(decision.entry))
+        if not self.page.screen.is_terminal:
+            yield from (self._row(entry, reason) for entry, reason, _ in decisions)
+            return
+        numbers = Counter(decision.reason for decision in decisions)
+        shared = {reason for reason, number in numbers.items() if number > 1 and self.summed}
+        own = {entry.key: "" if reason in shared else reason for entry, reason, _ in decisions}
+        groups = grouped((reason if reason in shared else "", entry) for entry, reason, _ in decisions)
+        for group in in_order(groups, self.page.view):
+            heading = f"{self.heading}: {group.label.removeprefix('kept: ')}" if group.label else self.heading
+            shown = choose(group.entries, full=self.page.full or not self.summed)
+            rows = [self._row(each, own[each.key]) if isinstance(each, Entry) else _sum(each) for each in shown]
+            yield from under(head(self.page.shown(heading), _sums(group)), group, rows)
 
-        Groups are in the order of the view: by size, the one that takes up most comes first.
-        """
-        by_reason = grouped((row.reason if self.summed else "", row) for row in self.sorted(view))
-        groups = [(reason, rows) for reason, rows in by_reason.items() if len(rows) > 1 and reason]
-        own = [row for reason, rows in by_reason.items() if len(rows) == 1 or not reason for row in rows]
-        groups += [("", own)] if own else []
-        if view.sort == "size":
-            groups.sort(key=lambda group: -sum(cells.disk_bytes(row.entry) for row in group[1]))
-        return groups
-
-    def sorted(self, view: View) -> list[Decision]:
-        """Return the rows in the order of the view."""
-        return sorted(self.decisions, key=lambda decision: view.key(decision.entry))
-
-
-def _rows(outcome: Outcome, page: Page, verb: str) -> Iterator[Row]:
-    parts = (
-        _Part(verb, outcome.removed, {"verb": verb.lower(), "shape": "-", "style": ""}),
-        _Part("Kept", outcome.kept, {"verb": "kept"}),
-        _Part("Could not remove", outcome.failed, {"verb": "FAILED", "shape": "✗", "style": "red"}, summed=False),
-    )
-    if page.screen.is_terminal:
-        yield from _grouped_rows(parts, page)
-    else:
-        yield from (_row(part, row.entry, row.reason, page) for part in parts for row in part.sorted(page.view))
+    def _row(self, entry: Entry, reason: str) -> Row:
+        notes = self.page.reasons(entry, reason) if reason else ()
+        row = self.page.row(entry, self.page.figures(entry), notes, verb=self.verb, mark=self.mark)
+        if self.summed or not self.page.screen.is_terminal:
+            return row
+        return row._replace(below=f"could not be removed: {notes[0]}", notes=())
 
 
-def _grouped_rows(parts: Sequence[_Part], page: Page) -> Iterator[Row]:
-    headed = False
-    for part in parts:
-        for reason, decisions in part.groups(page.view):
-            if len(decisions) == 1:
-                yield _row(part, decisions[0].entry, decisions[0].reason, page)._replace(apart=headed)
-            else:
-                yield from _group(part, reason, decisions, page)
-            headed = len(decisions) > 1
-
-
-def _group(part: _Part, reason: str, decisions: Sequence[Decision], page: Page) -> Iterator[Row]:
-    """Draw some rows of a part below a heading, which says the reason if they share one."""
-    entries = [decision.entry for decision in decisions]
-    label = f"{part.heading}: {reason.removeprefix('kept: ')}" if reason else part.heading
-    yield Row(page.shown(label), _sums(Group("", entries)), style="bold", head=True)
-    reasons = {decision.entry.key: decision.reason for decision in decisions}
-    for each in choose(entries, full=page.view.full or not part.summed):
-        if isinstance(each, Group):
-            yield Row(each.label, _sums(each), shape="…")
-        else:
-            yield _row(part, each, "" if reason else reasons[each.key], page)
+def _sum(group: Group) -> Row:
+    return Row(group.label, _sums(group), mark="…")
 
 
 def _sums(group: Group) -> tuple[str, ...]:
     is_measured = any(entry.usage for entry in group.entries)
     return (size(group.disk_bytes), f"{group.files:,}", "") if is_measured else ("", "", "")
-
-
-def _row(part: _Part, entry: Entry, reason: str, page: Page) -> Row:
-    notes = cells.reason_notes(entry, reason, page.screen) if reason else ()
-    row = page.row(entry, page.facts(entry), notes, **part.look)
-    if page.screen.is_terminal and not part.summed:
-        return row._replace(below=f"could not be removed: {notes[0]}", notes=())
-    return row
 
 
 def _summary(outcome: Outcome, page: Page, verb: str) -> str:
@@ -159,7 +132,7 @@ def _summary(outcome: Outcome, page: Page, verb: str) -> str:
 
 
 def _youngest(removed: Sequence[Decision], page: Page) -> str:
-    newest = cells.newest(row.entry for row in removed if row.entry.category != ARTIFACT and not row.entry.in_trash)
+    newest = facts.newest(row.entry for row in removed if row.entry.category != ARTIFACT and not row.entry.in_trash)
     if newest is None:
         return ""
     return f", {'the youngest ' if len(removed) > 1 else ''}{page.age(newest)} old"

@@ -6,14 +6,14 @@ from itertools import accumulate
 from pathlib import Path
 
 from ..temp.entry import Decision, Plan
-from . import cells
-from .console import Line, Screen, line, prose
-from .page import Page
-from .table import Column, Row, Table
+from . import facts
+from .console import Line, Prose, Screen, line
+from .page import AGE, FILES, SIZE, Mark, Page
+from .table import Column, Row, Table, draw
 from .text import count_entries, size
 from .view import View
 
-_COLUMNS = (cells.SIZE, Column("Total", 1), cells.FILES, cells.AGE)
+_COLUMNS = (SIZE, Column("Total", 1), FILES, AGE)
 _TAKES = "Type numbers and ranges such as 1,3-5, or * for all. Enter keeps everything."
 
 
@@ -29,7 +29,7 @@ def pick(root: Path, plans: Sequence[Plan], now: float, view: View) -> tuple[Dec
     screen.show(_lines(rows, staying, Page(root, now, view, screen)))
     numbers = _ask(len(rows), screen) if rows else frozenset[int]()
     picked = tuple(row for number, row in enumerate(rows, start=1) if number in numbers)
-    screen.show(prose(_said(picked), screen.width))
+    screen.show([Prose(_said(picked))])
     return picked
 
 
@@ -48,12 +48,12 @@ def parse(answer: str, most: int) -> frozenset[int]:
 
 
 def _ask(most: int, screen: Screen) -> frozenset[int]:
-    screen.show(prose(_TAKES, screen.width))
+    screen.show([Prose(_TAKES)])
     while True:
         try:
             return parse(input("Remove: "), most)
         except ValueError as error:
-            screen.show(prose(f"{error}. {_TAKES}", screen.width))
+            screen.show([Prose(f"{error}. {_TAKES}")])
         except EOFError:
             print()
             return frozenset()
@@ -62,39 +62,28 @@ def _ask(most: int, screen: Screen) -> frozenset[int]:
 def _said(picked: Sequence[Decision]) -> str:
     if not picked:
         return "Nothing was picked: everything stays."
-    taken = sum(cells.disk_bytes(row.entry) for row in picked)
-    return f"Picked: {count_entries(len(picked))}, {size(taken)}."
+    return f"Picked: {count_entries(len(picked))}, {size(facts.total(row.entry for row in picked))}."
 
 
 def _lines(rows: Sequence[Decision], staying: Sequence[Decision], page: Page) -> Iterator[Line]:
-    yield line(page.shown(page.root), "bold")
+    yield page.title()
     if not rows and not staying:
         yield line("There is nothing to choose from")
         return
-    drawn = (*_numbered(rows, page), *_staying(staying, page, apart=bool(rows)))
-    yield from page.draw(Table(label="Entry", columns=_COLUMNS, note="Why", rows=drawn, whole_notes=True))
+    drawn = [*_numbered(rows, page), *(_row(row, "", page)._replace(apart=True) for row in staying)]
+    yield from draw(Table(label="Entry", columns=_COLUMNS, note="Why", rows=drawn, whole_notes=True), page.screen)
     yield ()
 
 
 def _numbered(rows: Sequence[Decision], page: Page) -> Iterator[Row]:
-    totals = accumulate(cells.disk_bytes(row.entry) for row in rows)
+    totals = accumulate(facts.disk_bytes(row.entry) for row in rows)
     differ = len({row.reason for row in rows}) > 1
     digits = len(str(len(rows)))
     for number, (row, total) in enumerate(zip(rows, totals, strict=True), start=1):
-        notes = _notes(row, page) if differ else ()  # a reason that all share says nothing
-        yield page.row(row.entry, _figures(row, size(total), page), notes, shape=f"{number:{digits}}", style="")
+        drawn = _row(row, size(total), page, Mark(f"{number:{digits}}"))
+        yield drawn if differ else drawn._replace(notes=())  # a reason that all share says nothing
 
 
-def _staying(rows: Sequence[Decision], page: Page, *, apart: bool) -> Iterator[Row]:
-    for number, row in enumerate(rows):
-        drawn = page.row(row.entry, _figures(row, "", page), _notes(row, page))
-        yield drawn._replace(apart=apart and not number)
-
-
-def _figures(row: Decision, total: str, page: Page) -> tuple[str, ...]:
-    taken, *rest = page.facts(row.entry)
-    return (taken, total, *rest)
-
-
-def _notes(row: Decision, page: Page) -> tuple[str, ...]:
-    return cells.reason_notes(row.entry, row.reason, page.screen)
+def _row(row: Decision, total: str, page: Page, mark: Mark | None = None) -> Row:
+    taken, files, age = page.figures(row.entry)
+    return page.row(row.entry, (taken, total, files, age), page.reasons(row.entry, row.reason), mark=mark)

@@ -1,14 +1,17 @@
 """Which of many rows are shown one by one, and how the rest are summed up."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from ..temp.entry import ARTIFACT, Entry
-from . import cells
+from . import facts
+from .page import word
+from .table import Row
 from .text import count
-from .view import View
+from .view import ProjectStatus, View
 
 MOST = 10  # rows of a list that are shown one by one
 T = TypeVar("T")
@@ -24,7 +27,7 @@ class Group:
     @cached_property
     def disk_bytes(self) -> int:
         """What the disk would give back."""
-        return sum(map(cells.disk_bytes, self.entries))
+        return facts.total(self.entries)
 
     @cached_property
     def files(self) -> int:
@@ -35,22 +38,39 @@ class Group:
     def states(self) -> str:
         """What is not simply idle among them: "2 in use, 1 kept"."""
         numbers = Counter(entry.state for entry in self.entries if entry.state != "idle")
-        return ", ".join(f"{number:,} {cells.word(state)}" for state, number in numbers.most_common())
+        return ", ".join(f"{number:,} {word(state)}" for state, number in numbers.most_common())
 
 
-def grouped(things: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
-    """Return things by the labels before them, in the order in which each label was first met."""
-    groups: dict[str, list[T]] = {}
-    for label, thing in things:
-        groups.setdefault(label, []).append(thing)
-    return groups
+def grouped(labelled: Iterable[tuple[str, Entry]]) -> list[Group]:
+    """Return entries by the labels before them, in the order in which each label was first met."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for label, entry in labelled:
+        groups[label].append(entry)
+    return [Group(*each) for each in groups.items()]
+
+
+def in_order(groups: Iterable[Group], view: View) -> list[Group]:
+    """Return groups of sorted entries in the order of the view: by size, the one that takes up most comes first."""
+    return sorted(groups, key=lambda group: -group.disk_bytes if view.sort == "size" else 0)
 
 
 def by_category(entries: Iterable[Entry], view: View) -> list[Group]:
     """Return the entries by category; categories and entries in the order of the view."""
-    found = grouped((entry.category, entry) for entry in sorted(entries, key=view.key))
-    groups = [Group(*each) for each in found.items()]
-    return sorted(groups, key=lambda group: (-group.disk_bytes, group.label)) if view.sort == "size" else groups
+    return in_order(grouped((entry.category, entry) for entry in sorted(entries, key=view.key)), view)
+
+
+def by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[Group]:
+    """Return the entries by who made them, the largest group first; those of unknown makers are under no name."""
+    made = grouped((_maker(root, row.root, entry), entry) for row in rows for entry in row.entries)
+    return sorted(made, key=lambda group: -group.disk_bytes)
+
+
+def _maker(root: Path, project: Path, entry: Entry) -> str:
+    """Return who made an entry, as a path from the root where it is a program of a project below."""
+    if entry.made_by is None or "/" not in entry.made_by or entry.made_by.startswith("/") or not entry.base:
+        return entry.made_by or ""
+    below = facts.relative(root, project)
+    return entry.made_by if below == "." else f"{below}/{entry.made_by}"
 
 
 def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
@@ -74,14 +94,19 @@ def split(rows: Sequence[T], *, full: bool) -> tuple[Sequence[T], Sequence[T]]:
     return (rows, ()) if full or len(rows) <= MOST + 1 else (rows[:MOST], rows[MOST:])
 
 
+def under(heading: Row, group: Group, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return what is shown of a group below its heading; one entry alone has none, and stands apart."""
+    return [heading, *rows] if len(group.entries) > 1 else [row._replace(apart=True) for row in rows]
+
+
 def _by_kind(artifacts: Sequence[Entry]) -> list[Entry | Group]:
-    kinds = [Group(*each) for each in grouped((_kind(artifact), artifact) for artifact in artifacts).items()]
-    return [_sum_of_kind(kind) for kind in sorted(kinds, key=lambda kind: (-kind.disk_bytes, kind.label))]
+    kinds = sorted(
+        grouped((_kind(artifact), artifact) for artifact in artifacts), key=lambda kind: (-kind.disk_bytes, kind.label)
+    )
+    return [_sum_of_kind(kind) if len(kind.entries) > 1 else kind.entries[0] for kind in kinds]
 
 
-def _sum_of_kind(kind: Group) -> Entry | Group:
-    if len(kind.entries) == 1:
-        return kind.entries[0]
+def _sum_of_kind(kind: Group) -> Group:
     what = count(len(kind.entries), "folder" if kind.entries[0].identity.directory else "file")
     return Group(f"{kind.label}: {what}", kind.entries)
 

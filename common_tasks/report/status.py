@@ -4,17 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..temp.entry import UNFINISHED, Entry
-from . import cells, document, projects
-from .console import Line, Screen, line, prose
-from .makers import maker_document, maker_lines
-from .page import Page
-from .selection import Group, by_category, choose
-from .sentences import by_itself_lines, nothing_line, outlook, shortfall_lines
-from .table import Row, Table, lay_out, lines
+from . import document, facts, projects
+from .console import Line, Screen
+from .page import AGE, FILES, MAKER, SHARE, SIZE, STATES, Page, bar, word
+from .selection import Group, by_category, choose, under
+from .sentences import by_itself_lines, error_lines, nothing_line, outlook, shortfall_lines
+from .table import Row, Table, draw, head
 from .text import count_entries, size
 from .view import ProjectStatus, View
-
-_COLUMNS = (cells.SIZE, cells.SHARE, cells.FILES, cells.AGE, cells.MAKER)
 
 
 def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: View, *, clean: str | None = None) -> None:
@@ -23,11 +20,11 @@ def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: Vie
     `root`: what paths are relative to. `clean`: the command that cleans what is shown, to be proposed.
     """
     if view.as_json:
-        found = maker_document(root, rows) if view.by_maker else document.statuses(root, rows, whole=view.whole)
+        found = document.makers(root, rows) if view.by_maker else document.statuses(root, rows, whole=view.whole)
         document.write(found)
         return
     page = Page(root, now, view, Screen())
-    page.screen.show(maker_lines(rows, page) if view.by_maker else _lines(page, rows, clean))
+    page.screen.show(projects.maker_lines(rows, page) if view.by_maker else _lines(page, rows, clean))
 
 
 def _lines(page: Page, rows: Sequence[ProjectStatus], clean: str | None) -> Iterator[Line]:
@@ -35,53 +32,43 @@ def _lines(page: Page, rows: Sequence[ProjectStatus], clean: str | None) -> Iter
     if not entries:
         yield nothing_line("No temporary directories", rows, page)
     else:
-        yield line(page.shown(page.root), "bold")
+        yield page.title()
         if page.view.whole and len(rows) > 1:
             yield from projects.status_lines(rows, page)
         else:
-            yield from _entry_lines(entries, page)
-    yield from projects.error_lines(rows, page)
-    yield from outlook([row.due for row in rows], clean, page.screen.width)
-    unmet = [shortfall for row in rows for term in row.due[:1] for shortfall in term.shortfalls]
-    yield from shortfall_lines(unmet, page.screen.width)
+            yield from draw(_table(entries, page), page.screen)
+    yield from error_lines(rows, page)
+    yield from outlook(rows, clean)
+    yield from shortfall_lines(shortfall for row in rows for term in row.due[:1] for shortfall in term.shortfalls)
     yield from by_itself_lines(rows, page)
 
 
-def _entry_lines(entries: Sequence[Entry], page: Page) -> Iterator[Line]:
-    """Draw entries; where there is no room for their states, add what the shapes mean."""
-    table = Table(label="Entry", columns=_COLUMNS, note="State", rows=tuple(_rows(entries, page)))
-    layout = lay_out(table, page.screen)
-    yield from lines(table, layout)
-    if not layout.note:
-        states = dict.fromkeys(entry.state for entry in entries)
-        legend = "  ".join(f"{cells.SHAPES[state]} {cells.word(state)}" for state in states)
-        yield from prose(legend, page.screen.width)
+def _table(entries: Sequence[Entry], page: Page) -> Table:
+    """Return the table of entries; where there is no room for their states, it says what the marks mean."""
+    states = dict.fromkeys(entry.state for entry in entries)
+    legend = "  ".join(f"{STATES[state].shape} {word(state)}" for state in states)
+    columns = (SIZE, SHARE, FILES, AGE, MAKER)
+    return Table(label="Entry", columns=columns, note="State", rows=tuple(_rows(entries, page)), legend=legend)
 
 
 def _rows(entries: Sequence[Entry], page: Page) -> Iterator[Row]:
     total = Group(f"Total: {count_entries(len(entries))}", entries)
-    headed = False
+    whole = total.disk_bytes
     for group in by_category(entries, page.view):
-        alone = page.screen.is_terminal and len(group.entries) == 1
-        if not alone:
-            heading = "unfinished" if group.label == UNFINISHED else group.label
-            yield Row(page.shown(heading), _sums(group, total.disk_bytes), style="bold", head=True)
-        for each in choose(group.entries, full=page.view.full or not page.screen.is_terminal):
-            row = _row(each, total.disk_bytes, page)
-            yield row._replace(apart=True) if alone and headed else row
-        headed = not alone
-    yield Row(total.label, _sums(total, 0), style="bold", head=True)
+        heading = head(page.shown("unfinished" if group.label == UNFINISHED else group.label), _sums(group, whole))
+        rows = [_row(each, whole, page) for each in choose(group.entries, full=page.full)]
+        yield from under(heading, group, rows) if page.screen.is_terminal else (heading, *rows)
+    yield head(total.label, _sums(total, 0))
 
 
 def _row(each: Entry | Group, whole: int, page: Page) -> Row:
-    """Draw an entry, or the sum of several."""
+    """Return the row of an entry, or of the sum of several."""
     if isinstance(each, Group):
         return Row(each.label, _sums(each, whole), (each.states,) if each.states else (), "…")
-    taken, files, age = page.facts(each)
-    share = cells.bar(cells.disk_bytes(each), whole)
-    figures = cells.figures(taken, share, files, age, cells.maker(each, page.screen))
-    return page.row(each, figures, cells.state_notes(each, page.screen))
+    taken, files, age = page.figures(each)
+    cells = taken, bar(facts.disk_bytes(each), whole), files, age, page.maker(each)
+    return page.row(each, cells, page.states(each))
 
 
 def _sums(group: Group, whole: int) -> tuple[str, ...]:
-    return size(group.disk_bytes), cells.bar(group.disk_bytes, whole), f"{group.files:,}", "", ""
+    return size(group.disk_bytes), bar(group.disk_bytes, whole), f"{group.files:,}", "", ""

@@ -7,10 +7,10 @@ below. A pipe gets all columns, and nothing is cut. A column that is empty in ev
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import compress, pairwise
 from typing import NamedTuple
 
-from .console import Line, Screen, Span, prose
+from .console import Line, Prose, Screen, Span
 from .text import is_narrow, shorten, width
 
 _GAP = 2
@@ -32,17 +32,15 @@ class Column(NamedTuple):
 class Row(NamedTuple):
     """One thing, or with `head` the sum of those that follow.
 
-    `notes`: the text of the last column, in full and in shorter forms. `shape` and `verb` say what the row is about,
-    in one column: the shape on a terminal, the verb in a pipe. `link`: where a click on the label leads. `below`: what
-    has to be said in full, whatever the width, so in a line of its own. `apart`: on a terminal an empty line comes
-    before it.
+    `notes`: the text of the last column, in full and in shorter forms. `mark` stands before the label. `link`: where a
+    click on the label leads. `below`: what has to be said in full, whatever the width, so in a line of its own.
+    `apart`: it belongs to no sum above it, and on a terminal an empty line says so.
     """
 
     label: str
     cells: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    shape: str = ""
-    verb: str = ""
+    mark: str = ""
     style: str = ""
     link: str = ""
     below: str = ""
@@ -50,17 +48,30 @@ class Row(NamedTuple):
     apart: bool = False
 
 
+def head(label: str, cells: tuple[str, ...], notes: tuple[str, ...] = ()) -> Row:
+    """Return the row of a heading, or of a sum."""
+    return Row(label, cells, notes, style="bold", head=True)
+
+
 class Table(NamedTuple):
     """What is to be laid out.
 
-    `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the shape.
+    `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the mark, and the
+    `legend` says what the marks mean.
     """
 
     label: str
     columns: Sequence[Column]
-    note: str
     rows: Sequence[Row]
+    note: str = ""
     whole_notes: bool = False
+    legend: str = ""
+
+
+def draw(table: Table, screen: Screen) -> Iterator[Line]:
+    """Return the lines of a table, laid out for the screen."""
+    widths = _Widths(table)
+    return _plain_lines(table, widths) if screen.width is None else _Fitted(table, widths, screen.width).lines()
 
 
 class _Widths:
@@ -77,58 +88,25 @@ class _Widths:
             max(map(width, {column.heading, *known})) if any(known) else 0
             for column, known in zip(table.columns, texts, strict=True)
         ]
-        self.mark = max([1, *map(len, {row.shape for row in rows})]) + 1
-        self.verb = max(map(width, {row.verb for row in rows}), default=0)
+        self.mark = max(map(width, {row.mark for row in rows}), default=0)
         heading = width(table.note) if notes else 0
         self.note = max([heading, *(width(_best(each, _LONGEST_NOTE)) for each in notes)])
         self.word = max([heading, *(min(width(each[-1]), _LONGEST_WORD) for each in notes)])
 
 
-class Layout(NamedTuple):
-    """How wide everything is in `room` columns; None is room for all.
-
-    A column of width 0 is left out. `label`: None where labels have their own lines.
-    """
-
-    room: int | None
-    mark: int
-    label: int | None
-    cells: tuple[int, ...]
-    note: int
+def _headings(table: Table) -> Row:
+    return head(table.label, tuple(column.heading for column in table.columns), (table.note,))
 
 
-def lay_out(table: Table, screen: Screen) -> Layout:
-    """Find the widths for a screen."""
-    widths = _Widths(table)
-    if screen.width is None:
-        return Layout(None, widths.verb + _GAP, max(widths.head, *widths.labels), tuple(widths.cells), widths.note)
-    return _fit(table, widths, screen.width)
-
-
-def lines(table: Table, layout: Layout) -> Iterator[Line]:
-    """Return the lines of a table that is laid out."""
-    if layout.room is None:
-        yield from _plain_lines(layout, table)
-        return
-    if layout.label is not None:
-        yield _in_one_line(layout, table, _headings(table, layout))
-    for row in table.rows:
-        yield from _lines_of(layout, table, row)
-
-
-def _headings(table: Table, layout: Layout) -> Row:
-    cells = tuple(column.heading for column in table.columns)
-    return Row(table.label, cells, (table.note,) if layout.note else (), style="bold", head=True)
-
-
-def _plain_lines(layout: Layout, table: Table) -> Iterator[Line]:
+def _plain_lines(table: Table, widths: _Widths) -> Iterator[Line]:
     """Return the lines for a pipe: each in one piece, because there is nothing to style, and there may be very many."""
-    rooms = layout.mark + (layout.label or 0), *filter(None, layout.cells), 0
-    lefts = True, *(column.left for column in compress(table.columns, layout.cells)), True
+    mark = widths.mark + _GAP
+    rooms = mark + max(widths.head, *widths.labels), *filter(None, widths.cells), 0
+    lefts = True, *(column.left for column in compress(table.columns, widths.cells)), True
     template = _SPACE.join(f"%{'-' if left else ''}{room}s" for left, room in zip(lefts, rooms, strict=True))
-    for row in (_headings(table, layout), *table.rows):
-        label = row.label if row.head else row.verb.ljust(layout.mark) + row.label
-        texts = label, *compress(row.cells, layout.cells), row.notes[0] if row.notes else ""
+    for row in (_headings(table), *table.rows):
+        label = row.label if row.head else row.mark.ljust(mark) + row.label
+        texts = label, *compress(row.cells, widths.cells), row.notes[0] if row.notes and widths.note else ""
         text = template % texts
         if not is_narrow(text):
             cells = zip(texts, rooms, lefts, strict=True)
@@ -136,82 +114,92 @@ def _plain_lines(layout: Layout, table: Table) -> Iterator[Line]:
         yield (Span(text),)
 
 
-def _pad(text: str, room: int, *, left: bool) -> str:
-    """Fill a text up to `room` columns."""
-    room += len(text) - width(text)
-    return text.ljust(room) if left else text.rjust(room)
+class _Fitted:
+    """A table in so many columns: the label first, then what never yields, then what yields last.
 
+    A column of width 0 is left out; `_label` is None where labels have their own lines.
+    """
 
-def _fit(table: Table, widths: _Widths, room: int) -> Layout:
-    """Lay out for so many columns: the label first, then what never yields, then what yields last."""
-    firm = _sum(cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
-    longest = room - widths.mark - firm
-    if 2 * sum(number for label, number in widths.labels.items() if label <= longest) < widths.labels.total():
-        return Layout(room, widths.mark, None, *_share_out(table.columns, widths, room - _INDENT + _GAP))
-    label = max(each for each in (*widths.labels, min(widths.head - widths.mark, longest)) if each <= longest)
-    return Layout(room, widths.mark, label, *_share_out(table.columns, widths, room - widths.mark - label))
+    def __init__(self, table: Table, widths: _Widths, room: int) -> None:
+        self._table = table
+        self._mark = max(widths.mark, 1) + 1
+        self._label: int | None = None
+        firm = _sum(cell for column, cell in zip(table.columns, widths.cells, strict=True) if not column.yields)
+        longest = room - self._mark - firm
+        short = [label for label in widths.labels if label <= longest]
+        if 2 * sum(widths.labels[label] for label in short) >= widths.labels.total():
+            self._label = max(*short, min(widths.head - self._mark, longest))
+        self._indent = _INDENT - _GAP if self._label is None else self._mark + self._label
+        self._share_out(widths, room - self._indent)
 
+    def _share_out(self, widths: _Widths, room: int) -> None:
+        """Find out which columns there is room for, and how much the note has."""
+        columns, self._cells = self._table.columns, list(widths.cells)
+        for number in sorted(range(len(columns)), key=lambda number: -columns[number].yields):
+            if columns[number].yields and _sum(self._cells) + _GAP + widths.note > room:
+                self._cells[number] = 0
+        note = min(widths.note, room - _sum(self._cells) - _GAP)
+        self._note = note if note >= widths.word else 0
 
-def _share_out(columns: Sequence[Column], widths: _Widths, room: int) -> tuple[tuple[int, ...], int]:
-    """Return the widths of the cells, and of the note, that `room` columns have room for."""
-    cells = list(widths.cells)
-    for number in sorted(range(len(columns)), key=lambda number: -columns[number].yields):
-        if columns[number].yields and _sum(cells) + _GAP + widths.note > room:
-            cells[number] = 0
-    note = min(widths.note, room - _sum(cells) - _GAP)
-    return tuple(cells), note if note >= widths.word else 0
+    def lines(self) -> Iterator[Line]:
+        """Return the lines; an empty one before each sum, and before what belongs to none."""
+        if self._label is not None:
+            yield self._in_one_line(_headings(self._table), self._table.note if self._note else "")
+        for above, row in pairwise((Row("", apart=True), *self._table.rows)):
+            if row.head or (row.apart and not above.apart):
+                yield ()
+            yield from self._lines_of(row)
+        if self._table.legend and not self._note:
+            yield Prose(self._table.legend)
+
+    def _lines_of(self, row: Row) -> Iterator[Line]:
+        note, below = self._placed(row)
+        if self._label is not None and self._filler(row) >= 0:
+            yield self._in_one_line(row, note)
+        elif row.head:
+            yield Prose("  ".join([row.label, *row.cells[:1]]), row.style)
+        else:
+            yield self._start(row)
+            yield Span(" " * self._indent), *self._details(row, note)
+        if below:
+            yield Prose(below, row.style, " " * _INDENT)
+
+    def _in_one_line(self, row: Row, note: str) -> Line:
+        return *self._start(row), Span(" " * self._filler(row)), *self._details(row, note)
+
+    def _filler(self, row: Row) -> int:
+        """Return how many columns are left between a row's label and its cells; negative if there is no room."""
+        return self._indent - width(row.label) - (0 if row.head else self._mark)
+
+    def _start(self, row: Row) -> tuple[Span, ...]:
+        label = Span(row.label, row.style, row.link)
+        return (label,) if row.head else (Span(row.mark.ljust(self._mark), row.style), label)
+
+    def _details(self, row: Row, note: str) -> Iterator[Span]:
+        for column, cell, room in zip(self._table.columns, row.cells, self._cells, strict=True):
+            if room:
+                yield Span(_SPACE + _pad(cell, room, left=column.left), row.style if row.head else column.style)
+        if note:
+            yield Span(_SPACE + note, row.style)
+
+    def _placed(self, row: Row) -> tuple[str, str]:
+        """Return what of a row's notes stands in its line, and what below it."""
+        if row.below or not row.notes:
+            return "", row.below
+        if not self._table.whole_notes:
+            return _best(row.notes, self._note) if self._note else "", ""
+        fits = next((note for note in row.notes if width(note) <= self._note), "")
+        return fits, "" if fits else row.notes[:2][-1]
 
 
 def _sum(cells: Iterable[int]) -> int:
     return sum(_GAP + cell for cell in cells if cell)
 
 
-def _lines_of(layout: Layout, table: Table, row: Row) -> Iterator[Line]:
-    if row.head or row.apart:
-        yield ()
-    if layout.label is not None and width(row.label) <= layout.label + (layout.mark if row.head else 0):
-        yield _in_one_line(layout, table, row)
-    elif row.head:
-        yield from prose("  ".join([row.label, *row.cells[:1]]), layout.room, style=row.style)
-    else:
-        yield _start(layout, row)
-        indent = _INDENT if layout.label is None else layout.mark + layout.label + _GAP
-        yield Span(" " * (indent - _GAP)), *_details(layout, table, row)
-    below = row.below or _note_below(layout, table, row)
-    if below:
-        yield from prose(below, layout.room, " " * _INDENT, row.style)
-
-
-def _in_one_line(layout: Layout, table: Table, row: Row) -> Line:
-    filler = " " * ((layout.label or 0) - width(row.label) + (layout.mark if row.head else 0))
-    return *_start(layout, row), Span(filler), *_details(layout, table, row)
-
-
-def _start(layout: Layout, row: Row) -> Line:
-    label = Span(row.label, row.style, row.link)
-    return (label,) if row.head else (Span(row.shape.ljust(layout.mark), row.style), label)
-
-
-def _details(layout: Layout, table: Table, row: Row) -> Iterator[Span]:
-    for column, cell, room in zip(table.columns, row.cells, layout.cells, strict=True):
-        if room:
-            yield Span(_SPACE + _pad(cell, room, left=column.left), row.style if row.head else column.style)
-    if row.notes and (note := _note(layout, table, row)):
-        yield Span(_SPACE + note, row.style)
-
-
-def _note(layout: Layout, table: Table, row: Row) -> str:
-    """Return the form of a row's note that there is room for; nothing where it is to be said elsewhere."""
-    if not layout.note:
-        return ""
-    if table.whole_notes:
-        return next((note for note in row.notes if width(note) <= layout.note), "")
-    return _best(row.notes, layout.note)
-
-
-def _note_below(layout: Layout, table: Table, row: Row) -> str:
-    left_out = table.whole_notes and row.notes and not _note(layout, table, row)
-    return row.notes[:2][-1] if left_out else ""
+def _pad(text: str, room: int, *, left: bool) -> str:
+    """Fill a text up to `room` columns."""
+    room += len(text) - width(text)
+    return text.ljust(room) if left else text.rjust(room)
 
 
 def _best(notes: Sequence[str], room: int) -> str:

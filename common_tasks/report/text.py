@@ -47,16 +47,19 @@ def shorten(text: str, room: int) -> str:
     return text + "…"
 
 
-def wrap(text: str, room: int | None, indent: str = "") -> list[str]:
-    """Break a sentence between words into lines of `room` columns; None is room for all."""
-    if room is None or width(indent + text) <= room:
-        return [indent + text]
+def wrap(text: str, room: int | None, indent: str = "", start: str = "") -> list[str]:
+    """Break a sentence between words into lines of `room` columns; None is room for all.
+
+    Lines begin with `indent`, except that the first one begins with `start` if there is one.
+    """
+    start = start or indent
+    if room is None or width(start + text) <= room:
+        return [start + text]
     from textwrap import TextWrapper
 
-    wrapper = TextWrapper(
-        room, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return wrapper.wrap(text)
+    return TextWrapper(
+        room, initial_indent=start, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ).wrap(text)
 
 
 @lru_cache(maxsize=4096)

@@ -1,16 +1,18 @@
 """What is shown, a row for each project, and how."""
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from ..temp.entry import Entry, Outcome, Shortfall
 from ..temp.mark import Report
 from ..temp.retention import Due
-from . import cells
+from . import facts
 
 Sort = Literal["size", "age", "name"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
+Name = TypeVar("Name", str, tuple[str, ...])
 
 
 class ProjectStatus(NamedTuple):
@@ -53,6 +55,10 @@ class View(NamedTuple):
 
     def key(self, entry: Entry) -> tuple[float, tuple[str, ...]]:
         """Return what an entry is sorted by."""
-        changed = cells.changed(entry)
-        first = {"size": -cells.disk_bytes(entry), "age": float("inf") if changed is None else changed, "name": 0}
-        return first[self.sort], entry.parts
+        return self.order(facts.disk_bytes(entry), facts.changed(entry), entry.parts)
+
+    def order(self, disk_bytes: int, changed: float | None, name: Name) -> tuple[float, Name]:
+        """Return what something is sorted by; what changed at an unknown time comes last."""
+        if self.sort == "size":
+            return -disk_bytes, name
+        return (inf if changed is None else changed) if self.sort == "age" else 0, name

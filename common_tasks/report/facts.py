@@ -1,0 +1,56 @@
+"""Facts about entries and paths: the same in tables and in documents."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from ..temp.entry import Entry
+
+
+def disk_bytes(entry: Entry) -> int:
+    """Return what an entry takes up; 0 where nobody measured it."""
+    return entry.usage.disk_bytes if entry.usage else 0
+
+
+def total(entries: Iterable[Entry]) -> int:
+    """Return what entries take up together."""
+    return sum(map(disk_bytes, entries))
+
+
+def changed(entry: Entry) -> float | None:
+    """Return when an entry changed last, in seconds since 1970; None where nobody measured it or could look into it."""
+    usage = entry.usage
+    return None if usage is None or (usage.fault is not None and usage.changed <= 0) else usage.changed
+
+
+def newest(entries: Iterable[Entry]) -> float | None:
+    """Return the last time at which one of these changed; None where that is known of none."""
+    return max(filter(None, map(changed, entries)), default=None)
+
+
+def oldest(entries: Iterable[Entry]) -> float | None:
+    """Return the first of the times at which these changed last; None where that is known of none."""
+    return min(filter(None, map(changed, entries)), default=None)
+
+
+def path(root: Path, entry: Entry) -> str:
+    """Return where an entry stands: relative to the root, absolute outside it."""
+    above, below = _between(str(root), str(entry.folder))
+    if below and entry.parts[: len(below)] == below:
+        return "/".join(entry.parts[len(below) :])
+    return above + "/".join(entry.parts)
+
+
+@lru_cache(maxsize=64)
+def _between(root: str, folder: str) -> tuple[str, tuple[str, ...]]:
+    """Return the path from the root to a folder, and for a folder above the root, the names from there to the root."""
+    top, below = Path(root), Path(folder)
+    if below == top:
+        return "", ()
+    above = relative(top, below).rstrip("/") + "/"
+    return above, top.relative_to(below).parts if top.is_relative_to(below) else ()
+
+
+def relative(root: Path, path: Path) -> str:
+    """Return a path relative to the root, or absolute outside it."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
