@@ -5,6 +5,8 @@ from collections import namedtuple  # `typing` would take a tenth of what a scri
 
 from .directory import Directory, Opener
 
+_MOST_OPEN = 4  # directories on the way to one
+
 
 class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
     """Where a tree stands: an open directory, and the names that lead down from it.
@@ -32,36 +34,51 @@ class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
 
 
 class Parents:
-    """The directories that trees stand in, of which the latest stays open: neighbours share it.
+    """The directories that trees stand in. The latest stays open, and the nearest above it: neighbours share them.
 
     `opener`: see `Directory.descend`.
     """
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
-        self._place: tuple[int, tuple[str, ...]] | None = None
-        self._open: Directory | None = None
+        self._top = -1  # the descriptor of the folder that the names lead down from
+        self._names: tuple[str, ...] = ()
+        self._open: list[Directory] = []  # the last of the directories on the way down
         self._found: os.stat_result | None = None
 
     def __enter__(self) -> "Parents":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._open:
-            self._open.close()
+        for directory in self._open:
+            directory.close()
 
     def open(self, place: Place) -> Directory:
-        """Return the open directory that `place` stands in; it is closed by the next call, or at the end."""
-        wanted = place.folder.fd, place.parts[:-1]
-        if self._open is None or self._place != wanted:
-            opened = place.folder.descend(place.parts[:-1], self._opener)
-            if self._open:
-                self._open.close()
-            self._place, self._open, self._found = wanted, opened, None
-        return self._open
+        """Return the open directory that `place` stands in; it is closed by a later call, or at the end."""
+        names = place.parts[:-1]
+        if not self._open or names != self._names or place.folder.fd != self._top:
+            self._found = None
+            self._go_up(names if place.folder.fd == self._top else None)
+            self._go_down(place.folder, names)
+        return self._open[-1]
+
+    def _go_up(self, names: tuple[str, ...] | None) -> None:
+        """Close what is open, except what `names` lead through, too."""
+        while self._open and (names is None or self._names != names[: len(self._names)]):
+            self._open.pop().close()
+            self._names = self._names[:-1]
+
+    def _go_down(self, top: Directory, names: tuple[str, ...]) -> None:
+        if not self._open:
+            self._top, self._names, self._open = top.fd, (), [top.descend(())]
+        for name in names[len(self._names) :]:
+            self._open.append(Directory(self._opener(self._open[-1].fd, name)))
+            self._names = (*self._names, name)
+            if len(self._open) > _MOST_OPEN:
+                self._open.pop(0).close()
 
     def found(self) -> os.stat_result | None:
         """Return what the directory is that was opened last."""
         if self._found is None and self._open:
-            self._found = self._open.status()
+            self._found = self._open[-1].status()
         return self._found

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...fs import lock
 from ...fs.directory import Directory, MountPoint
 from ...fs.kernel import Mounts
+from ...fs.places import Parents, Place
 from ...fs.syscalls import open_on_same_mount
 from ..aside import IN, TOP, place_for
 from ..base import give_to_owner, open_base
@@ -122,6 +123,7 @@ class Folders:
         self._open: dict[Path, Directory] = {}
         self._bases: list[Directory] = []
         self._parents: dict[tuple[int, tuple[str, ...]], Directory] = {}
+        self._above = stack.enter_context(Parents(open_on_same_mount))
         self._kept: dict[int, bool] = {}
 
     def open(self, entry: Entry) -> Directory:
@@ -154,7 +156,8 @@ class Folders:
             return folder
         key = folder.fd, parts
         if key not in self._parents:
-            self._parents[key] = folder.descend(parts, open_on_same_mount)
+            above = self._above.open(Place(folder, parts))
+            self._parents[key] = Directory(open_on_same_mount(above.fd, parts[-1]))
         return self._parents[key]
 
     def is_kept(self, category: Directory) -> bool:
