@@ -10,26 +10,31 @@ import os
 from .directory import SWAPPED, Directory, Opener
 from .modes import allow_owner, enter_restricted, is_restricted
 from .values import Progress, complaint
-from .walk import Position, Visitor, walk
+from .walk import Position, Visitor, walk_below
 
 _TRIES = 8
 
 
-def delete_tree(
-    parent: Directory, name: str, progress: Progress, opener: Opener, found: os.stat_result | None = None
-) -> str | None:
+def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener) -> str | None:
     """Delete `name` in the open `parent`; return what stood in the way first, or None.
 
     The rest is deleted all the same. `progress` is called with the numbers of files deleted. `opener` opens a
     directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is quicker, or
-    `directory.open_on_same_mount`, which is quicker to load. `found`: what the parent is, where the caller knows.
+    `directory.open_on_same_mount`, which is quicker to load.
     """
+    with Position(parent, opener) as position:
+        return delete_from(position, name, progress)
+
+
+def delete_from(top: Position, name: str, progress: Progress) -> str | None:
+    """Delete `name` as `delete_tree` does, in the directory that the position `top` is in."""
     deleting = _Deleting(progress)
     for _ in range(_TRIES):
         try:
-            walk(parent, name, deleting, opener, found)
+            walk_below(top, [name], deleting)
         except OSError as error:  # the way up was lost: begin again from the top
             lost = complaint("", error)
+            top.go_to_top()
             continue
         return deleting.fault
     return deleting.fault or lost

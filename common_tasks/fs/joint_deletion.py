@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from . import workers as pool
-from .deletion import delete_tree
+from .deletion import delete_from
 from .directory import Opener
 from .places import Parents, Place
 from .values import Progress
@@ -19,7 +19,7 @@ def delete_together(
 ) -> list[Tree]:
     """Delete most of some trees, shared out to `workers`; return those that may not be gone, or not whole.
 
-    `place_of` tells where a tree stands. The caller finds out with `delete_tree` what is left, and why. Progress counts
+    `place_of` tells where a tree stands. The caller finds out with `delete_from` what is left, and why. Progress counts
     the files that this process deletes itself; for `opener` see `delete_tree`.
     """
     if len(trees) >= pool.ENOUGH_BRANCHES:
@@ -44,7 +44,7 @@ def _share_out(trees: Sequence[Tree], place_of: Callable[[Tree], Place], workers
 def _delete_branch(parents: Parents, branch: Place, progress: Progress, opener: Opener) -> bool:
     """Delete a branch; tell whether nothing stood in the way."""
     try:
-        return delete_tree(parents.open(branch), branch.name, progress, opener, parents.found()) is None
+        return delete_from(parents.position(branch, opener), branch.name, progress) is None
     except OSError:
         return False
 

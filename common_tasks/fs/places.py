@@ -1,9 +1,9 @@
 """Where trees stand."""
 
-import os
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 
 from .directory import Directory, Opener
+from .walk import Position
 
 _MOST_OPEN = 4  # directories on the way to one
 
@@ -44,12 +44,13 @@ class Parents:
         self._top = -1  # the descriptor of the folder that the names lead down from
         self._names: tuple[str, ...] = ()
         self._open: list[Directory] = []  # the last of the directories on the way down
-        self._found: os.stat_result | None = None
+        self._position: Position | None = None  # in the last of them
 
     def __enter__(self) -> "Parents":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leave()
         for directory in self._open:
             directory.close()
 
@@ -57,7 +58,7 @@ class Parents:
         """Return the open directory that `place` stands in; it is closed by a later call, or at the end."""
         names = place.parts[:-1]
         if not self._open or names != self._names or place.folder.fd != self._top:
-            self._found = None
+            self._leave()
             self._go_up(names if place.folder.fd == self._top else None)
             self._go_down(place.folder, names)
         return self._open[-1]
@@ -77,8 +78,15 @@ class Parents:
             if len(self._open) > _MOST_OPEN:
                 self._open.pop(0).close()
 
-    def found(self) -> os.stat_result | None:
-        """Return what the directory is that was opened last."""
-        if self._found is None and self._open:
-            self._found = self._open[-1].status()
-        return self._found
+    def position(self, place: Place, opener: Opener) -> Position:
+        """Return a position in the directory that `place` stands in, to walk the tree with `opener`; see `open`."""
+        directory = self.open(place)
+        if self._position is None:
+            self._position = Position(directory, opener)
+        self._position.go_to_top()
+        return self._position
+
+    def _leave(self) -> None:
+        if self._position is not None:
+            self._position.go_to_top()
+            self._position = None

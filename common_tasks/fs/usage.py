@@ -13,7 +13,7 @@ from .places import Parents, Place
 from .syscalls import open_on_same_mount
 from .tally import Clock, Tally
 from .values import Progress, Usage, used_up
-from .walk import Position, Visitor, walk_below
+from .walk import Position, Visitor, open_directory, walk_below
 from .workers import ALONE, Workers
 
 if TYPE_CHECKING:
@@ -225,11 +225,10 @@ def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *,
     visitor = _Measuring(tally, branch, options)
     name = branch.place.name
     try:
-        parent = parents.open(branch.place)
-        with Position(parent, found=parents.found()) as position:
-            below = visitor.enter(position, name) or []
-            if whole and below:
-                walk_below(position, below, visitor)
+        position = parents.position(branch.place, open_directory)
+        below = visitor.enter(position, name) or []
+        if whole and below:
+            walk_below(position, below, visitor)
     except OSError as error:
         if error.errno not in GONE:
             tally.modified = max(tally.modified, 0.0)

@@ -25,14 +25,13 @@ _Level = tuple[str, Directory, int]  # a level's name, the directory itself, its
 class Position:
     """Where a walk has got to: `directory` is open, and knows its way back up.
 
-    Use it in a `with` block, which closes what it opened; the top stays the caller's. `found`: what the top is, where
-    the caller knows.
+    Use it in a `with` block, which closes what it opened; the top stays the caller's.
     """
 
     __slots__ = ("_above", "_closed", "_device", "_inode", "_name", "_open", "directory")
 
-    def __init__(self, top: Directory, opener: Opener = open_directory, found: os.stat_result | None = None) -> None:
-        found = found or top.status()
+    def __init__(self, top: Directory, opener: Opener = open_directory) -> None:
+        found = top.status()
         self.directory = top
         self._open = opener
         self._device = found.st_dev
@@ -45,10 +44,18 @@ class Position:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._above:
-            self.directory.close()
+        self.go_to_top()
+
+    def go_to_top(self) -> None:
+        """Go back to where it began."""
+        if not self._above:
+            return
+        self.directory.close()
         for level in self._above[1:]:
             level[1].close()
+        self._name, self.directory, self._inode = self._above[0]
+        self._above.clear()
+        self._closed = 0
 
     @property
     def depth(self) -> int:
@@ -122,18 +129,12 @@ class Visitor:
         return True
 
 
-def walk(
-    parent: Directory,
-    name: str,
-    visitor: Visitor,
-    opener: Opener = open_directory,
-    found: os.stat_result | None = None,
-) -> None:
+def walk(parent: Directory, name: str, visitor: Visitor, opener: Opener = open_directory) -> None:
     """Visit the directory `name` in the open `parent`, and all below it, depth first.
 
-    `found`: what the parent is, where the caller knows. Raises OSError where the way back up from within is lost.
+    Raises OSError where the way back up from within is lost.
     """
-    with Position(parent, opener, found) as position:
+    with Position(parent, opener) as position:
         walk_below(position, [name], visitor)
 
 

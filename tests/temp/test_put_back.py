@@ -46,7 +46,7 @@ STEPS: dict[str, tuple[Any, str, int]] = {
     "measure": (second_look, "measure", 1),
     "decide": (Batch, "decide", 1),
     "decide one": (Move, "decide", 1),
-    "delete": (run, "delete_tree", 1),
+    "delete": (run, "delete_from", 1),
 }
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from ...fs.deletion import delete_tree
+from ...fs.deletion import delete_from
 from ...fs.directory import Directory
 from ...fs.joint_deletion import delete_together
 from ...fs.places import Parents, Place
@@ -219,11 +219,11 @@ def _must_be_empty(move: Move) -> bool:
 
 def _delete(parents: Parents, move: Move, place: Place, workers: Workers) -> str | None:
     try:
-        parent = parents.open(place)
+        position = parents.position(place, open_on_same_mount)
         if _must_be_empty(move):  # else it is not ours
-            parent.remove(place.name)
+            position.directory.remove(place.name)
             return None
-        return delete_tree(parent, place.name, workers.progress, open_on_same_mount, parents.found())
+        return delete_from(position, place.name, workers.progress)
     except FileNotFoundError:  # another clean has finished it, and tidied up
         return None
     except OSError as error:
