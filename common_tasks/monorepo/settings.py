@@ -128,7 +128,7 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^,\s]+", text)
 
 
-_KEYS = {
+KEYS = {
     "clean.artifacts": _Key("artifacts", _patterns, _words),
     "clean.keep": _Key("keep", _patterns, _words),
     _RETENTION: _Key("rules", _rules, None),
@@ -137,7 +137,7 @@ _KEYS = {
     "temp.auto": _Key("auto", _period, str),
     "temp.system": _Key("system", _globs, _words),
 }
-SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in _KEYS))
+SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in KEYS))
 
 
 def read(
@@ -157,7 +157,7 @@ def read(
     found |= _from_variables(_ours(variables, prefix, sections), prefix, found.get(_RETENTION, {}))
     for layer in reversed(first):
         found |= flatten(layer)
-    given = {name: key for name, key in _KEYS.items() if name in found}
+    given = {name: key for name, key in KEYS.items() if name in found}
     return Settings(**{key.field: _read(key.read, f"the setting {name}", found[name]) for name, key in given.items()})
 
 
@@ -174,11 +174,11 @@ def flatten(layer: Any) -> dict[str, Any]:
 def _flatten_section(section: str, values: Any) -> dict[str, Any]:
     if values is None:
         return {}
-    takes = ", ".join(key.partition(".")[2] for key in _KEYS if key.startswith(f"{section}."))
+    takes = ", ".join(key.partition(".")[2] for key in KEYS if key.startswith(f"{section}."))
     if not isinstance(values, dict):
         raise InvalidSetting(f"the setting {section} takes {takes}, not {values!r}")
     for key in values:
-        if f"{section}.{key}" not in _KEYS:
+        if f"{section}.{key}" not in KEYS:
             raise InvalidSetting(f"the setting {section}.{key} is unknown: {section} takes {takes}")
     return {f"{section}.{key}": value for key, value in values.items() if value is not None}
 
@@ -207,7 +207,7 @@ def _from_variables(variables: Iterable[tuple[str, str]], prefix: str, rules: An
 
     An empty list of patterns means unset. `rules`: those that files give; limits are added to them.
     """
-    keys = {f"{prefix}{name}".upper().replace(".", "_"): (name, key.from_text) for name, key in _KEYS.items()}
+    keys = {f"{prefix}{name}".upper().replace(".", "_"): (name, key.from_text) for name, key in KEYS.items()}
     limits = "|".join(_LIMITS).upper()
     rule = re.compile(f"{re.escape(prefix)}{_RETENTION.upper().replace('.', '_')}_(.+)_({limits})")
     given: dict[str, Any] = {}

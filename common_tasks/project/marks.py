@@ -4,6 +4,7 @@ A root holds `pyproject.toml`, a `setup.py` that calls `setup`, a git repository
 invoke can load. A marker that a stranger could have put there marks nothing.
 """
 
+import codecs
 import os
 import re
 import stat
@@ -165,7 +166,7 @@ def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or is_planted(folder, found, exposed=exposed):
             return None
-        return os.read(fd, _MOST_READ)
+        return os.read(fd, _MOST_READ).removeprefix(codecs.BOM_UTF8)
     finally:
         os.close(fd)
 

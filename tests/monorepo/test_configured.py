@@ -19,6 +19,13 @@ CERTAIN = {
     "from invoke import Collection\nfrom common_tasks import clean\nns = Collection(clean)\n": {},
     "from invoke import Collection, task\nimport build\nns = Collection()\nns.add_collection(build)\n": {},
     "from celery import shared_task\napp.configure(x)\n": {},  # none of invoke's
+    "\ufeff" + NS + f"ns.configure({KEEP})\n": KEEP,
+    "from common_tasks import ns as base\nns = base\n" + f"base.configure({KEEP})\n": KEEP,
+    "import sys\nfrom invoke import Collection\nns: Collection = Collection.from_module(sys.modules[__name__])\n"
+    f"ns.configure({KEEP})\n": KEEP,
+    "import requests\n" + NS + "def deploy(c, ns):\n    requests.post(ns)\n    namespace = ns + 'x'\n": {},
+    NS
+    + "def build(c, clean=False):\n    c.run('make', env={'INVOKE_RUN_ECHO': '1'})\nns.add_task(build, 'clean')\n": {},
     NS + "def test(c):\n    c.run('./configure')\n": {},
 }
 UNCERTAIN = [
@@ -45,6 +52,45 @@ UNCERTAIN = [
     "from invoke import Collection\nns = Collection.from_module(x, config={'clean': {}})\n",
     f"{NS}ns.configure({KEEP})\nns.configure({KEEP})\n",
     NS + "def broken(:\n",
+    # A collection that comes from what is not read:
+    "import mycompany\nns = mycompany.ns or x\n",
+    "import mycompany\nns: object = mycompany.collect()\n",
+    "import mycompany\nns, other = mycompany.collect()\n",
+    "import mycompany\nif (ns := mycompany.collect()):\n    pass\n",
+    "import mycompany\nfor ns in mycompany.all():\n    pass\n",
+    "import mycompany\nwith mycompany.open() as ns:\n    pass\n",
+    "import mycompany\nfrom common_tasks import clean\nglobals()['ns'] = mycompany.ns\n",
+    "import mycompany, sys\nfrom common_tasks import clean\nsys.modules[__name__].ns = mycompany.ns\n",
+    "import mycompany, sys\nfrom common_tasks import clean\nsetattr(sys.modules[__name__], 'ns', mycompany.ns)\n",
+    "from mycompany import box\nns = box.ns\n",
+    "from mycompany import Collection\nns = Collection()\n",
+    "from invoke import Collection\nimport mycompany\nns = Collection.from_module(mycompany)\n",
+    "try:\n    from mycompany import ns\nexcept ImportError:\n    from common_tasks import ns\n",
+    # or goes there:
+    NS + "helper(n=ns)\n",
+    NS + "helper([ns])\n",
+    "import common_tasks\nns = common_tasks.ns\nhelper(common_tasks.ns)\n",
+    "from common_tasks import ns as base\nns = base\nhelper(base)\n",
+    # What another path or loader brings:
+    NS + "import sys\nsys.path.insert(0, '..')\nimport mycompany\n",
+    NS + "import sys\nsys.path.append('..')\nfrom mycompany import set_up\nset_up()\n",
+    NS + "from importlib.util import spec_from_file_location\n",
+    NS + "spec.loader.exec_module(module)\n",
+    # Another collection than invoke's:
+    f"from invoke import Collection\ndocs = Collection('docs')\ndocs.configure({KEEP})\nns = Collection(docs)\n",
+    f"{NS}ns.configure({KEEP})\nns = other\n",
+    f"from invoke import Collection\nnamespace = Collection()\nnamespace.configure({KEEP})\nns = Collection()\n",
+    f"{NS}app = App()\napp.configure({KEEP})\n",
+    f"from common_tasks import ns as base, clean\nbase.configure({KEEP})\n",
+    # Variables, and what tasks change when they run:
+    NS + "import os\nos.environ['INVOKE_CLEAN_KEEP'] = '/dist/'\n",
+    NS + "import os\nos.environ.update(INVOKE_CLEAN_KEEP='/dist/')\n",
+    NS + "import os\nfor name in names:\n    os.environ[f'INVOKE_{name}'] = '/dist/'\n",
+    NS + "def clean(c):\n    c.config.clean = {'keep': ['/dist/']}\n",
+    NS + "def clean(c):\n    c.clean.keep = ['/dist/']\n",
+    NS + "def clean(c):\n    c.config['clean']['keep'] = ['/dist/']\n",
+    NS + "def clean(c):\n    c.config.update({'clean': {'keep': ['/dist/']}})\n",
+    NS + "def clean(c):\n    c.config.update(clean=dict(keep=['/dist/']))\n",
 ]
 
 
@@ -52,6 +98,22 @@ UNCERTAIN = [
 def test_what_is_written_out_is_read_as_it_stands(tmp_path: Path, text: str) -> None:
     (tmp_path / "tasks.py").write_text(text)
     assert read_tasks(str(tmp_path)) == (CERTAIN[text], None)
+
+
+def test_only_the_tasks_that_invoke_loads_are_read(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/__init__.py").write_text(f"{NS}ns.configure({KEEP})\n")
+    assert read_tasks(str(tmp_path)) == (KEEP, None)
+    (tmp_path / "tasks.py").write_text(NS)
+    assert read_tasks(str(tmp_path)) == ({}, None)
+
+
+def test_collection_of_a_local_module_that_is_added_to_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(NS + "import docs\nns.add_collection(docs)\n")
+    (tmp_path / "docs.py").write_text("from invoke import Collection\nns = Collection()\nns.configure({'run': {}})\n")
+    assert read_tasks(str(tmp_path)) == ({}, None)
+    (tmp_path / "docs.py").write_text(f"from invoke import Collection\nns = Collection()\nns.configure({KEEP})\n")
+    assert "docs.py' may configure something in line 3" in (read_tasks(str(tmp_path)).uncertain or "")
 
 
 @pytest.mark.parametrize("text", UNCERTAIN)
@@ -71,8 +133,10 @@ def test_whatever_else_may_configure_something_is_uncertain(tmp_path: Path, text
         ("tasks/__init__.py", "from .n import *\n", "tasks/n.py"),
         ("tasks/__init__.py", "from tasks.n import ns\n", "tasks/n.py"),
         ("tasks/__init__.py", "from .deep.n import ns\n", "tasks/deep/n.py"),
+        ("tasks/__init__.py", "from n import ns\n", "tasks/n.py"),  # invoke puts the package itself on the path
+        ("tasks/__init__.py", NS + "from . import n\n", "tasks/n.py"),
+        ("tasks/__init__.py", NS + "import n\n", "tasks/n.py"),
         ("tasks.py", "from n import ns\n", "n.py"),
-        ("tasks.py", "import lib.n as other\nns = other.ns\n", "lib/n.py"),
         ("tasks.py", "from lib import n\n" + NS, "lib/n.py"),
         ("tasks.py", "from lib import ns\n", "lib/__init__.py"),
     ],
