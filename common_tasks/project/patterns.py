@@ -1,9 +1,9 @@
 r"""Which files of a project are left-overs of builds and tests: the patterns, and matching one path.
 
 They are lines of a `.gitignore` (https://git-scm.com/docs/gitignore): `*.pyc` anywhere below the root, `/build` at
-the root, `src/*.egg-info` at that path, `docs/**/out` at any depth below another, a slash at the end for directories
-only, `\` before a character that is meant as it is. What takes something back (`!name`) or says nothing (`# …`) is
-refused. In a list of patterns `...` stands for the built-in ones.
+the root, `src/*.egg-info` at that path, `docs/**/out` at any depth below another, `docs/**` for all that is inside, a
+slash at the end for directories only, `\` before a character that is meant as it is. What takes something back
+(`!name`) or says nothing (`# …`) is refused. In a list of patterns `...` stands for the built-in ones.
 """
 
 import re
@@ -98,12 +98,14 @@ def _parse(text: str) -> _Pattern:
         _refuse(text, rf"it is a comment; for a name that begins with '#' write {chr(92) + text!r}")
     line = re.sub(r"(?<!\\) +$", "", text)
     parts = line.removesuffix("/").split("/")
+    if parts[-1] == _ANY_DEPTH:
+        parts.append("*")
     anchored = len(parts) > 1
     if parts[:1] == [""]:
         parts = parts[1:]
     elif len(parts) == 2 and parts[0] == _ANY_DEPTH:
         parts, anchored = parts[1:], False
-    if not parts or parts[-1] == _ANY_DEPTH or any(part in ("", ".", "..") or "[:" in part for part in parts):
+    if not parts or any(part in ("", ".", "..") or "[:" in part for part in parts):
         _refuse(text, "give one such as '*.pyc', '/build/' or 'src/*.egg-info'")
     return _Pattern(tuple(_translate(part, text) for part in parts), anchored, line.endswith("/"))
 

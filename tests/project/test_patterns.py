@@ -53,9 +53,7 @@ def test_star_of_one_pattern_stops_at_a_slash_however_deep_another_goes() -> Non
     assert not Patterns(["src/*.x", "/a/b/c/d"]).match(("src", "a"), "y.x", directory=False)
 
 
-@pytest.mark.parametrize(
-    "bad", ["", " ", "/", "a//b", "../x", "a/../b", ".", "a/**", "**", "//", "[[:alpha:]]", "[z-a]"]
-)
+@pytest.mark.parametrize("bad", ["", " ", "/", "a//b", "../x", "a/../b", ".", "//", "[[:alpha:]]", "[z-a]"])
 def test_what_is_no_pattern_is_refused_by_name(bad: str) -> None:
     with pytest.raises(ValueError, match="is not a pattern") as refusal:
         Patterns([bad])
@@ -102,7 +100,7 @@ WILD = st.text("ab.*?", min_size=1, max_size=3).filter(lambda name: name.strip("
 
 
 @given(
-    st.lists(WILD | st.just("**"), min_size=1, max_size=3).filter(lambda parts: parts[-1] != "**"),
+    st.lists(WILD | st.just("**"), min_size=1, max_size=3),
     st.sampled_from(["", "/"]),
     st.lists(NAMES, min_size=1, max_size=3),
 )
