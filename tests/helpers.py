@@ -56,6 +56,13 @@ OLD = 1_696_348_800
 SETUP = "from setuptools import setup\n\nsetup(name='x')\n"
 
 
+def fill(root: Path, paths: list[str] | str) -> None:
+    """Make files, and the folders they lie in."""
+    for path in paths.split() if isinstance(paths, str) else paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("x")
+
+
 def make_project(root: Path) -> Path:
     root.mkdir(parents=True)
     (root / "pyproject.toml").touch()

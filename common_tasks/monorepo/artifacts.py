@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from ..fs.directory import Directory
 from ..fs.workers import Workers
 from ..project.git import Tracked, ask_git, find_new
+from ..project.marks import monorepo_root
 from ..project.patterns import ARTIFACTS, Patterns
 from ..temp.entry import ARTIFACT, Entry
 from ..temp.inventory import with_usage
 from ..temp.states import Listed, with_states
 from .installs import Installs
 from .kept import reason_inside
-from .search import Artifact, AskProject, Found, Parts, search
+from .search import Artifact, AskProject, Found, Parts, find_environments, search
 
 # At a project's root, or in its `src`, people give these names to sources, too.
 _BY_PLACE = Patterns(pattern for pattern in ARTIFACTS if "/" in pattern.removesuffix("/"))
@@ -37,7 +39,7 @@ def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> di
     with Directory.at(root, follow=True) as top:
         found = search(top, ask, workers)
         artifacts = sorted(found.artifacts, key=lambda artifact: artifact.parts) if listed else []
-        judge = _Judge(root, found, artifacts)
+        judge = _Judge(root, found, artifacts, workers)
         there = Listed(top, [judge.entry(artifact) for artifact in artifacts])
         entries = with_states(with_usage([there], workers=workers))
     depths = {artifact.parts: artifact.depth for artifact in artifacts}
@@ -50,9 +52,10 @@ def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> di
 class _Judge:
     """Tells which artifacts stay, and why."""
 
-    def __init__(self, root: Path, found: Found, artifacts: Sequence[Artifact]) -> None:
+    def __init__(self, root: Path, found: Found, artifacts: Sequence[Artifact], workers: Workers) -> None:
         self._root = root
         self._found = found
+        self._workers = workers
         self._tracked = ask_git(root) if artifacts else Tracked()
         doubtful = [each.parts for each in artifacts if not each.in_trash and _is_by_place(each)]
         self._new = find_new(root, ["/".join(parts) for parts in doubtful if parts not in self._tracked])
@@ -83,8 +86,10 @@ class _Judge:
             return ""
         if artifact.parts in self._new:
             return _NEW_TO_GIT
+        if not artifact.identity.directory:
+            return ""
         user = self._installs.find_user(self._root.joinpath(*artifact.parts))
-        return f"an editable install in {user} uses it" if user else ""
+        return f"the environment {user} uses it" if user else ""
 
     def _reason_inside(self, artifact: Artifact, entry: Entry) -> str:
         keep = self._found.projects[artifact.parts[: artifact.depth]].keep
@@ -92,7 +97,11 @@ class _Judge:
 
     @cached_property
     def _installs(self) -> Installs:
-        return Installs(self._root.joinpath(*parts) for parts in self._found.environments)
+        environments = [self._root.joinpath(*parts) for parts in self._found.environments]
+        if (monorepo := monorepo_root(self._root)) != self._root:
+            with suppress(PermissionError), Directory.at(monorepo, follow=True) as top:
+                environments += [monorepo.joinpath(*parts) for parts in find_environments(top, self._workers)]
+        return Installs(environments)
 
 
 def _is_by_place(artifact: Artifact) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,40 +10,69 @@ from pathlib import Path
 # The files in a `site-packages` that name folders outside of it: of `setup.py develop`, of plain and of strict
 # editable installs (PEP 660), of those of meson-python and scikit-build-core, and of pip (PEP 610).
 _NAMING = ("*.egg-link", "*.pth", "*editable*.py", "*.dist-info/direct_url.json")
-_SITES = ("lib/python*/site-packages", "lib64/python*/site-packages", "site-packages")
+_SITES = ("lib*/python*/site-packages", "lib*/python*/dist-packages", "site-packages")
+_ABSOLUTE = re.compile(r"/[^\n\r\t'\";,]*")
+_RUNNING = Path(sys.prefix)
 _MOST_READ = 2**20
 _METADATA = ".egg-info"
 
+_Identity = tuple[int, int]  # device and inode: by whatever path a folder is named, through links and bind mounts
+
 
 class Installs:
-    """What environments name. `environments`: their folders; the one that runs this program is always included."""
+    """What environments name.
+
+    `environments`: their folders. Always included are the one that runs this program, those that are activated, the
+    user's own and the system's.
+    """
 
     def __init__(self, environments: Iterable[Path]) -> None:
-        self._named = [(each, _read_names(each)) for each in dict.fromkeys([*environments, Path(sys.prefix)])]
+        self._running = _identify_around([_RUNNING])
+        every = dict.fromkeys([*environments, *_find_usual()])
+        named = [(environment, _find_named(environment)) for environment in every]
+        self._named = [(environment, {*map(_identify, paths)}, _identify_around(paths)) for environment, paths in named]
 
     def find_user(self, artifact: Path) -> Path | None:
-        """Return an environment that uses an artifact: a package's metadata, or a folder that it links to."""
-        wanted = [os.fsencode(form) for form in _forms(artifact)]
-        return next((each for each, text in self._named if any(_names(text, path) for path in wanted)), None)
+        """Return an environment that uses an artifact: metadata of a package, or a folder that it links to.
+
+        The environment that runs this program also uses the folders around it.
+        """
+        wanted = _identify(artifact)
+        if wanted in self._running:
+            return _RUNNING
+        if artifact.name.endswith(_METADATA):
+            beside = _identify(artifact.parent)
+            return next((environment for environment, named, _ in self._named if beside in named), None)
+        return next((environment for environment, _, around in self._named if wanted in around), None)
 
 
-def _forms(artifact: Path) -> Iterator[str]:
-    """Yield the paths by which an environment would name an artifact: for metadata, the folder around it."""
-    for folder in {artifact.parent, artifact.parent.resolve()}:
-        yield str(folder if artifact.name.endswith(_METADATA) else folder / artifact.name)
+def _find_usual() -> Iterator[Path]:
+    yield _RUNNING
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if environment := os.environ.get(variable):
+            yield Path(environment)
+    yield from (Path(os.path.expanduser("~/.local")), Path("/usr/local"), Path("/usr"))
 
 
-def _names(text: bytes, path: bytes) -> bool:
-    """Tell whether a text names a path, or one below it."""
-    at = text.find(path)
-    while at >= 0:
-        if text[at + len(path) : at + len(path) + 1] in b"\n\r\t'\"/;,":
-            return True
-        at = text.find(path, at + 1)
-    return False
+def _identify(path: Path) -> _Identity | None:
+    with contextlib.suppress(OSError, ValueError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
 
 
-def _naming_files(environment: Path) -> list[Path]:
+def _identify_around(paths: Iterable[Path]) -> set[_Identity | None]:
+    return {_identify(folder) for path in paths for folder in (path, *path.parents)}
+
+
+def _find_named(environment: Path) -> set[Path]:
+    """Return the paths outside of an environment that it names."""
+    inside = f"{os.path.abspath(environment)}/"
+    names = (f"/{name.lstrip('/')}" for file in _find_naming(environment) for name in _read_names(file))
+    return {Path(path) for path in map(os.path.normpath, names) if not f"{path}/".startswith(inside)}
+
+
+def _find_naming(environment: Path) -> list[Path]:
     """Return the files that may name something; none in an environment that this user may not read."""
     try:
         return [file for site in _SITES for naming in _NAMING for file in environment.glob(f"{site}/{naming}")]
@@ -50,11 +80,15 @@ def _naming_files(environment: Path) -> list[Path]:
         return []
 
 
-def _read_names(environment: Path) -> bytes:
-    texts = []
-    for file in _naming_files(environment):
-        with contextlib.suppress(OSError), file.open("rb") as opened:
-            text = opened.read(_MOST_READ)
+def _read_names(file: Path) -> list[str]:
+    """Return the absolute paths that a file names."""
+    with contextlib.suppress(OSError), file.open(encoding="utf-8", errors="surrogateescape") as opened:
+        text = opened.read(_MOST_READ)
+        if file.suffix == ".json":
+            from urllib.parse import unquote
+
             # What was installed from a wheel in `dist/` no longer needs it.
-            texts += [text] if file.suffix != ".json" or b'"editable"' in text else []
-    return b"\n".join([*texts, b""])
+            text = unquote(text, errors="surrogateescape") if '"editable"' in text else ""
+        lines = text.splitlines() if file.suffix in (".pth", ".egg-link") else []
+        return [*(os.path.join(file.parent, line.strip()) for line in lines), *_ABSOLUTE.findall(text)]
+    return []

@@ -18,8 +18,8 @@ from ..project.marks import is_open_to_strangers
 from ..project.patterns import Patterns
 from ..temp import names
 from ..temp.entry import Identity
-from ..temp.names import SEAL_ROOM, TAG, looks_sealed, unseal
-from ..temp.tag import is_tagged
+from ..temp.names import SEAL_ROOM, looks_sealed, unseal
+from ..temp.states import WORK_MARKS, belongs_to_others
 
 _UNTOUCHABLE = frozenset({".git", ".tmp", ".temp"})  # never an artifact, whatever the patterns say
 NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
@@ -105,6 +105,20 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
     return found
 
 
+def find_environments(top: Directory, workers: Workers) -> list[Parts]:
+    """Return the environments below an open directory."""
+    return search(top, _AskNothing(), workers).environments
+
+
+class _AskNothing:
+    """Tells of no project: see `AskProject`."""
+
+    marks: frozenset[str] = frozenset()
+
+    def __call__(self, parts: Parts, names: Collection[str], /, *, exposed: bool) -> None:
+        """Return None."""
+
+
 class _Here(NamedTuple):
     """What holds in a folder: what is swept there, at what depth that project begins, whether it is `exposed`."""
 
@@ -152,7 +166,7 @@ class _Reader:
 
     def __init__(self, ask: AskProject) -> None:
         self._ask = ask
-        self._marks = FOREIGN | {TAG} | ask.marks  # names that tell of more than an artifact
+        self._marks = _ENVIRONMENT | WORK_MARKS | ask.marks  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
 
     def read(self, folder: _Folder, found: Found) -> tuple[list[str], _Here]:
@@ -169,9 +183,10 @@ class _Reader:
             return [], around
         if not path or any(row.name in self._marks for row in notable):
             names = {row.name for row in inside}
-            if not _ENVIRONMENT.isdisjoint(names):
+            is_environment = not _ENVIRONMENT.isdisjoint(names)
+            if is_environment:
                 found.environments.append(path)
-            if path and (not FOREIGN.isdisjoint(names) or (TAG in names and is_tagged(folder.directory))):
+            if path and (is_environment or belongs_to_others(folder.directory, names)):
                 return [], around
             if sweep := self._ask(path, names, exposed=around.exposed):
                 found.projects[path] = sweep
@@ -202,6 +217,9 @@ class _Reader:
             elif is_directory:
                 if name not in NEVER_ENTERED and not kept(below, name, directory=True):
                     enter.append(name)
+            elif row.is_symlink():
+                if any(folder.directory.has(f"{name}/{mark}") for mark in _ENVIRONMENT):
+                    found.environments.append((*path, name))
             elif not matches and name not in self._marks and len(ordinary) < _MOST_KNOWN:
                 ordinary.add(name)
         return enter

@@ -38,6 +38,7 @@ _OPTIONS = (
 # Where a program reaps or ignores its children, a failed git looks successful: so success is written down.
 _WITH_PROOF = 'most=$1; shift; "$@"; [ $? -le "$most" ] && printf //'
 _PROOF = b"//"  # part of no path that git prints
+_READ_BY_GIT = (".gitignore", ".gitattributes", ".git/info/exclude", ".git/info/attributes")
 MOST_FOLDERS = 32  # git compares every file with each folder that it is asked about: all files are told sooner
 
 
@@ -133,7 +134,7 @@ def find_unsaved(root: Path, paths: Iterable[str]) -> dict[str, str]:
 def _refuse_pipes(root: Path, paths: Iterable[str]) -> None:
     """Raise GuardFailed where git would wait for ever: it opens files of these names whatever they are."""
     folders = {folder for path in paths for folder in (root / path, *(root / path).parents)}
-    for file in (folder / name for folder in folders for name in (".gitignore", ".gitattributes")):
+    for file in (folder / name for folder in folders for name in _READ_BY_GIT):
         with suppress(OSError):
             if stat.S_ISFIFO(file.stat().st_mode):
                 raise GuardFailed(f"git cannot answer in '{printable(str(root))}': '{printable(str(file))}' is a pipe")

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from common_tasks.monorepo.installs import Installs
 from common_tasks.temp import names, removal, retention
 
 from ..conftest import As
-from ..helpers import HOLD_DEBUG, OLD, find_artifacts, git, inv, inv_json, make_entry, make_project, running, said
+from ..helpers import HOLD_DEBUG, OLD, fill, find_artifacts, git, inv, inv_json, make_entry, make_project, running, said
 
 SWEPT = """
     __pycache__/x.pyc pkg/deep/__pycache__/y.pyc pkg/code.pyc .pytest_cache/v .mypy_cache/v .ruff_cache/v
@@ -19,12 +18,6 @@ STAYS = """
     pkg/only.pyc node_modules/x/__pycache__/y.pyc .venv/pyvenv.cfg .venv/lib/__pycache__/x.pyc
     vendored/.git/HEAD vendored/__pycache__/x.pyc pkg/code.py buildings dist.txt build.sh
 """
-
-
-def fill(root: Path, paths: list[str] | str) -> None:
-    for path in paths.split() if isinstance(paths, str) else paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text("x")
 
 
 def find(root: Path, *more: str, keep: tuple[str, ...] = ()) -> set[str]:
@@ -51,6 +44,13 @@ def test_bytecode_in_its_own_folder_is_swept_at_any_depth(project: Path) -> None
     swept = [f"{folder}__pycache__/x.pyc" for folder in ("", "a/", "a/b/c/d/e/f/g/h/i/")]
     fill(project, [*swept, "a/only.pyc"])
     assert sorted(row["path"] for row in inv_json(project, "clean", "--dry-run")["removed"]) == swept
+
+
+def test_other_repository_is_never_entered_with_a_work_tree_or_without(project: Path) -> None:
+    git(project, "init", "-q", "work")
+    git(project, "init", "-q", "--bare", "bare.git")
+    fill(project, "work/__pycache__/x bare.git/hooks/__pycache__/x pkg/__pycache__/x")
+    assert find(project) == {"pkg/__pycache__"}
 
 
 def test_own_git_directory_is_never_entered(project: Path) -> None:
@@ -167,13 +167,6 @@ def test_root_leaves_artifacts_in_folders_that_everybody_may_write_to(project: P
     assert [(row["path"], row["reason"]) for row in said["kept"]] == [("open/deep/__pycache__", reason)]
     assert [row["path"] for row in said["removed"]] == ["pkg/__pycache__"]
     assert [row["path"] for row in inv_json(project, "clean", "--force")["removed"]] == ["open/deep/__pycache__"]
-
-
-def test_environment_that_may_not_be_looked_into_stops_nothing(project: Path, nobody: As) -> None:
-    locked = project / "locked"
-    locked.mkdir()
-    locked.chmod(0)
-    assert nobody(lambda: Installs([locked / "env"]).find_user(project / "x.egg-info")) is None
 
 
 def test_ordinary_user_cleans_a_folder_that_everybody_may_write_to(project: Path, nobody: As) -> None:

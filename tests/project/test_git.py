@@ -251,10 +251,13 @@ def test_folder_that_looks_like_a_repository_is_not_taken_for_one(project: Path)
     assert states(project) == {"x": "tracked"}
 
 
-def test_pipe_that_git_would_wait_for_is_refused(project: Path) -> None:
+@pytest.mark.parametrize("name", ["below/.gitignore", ".git/info/exclude", ".git/info/attributes"])
+def test_pipe_that_git_would_wait_for_is_refused(project: Path, name: str) -> None:
     commit(project)
-    (project / "below").mkdir()
-    os.mkfifo(project / "below/.gitignore")
+    for folder in ("below", ".git/info"):
+        (project / folder).mkdir(exist_ok=True)
+    (project / name).unlink(missing_ok=True)
+    os.mkfifo(project / name)
     with pytest.raises(GuardFailed, match="is a pipe"):
         engine_git.find_ignored(project, ["below/x"])
 
