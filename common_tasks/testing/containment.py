@@ -11,7 +11,8 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from ..fs.directory import GONE, Directory
 from ..temp import TempManager, hold
@@ -26,9 +27,9 @@ _PYTEST_ROOT = "PYTEST_DEBUG_TEMPROOT"
 
 
 class Containment:
-    """`TMPDIR` and `tempfile.tempdir`, pointed at a folder of the run's own until `restore`."""
+    """A folder of the run's own, which `TMPDIR` and `tempfile.tempdir` name until `patch` is undone."""
 
-    def __init__(self) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._stack = contextlib.ExitStack()
         self.pid = os.getpid()
         self.worker = ""
@@ -42,29 +43,15 @@ class Containment:
         self.system = os.path.dirname(self.run)
         self.folder = f"{self.run}/{self.worker or MAIN}"
         os.mkdir(self.folder, 0o700)
-        self._tempdir = tempfile.tempdir
-        self._variables = {name: os.environ.get(name) for name in (_TMPDIR, _PYTEST_ROOT)}
-        self._redirect()
-
-    def _redirect(self) -> None:
         # Others may have asked for the directory already, so setting the variable alone is not enough.
-        tempfile.tempdir = os.environ[_TMPDIR] = self.folder
-        # tmp_path and pytest-of-<user> stay where they are.
-        os.environ.setdefault(_PYTEST_ROOT, self.system)
+        patch.setattr(tempfile, "tempdir", self.folder)
+        patch.setenv(_TMPDIR, self.folder)
+        if _PYTEST_ROOT not in os.environ:  # tmp_path and pytest-of-<user> stay where they are
+            patch.setenv(_PYTEST_ROOT, self.system)
 
     def is_in_force(self) -> bool:
         """Tell whether tests are still sent here, or where they chose: not back to the system's folder."""
         return os.environ.get(_TMPDIR, "") not in ("", self.system) and tempfile.tempdir != self.system
-
-    def restore(self) -> None:
-        """Put back what was there before the run, except what a test has set for itself."""
-        if tempfile.tempdir == self.folder:
-            tempfile.tempdir = self._tempdir
-        for name, ours in ((_TMPDIR, self.folder), (_PYTEST_ROOT, self.system)):
-            before = self._variables[name]
-            if os.environ.get(name) == ours:
-                del os.environ[name]
-                os.environ |= {} if before is None else {name: before}
 
     def open(self, process: str) -> Directory | None:
         """Open the directory of a process, for looking; None where it is gone, or a link stands in its place.
@@ -78,10 +65,6 @@ class Containment:
                 if error.errno in GONE:
                     return None
                 raise
-
-    def hand_over(self, spec: Any) -> None:
-        """Tell the xdist worker that `spec` describes where it belongs."""
-        spec.env[HANDOVER] = str(self.run)
 
     def remove(self) -> None:
         """Remove the run's directory, if this process made it. Raises Unremovable."""

@@ -1,8 +1,7 @@
 """What was found, as values and as lines to read. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 MAIN = "m"  # the process of pytest itself
@@ -22,8 +21,7 @@ class Owner(NamedTuple):
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
+class Leak(NamedTuple):
     """A name that nobody removed. `process`: an xdist worker's number, or `m` for pytest itself."""
 
     name: str
@@ -37,31 +35,17 @@ class Leak:
         return self.name if self.process == MAIN else f"gw{self.process}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """All that a run has left; what else is to be said; whether the run was cut short."""
+class _Group(NamedTuple):
+    """Leaks of one test, whatever its parameters, or of another owner. `processes`: how many left the same."""
 
-    leaks: tuple[Leak, ...]
-    notes: tuple[str, ...]
-    incomplete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Leaks that belong together. `processes`: how many have left them, each for itself."""
-
-    leaks: tuple[Leak, ...]
-    processes: int
-
-    def __add__(self, other: "_Group") -> "_Group":
-        """Put two groups of one test's parameters together."""
-        return _Group(self.leaks + other.leaks, max(self.processes, other.processes))
+    leaks: list[Leak]
+    processes: int = 1
 
     @property
     def owner(self) -> str:
         """The one owner, or the test that the owners are parameters of."""
         owner, parameters = self.leaks[0].owner.label, len({leak.owner for leak in self.leaks})
-        return owner if parameters == 1 else f"{owner.partition('[')[0]} (with {parameters} parameters)"
+        return owner if parameters == 1 else f"{_test(self.leaks[0])} (with {parameters} parameters)"
 
     @property
     def disk_bytes(self) -> int:
@@ -74,23 +58,20 @@ class _Group:
         return f"{len(self.leaks):>6}  {size(self.disk_bytes):>8}  {self.owner}{often}: {self.leaks[0].name!a}{more}"
 
 
-def describe(found: Findings, mode: str, folder: str, *, verbose: bool) -> list[str]:
-    """Return the closing section: nothing where there is nothing to say.
+def describe(leaks: Iterable[Leak], notes: Sequence[str], mode: str, folder: str, *, verbose: bool) -> list[str]:
+    """Return the closing section: who left what, and the notes; nothing where there is nothing to say.
 
     Ten owners are named; all of them with `verbose`, or where they make the run fail.
     """
-    groups = _grouped(found.leaks)
+    groups = _grouped(leaks)
     total = _total(groups)
     if mode == "contain":
         return [f"temp-leaks: {total} left in {folder}, removed; --temp-leaks=report says by whom"] if groups else []
     most = len(groups) if verbose or mode == "fail" else _MOST_LINES
     lines = _table(groups, total, most) if groups else []
-    if not groups and (found.incomplete or found.notes or verbose):
+    if not groups and (notes or verbose):
         lines = [f"temp-leaks: none in {folder}"]
-    lines += dict.fromkeys(f"temp-leaks: {note}" for note in found.notes)
-    if found.incomplete:
-        lines.append("temp-leaks: the run was interrupted, so this list is incomplete")
-    return lines
+    return [*lines, *dict.fromkeys(f"temp-leaks: {note}" for note in notes)]
 
 
 def list_all(leaks: Iterable[Leak]) -> str:
@@ -98,23 +79,25 @@ def list_all(leaks: Iterable[Leak]) -> str:
     return "".join(f"{leak.place!a}  {leak.owner.label}\n" for leak in sorted(leaks, key=lambda leak: leak.place))
 
 
-def _grouped(leaks: tuple[Leak, ...]) -> list[_Group]:
-    """Put the leaks of one owner together, and those of one test's parameters, the largest number first."""
-    by_owner: dict[Owner, list[Leak]] = defaultdict(list)
+def _grouped(leaks: Iterable[Leak]) -> list[_Group]:
+    """Put together the leaks of one owner, and those of one test's parameters; the largest number comes first."""
+    by_test: dict[str, list[Leak]] = defaultdict(list)
     for leak in sorted(leaks, key=lambda leak: leak.place):
-        by_owner[leak.owner].append(leak)
-    groups: dict[str, _Group] = {}
-    for owner, left in by_owner.items():
-        test, group = owner.label.partition("[")[0], _counted_once(left) if owner.once else _Group(tuple(left), 1)
-        groups[test] = groups[test] + group if test in groups else group
-    return sorted(groups.values(), key=lambda group: (-len(group.leaks), group.owner))
+        by_test[_test(leak)].append(leak)
+    groups = [_counted_once(left) if left[0].owner.once else _Group(left) for left in by_test.values()]
+    return sorted(groups, key=lambda group: (-len(group.leaks), group.owner))
+
+
+def _test(leak: Leak) -> str:
+    """Return the owner of a leak without a test's parameters."""
+    return leak.owner.label.partition("[")[0]
 
 
 def _counted_once(leaks: list[Leak]) -> _Group:
     """Return what one process has left, where several have left the same: the one that has left most."""
     numbers = Counter(leak.process for leak in leaks)
     most = max(numbers, key=lambda process: (numbers[process], process))
-    return _Group(tuple(leak for leak in leaks if leak.process == most), len(numbers))
+    return _Group([leak for leak in leaks if leak.process == most], len(numbers))
 
 
 def _table(groups: list[_Group], total: str, most: int) -> list[str]:

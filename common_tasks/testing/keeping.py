@@ -17,7 +17,7 @@ from ..errors import TempError
 from ..fs.program import running
 from ..temp import kept, testdirs
 from ..temp.kept import Borrower, LentInProject, LentToTest
-from .loans import Loan, Row, borrower_of_fixture, show_in_reports
+from .loans import Lent, Loan, Row, borrower_of_fixture, show_in_reports
 
 Lend = Callable[..., tuple[Path, ...]]
 
@@ -52,7 +52,6 @@ class Keeper:
         self._failed = False  # the attempt at a test that is running
         self._failed_parts = 0  # sub-tests of it
         self._interrupted = False
-        self._kept: dict[Path, str] = {}
         self.rows: list[Row] = []
 
     # Lending
@@ -75,7 +74,7 @@ class Keeper:
     @contextlib.contextmanager
     def lend_in_project(self) -> Iterator[Path]:
         """Lend a directory in `.tmp/test/` for the block; where that cannot be made, in the system's location."""
-        lent: LentToTest | LentInProject
+        lent: Lent
         try:
             lent = LentInProject(self._root, self._borrower()[0].name)
         except (OSError, TempError):  # a read-only checkout, say: the test can do its work all the same
@@ -83,49 +82,41 @@ class Keeper:
         with self._lend(lent, in_body=False) as folder:
             yield folder
 
-    def _lend(self, lent: LentToTest | LentInProject, *, in_body: bool) -> contextlib.AbstractContextManager[Path]:
+    def _lend(self, lent: Lent, *, in_body: bool) -> contextlib.AbstractContextManager[Path]:
         if os.getpid() == self._pid and (self._item or self._setups):
             return self._lend_here(lent, in_body=in_body)
         # In a forked child, or outside of any test, nobody comes later to decide.
         return testdirs.lend_until_failed(Borrower("pytest", "outside of any test"), self._root)
 
     @contextlib.contextmanager
-    def _lend_here(self, lent: LentToTest | LentInProject, *, in_body: bool) -> Iterator[Path]:
-        loan = Loan(lent, *self._borrower(), in_body=in_body, failures_before=self._failures())
-        with_block = lent.start()
+    def _lend_here(self, lent: Lent, *, in_body: bool) -> Iterator[Path]:
+        loan = Loan(lent, *self._borrower())
+        failures, is_over = self._failures(), False
+        folder = lent.start()
         self._loans.append(loan)
         try:
-            yield with_block
-        except BaseException:
-            self._set_aside(loan)
-            raise
-        if self._is_over(loan):
-            self._loans.remove(loan)
-            lent.end()
-        else:
-            self._set_aside(loan)
+            yield folder
+            is_over = in_body and self._in_body and self._policy != "all" and self._failures() == failures
+        finally:
+            if is_over and lent.is_lent:
+                self._loans.remove(loan)
+                lent.end()
+            else:
+                loan.ended = True
+                with contextlib.suppress(OSError):  # gone; or it cannot be moved, and stays until it is decided on
+                    lent.set_aside()
 
-    def _borrower(self) -> tuple[Borrower, pytest.Item | None, str]:
-        """Return whom a directory is lent to, and what decides on it: a test, or those that use a fixture."""
+    def _borrower(self) -> tuple[Borrower, str]:
+        """Return whom a directory is lent to, and the fixture by which its users decide on it, if not a test does."""
         request = self._setups[-1] if self._setups else None
         if request is None or request.scope == "function":
             item: pytest.Item = self._item or self._setups[-1].node
-            return Borrower(item.name, item.nodeid), item, ""
-        return borrower_of_fixture(request), None, request.fixturename
-
-    def _is_over(self, loan: Loan) -> bool:
-        """Tell whether a block that ended well leaves nothing to decide."""
-        of_body = loan.in_body and self._in_body and self._policy != "all"
-        return of_body and loan.lent.is_lent and self._failures() == loan.failures_before
+            return Borrower(item.name, item.nodeid), ""
+        return borrower_of_fixture(request), request.fixturename
 
     def _failures(self) -> int:
         """Return how many failures are known while the test still runs: of sub-tests, and of unittest."""
         return self._failed_parts + len(getattr(self._item, "_excinfo", None) or ())
-
-    def _set_aside(self, loan: Loan) -> None:
-        loan.ended = True
-        with contextlib.suppress(OSError):  # gone; or it cannot be moved, and stays where it is until it is decided on
-            loan.lent.set_aside()
 
     # What pytest tells
 
@@ -162,11 +153,8 @@ class Keeper:
         if report.when == "setup":
             self._failed, self._failed_parts = False, 0
         self._failed = self._failed or report.failed or self._failed_parts > 0
-        if not self._loans:
-            return
-        if self._failed:
-            for loan in self._loans:
-                loan.note_failure(item)
+        for loan in self._loans if self._failed else ():
+            loan.note_failure(item)
         if report.when == "teardown":
             rows = self._settle([loan for loan in self._loans if loan.ended])
             if rows:
@@ -189,12 +177,13 @@ class Keeper:
         yield
         if os.getpid() != self._pid:
             return
-        rows = self._settle(self._loans) + self._tidy()
+        rows = self._settle(self._loans)
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output["temp_dirs"] = [tuple(row) for row in rows]
             return
         self.rows += rows
+        self.rows += self._tidy()
         reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
             show_in_reports(self.rows, reporter.getreports)
@@ -219,13 +208,9 @@ class Keeper:
         return rows
 
     def _settle_one(self, loan: Loan) -> Row | None:
-        stays = self._policy == "all" or (self._policy == "failed" and (loan.failed or self._interrupted))
-        if not stays:
-            return loan.end()
-        row = loan.keep(self._root, self._elsewhere())
-        if row:
-            self._kept[Path(row.path)] = loan.borrower.id
-        return row
+        if self._policy == "all" or (self._policy == "failed" and (loan.failed or self._interrupted)):
+            return loan.keep(self._root, self._elsewhere())
+        return loan.end()
 
     def _elsewhere(self) -> Path | None:
         """Return the system's temporary location, where this run has one of its own that goes with it."""
@@ -234,7 +219,7 @@ class Keeper:
 
     def _tidy(self) -> list[Row]:
         """Keep to the newest of each test's directories."""
-        faults = kept.keep_newest(self._root, self._kept) if self._kept else ()
+        faults = kept.keep_newest(self._root, {Path(row.path): row.owner for row in self.rows if row.path})
         return [Row("", "older directories were not removed", faults)] if faults else []
 
 

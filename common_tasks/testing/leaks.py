@@ -1,6 +1,7 @@
 """Finds what a run has left in its temporary directory, says whose it is, and removes it."""
 
 import atexit
+import contextlib
 import gc
 import os
 import stat
@@ -18,8 +19,8 @@ from ..fs.values import complaint
 from ..temp import TempError, Unremovable, evidence, kept
 from ..temp.lent import refuse_mounts
 from . import pending
-from .containment import Containment
-from .findings import MAIN, Findings, Leak, Owner, describe, list_all
+from .containment import HANDOVER, Containment
+from .findings import MAIN, Leak, Owner, describe, list_all
 from .keeping import keep_policy
 from .watch import Record, Watch
 
@@ -43,10 +44,11 @@ class Run:
         self._interrupted = False
         self._crashed: dict[str, str] = {}  # the test that a worker ran when it ended early
         self._notes: list[str] = []
-        self._containment = Containment()
+        self._patch = pytest.MonkeyPatch()
+        self._containment = Containment(self._patch)
         self.system = Path(self._containment.system)
         atexit.register(self._remove_at_exit)  # first, so that it comes last
-        self._at_exit = pending.AtExit()
+        self._at_exit = pending.AtExit(self._patch)
         self._watch = Watch(self._containment, config.getini("temp_leaks_ignore"))
         config.pluginmanager.register(self, "common_tasks_leaks")
         config.pluginmanager.register(self._watch, "common_tasks_watch")
@@ -65,14 +67,14 @@ class Run:
     def pytest_xdist_setupnodes(self, specs: list[Any]) -> None:
         """Tell xdist's workers where they belong."""
         for spec in specs:
-            self._containment.hand_over(spec)
+            spec.env[HANDOVER] = str(self._containment.run)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
         """Note which test a worker ran when it crashed."""
         worker = getattr(report, "node", None)
         if worker is not None:
-            self._crashed[_number(worker)] = crashitem
+            self._crashed[worker.gateway.id.removeprefix("gw")] = crashitem
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -87,8 +89,7 @@ class Run:
         if os.getpid() != self._containment.pid:
             return
         self._watch.look_closely()
-        self._containment.restore()
-        self._at_exit.restore()
+        self._patch.undo()
         if self._containment.worker:  # pytest itself looks, and removes, when all its workers have ended
             atexit.unregister(self._remove_at_exit)
             return
@@ -99,12 +100,15 @@ class Run:
 
     def _settle(self, session: pytest.Session) -> bool:
         """Report what was left, and tell whether something waits for this process to end."""
-        waiting, records = self._waiting(), self._records()
-        leaks = tuple(leak for process, record in records.items() for leak in self._leaks(process, record, waiting))
+        waiting = self._waiting()
+        self._watch.record.owners |= dict.fromkeys(waiting)
+        records = self._records()
+        leaks = tuple(leak for process, record in records.items() for leak in self._leaks(process, record))
         notes = [*self._notes, *(note for record in records.values() for note in record.notes)]
-        found = Findings(leaks, tuple(notes), self._is_incomplete(session))
+        if self._interrupted or session.shouldstop or session.shouldfail:
+            notes.append("the run was interrupted, so this list is incomplete")
         verbose = self._config.getoption("verbose") > 0
-        self._say(describe(found, self._mode, self._containment.folder, verbose=verbose))
+        self._say(describe(leaks, notes, self._mode, self._containment.folder, verbose=verbose))
         if leaks and self._mode == "fail":
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -113,38 +117,27 @@ class Run:
 
     def _waiting(self) -> set[str]:
         """Return the names that will still be removed when this process ends."""
-        if self._names(MAIN):
-            gc.collect()
-            return pending.will_be_removed(self._containment.folder, self._at_exit.calls) & set(self._names(MAIN))
-        return set()
+        seen = self._watch.record.owners.keys()
+        if not seen:
+            return set()
+        gc.collect()
+        return pending.will_be_removed(self._containment.folder, self._at_exit.calls) & seen
 
-    def _is_incomplete(self, session: pytest.Session) -> bool:
-        stopped = session.shouldstop or session.shouldfail
-        return bool(self._interrupted or stopped) or session.exitstatus == pytest.ExitCode.INTERRUPTED
-
-    def _leaks(self, process: str, record: Record, waiting: set[str]) -> Iterator[Leak]:
+    def _leaks(self, process: str, record: Record) -> Iterator[Leak]:
         unknown = Owner(self._crashed.get(process, f"unknown, in worker gw{process}"))
-        names = [name for name in self._names(process) if process != MAIN or name not in waiting]
-        left = {name: owner for name in names if (owner := record.owners.get(name, unknown))}
-        folder = self._containment.open(process) if left else None
-        if folder is None:
-            return
-        with folder:
-            usages = measure([Place(folder, (name,)) for name in left])
-        for (name, owner), usage in zip(left.items(), usages, strict=True):
-            if usage:  # else it has gone meanwhile
-                yield Leak(name, process, owner, usage.disk_bytes)
-
-    def _names(self, process: str) -> list[str]:
         try:
             folder = self._containment.open(process)
         except OSError as error:
             self._notes.append(f"not looked at: {self._containment.run}/{complaint(process, error)}")
-            return []
+            return
         if folder is None:
-            return []
+            return
         with folder:
-            return sorted(folder.names())
+            left = {name: owner for name in sorted(folder.names()) if (owner := record.owners.get(name, unknown))}
+            usages = measure([Place(folder, (name,)) for name in left])
+        for (name, owner), usage in zip(left.items(), usages, strict=True):
+            if usage:  # else it has gone meanwhile
+                yield Leak(name, process, owner, usage.disk_bytes)
 
     def _records(self) -> dict[str, Record]:
         workers = [folder for folder in self._containment.run.iterdir() if folder.name.isdigit()]
@@ -169,12 +162,24 @@ class Run:
         (place / _LIST).write_text(list_all(leaks), "utf-8", "backslashreplace")
         faults = []
         for leak in leaks:
-            (place / leak.place).parent.mkdir(mode=0o700, exist_ok=True)
+            target = (place / leak.place).parent
+            target.mkdir(mode=0o700, exist_ok=True)
             try:
-                _move(self._containment, leak, (place / leak.place).parent)
+                self._move(leak, target)
             except OSError as error:
                 faults.append(f"not kept: {self._containment.run}/{leak.process}/{leak.name}: {complaint('', error)}")
         return faults
+
+    def _move(self, leak: Leak, place: Path) -> None:
+        """Move what was left, on one file system; no mount is crossed. Raises OSError."""
+        folder = self._containment.open(leak.process)
+        if folder is None:
+            raise FileNotFoundError("its directory has gone")
+        with folder, Directory.at(place) as target:
+            refuse_mounts(folder, leak.name)
+            is_directory = stat.S_ISDIR(folder.look(leak.name).st_mode)
+            with evidence.movable(folder, leak.name) if is_directory else contextlib.nullcontext():
+                folder.rename(leak.name, target, leak.name)
 
     def _say(self, lines: list[str]) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -194,21 +199,3 @@ class Run:
             self._containment.remove()
         except Unremovable as error:
             self._say([str(error)])
-
-
-def _number(worker: Any) -> str:
-    return str(worker.gateway.id).removeprefix("gw")
-
-
-def _move(containment: Containment, leak: Leak, place: Path) -> None:
-    """Move what was left, on one file system; no mount is crossed. Raises OSError."""
-    folder = containment.open(leak.process)
-    if folder is None:
-        raise FileNotFoundError("its directory has gone")
-    with folder, Directory.at(place) as target:
-        refuse_mounts(folder, leak.name)
-        if not stat.S_ISDIR(folder.look(leak.name).st_mode):
-            folder.rename(leak.name, target, leak.name)
-            return
-        with evidence.movable(folder, leak.name):
-            folder.rename(leak.name, target, leak.name)

@@ -10,6 +10,7 @@ import pytest
 from ..errors import Unremovable
 from ..temp.kept import Borrower, LentInProject, LentToTest
 
+Lent = LentToTest | LentInProject
 _SECTION = "Temporary directories"
 
 
@@ -30,26 +31,22 @@ class Row(NamedTuple):
         return [f"{self.path}  {self.owner}".lstrip(), *(f"  {note}" for note in self.notes)]
 
 
-@dataclass
+@dataclass(eq=False)
 class Loan:
-    """A directory that is lent: to `item`, or to what shares the fixture `fixture` where that is set.
+    """A directory that is lent: to a test, or to what shares the fixture `fixture` where that is set.
 
-    `in_body`: it was asked for in a test's own body, which had as many failures by then as `failures_before` says.
     `failed`: the tests that worked with it and failed.
     """
 
-    lent: LentToTest | LentInProject
+    lent: Lent
     borrower: Borrower
-    item: pytest.Item | None
     fixture: str = ""
-    in_body: bool = False
-    failures_before: int = 0
     ended: bool = False
     failed: list[str] = field(default_factory=list)
 
     def note_failure(self, item: pytest.Item) -> None:
         """Note that a test has failed, if it works with this directory."""
-        works_with_it = item is self.item or self.fixture in _fixtures_of(item)
+        works_with_it = self.fixture in _fixtures_of(item) if self.fixture else item.nodeid == self.borrower.id
         if works_with_it and item.nodeid not in self.failed:
             self.failed.append(item.nodeid)
 

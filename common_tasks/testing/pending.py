@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+import pytest
+
 _DEEPEST = 6  # callback, its object, that one's list, and what lies between
 _MOST = 10_000  # values that are looked at on one level
 
@@ -18,12 +20,13 @@ Call = tuple[Any, ...]  # whatever a callback holds: function, arguments
 
 
 class AtExit:
-    """Notes what is registered with `atexit` from now on: the module itself tells nobody."""
+    """Notes what is registered with `atexit` until `patch` is undone: the module itself tells nobody."""
 
-    def __init__(self) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.calls: list[Call] = []
         self._register, self._unregister = atexit.register, atexit.unregister
-        atexit.register, atexit.unregister = self.register, self.unregister
+        patch.setattr(atexit, "register", self.register)
+        patch.setattr(atexit, "unregister", self.unregister)
 
     def register(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """Do as `atexit.register`, and note it."""
@@ -34,13 +37,6 @@ class AtExit:
         """Do as `atexit.unregister`, and forget it."""
         self.calls = [call for call in self.calls if call[0] != function]
         self._unregister(function)
-
-    def restore(self) -> None:
-        """Let `atexit` be as it was, where nobody else has put something in its place."""
-        if atexit.register == self.register:
-            atexit.register = self._register
-        if atexit.unregister == self.unregister:
-            atexit.unregister = self._unregister
 
 
 def will_be_removed(folder: str, calls: Iterable[Call]) -> set[str]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,13 +35,11 @@ _START, _BETWEEN, _END = (
 )
 
 
-class System:
-    """The functions that looking needs, as they were when pytest started: tests may replace them."""
-
-    def __init__(self) -> None:
-        self.getpid, self.listdir, self.stat, self.mkdir = os.getpid, os.listdir, os.lstat, os.mkdir
-        self.unlink = os.unlink
-        self.open, self.write, self.close, self.time_ns = os.open, os.write, os.close, time.time_ns
+# What looking needs, as it was when pytest started: tests may replace it.
+_SYSTEM = SimpleNamespace(
+    **{name: getattr(os, name) for name in ("getpid", "listdir", "lstat", "mkdir", "unlink", "open", "write", "close")},
+    time_ns=time.time_ns,
+)
 
 
 class Record:
@@ -49,49 +48,43 @@ class Record:
     A worker's record is written to a file as it grows: the process may end at any moment.
     """
 
-    def __init__(self, system: System, file: str | None = None) -> None:
+    def __init__(self, file: str | None = None) -> None:
         self.owners: dict[str, Owner | None] = {}
         self.notes: list[str] = []
-        self._system = system
         self._file = file
 
     def add(self, name: str, owner: Owner | None) -> None:
         """Note who made what bears a name."""
         self.owners[name] = owner
-        self._append([name, owner])
+        self._append(name, owner)
 
     def note(self, text: str) -> None:
-        """Note something else that the report has to say."""
-        self.notes.append(text)
-        self._append([text])
+        """Note something else that the report has to say, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self._append(text)
 
-    def _append(self, row: list[object]) -> None:
+    def _append(self, *row: object) -> None:
         if self._file is None:
             return
         with contextlib.suppress(OSError):  # a full disk, say: then the report knows no owner
-            self._write(self._file, json.dumps(row).encode() + b"\n")
-
-    def _write(self, file: str, line: bytes) -> None:
-        fd = self._system.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            self._system.write(fd, line)
-        finally:
-            self._system.close(fd)
+            fd = _SYSTEM.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                _SYSTEM.write(fd, json.dumps(row).encode() + b"\n")
+            finally:
+                _SYSTEM.close(fd)
 
     @classmethod
     def read(cls, file: Path) -> "Record":
         """Read what another process has written, if anything; a last line that was cut short is ignored."""
-        record = cls(System())
-        if file.exists():
-            for line in file.read_text().split("\n")[:-1]:
-                record._take(json.loads(line))
+        record = cls()
+        for line in file.read_text().split("\n")[:-1] if file.exists() else ():
+            match json.loads(line):
+                case [note]:
+                    record.notes.append(note)
+                case [name, owner]:
+                    record.owners[name] = owner and Owner(*owner)
         return record
-
-    def _take(self, row: list[Any]) -> None:
-        if len(row) == 1:
-            self.notes.append(row[0])
-        else:
-            self.owners[row[0]] = row[1] and Owner(*row[1])
 
 
 class Watch:
@@ -101,12 +94,11 @@ class Watch:
     """
 
     def __init__(self, containment: Containment, ignore: list[str]) -> None:
-        self._system = System()
         self._containment = containment
         self._pid = containment.pid
         self._folder = containment.folder
         log = f"{containment.run}/{containment.worker}.log" if containment.worker else None
-        self.record = Record(self._system, log)
+        self.record = Record(log)
         self._accepted = (*_ALWAYS_ACCEPTED, *ignore)
         self._running = [_START]  # the innermost last
         self._item: pytest.Item | None = None
@@ -122,11 +114,10 @@ class Watch:
 
     def look(self) -> None:
         """Note what is new. Costs one `stat` where nothing has changed."""
-        system = self._system
-        if system.getpid() != self._pid:
+        if _SYSTEM.getpid() != self._pid:
             return
         try:
-            if system.time_ns() > self._settled_at and system.stat(self._folder).st_mtime_ns == self._seen:
+            if _SYSTEM.time_ns() > self._settled_at and _SYSTEM.lstat(self._folder).st_mtime_ns == self._seen:
                 return
             if self._looks_to_skip:
                 self._looks_to_skip -= 1
@@ -142,11 +133,11 @@ class Watch:
         self.look()
 
     def _list(self) -> None:
-        found = self._system.stat(self._folder)
+        found = _SYSTEM.lstat(self._folder)
         if not stat.S_ISDIR(found.st_mode):  # a link to somebody's files is not looked into
             raise NotADirectoryError
         changed = found.st_mtime_ns
-        names = self._system.listdir(self._folder)
+        names = _SYSTEM.listdir(self._folder)
         self._seen, self._settled_at = changed, changed + _TICK_NS
         self._looks_to_skip = max(0, len(names) - _FEW_NAMES) // _NAMES_PER_LOOK
         if names != self._names:
@@ -163,13 +154,11 @@ class Watch:
         self._names = names
 
     def _owner_of(self, name: str) -> Owner | None:
+        """Return whose a new name is: the innermost's; only about whose, where looks were left out."""
         marks = self._item.iter_markers("temp_leaks") if self._item else ()
         globs = [glob for mark in marks for glob in (mark.args or ("*",))]
-        accepted = any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs))
-        return None if accepted else self._innermost()
-
-    def _innermost(self) -> Owner:
-        """Say what has run since the last look; where looks were left out, that is only approximate."""
+        if any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs)):
+            return None
         return Owner(f"about {self._latest}") if self._skipped and self._latest else self._running[-1]
 
     def _make_anew(self) -> None:
@@ -179,36 +168,37 @@ class Watch:
         who = self._running[-1].label
         try:
             with contextlib.suppress(FileNotFoundError):
-                self._system.unlink(self._folder)
-            self._system.mkdir(self._folder, 0o700)
+                _SYSTEM.unlink(self._folder)
+            _SYSTEM.mkdir(self._folder, 0o700)
         except OSError as error:
-            self._note_once(f"unseen, since {who}: {error}")
+            self.record.note(f"unseen, since {who}: {error}")
         else:
-            self._note_once(f"{who} removed the temporary directory itself: it was made again")
-
-    def _note_once(self, text: str) -> None:
-        if text not in self.record.notes:
-            self.record.note(text)
+            self.record.note(f"{who} removed the temporary directory itself: it was made again")
 
     def _check(self, when: str) -> None:
         """Note a test after which what is made goes to the system's temporary folder again."""
-        if self._system.getpid() != self._pid or self._containment.is_in_force() == self._in_force:
+        if _SYSTEM.getpid() != self._pid or self._containment.is_in_force() == self._in_force:
             return
         self._in_force = not self._in_force
         says = "contained again" if self._in_force else "uncontained: TMPDIR or tempfile.tempdir was reset"
         self.record.note(f"{says}, since {when}")
 
-    def _enter(self, owner: Owner) -> None:
-        self.look()
+    @contextlib.contextmanager
+    def _during(self, owner: Owner) -> Iterator[None]:
+        """Let what appears during the block belong to `owner`."""
         self._running.append(owner)
-
-    def _leave(self) -> None:
+        yield
         self.look()
         self._running.pop()
 
-    def _rename_outermost(self, owner: Owner) -> None:
-        self.look()
-        self._running[0] = owner
+    def _fixture(self, fixture: Any) -> Owner:
+        """Return a fixture as an owner; one that only hands out a test's parameter is none."""
+        if getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func":
+            return self._running[-1]
+        generated = _GENERATED.fullmatch(fixture.argname)
+        place = fixture.baseid or (generated and generated[2])
+        name = generated[1] if generated else f"fixture {fixture.argname} ({fixture.scope})"
+        return Owner(f"{name} of {place}" if place else name, once=fixture.scope == "session")
 
     # What pytest tells
 
@@ -216,19 +206,20 @@ class Watch:
         """See what importing a conftest.py has left: it is registered right afterwards."""
         file = getattr(plugin, "__file__", None)
         if isinstance(file, str) and os.path.basename(file) == "conftest.py":
-            self._running.append(_import(os.path.relpath(file)))
-            self._leave()
+            with self._during(_import(os.path.relpath(file))):
+                pass
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
         """See what importing a test module leaves."""
-        self._enter(_import(collector.nodeid))
-        yield
-        self._leave()
+        self.look()
+        with self._during(_import(collector.nodeid)):
+            yield
 
     def pytest_collection_finish(self) -> None:
         """Note that what comes now is between tests."""
-        self._rename_outermost(_BETWEEN)
+        self.look()
+        self._running[0] = _BETWEEN
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -246,12 +237,9 @@ class Watch:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
         """See what setting up a fixture leaves."""
-        if _is_parameter(fixturedef):
+        self.look()
+        with self._during(self._fixture(fixturedef)):
             yield
-            return
-        self._enter(_fixture(fixturedef))
-        yield
-        self._leave()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
@@ -261,30 +249,17 @@ class Watch:
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """See what tearing down a fixture has left."""
-        if _is_parameter(fixturedef):
-            return
-        self._running.append(_fixture(fixturedef))
-        self._leave()
+        with self._during(self._fixture(fixturedef)):
+            pass
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Iterator[None]:
         """Note that no test follows."""
-        self._rename_outermost(_END)
+        self.look()
+        self._running[0] = _END
         yield
         self.look()
 
 
-def _is_parameter(fixture: Any) -> bool:
-    """Tell whether a fixture only hands out a test's parameter."""
-    return getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func"
-
-
 def _import(what: str) -> Owner:
     return Owner(f"import of {what}" if what else "collection", once=True)
-
-
-def _fixture(fixture: Any) -> Owner:
-    generated = _GENERATED.fullmatch(fixture.argname)
-    place = fixture.baseid or (generated and generated[2])
-    name = generated[1] if generated else f"fixture {fixture.argname} ({fixture.scope})"
-    return Owner(f"{name} of {place}" if place else name, once=fixture.scope == "session")
