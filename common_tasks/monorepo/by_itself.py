@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..errors import TempError
 from ..fs import lock
 from ..fs.directory import Directory
 from ..fs.lock import Claim
+from ..project.errors import TempError
 from ..temp import mark, names
 from ..temp.base import open_base
 from ..temp.disks import look_at_disks

@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from ..errors import BaseRefused
 from ..fs.directory import Directory
+from ..project.errors import BaseRefused
 from ..temp.entry import ORPHANED, Entry
 from ..temp.layout import Base, Project, orphaned_base
 from ..temp.tag import is_tagged, noted_root

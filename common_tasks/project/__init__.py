@@ -1,1 +1,1 @@
-"""What a project is: what marks its root, what git says of it, which of its files are left-overs."""
+"""What a project is: what marks its root, what git says of it, which of its files are left-overs; the errors that are raised."""

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import GuardFailed
 from ..fs.values import printable
 from . import marks
+from .errors import GuardFailed
 
 # The user's own configuration files; every other variable of git's could send it to another repository, make it
 # write, or run something.

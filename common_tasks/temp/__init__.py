@@ -8,7 +8,7 @@ import os
 if os.name != "posix":
     raise ImportError("common-tasks needs a POSIX system: Linux or macOS; on Windows, run it inside WSL")
 
-from ..errors import (
+from ..project.errors import (
     BaseRefused,
     EngineWarning,
     GuardFailed,

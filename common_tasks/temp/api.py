@@ -8,8 +8,8 @@ from collections import namedtuple  # see `layout`
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import EngineWarning
 from ..fs.values import printable
+from ..project.errors import EngineWarning
 from . import layout, names
 from .creation import create_entry, find_or_create_cache, refuse_if_short
 from .lent import LentDirectory, system_folder

@@ -7,9 +7,9 @@ import stat
 import time
 from collections.abc import Iterable
 
-from ..errors import BaseRefused
 from ..fs.directory import Directory
 from ..fs.modes import is_restricted
+from ..project.errors import BaseRefused
 from .base_lock import lock_of
 from .layout import Base
 from .names import TAG

@@ -7,9 +7,9 @@ import stat
 import time
 from pathlib import Path
 
-from ..errors import BaseRefused
 from ..fs.directory import GONE, Directory
 from ..fs.values import Key, printable
+from ..project.errors import BaseRefused
 from . import auto, layout, lease, maker, names
 from .base import make_base, make_folder, unsafe_to_make_in
 from .base_lock import locked

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from ..errors import TempError
 from ..fs.directory import Directory
 from ..fs.modes import accessible, allow_owner
 from ..fs.values import complaint, printable
+from ..project.errors import TempError
 from . import names
 from .lent import LentDirectory, delete, discard, opener, refuse_mounts
 

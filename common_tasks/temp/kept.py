@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import GuardFailed, TempError
 from ..fs.directory import DIRECTORY, NOFOLLOW, Directory
 from ..fs.modes import accessible
 from ..project import marks
+from ..project.errors import GuardFailed, TempError
 from . import evidence, hold, layout
 from .creation import create_entry
 from .evidence import Kept

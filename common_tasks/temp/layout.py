@@ -14,8 +14,8 @@ from collections import namedtuple  # `typing` would take a tenth of what a scri
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import BaseRefused, InvalidAge
 from ..project import marks
+from ..project.errors import BaseRefused, InvalidAge
 from ..project.marks import variable
 from .names import RESERVED, TAG
 

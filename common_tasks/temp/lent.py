@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from ..errors import Unremovable
 from ..fs.directory import DIRECTORY, NOFOLLOW, Directory, Opener, can_compare_mounts, open_on_same_mount
 from ..fs.values import Key, complaint, no_progress
+from ..project.errors import Unremovable
 from . import hold, maker, names
 
 _ASIDE = "ended"  # what was taken from its path, and is still to be decided on, has a name that begins so

@@ -12,7 +12,7 @@ from collections import namedtuple  # `typing` would take a tenth of what a scri
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import InvalidName
+from ..project.errors import InvalidName
 
 UNCATEGORIZED = "uncategorized"
 LEGACY = "legacy"

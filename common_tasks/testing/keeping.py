@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ..errors import TempError
 from ..fs.program import running
+from ..project.errors import TempError
 from ..temp import kept, testdirs
 from ..temp.kept import Borrower, LentInProject, LentToTest
 from .loans import Lent, Loan, Row, borrower_of_fixture, show_in_reports

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ..errors import Unremovable
+from ..project.errors import Unremovable
 from ..temp.kept import Borrower, LentInProject, LentToTest
 
 Lent = LentToTest | LentInProject

@@ -2,7 +2,7 @@
 
 import os
 
-from .fs.values import printable
+from ..fs.values import printable
 
 
 class TempError(Exception):
