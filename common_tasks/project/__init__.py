@@ -1,1 +1,4 @@
-"""What a project is: what marks its root, what git says of it, which of its files are left-overs; the errors that are raised."""
+"""What a project is: what marks its root, what git says of it, which of its files are left-overs.
+
+Also the errors that are raised.
+"""
