@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ..fs.workers import MOST_PIECES, Workers, divide, part
 from ..monorepo.members import find_roots
-from . import gitignore, legacy_helper, shadowing, task_files
+from . import elsewhere, gitignore, legacy_helper, shadowing, task_files
 from .finding import Finding, Left
 from .kinds import is_data, is_foreign
 from .look import look_at
@@ -53,6 +53,7 @@ def _look(scope: Scope, repository: Repository, shadows: Shadows, workers: Worke
     wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
     helpers = scope.helpers | legacy_helper.find_helpers(repository)
     repository.read()
+    elsewhere.loaded_elsewhere(repository)
     rows = share(lambda path: look_at(path, repository, shadows, helpers), wanted, workers)
     return [row for each in rows for row in each]
 

@@ -83,22 +83,20 @@ class Classes:
         home = home if home.strip(".") else home + dot  # `from .. import name` gives "..name"
         if not home or not depth:
             return origin
-        if found := self._home(path, home):
-            module = self.read(found)
-            return self._named(found, module, name, depth) if module else None
+        if len(found := self.homes(path, home)) == 1:
+            module = self.read(found[0])
+            return self._named(found[0], module, name, depth) if module else None
         above = self._follow(path, home, depth - 1) if "." in home.strip(".") else home
         return f"{above}.{name}" if isinstance(above, str) else None
 
-    def _home(self, path: Path, dotted: str) -> Path | None:
-        """Return the file of a module that another one names; None where it is not the only one that this may mean."""
+    def homes(self, path: Path, dotted: str) -> list[Path]:
+        """Return the files of the modules that a name in another file may mean; the package's own for a package."""
         plain = dotted.lstrip(".")
         if level := len(dotted) - len(plain):
             folder = path.parents[min(level, len(path.parents)) - 1].joinpath(*plain.split("."))
             files = (folder.with_name(f"{folder.name}.py"), folder / "__init__.py")
-            found = [each for each in files if each in self._texts]
-        else:
-            found = [each for name, each in self._by_name if name.endswith(f".{plain}")]
-        return found[0] if len(found) == 1 else None
+            return [each for each in files if each in self._texts]
+        return [each for name, each in self._by_name if name.endswith(f".{plain}")]
 
     @cached_property
     def _by_name(self) -> list[tuple[str, Path]]:

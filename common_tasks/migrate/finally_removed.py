@@ -43,9 +43,7 @@ def plan(program: Program, made: Made) -> Plan | None:
         Drop(module.place(span.removal)),
         *bound.edits,
     )
-    users = program.repository.users_of(program.file, name.id) if scope is module.top else []
-    used = (Doubt(f"{user.name} uses {name.id} of this file") for user in users)
-    return bound._replace(edits=edits, doubts=(*_doubts(program, made, span), *used))
+    return bound._replace(edits=edits, doubts=tuple(_doubts(program, made, span)))
 
 
 def _find_span(program: Program, made: Made) -> _Span | None:

@@ -4,15 +4,18 @@ import ast
 import re
 from typing import NamedTuple
 
+from .base_paths import asks_where
 from .finding import Drop
 from .names import Module, Scope, stand_alone
 from .paths import is_path_of
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
 _MKDIR_OPTIONS = frozenset({"parents", "exist_ok"})
-# What is the same whatever a directory's own name and its parent are.
-_PLACE_METHODS = frozenset({"chmod", "exists", "glob", "is_dir", "iterdir", "joinpath", "rglob", "rmdir", "stat"})
-_PLACE_CALLS = frozenset({"builtins.open", "os.chdir", "os.listdir", "os.path.isdir", "os.path.join", "os.walk"})
+# What is the same whatever a directory's own name, its mode and its parent are.
+_PLACE_METHODS = frozenset({"exists", "is_dir", "iterdir", "joinpath"})
+_PLACE_CALLS = frozenset({"os.listdir", "os.path.exists", "os.path.isdir", "os.path.join"})
+# The engine's directories are for this user alone; those that `mkdir` makes are as the umask says.
+_MODES = re.compile(r"\b(?:st_mode|S_I[A-Z]+|umask|filemode|oct|0o[0-7]+)\b|\b[d-]rwx")
 
 
 class Folders(NamedTuple):
@@ -53,21 +56,29 @@ class Folders(NamedTuple):
 
 
 def _only_place_counts(module: Module, load: ast.Name) -> bool:
+    names: list[ast.expr]
     match module.parents[load]:
-        case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant() | ast.JoinedStr() | ast.Name()):
-            return left is load
-        case ast.Attribute(attr=attr):
-            return attr in _PLACE_METHODS
-        case ast.Call(func=func, args=args) if load in args:
-            return bool(module.dotted(func)) and module.dotted(func) <= _PLACE_CALLS
-    return False
+        case ast.BinOp(left=left, op=ast.Div(), right=name) if left is load:
+            names = [name]
+        case ast.Attribute(attr=attr) as method if attr in _PLACE_METHODS:
+            call = module.parents[method]
+            names = call.args if isinstance(call, ast.Call) else []
+        case ast.Call(func=func, args=[first, *names]) if first is load and module.dotted(func) <= _PLACE_CALLS:
+            pass
+        case _:
+            return False
+    inside = all(isinstance(each, ast.Constant) and ".." not in str(each.value) for each in names)
+    return inside and not asks_where(module, load)
 
 
 def find(module: Module, body: list[ast.stmt], base: str, scope: Scope, *, is_path: bool) -> Folders | None:
     """Return the first run in a block that makes directories below `base`.
 
-    None where the base is used for anything else, or nothing follows. `is_path`: the base is a Path already.
+    None where the base is used for anything else, nothing follows, or the program deals with modes. `is_path`: the
+    base is a Path already.
     """
+    if _MODES.search(module.text):
+        return None
     runs = (_read_run(module, body, first, base, {base} if is_path else set()) for first in range(len(body)))
     run = next((run for run in runs if run), None)
     follows = run is not None and run.first + len(run.statements) < len(body)

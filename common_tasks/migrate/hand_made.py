@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .base_paths import Stamped, find_listings, is_text, stamped, text_of
+from .base_paths import Stamped, is_text, seen, stamped, text_of
 from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .legacy_helper import find_definition
@@ -21,7 +21,6 @@ CODE = "T4"
 DEBUG, CACHE, MANAGER = "get_debug_temp_dir", "get_cache_temp_dir", "TempManager"
 _ADVICE = f"where each run should have its own, use {DEBUG}(name); where the next run looks for it, {CACHE}(name)"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
-_RELATIVE = frozenset({"is_absolute", "is_relative_to", "parent", "parents", "parts", "relative_to"})
 
 
 class _Made(NamedTuple):
@@ -125,15 +124,7 @@ def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
     if scope is None or isinstance(scope.node, ast.ClassDef):
         yield Doubt("the path belongs to a class, where others may read it")
         return
-    for load in module.loads(made.variable.id, scope):
-        parent = module.parents[load]
-        if isinstance(parent, ast.Attribute) and parent.attr in _RELATIVE:
-            yield Doubt(f"line {load.lineno} asks where {load.id} lies")
-    # Of the new directory itself, or of what lies in it.
-    inside = re.compile(rf"\(?{made.variable.id}( / [^()]*)?\)?\.\w+")
-    for node in find_listings(module):
-        if not inside.fullmatch(ast.unparse(node)):
-            yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
+    yield from seen(module, module.loads(made.variable.id, scope))
 
 
 def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:

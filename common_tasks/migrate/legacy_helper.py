@@ -6,7 +6,7 @@ A function of that name is the guide's only if its body does the same: a fresh `
 import ast
 from collections.abc import Iterator
 
-from .base_paths import find_listings, is_text, stamped
+from .base_paths import is_text, seen, stamped
 from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .names import Function, Module, parameters
@@ -109,8 +109,11 @@ def _doubts(program: Program, use: _Use, call: ast.Call) -> Iterator[Doubt]:
         yield Doubt(f"it is called in an f-string: call {NEW} before it", final=True)
     if _asks_for_more(call):
         yield Doubt(f"it is called with arguments that {NEW}(name_prefix) does not take", final=True)
-    for node in find_listings(module) if any(base in text for text in module.strings for base in BASES) else ():
-        yield Doubt(f"line {node.lineno} lists a folder, and may look for it there")
+    match module.parents[call]:
+        case ast.Assign(targets=[ast.Name() as name]) if scope := module.scope_of(name):
+            yield from seen(module, module.loads(name.id, scope))
+        case _:
+            yield from seen(module, [call])
 
 
 def _asks_for_more(call: ast.Call) -> bool:

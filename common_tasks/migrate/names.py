@@ -119,9 +119,9 @@ class Module:
 
     @cached_property
     def strings(self) -> tuple[str, ...]:
-        """Every string constant except docstrings: those that a program may take for a name or a path."""
-        found = (node for node in self.all(ast.Constant) if isinstance(node.value, str))
-        return tuple(str(node.value) for node in found if not isinstance(self.parents[node], ast.Expr))
+        """Every string constant that may name something; a docstring does so only by its examples (doctest)."""
+        found = [(node, node.value) for node in self.all(ast.Constant) if isinstance(node.value, str)]
+        return tuple(text for node, text in found if ">>>" in text or not isinstance(self.parents[node], ast.Expr))
 
     def all(self, kind: type[_Node]) -> list[_Node]:
         """Return every node of a kind, in the order of the text."""

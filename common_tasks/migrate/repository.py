@@ -14,15 +14,12 @@ from .kinds import BASES, is_foreign
 _MOST_BYTES = 2**20
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*)(?=\.([A-Za-z_]\w*))")
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)")
 _OBJECT = re.compile(r"\b(?:object|setattr)\(\s*([\w.]+)\s*,\s*[\"'](\w+)[\"']")
 _WORD = re.compile(r"[A-Za-z_*]\w*")
 _BASE = re.compile(r"\.te?mp\b")
-_LISTS = re.compile(r"\b(?:r?glob|iglob|iterdir|listdir|scandir|walk)\b|/\*")
-_HELPER = "def get_temp_dir"  # its prefix has a default of its own
 _CLEANS = re.compile(r"\brm\b")
 _REPLACES = re.compile(r"\b(?:patch|object|setattr|multiple)\([^)]{0,200}?\b(?:tempfile|TemporaryDirectory|mkdtemp)\b")
-_PLAIN_PYTHON = re.compile(r"(?<![\w./-])python3?(?:\.\d+)?[ \t]+(?:-[\w=]+[ \t]+)*[\"']?([\w./{}$-]+\.py)\b")
-_RUNNERS = re.compile(r"\b(?:uv|poetry|hatch|pdm|pipenv|rye|tox|nox)\s+run\b")
 _DOCUMENTS = frozenset({".md", ".rst", ".adoc", ".html", ".ipynb"})
 _IGNORING = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".hgignore", ".npmignore", ".prettierignore"})
 
@@ -52,9 +49,8 @@ class Repository:
     @cached_property
     def engine(self) -> str:
         """The module that new names are imported from: `common.temp`, if no `common` of the repository hides it."""
-        ends = {path.parts[-2:] for path in self.programs}
-        hidden = not ends.isdisjoint({("common", "__init__.py"), ("common", "temp.py")})
-        hidden = hidden or any(end[-1] == "common.py" for end in ends)
+        names = {path.with_suffix("").as_posix().removesuffix("/__init__") for path in self.programs}
+        hidden = any(name.endswith(("/common", "/common/temp")) for name in names)
         return "common_tasks.temp" if hidden else "common.temp"
 
     @cached_property
@@ -74,13 +70,6 @@ class Repository:
         return dict(_read_all(paths))
 
     @cached_property
-    def bare_scripts(self) -> frozenset[str]:
-        """The names of the scripts that something starts by a plain `python`."""
-        lines = (line for text in self.settings.values() if "python" in text for line in text.splitlines())
-        found = (name for line in lines if not _RUNNERS.search(line) for name in _PLAIN_PYTHON.findall(line))
-        return frozenset(name.rpartition("/")[2] for name in found)
-
-    @cached_property
     def replacing(self) -> tuple[Path, str] | None:
         """The first file that replaces functions of tempfile by others, and where, in words."""
         for path, text in self.texts.items():
@@ -91,7 +80,7 @@ class Repository:
 
     def read(self) -> None:
         """Read what each file is looked at with, so that forked workers need not do it again."""
-        _ = self.bare_scripts, self.replacing, self.classes
+        _ = self.replacing, self.classes
 
     @cached_property
     def _users(self) -> dict[str, set[Path]]:
@@ -115,18 +104,19 @@ class Repository:
                     return f"{path.name} line {number} names it"
         return None
 
-    def who_looks(self, made_in: Path, name: str) -> str | None:
-        """Return who may look for the folder `name` of a base, made in one file; a `*` in it stands for a time.
+    @cached_property
+    def with_fixtures(self) -> tuple[Path, ...]:
+        """The programs that may define fixtures."""
+        return tuple(path for path, text in self.texts.items() if "fixture" in text)
 
-        Any other file that names a base, beside the name or with a listing of what is there, may do so; and any
-        script or setting that names a base at all, other than to remove it.
-        """
-        start = _named(name)
-        for path, text in self.texts.items():
-            if path == made_in or not _BASE.search(text):
-                continue
-            if _LISTS.search(text) or (start and start.search(text) and _HELPER not in text):
-                return f"{path.name} may look for it"
+    @cached_property
+    def naming_base(self) -> tuple[Path, ...]:
+        """The programs that name a base."""
+        return tuple(path for path, text in self.texts.items() if _BASE.search(text))
+
+    @cached_property
+    def who_names_base(self) -> str | None:
+        """Where a script or a setting names a base, other than to remove it."""
         for path, text in self.settings.items():
             for number, line in enumerate(text.splitlines() if _BASE.search(text) else (), 1):
                 if _BASE.search(line) and not _CLEANS.search(line):
@@ -147,15 +137,6 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _named(folder: str) -> re.Pattern[str] | None:
-    """Return what names a folder of a base in a program, given as `report` or `demo_*`; None where nobody knows."""
-    if folder.startswith("*"):
-        return None
-    if folder.endswith("_*"):
-        return re.compile(rf"""["'/]{re.escape(folder[:-2])}(?:_|\*|["'])""")
-    return re.compile(rf"""(?<![\w-]){re.escape(folder)}(?![\w-])""")
-
-
 def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         try:
@@ -168,6 +149,7 @@ def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 def _mentioned(text: str) -> set[str]:
     """Return what a program mentions of others, as `module.name` with the module's last part only."""
-    pairs = [*_DOTTED.findall(text), *_OBJECT.findall(text)]
+    names = {short: name for name, short in _AS.findall(text)}
+    pairs = [(names.get(home, home), name) for home, name in (*_DOTTED.findall(text), *_OBJECT.findall(text))]
     pairs += [(home, name) for home, names in _FROM.findall(text) for name in _WORD.findall(names)]
     return {f"{home.rpartition('.')[2]}.{name}" for home, name in pairs}

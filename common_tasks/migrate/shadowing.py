@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .base_paths import SHOWS_OR_REMOVES
 from .finding import Drop, Finding, Replace, ReplaceImport
 from .kinds import BASES
 from .names import Module
@@ -20,8 +21,7 @@ CODE = "T0"
 OLD, NEW = "common_tasks", "common_tasks_legacy"
 TASKS = ("clean", "temp_clean", "temp_status")
 _WORD = re.compile(rf"\b{OLD}\b")
-# What a task does that only shows or removes the bases: a command about them, or calls of these.
-_COMMAND = re.compile(r"""(?:rm -r?f?r?|ls(?: -\w+)?|du(?: -\w+)?)(?: ['"]?\.te?mp/?['"]?)+(?: \|\| true)?""")
+# What a task does that only shows or removes the bases, beside commands about them.
 _HARMLESS_METHODS = frozenset({"exists", "is_dir", "iterdir", "format", "join"})
 
 
@@ -56,7 +56,7 @@ def _is_ours(module: Module, call: ast.Call, tasks: list[ast.FunctionDef]) -> bo
         case ast.Call(func=ast.Name(id=name)) if name in [task.name for task in tasks]:
             return True
         case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Constant(value=str(command))]):
-            return _COMMAND.fullmatch(command) is not None
+            return SHOWS_OR_REMOVES.fullmatch(command) is not None
         case ast.Call(func=ast.Attribute(attr=attr)) if attr in _HARMLESS_METHODS:
             return True
         case ast.Call(args=args) if module.is_call_of(call, "shutil.rmtree", "pathlib.Path"):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import isort
 
-from .place import nearest, read_toml
+from .settings import nearest, read_toml
 
 _USUAL = 88
 # Settings of ruff's that isort has, too, under the same name.

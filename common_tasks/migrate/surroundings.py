@@ -3,9 +3,11 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
+from .base_paths import find_uses
 from .finding import Doubt, Finding
 from .kinds import is_test_module
 from .names import Function, Module, parameters
@@ -16,6 +18,7 @@ _REPLACES = re.compile(
     r"\b(?:os|shutil|tempfile|pathlib|fcntl|stat|builtins|platform|TemporaryDirectory|mkdtemp|gettempdir)\b"
 )
 _READERS = frozenset({"eval", "exec", "globals", "locals", "vars"})
+_FORKS = ("os.fork", "os.forkpty", "pty.fork")
 _SET_UPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class"})
 _IMPORT_ERRORS = frozenset({"builtins.ImportError", "builtins.ModuleNotFoundError"})
 _Running = tuple[Module, ast.stmt | ast.expr]
@@ -50,19 +53,27 @@ def fixture_of(module: Module, function: Function) -> Fixture | None:
     return None
 
 
+@lru_cache(maxsize=1)
 def fixtures(program: Program) -> dict[str, Fixture]:
-    """Return the fixtures of this file and of the conftest files above, by name."""
-    functions = [(module, each) for module in (*_conftests(program), program.module) for each in module.functions]
+    """Return the fixtures that may run for the tests of a file, by name."""
+    functions = [(module, each) for module in (*_with_fixtures(program), program.module) for each in module.functions]
     found = [fixture for module, function in functions if (fixture := fixture_of(module, function))]
     return {fixture.name: fixture for fixture in found}
 
 
-def _conftests(program: Program) -> list[Module]:
-    root, classes = program.repository.root, program.repository.classes
-    folders = [folder for folder in reversed(program.file.parents) if folder.is_relative_to(root) and program.is_test]
-    files = [folder / "conftest.py" for folder in folders]
-    found = [classes.read(file) for file in files if file != program.file and file.is_file()]
-    return [module for module in found if module]
+def _with_fixtures(program: Program) -> list[Module]:
+    """Return where else they may be defined: in any plugin, base class, conftest above, and test module it imports."""
+    bindings = [each for row in program.module.top.bindings.values() for each in row]
+    imported = {part for binding in bindings for part in (binding.origin or "").split(".")}
+    found = []
+    for path in program.repository.with_fixtures if program.is_test else ():
+        is_conftest, module = path.name == "conftest.py", path.relative_to(program.repository.root)
+        if is_conftest and not program.file.is_relative_to(path.parent):
+            continue
+        if path != program.file and (not is_test_module(module) or path.stem in imported):
+            found.append((is_conftest, len(path.parts), path))
+    modules = (program.repository.classes.read(path) for *_, path in sorted(found))
+    return [module for module in modules if module]
 
 
 def reached(program: Program, function: Function) -> Iterator[Fixture]:
@@ -83,10 +94,19 @@ def conclude(program: Program, node: ast.stmt | ast.expr, finding: Finding, *dou
     return finding.concluded([*chain(*doubts), *_doubts(program, node)])
 
 
-def looked_for(program: Program, folder: str, *, final: bool = False) -> Iterator[Doubt]:
-    """Yield who else may look for a folder of a base that this file makes; see `who_looks`."""
-    if looker := program.repository.who_looks(program.file, folder):
-        yield Doubt(looker, final)
+def looked_for(program: Program, name: str, *, final: bool = False) -> Iterator[Doubt]:
+    """Yield who else may look for a folder of a base that this file makes, given as `report` or `demo_*`.
+
+    Another program may do so by what it does with a base; a script or setting if it names one at all, other than to
+    remove it.
+    """
+    repository = program.repository
+    others = [path for path in repository.naming_base if path != program.file]
+    modules = ((path, module) for path in others if (module := repository.classes.read(path)))
+    for path, use in ((path, use) for path, module in modules for use in find_uses(module, name)):
+        yield Doubt(f"{path.name} line {use.lineno} may look for it", final)
+    if where := repository.who_names_base:
+        yield Doubt(where, final)
 
 
 def is_fallback(module: Module, node: ast.AST) -> bool:
@@ -106,9 +126,23 @@ def _doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
     asked = [name for _, each in running if isinstance(each, Function) for name in parameters(each)]
     if "fs" in asked or any("fake_filesystem" in ast.unparse(base) for base in bases):
         yield Doubt("the test runs in a fake file system", final=True)
+    yield from _used_elsewhere(program, module.statement_of(node))
+    for call in module.all(ast.Call):
+        if module.is_call_of(call, *_FORKS):
+            yield Doubt(f"line {call.lineno} forks: TemporaryDirectory may be removed by both processes")
     if reader := _reader(module, node):
         yield Doubt(f"line {reader.lineno} looks names up by their text")
     yield from _replaced(program, running)
+
+
+def _used_elsewhere(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
+    """Yield which other files use a name that a statement gives a value at the top level of its file."""
+    module = program.module
+    for name in [
+        node for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]:
+        for user in program.repository.users_of(program.file, name.id) if module.scope_of(name) is module.top else ():
+            yield Doubt(f"{user.name} uses {name.id} of this file")
 
 
 def _reader(module: Module, node: ast.AST) -> ast.Call | None:

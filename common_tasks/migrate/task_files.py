@@ -1,10 +1,12 @@
 """T6: a project's `tasks.py` shows temp-status, temp-clean and clean."""
 
 import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import source
-from .finding import Finding
+from .finding import Doubt, Finding
 from .names import Module
 from .place import why_not_import
 from .program import Program
@@ -16,6 +18,7 @@ CODE = "T6"
 NAME = "tasks.py"
 _NEW_FILE = f'"""Tasks that `inv` runs."""\n\n{{}}from {OLD} import ns\n\n__all__ = ["ns"]\n'
 _COLLECTIONS = ("invoke.Collection", "invoke.collection.Collection")
+_IMPORTS_TASKS = re.compile(r"^[ \t]*(?:from|import)[ \t]+tasks\b", re.MULTILINE)
 _TASK = ("invoke.task", "invoke.tasks.task")
 
 
@@ -46,7 +49,18 @@ def _new_file(finding: Finding, program: Program) -> Finding:
     except WrongSettings as error:
         return finding._replace(message=f"{finding.message}; {error}")
     content = style.sort(_NEW_FILE.format("".join(f"{line}\n" for line in style.required)))
-    return finding._replace(imports=("ns",), ending=content).concluded().judged(why_not_import(program))
+    found = finding._replace(imports=("ns",), ending=content).concluded(_imported(program))
+    return found.judged(why_not_import(program))
+
+
+def _imported(program: Program) -> Iterator[Doubt]:
+    """Yield what in the project imports another module of this name, which a new file might hide."""
+    repository = program.repository
+    for path, text in repository.texts.items():
+        found = _IMPORTS_TASKS.search(text)
+        if found and repository.home(path) == program.file.parent:
+            line = text.count("\n", 0, found.start()) + 1
+            yield Doubt(f"{path.name} line {line} imports another module tasks, which a new {NAME} may hide")
 
 
 def _lacking(finding: Finding, missing: list[str], program: Program, shadows: Shadows) -> Finding:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import TEST, plain, rewrite, safety, unchanged
+from .helpers import TEST, find, found, plain, put, rewrite, safety, unchanged
 
 FIXTURE = """
     import tempfile
@@ -147,6 +147,45 @@ def test_name_is_that_of_the_code_around(tmp_path: Path) -> None:
 def test_name_that_becomes_a_path_at_once_is_one_from_the_start(tmp_path: Path) -> None:
     after = rewrite(tmp_path, BLOCK.replace("{}", "d = Path(d)  # a path\n            check(d)"))
     assert after.endswith('    with temp_working_dir("it") as d:\n        # a path\n        check(d)\n')
+
+
+# Uses of a single directory in the temporary one, by whether only its place counts.
+ONE_FOLDER = {
+    "(work / 'x').touch()": True,
+    "os.listdir(work)": True,
+    "open(os.path.join(work, 'a', 'b'))": True,
+    "(work / '../x').touch()": False,
+    "open(os.path.join(work, os.pardir, 'x'))": False,
+    "(work / name).touch()": False,
+    "os.chdir(work)": False,
+    "print(work.stat().st_mode)": False,
+    "print((work / 'x').parent.name)": False,
+    "os.umask(0o22)": False,
+}
+
+
+@pytest.mark.parametrize(("line", "only_place"), ONE_FOLDER.items())
+def test_directory_in_the_temporary_one_takes_its_place_if_nothing_else_counts(
+    tmp_path: Path, line: str, *, only_place: bool
+) -> None:
+    after = rewrite(
+        tmp_path, BLOCK.replace("{}", f"work = Path(d) / 'work'\n            work.mkdir()\n            {line}")
+    )
+    assert ('with temp_working_dir("work") as work:' in after) is only_place
+    assert ("work.mkdir()" in after) is not only_place
+
+
+@pytest.mark.parametrize("user", ["from scripts.build import d", "import scripts.build as b\nb.d.upper()"])
+def test_name_of_a_file_that_another_one_uses_makes_it_unsafe(tmp_path: Path, user: str) -> None:
+    text = BLOCK.partition("def test_it")[0] + "with TemporaryDirectory() as d:\n        print(os.listdir(d))\n"
+    put(tmp_path, {"scripts/build.py": text, "scripts/user.py": user})
+    [row] = found(tmp_path, "scripts/build.py")
+    assert (row.safety, "user.py uses d of this file" in row.message) == ("unsafe", True)
+
+
+def test_block_in_a_program_that_forks_is_unsafe(tmp_path: Path) -> None:
+    [row] = find(tmp_path, BLOCK.replace("{}", "os.fork() or sys.exit()"))
+    assert (row.safety, "line 9 forks" in row.message) == ("unsafe", True)
 
 
 def test_each_block_of_a_name_is_judged_by_itself(tmp_path: Path) -> None:

@@ -128,6 +128,67 @@ def test_directory_that_is_looked_for_among_others_is_unsafe(tmp_path: Path, old
     assert [safe for _, safe in safety(tmp_path, STAMPED.replace(old, new), SCRIPT)] == ["unsafe"]
 
 
+# What follows the making of `.tmp/demo_<time>`, with a line that uses a base otherwise, or counts on where it lies.
+LOOKS_HERE = (
+    "(temp_base / 'latest').symlink_to(temp_dir.name)",
+    "from os import listdir; listdir('.tmp')",
+    "from glob import glob; glob('.tmp/demo_*')",
+    "subprocess.run('cat .tmp/demo_*/x', shell=True)",
+    "print(subprocess.run('ls .tmp', shell=True, capture_output=True))",
+    "shutil.make_archive('all', 'zip', temp_base)",
+    "shutil.copytree('.tmp', 'copy')",
+    "shutil.rmtree(temp_base)",
+    "report(temp_base)",
+    "os.path.dirname(temp_dir)",
+    "(temp_dir / 'x').relative_to('.')",
+    "os.chdir(temp_dir)",
+)
+
+
+@pytest.mark.parametrize("line", LOOKS_HERE)
+def test_directory_in_a_base_that_the_program_uses_otherwise_is_unsafe(tmp_path: Path, line: str) -> None:
+    text = STAMPED.replace("import time", "import os, shutil, subprocess, time").replace("run(temp_dir)", line)
+    [row] = find(tmp_path, text, SCRIPT)
+    assert (row.safety, "line 11" in row.message) == ("unsafe", True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "shutil.rmtree('.tmp', ignore_errors=True)",
+        "atexit.register(shutil.rmtree, '.tmp')",
+        "c.run('rm -rf .tmp build')",
+        "c.run('ls .tmp')",
+        "run(name.with_suffix('.tmp'))",
+        "print(sorted(temp_dir.iterdir()), temp_dir.name)",
+    ],
+)
+def test_what_only_removes_or_shows_a_base_does_not_look_for_a_directory(tmp_path: Path, line: str) -> None:
+    text = STAMPED.replace("import time", "import atexit, shutil, time").replace("run(temp_dir)", line)
+    assert safety(tmp_path, text, SCRIPT) == [("T4", "safe")]
+
+
+def test_directory_whose_being_there_is_waited_for_is_unsafe(tmp_path: Path) -> None:
+    text = STAMPED + "\n\n    try:\n        demo()\n    except FileExistsError:\n        pass\n"
+    assert safety(tmp_path, text, SCRIPT) == [("T4", "unsafe")]
+
+
+@pytest.mark.parametrize(
+    ("line", "safe"),
+    [
+        ("shutil.copytree('.tmp', 'copy')", "unsafe"),
+        ("subprocess.run('cp -r .tmp/demo_* copy', shell=True)", "unsafe"),
+        ("d = Path('.tmp/' + name)", "unsafe"),
+        ("d = Path('.tmp') / 'other'", "safe"),
+        ("shutil.rmtree('.tmp')", "safe"),
+        ("d = Path('.tmp') / f'else_{int(time.time())}'", "safe"),
+    ],
+)
+def test_other_program_looks_for_a_directory_if_what_it_names_may_be_that(tmp_path: Path, line: str, safe: str) -> None:
+    put(tmp_path, {SCRIPT: STAMPED, "scripts/other.py": f"import shutil, subprocess, time\n{HEAD}{line}\n"})
+    assert [row.safety for row in found(tmp_path, SCRIPT)] == [safe]
+
+
 def test_directory_for_each_day_is_a_place_that_others_find(tmp_path: Path) -> None:
     text = STAMPED.replace("int(time.time())", "time.strftime('%Y%m%d')")
     assert safety(tmp_path, text, SCRIPT) == [("T4", "report")]

@@ -150,6 +150,7 @@ def test_import_inside_a_function_goes_with_its_use(tmp_path: Path) -> None:
         "x: 'tempfile.TemporaryDirectory[str]'",
         "__all__ = ['tempfile']",
         "print(tempfile.gettempdir())",
+        'def f():\n    """Do it.\n\n    >>> tempfile.gettempdir()[:1]\n    """',
     ],
 )
 def test_import_that_a_string_or_another_use_needs_stays(tmp_path: Path, line: str) -> None:
@@ -164,10 +165,12 @@ def test_import_that_a_string_or_another_use_needs_stays(tmp_path: Path, line: s
         "from scripts.build import tempfile",
         "from scripts.build import *",
         "print(build.tempfile)",
+        "import scripts.build as b\nprint(b.tempfile)",
+        "from scripts import build as b\nprint(b.tempfile)",
     ],
 )
 def test_import_that_another_file_counts_on_stays(tmp_path: Path, line: str) -> None:
-    script = "import tempfile\n\nwith tempfile.TemporaryDirectory() as d:\n    print(str(d))\n"
+    script = "import tempfile\n\n\ndef f():\n    with tempfile.TemporaryDirectory() as d:\n        print(str(d))\n"
     put(tmp_path, {"scripts/build.py": script, "tests/test_it.py": line})
     write(tmp_path)
     after = (tmp_path / "scripts/build.py").read_text()

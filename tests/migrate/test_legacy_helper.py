@@ -61,6 +61,22 @@ def test_definition_that_does_more_is_reported(tmp_path: Path, old: str, new: st
     assert ("T1", "report") in safety(tmp_path, DEFINED.replace(old, new), "tasks.py")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get_temp_dir('x').parent",
+        "made = get_temp_dir('x')\n        made.relative_to('.tmp')",
+        "from os import listdir; listdir('.tmp')",
+        "c.run('cat .tmp/demo_*/x')",
+        "try: get_temp_dir('x')\n        except FileExistsError: pass",
+    ],
+)
+def test_call_is_unsafe_where_the_program_may_see_that_it_is_made_elsewhere(tmp_path: Path, line: str) -> None:
+    rows = safety(tmp_path, f"{DEFINED}        {line}\n", "tasks.py")
+    assert ("T1", "unsafe") in rows
+    assert ("T1", "safe") not in rows[:1]
+
+
 def test_function_that_only_has_the_name_is_none(tmp_path: Path) -> None:
     assert safety(tmp_path, "def get_temp_dir():\n    return 'x'\n\nprint(get_temp_dir())\n", "tasks.py")[0][0] == "T6"
     assert safety(tmp_path, "from somewhere import get_temp_dir\nget_temp_dir('x')\n", "scripts/a.py") == []

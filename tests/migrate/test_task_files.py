@@ -69,6 +69,13 @@ def test_missing_file_is_made_and_an_empty_one_filled(tmp_path: Path) -> None:
     assert migrated_tasks(tmp_path, "import invoke\n") == "import invoke\nfrom common_tasks import ns  # noqa: F401\n"
 
 
+def test_file_that_may_hide_another_module_of_its_name_is_unsafe(tmp_path: Path) -> None:
+    put(tmp_path, {"src/tasks.py": "def add():\n    pass\n", "use.py": "import os\nfrom tasks import add\n"})
+    (tmp_path / "tasks.py").unlink()
+    [row] = audited(tmp_path).rows
+    assert (row.code, row.safety, "use.py line 2 imports another module" in row.message) == ("T6", "unsafe", True)
+
+
 @pytest.mark.parametrize(
     "text",
     [

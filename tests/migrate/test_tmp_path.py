@@ -104,9 +104,21 @@ def test_other_uses_of_tmp_path_are_left_alone(tmp_path: Path, text: str) -> Non
     assert safety(tmp_path, text) == []
 
 
-@pytest.mark.parametrize("line", ["os.chdir(source)", "monkeypatch.chdir(source)", "request.addfinalizer(x)"])
+OUTLIVED = (
+    "os.chdir(source)",
+    "monkeypatch.chdir(source)",
+    "request.addfinalizer(x)",
+    "TestIt.made = source",
+    "MADE['it'] = source",
+    "MADE.append(source)",
+    "Thread(target=run, args=(source,)).start()",
+    "check(source.parent.name)",
+)
+
+
+@pytest.mark.parametrize("line", OUTLIVED)
 def test_directory_that_may_be_needed_after_the_test_is_unsafe(tmp_path: Path, line: str) -> None:
-    assert safety(tmp_path, MADE.replace("copy(source, target)", line)) == [("T3", "unsafe")]
+    assert safety(tmp_path, "MADE = []\n\n" + plain(MADE).replace("copy(source, target)", line)) == [("T3", "unsafe")]
 
 
 SHARING = {
@@ -139,6 +151,40 @@ def test_fixtures_of_conftest_files_are_followed(tmp_path: Path) -> None:
     }
     [row] = find(tmp_path, MADE, **automatic)
     assert row.safety == "report"
+
+
+IN_TMP = """
+    import pytest
+
+    class Base:
+        @pytest.fixture(autouse=True)
+        def in_tmp(self, tmp_path, monkeypatch):
+            monkeypatch.chdir(tmp_path)
+"""
+# Where a fixture may come from that runs for every test, and what the test imports.
+ELSEWHERE = {
+    "tests/plugin.py": ("", "report"),
+    "base.py": ("from base import Base\n", "report"),
+    "tests/test_base.py": ("from .test_base import *\n", "report"),
+    "tests/test_other.py": ("", "safe"),
+    "tests/other/conftest.py": ("", "safe"),
+}
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_fixture_for_every_test_may_come_from_a_plugin_or_a_base_class(tmp_path: Path, path: str) -> None:
+    head, safe = ELSEWHERE[path]
+    [row] = find(tmp_path, head + plain(MADE), **{path: IN_TMP})
+    assert row.safety == safe
+
+
+def test_fixtures_of_the_settings_are_not_known(tmp_path: Path) -> None:
+    [row] = find(tmp_path, MADE, **{"pytest.ini": "[pytest]\nusefixtures = in_tmp\n"})
+    assert (row.safety, "pytest.ini line 2" in row.message) == ("report", True)
+
+
+def test_test_that_deals_with_modes_keeps_its_directories(tmp_path: Path) -> None:
+    assert safety(tmp_path, MADE.replace("target.exists()", "target.stat().st_mode & 0o755")) == []
 
 
 def test_tmp_path_of_the_projects_own_is_reported(tmp_path: Path) -> None:
