@@ -61,13 +61,29 @@ def find_project(c: Context) -> "Project":
     """Return the project that the context was sent to, or whose tasks invoke loaded; else a script's."""
     from ..temp import layout
 
-    tasks, working = _tasks_folder(c), os.getcwd()
+    _refuse_missing_file(c)
+    tasks, working = _tasks_folder(c), find_working_directory()
     if c.command_cwds:
         sent = os.path.realpath(os.path.join(working, *map(os.path.expanduser, c.command_cwds)), strict=True)
         return layout.project_at(marks.find_root_below(sent, tasks or working))
     if tasks is None:
         return layout.find_project()
     return layout.project_at(marks.find_root_of_tasks(tasks, working, named=_is_named(c, tasks)))
+
+
+def find_working_directory() -> str:
+    """Return the working directory. Ends with exit code 2 where it was deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise Exit("the working directory no longer exists", code=2) from None
+
+
+def _refuse_missing_file(c: Context) -> None:
+    """End with exit code 2 where `-f` names no file: invoke passes over that, and settings in it would not hold."""
+    config = c.config
+    if config._runtime_path and not config._runtime_found:
+        raise Exit(f"--config takes a file that exists, not {config._runtime_path!r}", code=2)
 
 
 def _tasks_folder(c: Context) -> str | None:

@@ -14,7 +14,7 @@ from invoke.program import Program
 
 from . import ns
 from .configuration import Configuration
-from .context import refusals
+from .context import find_working_directory, refusals
 
 _BARE = "temp-status"  # what runs where no task is named
 _LISTS = "flat", "nested", "json"
@@ -63,7 +63,7 @@ class CommonTasks(Program):
         from ..temp import layout
 
         super().parse_collection()
-        _check_working_directory()
+        find_working_directory()
         with refusals():
             root = layout.find_project().root
         self.config.tasks.collection_name = __package__  # as if `inv` had found them there
@@ -73,9 +73,6 @@ class CommonTasks(Program):
 
     def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002  # as invoke's
         """Read the configuration file that `-f` names, and the environment."""
-        named = self.args.config.value
-        if named is not None and not os.path.isfile(named):
-            raise Exit(f"--config takes a file that exists, not {named!r}", code=2)
         with _readable():
             super().update_config(merge)
 
@@ -137,13 +134,6 @@ class CommonTasks(Program):
             known, task, said = sorted(ns.task_names), "", f"there is no task {word!r}"
         near = [each for each in known if word and each.startswith(word)] or difflib.get_close_matches(word, known, n=1)
         return f"{said}; did you mean {near[0]}?" if near else f"{said}; see {self.binary} --help {task}".rstrip()
-
-
-def _check_working_directory() -> None:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        raise Exit("the working directory no longer exists", code=2) from None
 
 
 @contextlib.contextmanager

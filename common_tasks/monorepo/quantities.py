@@ -53,3 +53,10 @@ def parse_count(name: str, value: Any) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise InvalidSetting(f"{name} takes a whole number from 0 up, not {value!r}")
     return int(text)
+
+
+def parse_category(name: str, value: str) -> str:
+    """Read the name of a category: that of a folder. Raises InvalidSetting."""
+    if value in ("", ".", "..") or "/" in value:
+        raise InvalidSetting(f"{name} takes the name of a category, such as debug, not {value!r}")
+    return value

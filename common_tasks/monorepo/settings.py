@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ..project.patterns import ARTIFACTS, Patterns, parse
 from ..temp.policy import Budget, Limit, Policy, Rule
 from ..temp.system import BUILT_IN
-from .quantities import InvalidSetting, parse_age, parse_count, parse_size
+from .quantities import InvalidSetting, parse_age, parse_category, parse_count, parse_size
 
 Rules = Mapping[str, Rule]
 
@@ -70,7 +70,10 @@ def _patterns(name: str, patterns: Any) -> Patterns:
 def _rules(name: str, rules: Any) -> Rules | None:
     if not isinstance(rules, dict):
         raise InvalidSetting(f"{name} takes a rule for each category, not {rules!r}")
-    return {category: _rule(f"{name}.{category}", rule) for category, rule in rules.items()} or None
+    return {
+        parse_category(f"a key of {name}", category): _rule(f"{name}.{category}", rule)
+        for category, rule in rules.items()
+    } or None
 
 
 def _rule(name: str, rule: Any) -> Rule:

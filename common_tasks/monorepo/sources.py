@@ -7,6 +7,7 @@ user and of the system.
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from .settings import MAX_TOTAL, SECTIONS, Settings, flatten, read
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
 _PYPROJECT = "pyproject.toml"
 _TABLE = "common-tasks"
+_MENTION = re.compile(rb"(?i)common[-_]?tasks")
 _OF_TASKS = "migrate"  # a section that temp-migrate reads
 
 Load = Callable[[str], Any]  # reads a file of YAML or JSON; raises whatever its parser raises
@@ -148,11 +150,14 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
     path = f"{folder}/{_PYPROJECT}"
     with _reading(path):
         text = marks.read(folder, _PYPROJECT) or b""
-        if _TABLE.encode() not in text:  # most say nothing of ours, and templates of projects may be no TOML
+        if not _MENTION.search(text):  # most say nothing of ours, and templates of projects may be no TOML
             return {}
         import tomllib  # seldom needed
 
-        table = tomllib.loads(text.decode()).get("tool", {}).get(_TABLE, {})
+        tables = tomllib.loads(text.decode()).get("tool", {})
+        table = tables.get(_TABLE, {})
+    if misspelled := [name for name in tables if name != _TABLE and _MENTION.fullmatch(name.encode())]:
+        raise InvalidSetting(f"{path!r}: the table is called [tool.{_TABLE}], not [tool.{misspelled[0]}]")
     known = (*SECTIONS, _OF_TASKS)
     unknown = [key for key in table if key not in known] if isinstance(table, dict) else [table]
     if unknown:

@@ -16,7 +16,7 @@ from common_tasks.monorepo.quantities import InvalidSetting
 from common_tasks.monorepo.sources import read_file
 
 from ..conftest import As
-from ..helpers import COMMAND, OLD, command, inv, make_entry, slow
+from ..helpers import COMMAND, INV, OLD, command, inv, make_entry, slow
 
 WORDS = {
     "--foo": "common-tasks has no option '--foo'; see common-tasks --help",
@@ -118,6 +118,7 @@ FILES = {
     "temp: 7": "the setting temp takes retention, ",
     "temp: {auto: sometimes}": "the setting temp.auto takes off, hourly, daily, weekly, not 'sometimes'",
     "temp: {max_total: 5}": "the setting temp.max_total takes a size such as 500MB or 2G, not 5",
+    "temp: {retention: {a/b: {max_age: 7d}}}": "a key of the setting temp.retention takes the name of a category",
     "temp: {retention: 7d}": "the setting temp.retention takes a rule for each category, not '7d'",
     "temp: {retention: {debug: {max_agee: 7d}}}": "the setting temp.retention.debug.max_agee is unknown",
     "run: 7": "the setting run takes settings by name, not 7",
@@ -246,10 +247,13 @@ def test_working_directory_that_is_gone_is_one_clear_line(
     (project / "gone").mkdir()
     os.chdir(project / "gone")
     (project / "gone").rmdir()
+    said = "the working directory no longer exists\n"
     try:
-        assert run("temp-status") == (2, "", "the working directory no longer exists\n")
+        assert run("temp-status") == (2, "", said)
+        done = subprocess.run([INV, "-r", project, "temp-status"], capture_output=True, text=True, check=False)
     finally:
         os.chdir(project)
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

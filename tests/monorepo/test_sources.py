@@ -59,6 +59,15 @@ def test_table_in_pyproject_is_a_source(project: Path) -> None:
     assert (project / "dist").exists()
 
 
+def test_file_given_on_the_command_line_that_is_missing_is_refused(project: Path) -> None:
+    left = make_entry(project / ".tmp/x")
+    assert (
+        inv(project, "-f", "nope.yaml", "clean", code=2).stderr
+        == "--config takes a file that exists, not 'nope.yaml'\n"
+    )
+    assert left.exists()
+
+
 @pytest.mark.parametrize("name", ["invoke.yaml", "invoke.json"])
 def test_same_key_in_two_files_of_one_folder_is_refused(project: Path, name: str) -> None:
     (project / "pyproject.toml").write_text('[tool.common-tasks.clean]\nkeep = ["/dist/"]\n')
@@ -76,6 +85,7 @@ def test_same_key_in_two_files_of_one_folder_is_refused(project: Path, name: str
         ("[tool.common-tasks.tmp]\nx = 1\n", "[tool.common-tasks] takes clean, temp, migrate, not 'tmp'"),
         ("[tool.common-tasks.clean]\nkept = []\n", "the setting clean.kept is unknown"),
         ("[tool.common-tasks\n", "cannot be read: "),
+        ("[tool.common_tasks.clean]\nkeep = []\n", "the table is called [tool.common-tasks], not [tool.common_tasks]"),
     ],
 )
 def test_wrong_table_in_pyproject_is_one_line(project: Path, text: str, said: str) -> None:
