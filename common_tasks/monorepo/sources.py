@@ -149,7 +149,7 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
     """Return the table [tool.common-tasks] of the `pyproject.toml` in a folder. Raises InvalidSetting."""
     path = f"{folder}/{_PYPROJECT}"
     with _reading(path):
-        text = marks.read(folder, _PYPROJECT) or b""
+        text = marks.read_whole(folder, _PYPROJECT)
         if not _MENTION.search(text):  # most say nothing of ours, and templates of projects may be no TOML
             return {}
         import tomllib  # seldom needed

@@ -5,6 +5,7 @@ invoke can load. A marker that a stranger could have put there marks nothing.
 """
 
 import codecs
+import errno
 import os
 import re
 import stat
@@ -139,16 +140,16 @@ def _has_setup(folder: str, *, exposed: bool) -> bool:
 def has_tasks(folder: str, *, exposed: bool = False) -> bool:
     """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
     with suppress(OSError):  # what cannot be read marks nothing
-        return any(re.search(_USES_INVOKE, text) for _, text in read_tasks(folder, exposed=exposed))
+        return any(re.search(_USES_INVOKE, read(folder, name, exposed=exposed) or b"") for name in TASKS)
     return False
 
 
-def read_tasks(folder: str, *, exposed: bool = False) -> Iterator[tuple[str, bytes]]:
-    """Yield path and text of each file of tasks in a folder, invoke's or not. Raises OSError as `read` does."""
-    for name in TASKS:
-        text = read(folder, name, exposed=exposed)
-        if text is not None:
-            yield f"{folder}/{name}", text
+def read_whole(folder: str, name: str) -> bytes:
+    """Return the text of a file as `read` does, empty where there is none. Raises OSError where it is over 1 MiB."""
+    text = read(folder, name) or b""
+    if text and os.stat(f"{folder}/{name}").st_size > _MOST_READ:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), f"{folder}/{name}")
+    return text
 
 
 def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:

@@ -81,7 +81,6 @@ UNCERTAIN = [
     f"{NS}ns.configure({KEEP})\nns = other\n",
     f"from invoke import Collection\nnamespace = Collection()\nnamespace.configure({KEEP})\nns = Collection()\n",
     f"{NS}app = App()\napp.configure({KEEP})\n",
-    f"from common_tasks import ns as base, clean\nbase.configure({KEEP})\n",
     # Variables, and what tasks change when they run:
     NS + "import os\nos.environ['INVOKE_CLEAN_KEEP'] = '/dist/'\n",
     NS + "import os\nos.environ.update(INVOKE_CLEAN_KEEP='/dist/')\n",
@@ -113,7 +112,12 @@ def test_collection_of_a_local_module_that_is_added_to_another_is_not_taken_for_
     (tmp_path / "docs.py").write_text("from invoke import Collection\nns = Collection()\nns.configure({'run': {}})\n")
     assert read_tasks(str(tmp_path)) == ({}, None)
     (tmp_path / "docs.py").write_text(f"from invoke import Collection\nns = Collection()\nns.configure({KEEP})\n")
-    assert "docs.py' may configure something in line 3" in (read_tasks(str(tmp_path)).uncertain or "")
+    assert "have several collections" in (read_tasks(str(tmp_path)).uncertain or "")
+
+
+def test_tasks_that_are_too_large_to_be_read_are_uncertain(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(NS + "# x\n" * 2**18 + f"ns.configure({KEEP})\n")
+    assert read_tasks(str(tmp_path)).uncertain == f"'{tmp_path}/tasks.py' cannot be read: File too large"
 
 
 @pytest.mark.parametrize("text", UNCERTAIN)

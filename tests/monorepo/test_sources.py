@@ -85,6 +85,7 @@ def test_same_key_in_two_files_of_one_folder_is_refused(project: Path, name: str
         ("[tool.common-tasks.tmp]\nx = 1\n", "[tool.common-tasks] takes clean, temp, migrate, not 'tmp'"),
         ("[tool.common-tasks.clean]\nkept = []\n", "the setting clean.kept is unknown"),
         ("[tool.common-tasks\n", "cannot be read: "),
+        ("# x\n" * 2**18 + "[tool.common-tasks]\n", "cannot be read: File too large"),
         ("[tool.common_tasks.clean]\nkeep = []\n", "the table is called [tool.common-tasks], not [tool.common_tasks]"),
     ],
 )
