@@ -15,6 +15,7 @@ from .names import Module, stand_alone
 from .naming import ONE, given_prefix, maker
 from .paths import Plan, bind, is_path_of
 from .program import Program
+from .removal import find_made, given
 from .surroundings import conclude
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"
@@ -26,6 +27,7 @@ _KEYWORDS = {
     "delete": "delete= says that it may stay",
     "ignore_cleanup_errors": "ignore_cleanup_errors= hides what cannot be removed",
 }
+_ENTERS = frozenset({"enter_context", "enterContext", "enterClassContext"})
 With = ast.With | ast.AsyncWith
 
 
@@ -46,9 +48,27 @@ def check(program: Program) -> Iterator[Finding]:
                 statement = module.parents[item]
                 assert isinstance(statement, With)  # noqa: S101  (no other statement has such items)
                 yield _finding(program, _Block(call, statement, target))
+            case ast.Call(func=ast.Attribute(attr=attr)) as entering if attr in _ENTERS and [call] == entering.args:
+                yield _entered(program, call, entering)
             case _ if not surroundings.is_fallback(module, call):
                 reason = f"it is not in a with statement; where one can end it, use with {ONE}() as name"
                 yield _base(program, call).concluded([Doubt(reason, final=True)])
+
+
+def _entered(program: Program, call: ast.Call, entering: ast.Call) -> Finding:
+    """Return the finding for a directory that is there until a stack or a test case ends."""
+    module, base = program.module, _base(program, call)
+    if refusals := list(refused_arguments(call)):
+        return base.concluded(refusals)
+    lending = ast.unparse(entering.func)
+    if made := find_made(module, call, entering):
+        code, edits = given(program, made, lending)
+    else:
+        code = f"{lending}({maker(program, call, '')})"
+        is_used = not isinstance(module.parents[entering], ast.Expr)
+        edits = [Replace(module.place(entering), module.segment(entering), f"str({code})" if is_used else code)]
+    finding = base._replace(message=f"{base.message}: {code}", edits=tuple(edits), imports=(ONE,))
+    return conclude(program, call, finding)
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:

@@ -1,12 +1,12 @@
 """T5: a directory that its own function removes: in a `finally`, or after the statements that need it."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from . import surroundings
 from .finding import Doubt, Drop, Wrap
-from .names import stand_alone
+from .names import Function, stand_alone
 from .naming import maker
 from .paths import Plan, bind
 from .program import Program
@@ -32,10 +32,11 @@ def plan(program: Program, made: Made) -> Plan | None:
     span = _find_span(program, made)
     if span is None or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
         return None
-    bound = Plan(maker(program, made.call, name.id), name.id)
-    if not made.is_path:
-        loads = [load for load in module.loads(name.id, scope) if not module.within([span.removal], load)]
-        always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
+    loads = module.loads(name.id, scope, [span.removal])
+    always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
+    if made.is_path or not loads:
+        bound = Plan(maker(program, made.call, name.id), name.id if loads or scope is module.top else "")
+    else:
         bound = bind(program, made.call, always, name, loads)
     edits = (
         Drop(module.place(made.statement)),
@@ -47,22 +48,29 @@ def plan(program: Program, made: Made) -> Plan | None:
 
 
 def _find_span(program: Program, made: Made) -> _Span | None:
+    around = program.module.parents[made.statement]
+    if isinstance(around, ast.Try) and made.statement is around.body[0]:
+        return _of_try(program, made, [around], around)
     body = program.module.body_of(made.statement)
     after = body[body.index(made.statement) + 1 :] if body else []
     for number, statement in enumerate(after):
-        if isinstance(statement, ast.Try):
-            removals = [each for each in statement.finalbody if is_removal(program, each, made.name)]
-            if len(removals) == 1:
-                return _Span(after[: number + 1], removals[0], statement)
+        if isinstance(statement, ast.Try) and (span := _of_try(program, made, after[: number + 1], statement)):
+            return span
         if number and is_removal(program, statement, made.name):
             return _Span(after[:number], statement)
     return None
 
 
+def _of_try(program: Program, made: Made, statements: list[ast.stmt], ending: ast.Try) -> _Span | None:
+    """Return statements up to a `try` if its `finally` removes the directory."""
+    removals = [each for each in ending.finalbody if is_removal(program, each, made.name)]
+    return _Span(statements, removals[0], ending) if len(removals) == 1 else None
+
+
 def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
     yield from hidden_errors(program, span.removal)
     between = span.statements[:-1] if span.ending else span.statements
-    inner = [node for each in between for node in ast.walk(each)]
+    inner = list(_of_same_function(between))
     if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
         yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending:
@@ -70,6 +78,14 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
         yield from seen_late(program, late)
     elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
+
+
+def _of_same_function(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield what nodes consist of, except the inside of functions that they define."""
+    for node in nodes:
+        yield node
+        if not isinstance(node, Function | ast.Lambda):
+            yield from _of_same_function(ast.iter_child_nodes(node))
 
 
 def _is_in_fixture(program: Program, made: Made) -> bool:

@@ -50,7 +50,7 @@ class Folders(NamedTuple):
     def is_only_a_place(self, module: Module, scope: Scope) -> bool:
         """Tell whether it is one directory, of which neither its own name nor its parent counts."""
         [variable, *others] = self.variables
-        loads = [load for load in module.loads(variable, scope) if not module.within(self.statements, load)]
+        loads = module.loads(variable, scope, self.statements)
         once = len(scope.bindings[variable]) == 1
         return not others and once and all(_only_place_counts(module, load) for load in loads)
 
@@ -140,6 +140,5 @@ def _is_all(module: Module, run: Folders, base: str, scope: Scope) -> bool:
     names = {base, *(node.id for node in stores if isinstance(node.ctx, ast.Store))} - {*run.variables}
     bindings = [(name, binding.node) for name in names for binding in scope.bindings[name]]
     given = [name for name, node in bindings if not module.within(run.statements, node)]
-    loads = [load for name in names for load in module.loads(name, scope)]
-    alone = stand_alone(module, run.statements)
-    return alone and given == [base] and all(module.within(run.statements, load) for load in loads)
+    used = any(module.loads(name, scope, run.statements) for name in names)
+    return stand_alone(module, run.statements) and given == [base] and not used

@@ -12,11 +12,9 @@ from . import finally_removed, unittest_cases
 from .blocks import refused_arguments
 from .classes import Definition
 from .finding import Finding, Left
-from .names import Module, stand_alone
 from .naming import ONE
-from .paths import converted
 from .program import Program
-from .removal import Made, sounds_like_removal
+from .removal import find_made, sounds_like_removal
 from .surroundings import conclude
 
 CODE = "T5"
@@ -39,7 +37,7 @@ def check(program: Program) -> Iterator[Finding | Left]:
 
 
 def _directory(program: Program, call: ast.Call) -> Finding | Left:
-    made = _made(program.module, call)
+    made = find_made(program.module, call, call)
     plan = (unittest_cases.plan(program, made) or finally_removed.plan(program, made)) if made else None
     if plan is None:
         return _unremoved(program, call, "mkdtemp", ONE)
@@ -47,18 +45,6 @@ def _directory(program: Program, call: ast.Call) -> Finding | Left:
     finding = program.report(call, CODE, f"mkdtemp with its own removal: {head}{plan.code}")
     finding = finding._replace(edits=plan.edits, imports=(ONE,))
     return conclude(program, call, finding, refused_arguments(call), plan.doubts)
-
-
-def _made(module: Module, call: ast.Call) -> Made | None:
-    """Return what a call's result is given to; None where that is no plain statement."""
-    parent = module.parents[call]
-    is_path = converted(module, parent) is call
-    statement = module.parents[parent] if is_path else parent
-    match statement:
-        case ast.Assign(targets=[ast.Name() | ast.Attribute(value=ast.Name()) as target]):
-            alone = stand_alone(module, [statement])
-            return Made(call, statement, target, is_path) if alone else None
-    return None
 
 
 def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Finding | Left:

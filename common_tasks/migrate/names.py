@@ -181,10 +181,10 @@ class Module:
         """Return the scope that binds a name; None for a builtin, or a name from nowhere."""
         return self.used_in[name].find(name.id) if name in self.used_in else None
 
-    def loads(self, name: str, scope: Scope) -> list[ast.Name]:
-        """Return the uses of what `scope` binds as `name`."""
+    def loads(self, name: str, scope: Scope, outside: Sequence[ast.AST] = ()) -> list[ast.Name]:
+        """Return the uses of what `scope` binds as `name`, those `outside` of some nodes."""
         named = ((node, used_in) for node, used_in in self.names.get(name, ()) if isinstance(node.ctx, ast.Load))
-        return [node for node, used_in in named if used_in.find(name) is scope]
+        return [node for node, used_in in named if used_in.find(name) is scope and not self.within(outside, node)]
 
     def value_of(self, name: ast.Name) -> ast.expr | None:
         """Return what a name stands for, where it is given a value once."""

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .classes import Definition
-from .finding import Doubt
-from .names import Function, Module, is_docstring, parameters
+from .finding import Doubt, Edit, Replace
+from .names import Function, Module, is_docstring, parameters, stand_alone
+from .naming import maker
+from .paths import Renamed, converted, give_path
 from .program import Program
 
 _SOUNDS = re.compile(
@@ -41,6 +43,38 @@ class Made(NamedTuple):
     def is_given_once(self, module: Module) -> bool:
         """Tell whether nothing else is given to the name; of an attribute that is not known here."""
         return isinstance(self.target, ast.Attribute) or module.value_of(self.target) is self.statement.value
+
+
+def find_made(module: Module, call: ast.Call, value: ast.expr) -> Made | None:
+    """Return what the `value` that a call makes is given to; None where that is no plain statement."""
+    parent = module.parents[value]
+    is_path = converted(module, parent) is value
+    statement = module.parents[parent] if is_path else parent
+    match statement:
+        case ast.Assign(targets=[ast.Name() | ast.Attribute(value=ast.Name()) as target]):
+            alone = stand_alone(module, [statement])
+            return Made(call, statement, target, is_path) if alone else None
+    return None
+
+
+def given(program: Program, made: Made, lending: str, removal: ast.stmt | None = None) -> tuple[str, list[Edit]]:
+    """Return the expression by which a name is given a directory for longer than a block, and the edits for that.
+
+    `lending`: what stands around the call that makes it. The name holds a path where none of its uses needs text.
+    """
+    module, path = program.module, Renamed(made.name) if made.is_path else None
+    scope = module.scope_of(made.target) if isinstance(made.target, ast.Name) else None
+    if scope and isinstance(made.target, ast.Name) and not made.is_path and made.is_given_once(module):
+        loads = [
+            load for load in module.loads(made.target.id, scope) if not (removal and module.within([removal], load))
+        ]
+        path = give_path(module, [module.body_of(made.statement)], made.target, loads)
+    path = path if path and not path.texts else None
+    name = path.name if path else made.name
+    code = f"{lending}({maker(program, made.call, name.rpartition('.')[2])})"
+    new = {made.statement.value: code if path else f"str({code})", made.target: name}
+    edits: list[Edit] = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
+    return code, [*edits, *(path.edits if path else ())]
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:

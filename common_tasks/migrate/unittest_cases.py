@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .classes import Definition
-from .finding import Doubt, Drop, Edit, Replace
-from .names import Function, Module, parameters, stand_alone
-from .naming import maker
-from .paths import Plan, Renamed, give_path
+from .finding import Doubt, Drop
+from .names import Function, parameters, stand_alone
+from .paths import Plan
 from .program import Program
-from .removal import Made, hidden_errors, is_registered, is_removal, may_look, seen_late, sounds_like_removal
+from .removal import Made, given, hidden_errors, is_registered, is_removal, may_look, seen_late, sounds_like_removal
 
 _TEST_CASES = frozenset(
     {
@@ -19,6 +18,7 @@ _TEST_CASES = frozenset(
     }
 )
 _TEAR_DOWNS = {"setUp": "tearDown", "asyncSetUp": "asyncTearDown", "setUpClass": "tearDownClass"}
+_TORN_DOWN = frozenset({*_TEAR_DOWNS.values(), "doCleanups", "doClassCleanups"})
 
 
 class _Removal(NamedTuple):
@@ -52,18 +52,11 @@ def _plan(program: Program, made: Made, this: Definition, method: Function) -> P
         return None
     doubts = [*_not_test_case(program, this), *hidden_errors(program, removal.statement)]
     doubts += [*seen_late(program, removal.late), *_seen_by_cleanups(program, removal)]
-    path = Renamed(made.name) if made.is_path else None  # what else is done with an attribute may need text
     if isinstance(made.target, ast.Attribute):
         doubts += _dealt_with_again(program, this, made, removal.statement)
-    elif not made.is_path:
-        path = _renamed(module, made, made.target, removal.statement)
-    path = path if path and not path.texts else None
-    name = path.name if path else made.name
-    code = f"{owner}.enter{kind}Context({maker(program, made.call, name.rpartition('.')[2])})"
-    new = {made.statement.value: code if path else f"str({code})", made.target: name}
-    edits: list[Edit] = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
-    edits += [Drop(module.place(removal.statement), with_method=removal.may_go), *(path.edits if path else ())]
-    return Plan(code, "", tuple(edits), tuple(doubts))
+    code, edits = given(program, made, f"{owner}.enter{kind}Context", removal.statement)
+    drop = Drop(module.place(removal.statement), with_method=removal.may_go)
+    return Plan(code, "", (*edits, drop), tuple(doubts))
 
 
 def _find_registered(program: Program, made: Made, method: str) -> _Removal | None:
@@ -88,15 +81,6 @@ def _find_torn_down(program: Program, made: Made, this: Definition, method: Func
             may_go = _inherits_the_same(program, this, down)
             return _Removal(statement, tuple(down.body[number + 1 :]), (this.node,), may_go)
     return None
-
-
-def _renamed(module: Module, made: Made, name: ast.Name, removal: ast.stmt) -> Renamed | None:
-    """Return how the uses of a local name change if it holds a path; None where they cannot."""
-    scope = module.scope_of(name)
-    if scope is None:
-        return None
-    loads = [load for load in module.loads(name.id, scope) if not module.within([removal], load)]
-    return give_path(module, [module.body_of(made.statement)], name, loads)
 
 
 def _seen_by_cleanups(program: Program, removal: _Removal) -> Iterator[Doubt]:
@@ -142,6 +126,8 @@ def _deals_with(node: ast.AST, attribute: str) -> bool:
     match node:
         case ast.Attribute(attr=attr, ctx=ast.Store() | ast.Del()):
             return attr == attribute
+        case ast.Call(func=ast.Attribute(value=ast.Name(), attr=attr)) if attr in _TORN_DOWN:
+            return True  # by hand: it tears down what it set up, in the middle of a test
         case ast.Call(args=args) if sounds_like_removal(ast.unparse(node)):
             return any(isinstance(given, ast.Attribute) and given.attr == attribute for given in args)
     return False

@@ -188,6 +188,30 @@ def test_block_in_a_program_that_forks_is_unsafe(tmp_path: Path) -> None:
     assert (row.safety, "line 9 forks" in row.message) == ("unsafe", True)
 
 
+# A directory that is there until a stack or a test case ends: before and after.
+ENTERED = {
+    "d = stack.enter_context(TemporaryDirectory())\n        os.listdir(d)": (
+        'd = stack.enter_context(temp_working_dir("it"))\n        os.listdir(d)'
+    ),
+    "d = Path(stack.enter_context(TemporaryDirectory()))\n        check(d)": (
+        'd = stack.enter_context(temp_working_dir("it"))\n        check(d)'
+    ),
+    "d = self.enterContext(TemporaryDirectory())\n        check(d)": (
+        'd = str(self.enterContext(temp_working_dir("it")))\n        check(d)'
+    ),
+    "self.d = self.enterContext(TemporaryDirectory())": 'self.d = str(self.enterContext(temp_working_dir("it")))',
+    "check(stack.enter_context(TemporaryDirectory()))": 'check(str(stack.enter_context(temp_working_dir("it"))))',
+    "stack.enter_context(TemporaryDirectory())": 'stack.enter_context(temp_working_dir("it"))',
+}
+
+
+@pytest.mark.parametrize(("before", "after"), ENTERED.items())
+def test_directory_of_a_stack_or_a_test_case_is_rewritten(tmp_path: Path, before: str, after: str) -> None:
+    head = BLOCK.partition("def test_it")[0]
+    written = rewrite(tmp_path, f"{head}def test_it():\n        {before}\n")
+    assert written.endswith(f"def test_it():\n    {after.replace(' ' * 8, ' ' * 4)}\n")
+
+
 def test_each_block_of_a_name_is_judged_by_itself(tmp_path: Path) -> None:
     text = (
         BLOCK.replace("{}", "os.listdir(d)") + "        with TemporaryDirectory(dir='x') as d:\n            check(d)\n"

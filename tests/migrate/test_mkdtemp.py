@@ -41,6 +41,58 @@ PAIRS = {
                     os.chdir("/")  # back
         """,
     ),
+    "made in the try": (
+        """
+        def test_clone():
+            try:
+                tmp = tempfile.mkdtemp()
+                os.listdir(tmp)
+            finally:
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("clone") as tmp:
+                os.listdir(tmp)
+        """,
+    ),
+    "finally of what is not used": (
+        """
+        def test_clone():
+            tmp = tempfile.mkdtemp()
+            try:
+                clone()
+            finally:
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("clone"):
+                clone()
+        """,
+    ),
+    "finally after a function that returns": (
+        """
+        def test_clone():
+            tmp = tempfile.mkdtemp()
+
+            def path(name):
+                return os.path.join(tmp, name)
+
+            try:
+                os.listdir(path("x"))
+            finally:
+                shutil.rmtree(tmp)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("clone") as tmp:
+                def path(name):
+                    return os.path.join(tmp, name)
+
+                os.listdir(path("x"))
+        """,
+    ),
     "addCleanup": (
         """
         class TestClone(unittest.TestCase):
@@ -412,6 +464,8 @@ CHILDREN = {
     "def test_more(self):\n        os.listdir(self.folder)": "safe",
     "def tearDown(self):\n        shutil.rmtree(self.folder)": "unsafe",
     "def setUp(self):\n        self.folder = '/x'": "unsafe",
+    "def test_again(self):\n        self.tearDown()": "unsafe",
+    "def test_again(self):\n        self.doCleanups()": "unsafe",
 }
 
 
