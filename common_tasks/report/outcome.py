@@ -9,7 +9,7 @@ from ..temp.entry import ARTIFACT, Decision, Entry, Outcome
 from . import document, facts, projects
 from .console import Line, Prose, Screen
 from .page import AGE, FILES, SIZE, Mark, Page
-from .selection import Group, choose, grouped, in_order, under
+from .selection import choose, grouped, in_order, under
 from .sentences import error_lines, nothing_line, shortfall_lines
 from .table import Row, Table, draw, head
 from .text import count, count_entries, size
@@ -41,13 +41,18 @@ def _advice(forceable: int, *, dry_run: bool) -> Iterator[Line]:
 
 
 def _lines(rows: Sequence[ProjectOutcome], page: Page, verb: str, advice: Iterable[Line]) -> Iterator[Line]:
-    outcome = _together(rows)
-    if not (outcome.removed or outcome.kept or outcome.failed):
+    _, outcome, _, shortfalls = ProjectOutcome.joined(page.root, rows)
+    if not any(outcome):
         yield nothing_line("Nothing to remove", rows, page)
         yield from error_lines(rows, page)
     else:
         yield page.title()
-        drawn = tuple(_rows(outcome, page, verb))
+        parts = (
+            _Part(page, verb, outcome.removed, verb.lower(), Mark("-")),
+            _Part(page, "Kept", outcome.kept, "kept"),
+            _Part(page, "Could not remove", outcome.failed, "FAILED", Mark("✗", "red"), summed=False),
+        )
+        drawn = [row for part in parts for row in part.rows()]
         table = Table(label="Entry", columns=(SIZE, FILES, AGE), note="Why", rows=drawn, whole_notes=True)
         yield from draw(table, page.screen)
         if len(rows) > 1 and outcome.removed:
@@ -57,21 +62,7 @@ def _lines(rows: Sequence[ProjectOutcome], page: Page, verb: str, advice: Iterab
         yield from error_lines(rows, page)
         yield Prose(_summary(outcome, page, verb), "bold red" if outcome.failed else "bold")
         yield from advice
-    yield from shortfall_lines(shortfall for row in rows for shortfall in row.shortfalls)
-
-
-def _together(rows: Sequence[ProjectOutcome]) -> Outcome:
-    return Outcome(
-        removed=tuple(decision for row in rows for decision in row.outcome.removed),
-        kept=tuple(decision for row in rows for decision in row.outcome.kept),
-        failed=tuple(decision for row in rows for decision in row.outcome.failed),
-    )
-
-
-def _rows(outcome: Outcome, page: Page, verb: str) -> Iterator[Row]:
-    yield from _Part(page, verb, outcome.removed, verb.lower(), Mark("-")).rows()
-    yield from _Part(page, "Kept", outcome.kept, "kept").rows()
-    yield from _Part(page, "Could not remove", outcome.failed, "FAILED", Mark("✗", "red"), summed=False).rows()
+    yield from shortfall_lines(shortfalls)
 
 
 class _Part(NamedTuple):
@@ -101,8 +92,11 @@ class _Part(NamedTuple):
         for group in in_order(groups, self.page.view):
             heading = f"{self.heading}: {group.label.removeprefix('kept: ')}" if group.label else self.heading
             shown = choose(group.entries, full=self.page.full or not self.summed)
-            rows = [self._row(each, own[each.key]) if isinstance(each, Entry) else _sum(each) for each in shown]
-            yield from under(head(self.page.shown(heading), _sums(group)), group, rows)
+            rows = [
+                self._row(each, own[each.key]) if isinstance(each, Entry) else Row(each.label, each.figures, mark="…")
+                for each in shown
+            ]
+            yield from under(head(self.page.shown(heading), group.figures), group, rows)
 
     def _row(self, entry: Entry, reason: str) -> Row:
         notes = self.page.reasons(entry, reason) if reason else ()
@@ -110,15 +104,6 @@ class _Part(NamedTuple):
         if self.summed or not self.page.screen.is_terminal:
             return row
         return row._replace(below=f"could not be removed: {notes[0]}", notes=())
-
-
-def _sum(group: Group) -> Row:
-    return Row(group.label, _sums(group), mark="…")
-
-
-def _sums(group: Group) -> tuple[str, ...]:
-    is_measured = any(entry.usage for entry in group.entries)
-    return (size(group.disk_bytes), f"{group.files:,}", "") if is_measured else ("", "", "")
 
 
 def _summary(outcome: Outcome, page: Page, verb: str) -> str:

@@ -16,6 +16,7 @@ from .view import ProjectOutcome, ProjectStatus
 _STATUS = Column("Entries"), SIZE, SHARE, Column("Oldest", 2), Column("In use", 1), Column("A clean frees")
 _OUTCOME = SIZE, SHARE, Column("Kept", 1), Column("Failed")
 _MAKERS = Column("Entries"), SIZE, SHARE, Column("Newest", 1)
+Cells = tuple[str, ...]
 T = TypeVar("T", ProjectStatus, ProjectOutcome)
 
 
@@ -27,15 +28,15 @@ def status_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
 
     listed = sorted((row for row in rows if row.entries), key=order)
     whole = sum(facts.total(row.entries) for row in listed)
-    yield from _lines(rows, listed, _STATUS, lambda some: _status_cells(some, whole, page), page)
+    yield from _lines(rows, listed, _STATUS, lambda row: _status_cells(row, whole, page), page)
 
 
 def outcome_lines(rows: Sequence[ProjectOutcome], page: Page, *, heading: str) -> Iterator[Line]:
     """Draw what a clean did in each project: the ones where it freed most, and a sum of the rest."""
-    listed = [row for row in rows if row.outcome.removed or row.outcome.kept or row.outcome.failed]
+    listed = [row for row in rows if any(row.outcome)]
     listed.sort(key=lambda row: (-row.outcome.freed_bytes, row.root))
     whole = sum(row.outcome.freed_bytes for row in listed)
-    yield from _lines(rows, listed, (Column(heading), *_OUTCOME), lambda some: _outcome_cells(some, whole), page)
+    yield from _lines(rows, listed, (Column(heading), *_OUTCOME), lambda row: _outcome_cells(row, whole), page)
 
 
 def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
@@ -49,7 +50,7 @@ def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
     drawn = [
         Row(
             page.shown(each.label or "unknown"),
-            (*_sums(each.entries, each.disk_bytes, whole), page.age(facts.newest(each.entries))),
+            (*_sums(each.entries, whole), page.age(facts.newest(each.entries))),
         )
         for each in made
     ]
@@ -57,43 +58,38 @@ def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
 
 
 def _lines(
-    rows: Sequence[ProjectStatus | ProjectOutcome],
-    listed: Sequence[T],
-    columns: Sequence[Column],
-    cells_of: Callable[[Sequence[T]], tuple[str, ...]],
-    page: Page,
+    rows: Sequence[T], listed: Sequence[T], columns: Sequence[Column], cells_of: Callable[[T], Cells], page: Page
 ) -> Iterator[Line]:
     """Draw a row for each listed project, or for the first ones, a sum of the rest, and the total."""
     first, rest = split(listed, full=page.full)
     drawn = [
-        Row(page.shown(facts.relative(page.root, row.root)), cells_of([row]), link=page.link(row.root)) for row in first
+        Row(page.shown(facts.relative(page.root, row.root)), cells_of(row), link=page.link(row.root)) for row in first
     ]
+    join = type(rows[0]).joined
     if rest:
-        drawn.append(Row(count(len(rest), "more project"), cells_of(rest), mark="…"))
-    drawn.append(head(f"Total: {count(len(listed), 'project')}", cells_of(listed)))
+        drawn.append(Row(count(len(rest), "more project"), cells_of(join(page.root, rest)), mark="…"))
+    drawn.append(head(f"Total: {count(len(listed), 'project')}", cells_of(join(page.root, listed))))
     yield from draw(Table(label="Project", columns=columns, rows=drawn), page.screen)
     empty = sum(not row.error for row in rows) - len(listed)
     if empty > 0:
         yield line(f"{count(empty, 'more project holds', 'more projects hold')} nothing")
 
 
-def _status_cells(rows: Sequence[ProjectStatus], whole: int, page: Page) -> tuple[str, ...]:
-    entries = [entry for row in rows for entry in row.entries]
-    used = sum(entry.state == "in-use" for entry in entries)
-    now = [decision.entry for row in rows for due in row.due if due.when == "now" for decision in due.rows]
-    sums = _sums(entries, facts.total(entries), whole)
-    return *sums, page.age(facts.oldest(entries)), _number(used), size(facts.total(now))
+def _status_cells(row: ProjectStatus, whole: int, page: Page) -> Cells:
+    used = sum(entry.state == "in-use" for entry in row.entries)
+    now = [decision.entry for due in row.due if due.when == "now" for decision in due.rows]
+    return *_sums(row.entries, whole), page.age(facts.oldest(row.entries)), _number(used), size(facts.total(now))
 
 
-def _sums(entries: Sequence[Entry], taken: int, whole: int) -> tuple[str, ...]:
+def _sums(entries: Sequence[Entry], whole: int) -> Cells:
+    taken = facts.total(entries)
     return f"{len(entries):,}", size(taken), bar(taken, whole)
 
 
-def _outcome_cells(rows: Sequence[ProjectOutcome], whole: int) -> tuple[str, ...]:
-    freed = sum(row.outcome.freed_bytes for row in rows)
-    removed = sum(len(row.outcome.removed) for row in rows)
-    kept, failed = sum(len(row.outcome.kept) for row in rows), sum(len(row.outcome.failed) for row in rows)
-    return _number(removed), size(freed) if removed else "", bar(freed, whole), _number(kept), _number(failed)
+def _outcome_cells(row: ProjectOutcome, whole: int) -> Cells:
+    removed, kept, failed = (_number(len(decisions)) for decisions in row.outcome)
+    freed = row.outcome.freed_bytes
+    return removed, size(freed) if removed else "", bar(freed, whole), kept, failed
 
 
 def _number(number: int) -> str:

@@ -10,7 +10,7 @@ from ..temp.entry import ARTIFACT, Entry
 from . import facts
 from .page import word
 from .table import Row
-from .text import count
+from .text import count, size
 from .view import ProjectStatus, View
 
 MOST = 10  # rows of a list that are shown one by one
@@ -29,10 +29,11 @@ class Group:
         """What the disk would give back."""
         return facts.total(self.entries)
 
-    @cached_property
-    def files(self) -> int:
-        """How many files there are."""
-        return sum(entry.usage.files for entry in self.entries if entry.usage)
+    @property
+    def figures(self) -> tuple[str, str, str]:
+        """Size and files in words, and no age; nothing where nobody measured."""
+        usages = [entry.usage for entry in self.entries if entry.usage]
+        return (size(self.disk_bytes), f"{sum(usage.files for usage in usages):,}", "") if usages else ("", "", "")
 
     @property
     def states(self) -> str:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..temp.entry import Entry, Shortfall
+from ..temp.retention import Due
 from . import facts
 from .console import Line, Prose, Screen, line
 from .page import Page
@@ -13,10 +14,10 @@ from .view import ProjectOutcome, ProjectStatus
 _TOGETHER = 600  # seconds: projects are cleaned together, and noted one after the other
 
 
-def outlook(rows: Sequence[ProjectStatus], clean: str | None) -> Iterator[Line]:
-    """Say what a clean of some projects lets go now, and what falls due later. `clean`: the command, if any."""
+def outlook(terms: Iterable[Due], clean: str | None) -> Iterator[Line]:
+    """Say what a clean lets go now, and what falls due later. `clean`: the command, if any."""
     due: dict[str, list[Entry]] = defaultdict(list)
-    for term in (term for row in rows for term in row.due):
+    for term in terms:
         due[term.when] += [decision.entry for decision in term.rows]
     said = {when: f"{size(facts.total(gone))} in {count_entries(len(gone))}" for when, gone in due.items() if gone}
     if now := said.pop("now", None):

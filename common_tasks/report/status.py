@@ -10,7 +10,7 @@ from .page import AGE, FILES, MAKER, SHARE, SIZE, STATES, Page, bar, word
 from .selection import Group, by_category, choose, under
 from .sentences import by_itself_lines, error_lines, nothing_line, outlook, shortfall_lines
 from .table import Row, Table, draw, head
-from .text import count_entries, size
+from .text import count_entries
 from .view import ProjectStatus, View
 
 
@@ -28,18 +28,18 @@ def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: Vie
 
 
 def _lines(page: Page, rows: Sequence[ProjectStatus], clean: str | None) -> Iterator[Line]:
-    entries = [entry for row in rows for entry in row.entries]
-    if not entries:
+    together = ProjectStatus.joined(page.root, rows)
+    if not together.entries:
         yield nothing_line("No temporary directories", rows, page)
     else:
         yield page.title()
         if page.view.whole and len(rows) > 1:
             yield from projects.status_lines(rows, page)
         else:
-            yield from draw(_table(entries, page), page.screen)
+            yield from draw(_table(together.entries, page), page.screen)
     yield from error_lines(rows, page)
-    yield from outlook(rows, clean)
-    yield from shortfall_lines(shortfall for row in rows for term in row.due[:1] for shortfall in term.shortfalls)
+    yield from outlook(together.due, clean)
+    yield from shortfall_lines(shortfall for due in together.due if due.when == "now" for shortfall in due.shortfalls)
     yield from by_itself_lines(rows, page)
 
 
@@ -71,4 +71,5 @@ def _row(each: Entry | Group, whole: int, page: Page) -> Row:
 
 
 def _sums(group: Group, whole: int) -> tuple[str, ...]:
-    return size(group.disk_bytes), bar(group.disk_bytes, whole), f"{group.files:,}", "", ""
+    taken, files, age = group.figures
+    return taken, bar(group.disk_bytes, whole), files, age, ""

@@ -29,6 +29,12 @@ class ProjectStatus(NamedTuple):
     cleaned: Report | None = None
     waits_for_hand: bool = False
 
+    @classmethod
+    def joined(cls, root: Path, rows: Sequence["ProjectStatus"]) -> "ProjectStatus":
+        """Return what there is in several projects, and what a clean removes when, in one row."""
+        entries = [entry for row in rows for entry in row.entries]
+        return cls(root, entries, [due for row in rows for due in row.due])
+
 
 class ProjectOutcome(NamedTuple):
     """What a clean did in one project. `error`: why it was left alone. `shortfalls`: budgets that are not met."""
@@ -37,6 +43,17 @@ class ProjectOutcome(NamedTuple):
     outcome: Outcome
     error: str | None = None
     shortfalls: Sequence[Shortfall] = ()
+
+    @classmethod
+    def joined(cls, root: Path, rows: Sequence["ProjectOutcome"]) -> "ProjectOutcome":
+        """Return what a clean did in several projects in one row."""
+        outcomes = [row.outcome for row in rows]
+        outcome = Outcome(
+            removed=tuple(decision for each in outcomes for decision in each.removed),
+            kept=tuple(decision for each in outcomes for decision in each.kept),
+            failed=tuple(decision for each in outcomes for decision in each.failed),
+        )
+        return cls(root, outcome, shortfalls=[shortfall for row in rows for shortfall in row.shortfalls])
 
 
 class View(NamedTuple):

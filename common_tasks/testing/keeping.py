@@ -58,18 +58,13 @@ class Keeper:
 
     def lend(self) -> contextlib.AbstractContextManager[Path]:
         """Lend whoever runs now a directory for the block."""
-        return self._lend(LentToTest(), in_body=self._in_body and not self._setups)
+        return self._lend(LentToTest())
 
     @contextlib.contextmanager
     def lend_many(self) -> Iterator[Lend]:
         """Give a function that lends directories until the block ends, by their names or by how many they are."""
         with contextlib.ExitStack() as stack:
-
-            def lend(*names: str | int) -> tuple[Path, ...]:
-                labels = testdirs.make_labels(*_number_and_names(names))
-                return testdirs.make_labelled(stack.enter_context(self._lend(LentToTest(), in_body=False)), labels)
-
-            yield lend
+            yield lambda *names: stack.enter_context(testdirs.pytest_temp_dirs(*_number_and_names(names)))
 
     @contextlib.contextmanager
     def lend_in_project(self) -> Iterator[Path]:
@@ -79,24 +74,25 @@ class Keeper:
             lent = LentInProject(self._root, self._borrower()[0].name)
         except (OSError, TempError):  # a read-only checkout, say: the test can do its work all the same
             lent = LentToTest()
-        with self._lend(lent, in_body=False) as folder:
+        with self._lend(lent) as folder:
             yield folder
 
-    def _lend(self, lent: Lent, *, in_body: bool) -> contextlib.AbstractContextManager[Path]:
+    def _lend(self, lent: Lent) -> contextlib.AbstractContextManager[Path]:
         if os.getpid() == self._pid and (self._item or self._setups):
-            return self._lend_here(lent, in_body=in_body)
+            return self._lend_here(lent)
         # In a forked child, or outside of any test, nobody comes later to decide.
         return testdirs.lend_until_failed(Borrower("pytest", "outside of any test"), self._root)
 
     @contextlib.contextmanager
-    def _lend_here(self, lent: Lent, *, in_body: bool) -> Iterator[Path]:
+    def _lend_here(self, lent: Lent) -> Iterator[Path]:
         loan = Loan(lent, *self._borrower())
         failures, is_over = self._failures(), False
         folder = lent.start()
         self._loans.append(loan)
         try:
             yield folder
-            is_over = in_body and self._in_body and self._policy != "all" and self._failures() == failures
+            in_body = self._in_body and not self._setups
+            is_over = in_body and self._policy != "all" and self._failures() == failures
         finally:
             if is_over and lent.is_lent:
                 self._loans.remove(loan)

@@ -95,7 +95,6 @@ class Watch:
 
     def __init__(self, containment: Containment, ignore: list[str]) -> None:
         self._containment = containment
-        self._pid = containment.pid
         self._folder = containment.folder
         log = f"{containment.run}/{containment.worker}.log" if containment.worker else None
         self.record = Record(log)
@@ -103,8 +102,7 @@ class Watch:
         self._running = [_START]  # the innermost last
         self._item: pytest.Item | None = None
         self._latest = ""  # the test that runs, or that ran last
-        self._names: list[str] = []  # as they were listed last, when the directory had last changed at `_seen`
-        self._seen: int | None = None
+        self._seen: int | None = None  # when the directory had changed as it was listed last
         self._settled_at = 0  # until then, the time of a change may hide another one
         self._looks_to_skip = 0
         self._skipped = False  # a look has been left out since the last listing
@@ -114,7 +112,7 @@ class Watch:
 
     def look(self) -> None:
         """Note what is new. Costs one `stat` where nothing has changed."""
-        if _SYSTEM.getpid() != self._pid:
+        if _SYSTEM.getpid() != self._containment.pid:
             return
         try:
             if _SYSTEM.time_ns() > self._settled_at and _SYSTEM.lstat(self._folder).st_mtime_ns == self._seen:
@@ -136,22 +134,15 @@ class Watch:
         found = _SYSTEM.lstat(self._folder)
         if not stat.S_ISDIR(found.st_mode):  # a link to somebody's files is not looked into
             raise NotADirectoryError
-        changed = found.st_mtime_ns
-        names = _SYSTEM.listdir(self._folder)
-        self._seen, self._settled_at = changed, changed + _TICK_NS
+        names = dict.fromkeys(_SYSTEM.listdir(self._folder))
+        self._seen, self._settled_at = found.st_mtime_ns, found.st_mtime_ns + _TICK_NS
         self._looks_to_skip = max(0, len(names) - _FEW_NAMES) // _NAMES_PER_LOOK
-        if names != self._names:
-            self._note(names)
-        self._skipped = False
-
-    def _note(self, names: list[str]) -> None:
         owners = self.record.owners
         for name in [name for name in names if name not in owners]:
             self.record.add(name, self._owner_of(name))
-        if len(owners) > len(names):
-            for name in owners.keys() - set(names):
-                del owners[name]
-        self._names = names
+        for name in [name for name in owners if name not in names]:
+            del owners[name]
+        self._skipped = False
 
     def _owner_of(self, name: str) -> Owner | None:
         """Return whose a new name is: the innermost's; only about whose, where looks were left out."""
@@ -164,7 +155,7 @@ class Watch:
     def _make_anew(self) -> None:
         """Make the directory again that a test has removed or replaced: the next one needs it."""
         self.record.owners.clear()
-        self._names, self._seen = [], None
+        self._seen = None
         who = self._running[-1].label
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -177,7 +168,7 @@ class Watch:
 
     def _check(self, when: str) -> None:
         """Note a test after which what is made goes to the system's temporary folder again."""
-        if _SYSTEM.getpid() != self._pid or self._containment.is_in_force() == self._in_force:
+        if _SYSTEM.getpid() != self._containment.pid or self._containment.is_in_force() == self._in_force:
             return
         self._in_force = not self._in_force
         says = "contained again" if self._in_force else "uncontained: TMPDIR or tempfile.tempdir was reset"
