@@ -19,16 +19,10 @@ _PLAIN = {"○": "o", "●": "*", "■": "=", "◆": "#", "△": "^", "◐": "~"
 
 
 class Span(NamedTuple):
-    """A piece of a line. `style`: in rich's words; `link`: where a click on it leads."""
+    """A piece of a line. `style`: in rich's words."""
 
     text: str
     style: str = ""
-    link: str = ""
-
-    @property
-    def look(self) -> str:
-        """Style and link in rich's words."""
-        return f"{self.style} link {self.link}".strip() if self.link else self.style
 
 
 class Prose(NamedTuple):
@@ -85,7 +79,7 @@ class Screen:
     def _styled(self, lines: list[tuple[Span, ...]]) -> "Text":
         from rich.text import Text
 
-        texts = [Text.assemble(*((span.text.translate(self._plain), span.look) for span in spans)) for spans in lines]
+        texts = [Text.assemble(*((span.text.translate(self._plain), span.style) for span in spans)) for spans in lines]
         for text in texts:
             text.rstrip()
         return Text("\n").join(texts)

@@ -1,7 +1,6 @@
 """Facts about entries and paths: the same in tables and in documents."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 from ..temp.entry import Entry
@@ -35,20 +34,8 @@ def oldest(entries: Iterable[Entry]) -> float | None:
 
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
-    above, below = _between(str(root), str(entry.folder))
-    if below and entry.parts[: len(below)] == below:
-        return "/".join(entry.parts[len(below) :])
-    return above + "/".join(entry.parts)
-
-
-@lru_cache(maxsize=64)
-def _between(root: str, folder: str) -> tuple[str, tuple[str, ...]]:
-    """Return the path from the root to a folder, and for a folder above the root, the names from there to the root."""
-    top, below = Path(root), Path(folder)
-    if below == top:
-        return "", ()
-    above = relative(top, below).rstrip("/") + "/"
-    return above, top.relative_to(below).parts if top.is_relative_to(below) else ()
+    whole = "/".join((str(entry.folder).rstrip("/"), *entry.parts))
+    return whole.removeprefix(f"{root}/".replace("//", "/"))
 
 
 def relative(root: Path, path: Path) -> str:

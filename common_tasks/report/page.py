@@ -88,8 +88,8 @@ class Page(NamedTuple):
         return _states(entry.reason, entry.state, self.screen.encoding)
 
     def link(self, path: Path) -> str:
-        """Return where a click on something leads; on a terminal alone."""
-        return path.as_uri() if self.screen.is_terminal else ""
+        """Return what a click opens, in rich's words; on a terminal alone."""
+        return f"link {path.as_uri()}" if self.screen.is_terminal else ""
 
     def row(
         self, entry: Entry, cells: tuple[str, ...], notes: tuple[str, ...], *, mark: Mark | None = None, verb: str = ""

@@ -51,18 +51,15 @@ class _Watcher:
             return
         self._next = time.monotonic() + _FRAME
         if self._bar is None:
-            self._bar = self._make()  # known before it hides the cursor: Ctrl-C may come at any time
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} files")
+            console = terminal(stderr=True)
+            # Known before it hides the cursor: Ctrl-C may come at any time.
+            self._bar = Progress(*columns, TimeElapsedColumn(), console=console, auto_refresh=False, transient=True)
+            self._bar.add_task(self._what, total=None)
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], files=f"{self._files:,}")
-        self._bar.refresh()
-
-    def _make(self) -> "Progress":
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[files]} files")
-        bar = Progress(*columns, TimeElapsedColumn(), console=terminal(stderr=True), auto_refresh=False, transient=True)
-        bar.add_task(self._what, total=None, files="")
-        return bar
+        self._bar.update(self._bar.task_ids[0], completed=self._files, refresh=True)
 
     def stop(self) -> None:
         """Wipe the bar, and give the terminal back as it was."""

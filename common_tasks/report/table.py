@@ -32,9 +32,9 @@ class Column(NamedTuple):
 class Row(NamedTuple):
     """One thing, or with `head` the sum of those that follow.
 
-    `notes`: the text of the last column, in full and in shorter forms. `mark` stands before the label. `link`: where a
-    click on the label leads. `below`: what has to be said in full, whatever the width, so in a line of its own.
-    `apart`: it belongs to no sum above it, and on a terminal an empty line says so.
+    `notes`: the text of the last column, in full and in shorter forms. `mark` stands before the label. `link`: what a
+    click on the label opens, in rich's words. `below`: what has to be said in full, whatever the width, so in a line of
+    its own. `apart`: it belongs to no sum above it, and on a terminal an empty line says so.
     """
 
     label: str
@@ -172,7 +172,7 @@ class _Fitted:
         return self._indent - width(row.label) - (0 if row.head else self._mark)
 
     def _start(self, row: Row) -> tuple[Span, ...]:
-        label = Span(row.label, row.style, row.link)
+        label = Span(row.label, f"{row.style} {row.link}")
         return (label,) if row.head else (Span(row.mark.ljust(self._mark), row.style), label)
 
     def _details(self, row: Row, note: str) -> Iterator[Span]:

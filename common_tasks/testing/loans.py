@@ -1,6 +1,6 @@
 """A directory that is lent to a test, or to what shares a fixture; and what is said of those that are still there."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,9 +67,7 @@ class Loan:
 def borrower_of_fixture(request: Any) -> Borrower:
     """Return who shares a fixture of a wider scope than a test's."""
     node = request.node
-    name = Path(node.name).stem if isinstance(node, pytest.Module) else node.name
-    if not isinstance(node, pytest.Module | pytest.Class | pytest.Item):
-        name = "session"
+    name = Path(node.name).stem if request.scope in ("class", "module") else "session"
     return Borrower(name, f"{node.nodeid or 'the session'} (fixture {request.fixturename})")
 
 
@@ -84,7 +82,6 @@ def show_in_reports(rows: Iterable[Row], reports: Callable[[str], list[Any]]) ->
             report.sections.append((_SECTION, "\n".join(paths.pop(report.nodeid))))
 
 
-def _fixtures_of(item: pytest.Item) -> set[str]:
+def _fixtures_of(item: pytest.Item) -> Collection[str]:
     """Return the names of all fixtures that a test uses, those that it asked for while it ran included."""
-    request = getattr(item, "_request", None)
-    return set(getattr(request, "fixturenames", ())) | set(getattr(item, "fixturenames", ()))
+    return getattr(getattr(item, "_request", item), "fixturenames", ())
