@@ -49,8 +49,9 @@ def plan(program: Program, made: Made) -> Plan | None:
 
 def _find_span(program: Program, made: Made) -> _Span | None:
     around = program.module.parents[made.statement]
-    if isinstance(around, ast.Try) and made.statement is around.body[0]:
-        return _of_try(program, made, [around], around)
+    is_first = isinstance(around, ast.Try) and made.statement is around.body[0]
+    if isinstance(around, ast.Try) and is_first and (span := _of_try(program, made, [around], around)):
+        return span
     body = program.module.body_of(made.statement)
     after = body[body.index(made.statement) + 1 :] if body else []
     for number, statement in enumerate(after):

@@ -3,7 +3,7 @@
 import ast
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .finding import Drop, Edit, ReplaceImport
@@ -127,17 +127,38 @@ def find_unused(before: Module, after: Module, users: Callable[[str], list[Path]
     on its line, and one that other files have from this one (`users`).
     """
     found: dict[_Import, list[str]] = {}
+    for name, statement in _unused(before, after):
+        if not users(name) and _may_go(after, statement, name):
+            found.setdefault(statement, []).append(name)
+    edits = (_edit(after, statement, names, style) for statement, names in found.items())
+    return [edit for edit in edits if edit]
+
+
+def mark_unused(before: Module, text: str) -> str:
+    """Return a program in which the imports that only `before` used, and that stay, say so to linters.
+
+    Without that, a linter's own fix would take them out. A string that begins with the name is a use for linters, too.
+    """
+    after, lines = Module(text), split_lines(text)
+    for name, statement in _unused(before, after):
+        line = lines[statement.lineno - 1]
+        bare = line.rstrip()
+        is_used = any(re.match(rf"{re.escape(name)}\b", each) for each in after.strings)
+        if statement.lineno == statement.end_lineno and "noqa" not in line and not is_used:
+            lines[statement.lineno - 1] = bare + _UNUSED + line[len(bare) :]
+    return "".join(lines)
+
+
+def _unused(before: Module, after: Module) -> Iterator[tuple[str, _Import]]:
+    """Yield the imported names of `after` that only `before` used, each with its import."""
     for scope in after.scopes:
         for name, [binding, *others] in scope.bindings.items():
             alias, statement = binding.node, after.parents.get(binding.node)
             if others or not isinstance(alias, ast.alias) or not isinstance(statement, _Import):
                 continue
             is_submodule = alias.asname is None and "." in alias.name  # it may be there for what it does
-            unused = _is_read(before, name) and not after.loads(name, scope)
-            if unused and not is_submodule and not users(name) and _may_go(after, statement, name):
-                found.setdefault(statement, []).append(name)
-    edits = (_edit(after, statement, names, style) for statement, names in found.items())
-    return [edit for edit in edits if edit]
+            if _is_read(before, name) and not after.loads(name, scope) and not is_submodule:
+                yield name, statement
 
 
 def _is_read(before: Module, name: str) -> bool:

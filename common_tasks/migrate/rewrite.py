@@ -40,6 +40,7 @@ def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repo
     before, users = Module(text), partial(repository.users_of, path)
     while left_over := imports.find_unused(before, Module(result), users, style):
         result = edits.make(result, left_over)  # what goes may have used another one
+    result = imports.mark_unused(before, result)
     _check(text, result)
     return result
 

@@ -56,6 +56,25 @@ PAIRS = {
                 os.listdir(tmp)
         """,
     ),
+    "one in the try of another": (
+        """
+        def test_clone():
+            one = tempfile.mkdtemp()
+            try:
+                two = tempfile.mkdtemp()
+                try:
+                    os.rename(one, two)
+                finally:
+                    shutil.rmtree(two)
+            finally:
+                shutil.rmtree(one)
+        """,
+        """
+        def test_clone():
+            with temp_working_dir("one") as one, temp_working_dir("two") as two:
+                os.rename(one, two)
+        """,
+    ),
     "finally of what is not used": (
         """
         def test_clone():
