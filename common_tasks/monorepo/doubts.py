@@ -122,8 +122,9 @@ class Module:
 
     def _refuse_doubtful(self) -> None:
         """Raise Unread for what may configure a collection out of sight."""
+        shared = bool(self._foreign) and any(map(_takes_collection, self._nodes))
         for node in self._nodes:
-            elsewhere = self._takes_from_others(node) or (bool(self._foreign) and _changes_path(node))
+            elsewhere = self._takes_from_others(node) or (shared and _changes_path(node))
             if elsewhere or _is_hidden(node) or (self._of_invoke and _changes_settings(node)):
                 raise self._doubt(node)
         allowed = set(self._allowed())
@@ -227,6 +228,16 @@ def _is_hidden(node: ast.AST) -> bool:
             return not isinstance(name, ast.Constant) or name.value in _COLLECTIONS
         case ast.Subscript(slice=ast.Constant(value=key), ctx=ast.Store()):
             return key in _COLLECTIONS
+    return False
+
+
+def _takes_collection(node: ast.AST) -> bool:
+    """Tell whether a node takes a collection from another module, which others may have configured."""
+    match node:
+        case ast.alias(name=name):
+            return name in _COLLECTIONS or name == "*"
+        case ast.Attribute(attr=name):
+            return name in _COLLECTIONS
     return False
 
 

@@ -27,6 +27,7 @@ CERTAIN = {
     NS
     + "def build(c, clean=False):\n    c.run('make', env={'INVOKE_RUN_ECHO': '1'})\nns.add_task(build, 'clean')\n": {},
     NS + "def test(c):\n    c.run('./configure')\n": {},
+    "import sys\nsys.path.insert(0, '../COMMON')\nfrom common_tasks import clean\nfrom helpers import find\n": {},
 }
 UNCERTAIN = [
     "from conf import CONF\n" + NS + "ns.configure(CONF)\n",
@@ -74,6 +75,8 @@ UNCERTAIN = [
     # What another path or loader brings:
     NS + "import sys\nsys.path.insert(0, '..')\nimport mycompany\n",
     NS + "import sys\nsys.path.append('..')\nfrom mycompany import set_up\nset_up()\n",
+    "import sys\nsys.path.append('..')\nimport mycompany\nfrom common_tasks import *\n",
+    "import common_tasks, mycompany, sys\nsys.path.append('..')\nns = common_tasks.ns\n",
     NS + "from importlib.util import spec_from_file_location\n",
     NS + "spec.loader.exec_module(module)\n",
     # Another collection than invoke's:
