@@ -89,8 +89,8 @@ class Module:
     def configured(self) -> Iterator[dict[str, Any]]:
         """Yield what each call that configures something of ours says. Raises Unread where there may be more."""
         self._refuse_doubtful()
-        calls = [node.value for node in self._tree.body if isinstance(node, ast.Expr)]
-        plain = {id(call.func): call for call in calls if isinstance(call, ast.Call)}
+        calls = {id(node.func): node for node in self._nodes if isinstance(node, ast.Call)}
+        at_top = [node.value for node in self._tree.body if isinstance(node, ast.Expr)]
         others = {name for node in self._imports if isinstance(node, ast.Import) for name, _ in _tops(node)}
         others = {name for name in others if name in self._foreign or name in sys.stdlib_module_names}
         for node in self._nodes:
@@ -99,10 +99,11 @@ class Module:
             receiver = node.value.id if isinstance(node.value, ast.Name) else ""
             if receiver in others:
                 continue  # a function of another package's module: no collection
-            if id(node) not in plain:
+            call = calls.get(id(node))
+            if call is None:
                 raise self._doubt(node)
-            if values := self._literal(plain[id(node)]):
-                if receiver not in self._held:
+            if values := self._literal(call):
+                if receiver not in self._held or call not in at_top:
                     raise self._doubt(node)
                 yield values
 

@@ -27,6 +27,7 @@ CERTAIN = {
     NS
     + "def build(c, clean=False):\n    c.run('make', env={'INVOKE_RUN_ECHO': '1'})\nns.add_task(build, 'clean')\n": {},
     NS + "def test(c):\n    c.run('./configure')\n": {},
+    NS + "import os\nif os.name != 'nt':\n    ns.configure({'run': {'pty': True}})\n": {},
     "import sys\nsys.path.insert(0, '../COMMON')\nfrom common_tasks import clean\nfrom helpers import find\n": {},
 }
 UNCERTAIN = [
@@ -37,6 +38,7 @@ UNCERTAIN = [
     NS + "ns.configure({KEY: {}})\n",
     NS + "ns.configure({'clean': {'keep': [x]}})\n",
     NS + "if ci:\n    ns.configure({'clean': {}})\n",
+    NS + "if ci:\n    ns.configure({'run': {}, **OTHER})\n",
     NS + "def later():\n    ns.configure({'clean': {}})\n",
     NS + "getattr(ns, 'configure')({})\n",
     NS + "getattr(ns, name)({})\n",
