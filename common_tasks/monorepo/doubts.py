@@ -139,7 +139,8 @@ class Module:
             case ast.ImportFrom(names=aliases) if any(name in self._foreign for name, _ in _tops(node)):
                 return any({alias.name, alias.asname} & {*_COLLECTIONS, "*", "Collection"} for alias in aliases)
             case ast.Call() if _called(node) == "from_module":
-                return len(node.args) != 1 or bool(node.keywords) or _root(node.args[0]) in self._foreign
+                configured = len(node.args) > 2 or any(word.arg in (None, "config", "module") for word in node.keywords)
+                return configured or not node.args or _root(node.args[0]) in self._foreign
         return False
 
     def _is_collection(self, node: ast.AST, held: frozenset[str]) -> bool:

@@ -28,6 +28,8 @@ CERTAIN = {
     + "def build(c, clean=False):\n    c.run('make', env={'INVOKE_RUN_ECHO': '1'})\nns.add_task(build, 'clean')\n": {},
     NS + "def test(c):\n    c.run('./configure')\n": {},
     NS + "import os\nif os.name != 'nt':\n    ns.configure({'run': {'pty': True}})\n": {},
+    "import os\nfrom invoke import Collection\nns = Collection()\n"
+    "ns.add_collection(Collection.from_module(os, 'install', auto_dash_names=True))\n": {},
     "import sys\nsys.path.insert(0, '../COMMON')\nfrom common_tasks import clean\nfrom helpers import find\n": {},
 }
 UNCERTAIN = [
@@ -53,6 +55,8 @@ UNCERTAIN = [
     "import mycompany\nns = mycompany.collect()\n",
     "import mycompany\nns = mycompany.ns\n",
     "from invoke import Collection\nns = Collection.from_module(x, config={'clean': {}})\n",
+    "from invoke import Collection\nns = Collection.from_module(x, None, {'clean': {}})\n",
+    "from invoke import Collection\nns = Collection.from_module(**x)\n",
     f"{NS}ns.configure({KEEP})\nns.configure({KEEP})\n",
     NS + "def broken(:\n",
     # A collection that comes from what is not read:
