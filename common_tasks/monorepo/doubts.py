@@ -140,7 +140,9 @@ class Module:
                 return any({alias.name, alias.asname} & {*_COLLECTIONS, "*", "Collection"} for alias in aliases)
             case ast.Call() if _called(node) == "from_module":
                 configured = len(node.args) > 2 or any(word.arg in (None, "config", "module") for word in node.keywords)
-                return configured or not node.args or _root(node.args[0]) in self._foreign
+                module = next(iter(node.args), node)
+                root = _root(module.value if isinstance(module, ast.Subscript) else module)
+                return configured or not root or root in self._foreign
         return False
 
     def _is_collection(self, node: ast.AST, held: frozenset[str]) -> bool:

@@ -57,6 +57,8 @@ UNCERTAIN = [
     "from invoke import Collection\nns = Collection.from_module(x, config={'clean': {}})\n",
     "from invoke import Collection\nns = Collection.from_module(x, None, {'clean': {}})\n",
     "from invoke import Collection\nns = Collection.from_module(**x)\n",
+    "from invoke import Collection\nns = Collection.from_module(*x)\n",
+    "from invoke import Collection\nimport mycompany\nns = Collection.from_module(mycompany.load())\n",
     f"{NS}ns.configure({KEEP})\nns.configure({KEEP})\n",
     NS + "def broken(:\n",
     # A collection that comes from what is not read:
