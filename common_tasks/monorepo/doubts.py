@@ -16,8 +16,8 @@ _MAKES = frozenset({"Collection", "from_module"})
 _TAKES = _MAKES | {"add_collection"}
 _CONFIGURE = "configure"
 _INSIDE = "_configuration"  # where a collection holds what it was configured with
-# What runs text or files, or binds names, out of sight.
-_RUNS = frozenset({"exec", "eval", "__import__", "import_module", "run_path", "run_module", "globals"})
+# What runs text or files.
+_RUNS = frozenset({"exec", "eval", "__import__", "import_module", "run_path", "run_module"})
 _LOADS = frozenset({"spec_from_file_location", "exec_module", "load_module", "load_source", "SourceFileLoader"})
 _HIDDEN = _RUNS | _LOADS
 _CHANGES = frozenset({"dict", "update", "setdefault", "load_overrides"})  # calls that give settings by name
@@ -222,6 +222,8 @@ def _is_hidden(node: ast.AST) -> bool:
     match node:
         case ast.Constant(value=str(text)) | ast.keyword(arg=str(text)):
             return text in (_CONFIGURE, _INSIDE) or _VARIABLE.fullmatch(text) is not None
+        case ast.Attribute(attr="update", value=ast.Call(func=ast.Name(id="globals" | "vars"))):
+            return True
         case ast.Attribute(attr=name):
             return name == _INSIDE or name in _HIDDEN
         case ast.Name(id=name):
@@ -230,8 +232,8 @@ def _is_hidden(node: ast.AST) -> bool:
             return any(alias.name in _HIDDEN or alias.name == _CONFIGURE for alias in aliases)
         case ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, name, *_]):
             return not isinstance(name, ast.Constant) or name.value in _COLLECTIONS
-        case ast.Subscript(slice=ast.Constant(value=key), ctx=ast.Store()):
-            return key in _COLLECTIONS
+        case ast.Subscript(slice=key, ctx=ast.Store()):
+            return isinstance(key, ast.Constant) and key.value in _COLLECTIONS
     return False
 
 

@@ -31,6 +31,7 @@ CERTAIN = {
     "import os\nfrom invoke import Collection\nns = Collection()\n"
     "ns.add_collection(Collection.from_module(os, 'install', auto_dash_names=True))\n": {},
     "import sys\nsys.path.insert(0, '../COMMON')\nfrom common_tasks import clean\nfrom helpers import find\n": {},
+    "from invoke import Collection\nimport db\nns = Collection(*[v for v in globals().values()])\n": {},
 }
 UNCERTAIN = [
     "from conf import CONF\n" + NS + "ns.configure(CONF)\n",
@@ -69,6 +70,7 @@ UNCERTAIN = [
     "import mycompany\nfor ns in mycompany.all():\n    pass\n",
     "import mycompany\nwith mycompany.open() as ns:\n    pass\n",
     "import mycompany\nfrom common_tasks import clean\nglobals()['ns'] = mycompany.ns\n",
+    "import mycompany\nfrom common_tasks import clean\nglobals().update(vars(mycompany))\n",
     "import mycompany, sys\nfrom common_tasks import clean\nsys.modules[__name__].ns = mycompany.ns\n",
     "import mycompany, sys\nfrom common_tasks import clean\nsetattr(sys.modules[__name__], 'ns', mycompany.ns)\n",
     "from mycompany import box\nns = box.ns\n",
