@@ -49,19 +49,16 @@ class Module:
         self._of_invoke = any(top in _TRUSTED for _, top in tops)
         # Names from modules that are neither Python's, nor invoke's or ours, nor local: they may hold anything.
         self._foreign = frozenset(name for name, top in tops if top and top not in _KNOWN and not self._is_local(top))
-        self._held = _COLLECTIONS.union(
-            (
-                target.id
-                for target, value in self._assignments()
-                if isinstance(value, ast.Call) and _called(value) in _MAKES
-            ),
-            (
-                alias.asname or alias.name
-                for node in self._imports
-                for alias in node.names
-                if alias.name in _COLLECTIONS
-            ),
-        )
+        self._held = frozenset(self._find_held())
+
+    def _find_held(self) -> Iterator[str]:
+        """Yield the names that hold collections."""
+        yield from _COLLECTIONS
+        for target, value in self._assignments():
+            if isinstance(value, ast.Call) and _called(value) in _MAKES:
+                yield target.id
+        for node in self._imports:
+            yield from (alias.asname or alias.name for alias in node.names if alias.name in _COLLECTIONS)
 
     def _is_local(self, top: str) -> bool:
         return any(os.path.lexists(f"{place}/{name}") for place in self._places for name in (f"{top}.py", top))

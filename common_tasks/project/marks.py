@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from itertools import takewhile
@@ -67,7 +67,7 @@ def monorepo_root(start: Path) -> Path:
     above them is looked at.
     """
     folders = [start, *takewhile(lambda folder: not what_is_reserved(str(folder)), start.parents)]
-    top_levels = (folder for folder in folders if _has_repository(str(folder)))
+    top_levels = (folder for folder in folders if _is_there(holds_repository, str(folder)))
     roots = (folder for folder in reversed(folders) if begins_project(str(folder)))
     return next(top_levels, next(roots, start))
 
@@ -94,25 +94,19 @@ def begins_project(folder: str, *, exposed: bool = False) -> bool:
 
     `exposed`: a folder on the way there is open to strangers, so any marker of another user's may have been moved in.
     """
-    return (
-        _has_pyproject(folder, exposed=exposed)
-        or _has_repository(folder, exposed=exposed)
-        or _has_setup(folder, exposed=exposed)
-        or has_tasks(folder, exposed=exposed)
-    )
+    marks = (_has_pyproject, holds_repository, _has_setup, _has_tasks)
+    return any(_is_there(mark, folder, exposed=exposed) for mark in marks)
+
+
+def _is_there(mark: Callable[..., bool], folder: str, *, exposed: bool = False) -> bool:
+    with suppress(OSError):  # what cannot be read marks nothing
+        return mark(folder, exposed=exposed)
+    return False
 
 
 def _has_pyproject(folder: str, *, exposed: bool) -> bool:
-    with suppress(OSError):
-        found = os.lstat(f"{folder}/pyproject.toml")
-        return not stat.S_ISDIR(found.st_mode) and not is_planted(folder, found, exposed=exposed)
-    return False
-
-
-def _has_repository(folder: str, *, exposed: bool = False) -> bool:
-    with suppress(OSError):
-        return holds_repository(folder, exposed=exposed)
-    return False
+    found = os.lstat(f"{folder}/pyproject.toml")
+    return not stat.S_ISDIR(found.st_mode) and not is_planted(folder, found, exposed=exposed)
 
 
 def holds_repository(folder: str, *, exposed: bool = False) -> bool:
@@ -131,17 +125,12 @@ def holds_repository(folder: str, *, exposed: bool = False) -> bool:
 
 
 def _has_setup(folder: str, *, exposed: bool) -> bool:
-    with suppress(OSError):
-        text = read(folder, SETUP, exposed=exposed)
-        return text is not None and bool(re.search(_IMPORTS_SETUP, text) and re.search(_CALLS_SETUP, text))
-    return False
+    text = read(folder, SETUP, exposed=exposed) or b""
+    return bool(re.search(_IMPORTS_SETUP, text) and re.search(_CALLS_SETUP, text))
 
 
-def has_tasks(folder: str, *, exposed: bool = False) -> bool:
-    """Tell whether a folder holds a `tasks.py` or `tasks/` of invoke's."""
-    with suppress(OSError):  # what cannot be read marks nothing
-        return any(re.search(_USES_INVOKE, read(folder, name, exposed=exposed) or b"") for name in TASKS)
-    return False
+def _has_tasks(folder: str, *, exposed: bool) -> bool:
+    return any(re.search(_USES_INVOKE, read(folder, name, exposed=exposed) or b"") for name in TASKS)
 
 
 def read_whole(folder: str, name: str) -> bytes:
