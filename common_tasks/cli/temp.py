@@ -129,10 +129,11 @@ def clean(
 ) -> None:
     """Remove build and test leftovers, and what temp-clean does.
 
-    Leftovers ("artifacts") are __pycache__, *.pyc and the
-    folders of pytest, mypy, ruff, hypothesis, tox and nox;
-    at the project's root also build/, dist/, *.egg-info/,
-    htmlcov/ and coverage data, whatever their age.
+    Leftovers ("artifacts") are __pycache__, *.pyc,
+    .ipynb_checkpoints and the folders of pytest, mypy, ruff
+    and hypothesis; at the project's root also build/, dist/,
+    *.egg-info/, .eggs/, htmlcov/, coverage data and the
+    folders of tox and nox. They go at any age.
 
     The settings clean.artifacts and clean.keep change that.
     Both are lists of patterns as in a .gitignore; "..."

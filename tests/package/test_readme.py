@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from common_tasks import clean
 from common_tasks.project.patterns import ARTIFACTS
 
 from ..helpers import INV, OLD, command, fresh_python, git, inv, inv_json, make_entry, make_project
@@ -195,9 +196,11 @@ def test_calls_of_the_table_work(project: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_left_overs_that_are_named_are_swept() -> None:
-    named = {"__pycache__/", "*.pyc", "/build/", "/dist/", "/*.egg-info/", "/htmlcov/"}
-    assert named <= set(ARTIFACTS)
+def test_all_that_is_swept_is_named_here_and_in_the_help() -> None:
+    for text in (README, clean.__doc__ or ""):
+        for pattern in ARTIFACTS:
+            name = pattern.strip("/").rpartition("/")[2]
+            assert name.strip("*.").removesuffix("_cache").partition(".")[0] in text, pattern
 
 
 def test_demo_prints_what_the_readme_shows(project: Path) -> None:
