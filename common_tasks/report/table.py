@@ -128,7 +128,7 @@ class _Fitted:
         longest = room - self._mark - firm
         short = [label for label in widths.labels if label <= longest]
         if 2 * sum(widths.labels[label] for label in short) >= widths.labels.total():
-            self._label = max(*short, min(widths.head - self._mark, longest))
+            self._label = max([*short, min(widths.head - self._mark, longest)])
         self._indent = _INDENT - _GAP if self._label is None else self._mark + self._label
         self._share_out(widths, room - self._indent)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ..fs.directory import GONE, Directory
+from ..fs.directory import Directory
 from ..temp import TempManager, hold
 from ..temp.lent import opener
 from .findings import MAIN
@@ -53,18 +53,13 @@ class Containment:
         """Tell whether tests are still sent here, or where they chose: not back to the system's folder."""
         return os.environ.get(_TMPDIR, "") not in ("", self.system) and tempfile.tempdir != self.system
 
-    def open(self, process: str) -> Directory | None:
-        """Open the directory of a process, for looking; None where it is gone, or a link stands in its place.
+    def open(self, process: str) -> Directory:
+        """Open the directory of a process, for looking; the caller closes it.
 
-        The caller closes it. Raises OSError where something is mounted on it.
+        Raises OSError where it is gone, where a link stands in its place, and where something is mounted on it.
         """
         with Directory.at(self.run) as run:
-            try:
-                return Directory(opener()(run.fd, process))
-            except OSError as error:
-                if error.errno in GONE:
-                    return None
-                raise
+            return Directory(opener()(run.fd, process))
 
     def remove(self) -> None:
         """Remove the run's directory, if this process made it. Raises Unremovable."""

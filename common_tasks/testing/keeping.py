@@ -49,8 +49,7 @@ class Keeper:
         self._in_body = False
         self._setups: list[Any] = []  # the requests of the fixtures that are being set up, outermost first
         self._loans: list[Loan] = []
-        self._failed = False  # the attempt at a test that is running
-        self._failed_parts = 0  # sub-tests of it
+        self._failures = 0  # of the attempt at a test that is running: sub-tests and phases
         self._interrupted = False
         self.rows: list[Row] = []
 
@@ -86,13 +85,13 @@ class Keeper:
     @contextlib.contextmanager
     def _lend_here(self, lent: Lent) -> Iterator[Path]:
         loan = Loan(lent, *self._borrower())
-        failures, is_over = self._failures(), False
+        failures, is_over = self._known_failures(), False
         folder = lent.start()
         self._loans.append(loan)
         try:
             yield folder
             in_body = self._in_body and not self._setups
-            is_over = in_body and self._policy != "all" and self._failures() == failures
+            is_over = in_body and self._policy != "all" and self._known_failures() == failures
         finally:
             if is_over and lent.is_lent:
                 self._loans.remove(loan)
@@ -103,16 +102,16 @@ class Keeper:
                     lent.set_aside()
 
     def _borrower(self) -> tuple[Borrower, str]:
-        """Return whom a directory is lent to, and the fixture by which its users decide on it, if not a test does."""
+        """Return whom a directory is lent to; and of a wider fixture the name, because its users decide on it."""
         request = self._setups[-1] if self._setups else None
         if request is None or request.scope == "function":
             item: pytest.Item = self._item or self._setups[-1].node
             return Borrower(item.name, item.nodeid), ""
         return borrower_of_fixture(request), request.fixturename
 
-    def _failures(self) -> int:
-        """Return how many failures are known while the test still runs: of sub-tests, and of unittest."""
-        return self._failed_parts + len(getattr(self._item, "_excinfo", None) or ())
+    def _known_failures(self) -> int:
+        """Return how many failures are known while the test still runs; unittest notes its own."""
+        return self._failures + len(getattr(self._item, "_excinfo", None) or ())
 
     # What pytest tells
 
@@ -147,9 +146,9 @@ class Keeper:
             return
         report: pytest.TestReport = outcome.get_result()
         if report.when == "setup":
-            self._failed, self._failed_parts = False, 0
-        self._failed = self._failed or report.failed or self._failed_parts > 0
-        for loan in self._loans if self._failed else ():
+            self._failures = 0
+        self._failures += report.failed
+        for loan in self._loans if self._failures else ():
             loan.note_failure(item)
         if report.when == "teardown":
             rows = self._settle([loan for loan in self._loans if loan.ended])
@@ -161,7 +160,7 @@ class Keeper:
         """Collect what a test's report says was kept; a part of the running test may have failed, too."""
         self.rows += map(Row._make, getattr(report, "temp_dirs", ()))
         if self._in_body and self._item and report.nodeid == self._item.nodeid and report.failed:
-            self._failed_parts += 1
+            self._failures += 1
 
     def pytest_keyboard_interrupt(self) -> None:
         """Note that nobody knows whether the test that ran would have passed."""
@@ -179,7 +178,8 @@ class Keeper:
             output["temp_dirs"] = [tuple(row) for row in rows]
             return
         self.rows += rows
-        self.rows += self._tidy()
+        if faults := kept.keep_newest(self._root, {Path(row.path): row.owner for row in self.rows if row.path}):
+            self.rows.append(Row("", "older directories were not removed", faults))
         reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
             show_in_reports(self.rows, reporter.getreports)
@@ -204,19 +204,12 @@ class Keeper:
         return rows
 
     def _settle_one(self, loan: Loan) -> Row | None:
-        if self._policy == "all" or (self._policy == "failed" and (loan.failed or self._interrupted)):
-            return loan.keep(self._root, self._elsewhere())
-        return loan.end()
-
-    def _elsewhere(self) -> Path | None:
-        """Return the system's temporary location, where this run has one of its own that goes with it."""
-        run: Any = self._config.pluginmanager.get_plugin("common_tasks_leaks")
-        return run.system if run else None
-
-    def _tidy(self) -> list[Row]:
-        """Keep to the newest of each test's directories."""
-        faults = kept.keep_newest(self._root, {Path(row.path): row.owner for row in self.rows if row.path})
-        return [Row("", "older directories were not removed", faults)] if faults else []
+        stays = self._policy == "all" or (self._policy == "failed" and (loan.failed or self._interrupted))
+        if not stays:
+            return loan.end()
+        # A run that is watched for leaks has a temporary directory of its own, which goes with it.
+        watched: Any = self._config.pluginmanager.get_plugin("common_tasks_leaks")
+        return loan.keep(self._root, watched.system if watched else None)
 
 
 def _number_and_names(names: tuple[str | int, ...]) -> tuple[int, list[str] | None]:

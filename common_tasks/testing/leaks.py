@@ -40,7 +40,6 @@ class Run:
     def __init__(self, config: pytest.Config, mode: str) -> None:
         self._config = config
         self._mode = mode
-        self._session: pytest.Session | None = None
         self._interrupted = False
         self._crashed: dict[str, str] = {}  # the test that a worker ran when it ended early
         self._notes: list[str] = []
@@ -54,10 +53,6 @@ class Run:
         config.pluginmanager.register(self._watch, "common_tasks_watch")
 
     # What pytest tells
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Note the session, for its exit status."""
-        self._session = session
 
     def pytest_keyboard_interrupt(self) -> None:
         """Note that the list is incomplete: Ctrl-C, or `pytest.exit`."""
@@ -90,10 +85,9 @@ class Run:
             return
         self._watch.look_closely()
         self._patch.undo()
-        if self._containment.worker:  # pytest itself looks, and removes, when all its workers have ended
-            atexit.unregister(self._remove_at_exit)
-            return
-        waiting = self._session is not None and self._settle(self._session)
+        session: Any = self._config.pluginmanager.get_plugin("session")
+        # In an xdist worker it is pytest itself that looks, and removes, when all its workers have ended.
+        waiting = session and not self._containment.worker and self._settle(session)
         if not waiting:
             self._remove()
             atexit.unregister(self._remove_at_exit)
@@ -129,8 +123,6 @@ class Run:
             folder = self._containment.open(process)
         except OSError as error:
             self._notes.append(f"not looked at: {self._containment.run}/{complaint(process, error)}")
-            return
-        if folder is None:
             return
         with folder:
             left = {name: owner for name in sorted(folder.names()) if (owner := record.owners.get(name, unknown))}
@@ -172,10 +164,7 @@ class Run:
 
     def _move(self, leak: Leak, place: Path) -> None:
         """Move what was left, on one file system; no mount is crossed. Raises OSError."""
-        folder = self._containment.open(leak.process)
-        if folder is None:
-            raise FileNotFoundError("its directory has gone")
-        with folder, Directory.at(place) as target:
+        with self._containment.open(leak.process) as folder, Directory.at(place) as target:
             refuse_mounts(folder, leak.name)
             is_directory = stat.S_ISDIR(folder.look(leak.name).st_mode)
             with evidence.movable(folder, leak.name) if is_directory else contextlib.nullcontext():
@@ -183,11 +172,11 @@ class Run:
 
     def _say(self, lines: list[str]) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None:
-            sys.stderr.writelines(line + "\n" for line in lines)
-            return
         for line in lines:
-            reporter.write_line(line)
+            if reporter:
+                reporter.write_line(line)
+            else:
+                print(line, file=sys.stderr)
 
     def _remove_at_exit(self) -> None:
         if os.getpid() == self._containment.pid:

@@ -24,7 +24,7 @@ _GENERATED = re.compile(r"_(?:xunit|unittest)_(\w+?)_fixture_(.*)")
 # may hide another change that falls into the same tick.
 _TICK_NS = 20_000_000
 # Few names (a listing takes 0.3 us for each) are listed at every look. With more, one listing is paid for by looks that
-# are left out: then an owner is one of the tests since the last listing.
+# are skipped: then an owner is one of the tests since the last listing.
 _FEW_NAMES = 2000
 _NAMES_PER_LOOK = 25
 
@@ -105,7 +105,7 @@ class Watch:
         self._seen: int | None = None  # when the directory had changed as it was listed last
         self._settled_at = 0  # until then, the time of a change may hide another one
         self._looks_to_skip = 0
-        self._skipped = False  # a look has been left out since the last listing
+        self._skipped = False  # a look has been skipped since the last listing
         self._in_force = True
 
     # Looking
@@ -126,7 +126,7 @@ class Watch:
             self._make_anew()
 
     def look_closely(self) -> None:
-        """Note what is new, whatever has been left out before."""
+        """Note what is new, even if looks are to be skipped."""
         self._looks_to_skip, self._seen = 0, None
         self.look()
 
@@ -145,7 +145,7 @@ class Watch:
         self._skipped = False
 
     def _owner_of(self, name: str) -> Owner | None:
-        """Return whose a new name is: the innermost's; only about whose, where looks were left out."""
+        """Return who made a new name: what runs innermost; if looks were skipped, only roughly which test."""
         marks = self._item.iter_markers("temp_leaks") if self._item else ()
         globs = [glob for mark in marks for glob in (mark.args or ("*",))]
         if any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs)):
@@ -153,7 +153,7 @@ class Watch:
         return Owner(f"about {self._latest}") if self._skipped and self._latest else self._running[-1]
 
     def _make_anew(self) -> None:
-        """Make the directory again that a test has removed or replaced: the next one needs it."""
+        """Make the directory again after a test has removed or replaced it: the next test needs it."""
         self.record.owners.clear()
         self._seen = None
         who = self._running[-1].label
@@ -167,7 +167,7 @@ class Watch:
             self.record.note(f"{who} removed the temporary directory itself: it was made again")
 
     def _check(self, when: str) -> None:
-        """Note a test after which what is made goes to the system's temporary folder again."""
+        """Note a test that sends temporary files back to the system's folder, and one that undoes this."""
         if _SYSTEM.getpid() != self._containment.pid or self._containment.is_in_force() == self._in_force:
             return
         self._in_force = not self._in_force
