@@ -1,7 +1,7 @@
 """What a clean did, or would do, and why the rest stays."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,41 +28,40 @@ def show_outcome(
         document.write(document.outcomes(root, rows, dry_run=dry_run, whole=view.whole))
         return
     page = Page(root, now, view, Screen())
-    advice = _advice(forceable, dry_run=dry_run and any(row.outcome.removed for row in rows))
-    page.screen.show(_lines(rows, page, "Would remove" if dry_run else "Removed", advice))
+    page.screen.show(_lines(rows, page, dry_run=dry_run, forceable=forceable))
 
 
-def _advice(forceable: int, *, dry_run: bool) -> Iterator[Line]:
-    if forceable:
-        more = "more entry, which is in use or holds", "more entries, which are in use or hold"
-        yield Prose(f"--force would remove {count(forceable, *more)} a git repository")
-    if dry_run:
-        yield Prose("Nothing was removed: this was a dry run")
-
-
-def _lines(rows: Sequence[ProjectOutcome], page: Page, verb: str, advice: Iterable[Line]) -> Iterator[Line]:
+def _lines(rows: Sequence[ProjectOutcome], page: Page, *, dry_run: bool, forceable: int) -> Iterator[Line]:
     _, outcome, _, shortfalls = ProjectOutcome.joined(page.root, rows)
+    verb = "Would remove" if dry_run else "Removed"
     if not any(outcome):
         yield nothing_line("Nothing to remove", rows, page)
         yield from error_lines(rows, page)
     else:
         yield page.title()
-        parts = (
-            _Part(page, verb, outcome.removed, verb.lower(), Mark("-")),
-            _Part(page, "Kept", outcome.kept, "kept"),
-            _Part(page, "Could not remove", outcome.failed, "FAILED", Mark("✗", "red"), summed=False),
-        )
-        drawn = [row for part in parts for row in part.rows()]
-        table = Table(label="Entry", columns=(SIZE, FILES, AGE), note="Why", rows=drawn, whole_notes=True)
-        yield from draw(table, page.screen)
+        yield from draw(_table(outcome, page, verb), page.screen)
         if len(rows) > 1 and outcome.removed:
             yield from page.gap()
             yield from projects.outcome_lines(rows, page, heading=verb)
         yield from page.gap()
         yield from error_lines(rows, page)
         yield Prose(_summary(outcome, page, verb), "bold red" if outcome.failed else "bold")
-        yield from advice
+        if forceable:
+            more = "more entry, which is in use or holds", "more entries, which are in use or hold"
+            yield Prose(f"--force would remove {count(forceable, *more)} a git repository")
+        if dry_run and outcome.removed:
+            yield Prose("Nothing was removed: this was a dry run")
     yield from shortfall_lines(shortfalls)
+
+
+def _table(outcome: Outcome, page: Page, verb: str) -> Table:
+    parts = (
+        _Part(page, verb, outcome.removed, verb.lower(), Mark("-")),
+        _Part(page, "Kept", outcome.kept, "kept"),
+        _Part(page, "Could not remove", outcome.failed, "FAILED", Mark("✗", "red"), summed=False),
+    )
+    rows = [row for part in parts for row in part.rows()]
+    return Table(label="Entry", columns=(SIZE, FILES, AGE), note="Why", rows=rows, whole_notes=True)
 
 
 class _Part(NamedTuple):
