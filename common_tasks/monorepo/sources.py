@@ -70,7 +70,7 @@ class Sources:
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
         settings = read([*layers, *general], os.environ, config._env_prefix, above=particular)
-        return settings._replace(uncertain=told[root].uncertain)
+        return settings._replace(uncertain=next((each.uncertain for each in told.values() if each.uncertain), None))
 
     def _ask(self, folder: Path) -> _Told:
         if folder not in self._told:

@@ -6,7 +6,7 @@ import pytest
 
 from common_tasks.monorepo.configured import read_tasks
 
-from ..helpers import inv_json, make_entry
+from ..helpers import command, git, inv_json, make_entry
 
 KEEP = {"clean": {"keep": ["/dist/"]}}
 NS = "from common_tasks import ns\n"
@@ -178,3 +178,21 @@ def test_clean_leaves_alone_what_is_uncertain_and_a_status_shows_it(project: Pat
     assert (project / "below/dist").exists()
     [_, below] = inv_json(project, "temp-status", "-a")["projects"]
     assert [row["path"] for row in below["entries"]] == [".tmp/x"]
+
+
+def test_what_is_uncertain_at_the_monorepos_root_is_so_for_all_projects_unless_invoke_has_loaded_it(
+    project: Path,
+) -> None:
+    git(project, "init", "-q")
+    (project / ".gitignore").write_text("dist/\n")
+    (project / "below/dist").mkdir(parents=True)
+    (project / "below/pyproject.toml").touch()
+    (project / "tasks.py").write_text(f"from conf import CONF\n{NS}ns.configure(CONF)\n")
+    (project / "conf.py").write_text(f"CONF = {KEEP}\n")
+    for folder, words, code in ((project, ["-a"], 1), (project / "below", [], 2)):
+        done = command(folder, "clean", "--json", *words, code=code)
+        assert f"'{project}/tasks.py' may configure something in line 3" in done.stdout + done.stderr
+        assert (project / "below/dist").exists()
+    (project / "below/build").mkdir()
+    (project / ".gitignore").write_text("dist/\nbuild/\n")
+    assert [row["path"] for row in inv_json(project / "below", "clean")["removed"]] == ["build"]
