@@ -125,4 +125,4 @@ def _existing(paths: list[str]) -> tuple[Path, ...]:
     for path in paths:
         if not path or not Path(path).exists():
             raise Exit(f"--paths takes files and folders that exist, not {path!r}", code=2)
-    return tuple(Path(path).absolute() for path in paths)
+    return tuple(Path(path).resolve() for path in paths)

@@ -74,8 +74,8 @@ def _check_projects(
     users = [row.path for row in found if row.code == shadowing.CODE]
     yield from (shadowing.check_module(path, users, repository, shadows) for path in repository.shadows)
     yield from gitignore.check(scope.projects, scope.root)
-    rows = (task_files.check(project, repository, shadows) for project in scope.projects)
-    yield from (row for row in rows if row)
+    for project in scope.projects:
+        yield from task_files.check(project, repository, shadows)
 
 
 def _order(finding: Finding) -> tuple[Path, int, int, str]:
@@ -114,7 +114,7 @@ def _held_definition(row: Finding, rows: Sequence[Finding], repository: Reposito
         return row
     uses = [each for each in rows if each.code == legacy_helper.CODE and each is not row]
     moving = {row.path, *(each.path for each in uses)} - {each.path for each in uses if each.safety == "report"}
-    for path in (row.path, *repository.users_of(row.path, legacy_helper.HELPER)):
+    for path in (row.path, *repository.who_mentions(row.path, legacy_helper.HELPER)):
         if path not in moving:
             return row.refused(f"{path.name} still uses it")
     unsafe = next((each for each in uses if each.safety == "unsafe"), None)

@@ -84,7 +84,7 @@ def _grouped(audit: Audit, changes: list[Change]) -> tuple[Change, ...]:
     for change in changes:
         for row in change.findings:
             if legacy_helper.is_definition(row):
-                users = audit.repository.users_of(row.path, legacy_helper.HELPER)
+                users = audit.repository.who_mentions(row.path, legacy_helper.HELPER)
                 groups.update(dict.fromkeys((row.path, *users), f"{legacy_helper.CODE} {row.path}"))
     if audit.repository.shadows:
         waiting = [

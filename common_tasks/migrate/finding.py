@@ -94,8 +94,8 @@ class Finding(NamedTuple):
     fixed: bool = False
 
     def doubted(self, reason: str) -> "Finding":
-        """Return it as no longer safe, for one more reason."""
-        if self.safety == "report":
+        """Return it as no longer safe, for a reason that it may have already."""
+        if self.safety == "report" or self.message.endswith(reason):
             return self
         return self._replace(safety="unsafe", message=f"{self.message}; {reason}")
 

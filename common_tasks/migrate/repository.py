@@ -92,9 +92,14 @@ class Repository:
 
     def users_of(self, module: Path, name: str) -> list[Path]:
         """Return the files, other than the module's own, that may count on `name` in it."""
-        label = module.parent.name if module.stem == "__init__" else module.stem
+        label = _label(module)
         files = self._users.get(f"{label}.{name}", set()) | self._users.get(f"{label}.*", set())
         return sorted(files - {module})
+
+    def who_mentions(self, module: Path, name: str) -> list[Path]:
+        """Return the files, other than a module's own, in which both its name and `name` stand, whatever they mean."""
+        words = re.compile(rf"\b(?:{re.escape(_label(module))}|{re.escape(name)})\b")
+        return [path for path, text in self.texts.items() if path != module and len({*words.findall(text)}) == 2]
 
     def who_names(self, word: re.Pattern[str]) -> str | None:
         """Return where a word stands outside of the programs that are looked at; documents do not count."""
@@ -122,6 +127,10 @@ class Repository:
                 if _BASE.search(line) and not _CLEANS.search(line):
                     return f"{path.name} line {number} names {BASES[0]}"
         return None
+
+
+def _label(module: Path) -> str:
+    return module.parent.name if module.stem == "__init__" else module.stem
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .base_paths import SHOWS_OR_REMOVES
 from .finding import Drop, Finding, Replace, ReplaceImport
 from .kinds import BASES
-from .names import Module
+from .names import Module, parameters
 from .program import Program
 from .repository import Repository
 
@@ -43,7 +43,7 @@ def find_shadows(repository: Repository) -> Shadows:
 def _replaceable(module: Module) -> list[ast.FunctionDef]:
     """Return the tasks of a module that do no more than ours of the same name, or than call each other."""
     tasks = [each for each in module.tree.body if isinstance(each, ast.FunctionDef) and each.name in TASKS]
-    tasks = [task for task in tasks if len(module.top.bindings[task.name]) == 1]
+    tasks = [task for task in tasks if len(module.top.bindings[task.name]) == len(parameters(task)) == 1]
     inner = {task: [node for each in task.body for node in ast.walk(each)] for task in tasks}
     calls = {task: [node for node in inner[task] if isinstance(node, ast.Call)] for task in tasks}
     while more := [task for task in tasks if not all(_is_ours(module, call, tasks) for call in calls[task])]:

@@ -22,25 +22,24 @@ _IMPORTS_TASKS = re.compile(r"^[ \t]*(?:from|import)[ \t]+tasks\b", re.MULTILINE
 _TASK = ("invoke.task", "invoke.tasks.task")
 
 
-def check(project: Path, repository: Repository, shadows: Shadows) -> Finding | None:
-    """Return what the task file of a project lacks, and the form of it that suits the file."""
+def check(project: Path, repository: Repository, shadows: Shadows) -> Iterator[Finding]:
+    """Yield what the task file of a project lacks, and the form of it that suits the file."""
     path = project / NAME
     finding = Finding(path, 1, 0, CODE, f"{NAME} is missing: from {OLD} import ns")
     if path.is_symlink():
-        return finding._replace(message=f"{NAME} is a link: add the tasks to the file that it points to")
-    if not path.exists() and (project / "tasks").is_dir():
+        yield finding._replace(message=f"{NAME} is a link: add the tasks to the file that it points to")
+    elif not path.exists() and (project / "tasks").is_dir():
         text = "the tasks are a package: import clean, temp_clean and temp_status, and add them to its collection"
-        return finding._replace(path=project / "tasks", message=text)
-    if not path.exists():
-        return _new_file(finding, Program(path, Module("import invoke"), repository))
-    if source.is_skipped(path):
-        return None
-    try:
-        program = Program(path, Module(source.read(path).text), repository)
-    except source.UNREADABLE as error:
-        return finding._replace(message=f"{NAME} cannot be read: {error}")
-    missing = _missing(program.module, hidden=bool(repository.shadows))
-    return _lacking(finding, missing, program, shadows) if missing else None
+        yield finding._replace(path=project / "tasks", message=text)
+    elif not path.exists():
+        yield _new_file(finding, Program(path, Module("import invoke"), repository))
+    elif not source.is_skipped(path):
+        try:
+            program = Program(path, Module(source.read(path).text), repository)
+        except source.UNREADABLE as error:
+            yield finding._replace(message=f"{NAME} cannot be read: {error}")
+        else:
+            yield from _lacking(finding, program, shadows)
 
 
 def _new_file(finding: Finding, program: Program) -> Finding:
@@ -63,25 +62,34 @@ def _imported(program: Program) -> Iterator[Doubt]:
             yield Doubt(f"{path.name} line {line} imports another module tasks, which a new {NAME} may hide")
 
 
-def _lacking(finding: Finding, missing: list[str], program: Program, shadows: Shadows) -> Finding:
-    """Return the finding for a file that lacks tasks of ours, and may have tasks of its own in their place."""
+def _lacking(finding: Finding, program: Program, shadows: Shadows) -> Iterator[Finding]:
+    """Yield the findings for a file that lacks tasks of ours, or has tasks of its own in their place."""
     module, own, collection = program.module, _own(program.module, shadows), _collection(program.module)
-    parts = [f"{NAME} lacks {', '.join(missing)} of this package"]
-    if kept := [f"{name} (line {own[name]})" for name in missing if name in own]:
-        parts.append(f"{' and '.join(kept)}: the project's own; have it call temp_clean(c) of {OLD}")
+    missing = _missing(module, hidden=bool(program.repository.shadows))
     wanted = [name for name in missing if name not in own]
-    names = wanted if collection or not wanted or _has_tasks(module) else ["ns"]
-    refusal = _why_not(module, wanted) if wanted else None
-    if refusal:
-        parts.append(refusal)
-    elif wanted:
-        parts.append(f"from {OLD} import {', '.join(names)}{f', each added to {collection}' if collection else ''}")
-    finding = finding._replace(message="; ".join(parts), line=own.get(missing[0], 1))
-    if refusal or not wanted:
-        return finding
+    if kept := [name for name in missing if name in own]:
+        names = " and ".join(f"{name} (line {own[name]})" for name in kept)
+        yield finding._replace(
+            message=f"{names}: the project's own; have it call temp_clean(c) of {OLD}", line=own[kept[0]]
+        )
+    if not wanted:
+        return
+    lacks = f"{NAME} lacks {', '.join(wanted)} of this package"
+    if refusal := _why_not(module, wanted):
+        yield finding._replace(message=f"{lacks}; {refusal}")
+        return
+    taken = wanted if collection or wanted != missing or _has_tasks(module) else ["ns"]
+    added = f", each added to {collection}" if collection else ""
     new = [name for name in wanted if name not in shadows.replaced or not _is_imported(module, name)]
-    ending = "".join(f"{collection}.add_task({name})\n" for name in new) if collection else ""
-    return finding._replace(imports=tuple(names), ending=ending).concluded().judged(why_not_import(program))
+    yield (
+        finding._replace(
+            message=f"{lacks}; from {OLD} import {', '.join(taken)}{added}",
+            imports=tuple(taken),
+            ending="".join(f"{collection}.add_task({name})\n" for name in new) if collection else "",
+        )
+        .concluded()
+        .judged(why_not_import(program))
+    )
 
 
 def _why_not(module: Module, wanted: list[str]) -> str | None:

@@ -139,7 +139,9 @@ def test_changes_elsewhere_are_no_matter(legacy: Path) -> None:
 def test_paths_narrow_it(legacy: Path) -> None:
     rows = inv_json(legacy, "temp-migrate", "--paths", "tests/test_it.py", "--paths", ".gitignore")["findings"]
     assert [row["path"] for row in rows] == [".gitignore", "tests/test_it.py"]
-    assert inv_json(legacy / "tests", "temp-migrate", "--paths", "test_b.py")["summary"]["files"] == 1
+    (legacy / "link").symlink_to("tests")
+    for path in ("test_b.py", "../tests/test_b.py", "../link/test_b.py"):
+        assert inv_json(legacy / "tests", "temp-migrate", "--paths", path)["summary"]["files"] == 1
 
 
 BAD: dict[str, list[str]] = {

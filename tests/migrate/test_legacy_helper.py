@@ -101,9 +101,10 @@ def test_definition_goes_together_with_its_uses_in_other_files(tmp_path: Path) -
         "from tasks import *\nfrom tools import *\nget_temp_dir()\n",
         "try:\n    from tasks import get_temp_dir\nexcept OSError:\n    from x import get_temp_dir\nget_temp_dir()\n",
         "mock.patch('tasks.get_temp_dir')\n",
+        "spec = spec_from_file_location('tasks', 'tasks.py')\nt = module_from_spec(spec)\nt.get_temp_dir()\n",
         "from tasks import get_temp_dir\nget_debug_temp_dir = 1\nget_temp_dir()\n",
     ],
-    ids=["handed on", "two stars", "two imports", "patched", "name taken"],
+    ids=["handed on", "two stars", "two imports", "patched", "loaded by its path", "name taken"],
 )
 def test_definition_stays_where_a_use_of_it_stays(tmp_path: Path, user: str) -> None:
     put(tmp_path, {"tasks.py": DEFINED, "scripts/a.py": user})

@@ -123,6 +123,14 @@ def test_clean_that_does_more_than_ours_stays(tmp_path: Path) -> None:
     assert [row.code for row in audited(tmp_path).rows if not row.fixed] == ["T6"]
 
 
+def test_task_with_options_of_its_own_stays(tmp_path: Path) -> None:
+    put(tmp_path, {"common_tasks.py": OWN.replace("temp_status(c)", "temp_status(c, size=False)"), "tasks.py": TASKS})
+    write(tmp_path, unsafe=True)
+    assert "def temp_status(c, size=False)" in (tmp_path / "common_tasks_legacy.py").read_text()
+    (tmp_path / ".tmp").mkdir()
+    inv(tmp_path, "temp-status", "--size")
+
+
 def test_script_that_git_ignores_stops_the_renaming_if_it_names_the_module(tmp_path: Path) -> None:
     put(tmp_path, {"common_tasks.py": OWN, "tasks.py": TASKS, ".gitignore": "/mine.py\n.tmp/\n.temp/\n"})
     (tmp_path / "mine.py").write_text("import os\nimport common_tasks\n")

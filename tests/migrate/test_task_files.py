@@ -95,6 +95,8 @@ def test_own_clean_stays_and_is_done_once_it_calls_ours(tmp_path: Path) -> None:
     own = plain(OWN) + '\n\n@task\ndef clean(c):\n    "Clean."\n    c.run("true")\n'
     after = migrated_tasks(tmp_path, own)
     assert "from common_tasks import temp_clean, temp_status  # noqa: F401\n" in after
+    put(tmp_path, {"tasks.py": own})
+    assert [row.fixed for row in write(tmp_path).rows] == [True, False]  # the line of the checklist stays open
     [row] = audited(tmp_path).rows
     assert (row.code, row.safety, "have it call temp_clean(c)" in row.message) == ("T6", "report", True)
     (tmp_path / "tasks.py").write_text(after.replace('c.run("true")', "temp_clean(c)"))
