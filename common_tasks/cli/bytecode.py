@@ -1,4 +1,4 @@
-"""The bytecode of this package is cached as Python does it, also where invoke has turned that off for tasks.
+"""The bytecode of this package is cached as Python does it, even where invoke has turned that off for tasks.
 
 Without that, each run of a task in an editable install would compile the whole package and take twice as long to start.
 """

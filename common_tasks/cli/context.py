@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTORS = 16384
 _FEWEST = 16  # descriptors that a task needs
-_MOMENT = 0.001  # seconds: Python has left by then what it had to finish
+_MOMENT = 0.001  # seconds: by then Python has left the code in which it ignores the interrupt
 
 # Engine and drawing are imported where they are needed: `inv --list` pays for neither.
 

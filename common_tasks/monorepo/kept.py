@@ -11,7 +11,7 @@ from ..temp.entry import Entry
 
 
 def mark_kept(entries: Iterable[Entry], keep: Patterns) -> tuple[Entry, ...]:
-    """Return the entries of a project, with those as kept that its patterns name, or a folder around them, or a part.
+    """Return the entries of a project. Kept are those that its patterns name, that lie in what they name, or hold it.
 
     A base that was moved elsewhere counts as the `.tmp` of the project.
     """

@@ -176,7 +176,7 @@ def _is_base(folder: str, name: str, *, exposed: bool) -> bool:
 
 
 def _without_bases(root: Path, members: Sequence[Member]) -> tuple[Member, ...]:
-    """Drop the artifacts that are bases, or that bases lie in."""
+    """Drop the artifacts that are bases, or contain one."""
     bases = [base.path for member in members for base in member.project.bases]
     below = [path.relative_to(root).parts for path in bases if path.is_relative_to(root)]
     above = {parts[:length] for parts in below for length in range(len(parts) + 1)}

@@ -45,9 +45,10 @@ class AskProject(Protocol):
     marks: frozenset[str]
 
     def __call__(self, parts: Parts, names: Collection[str], /, *, exposed: bool) -> Sweep | None:
-        """Tell by the names that lead to it and those in it; None where it is no project's root.
+        """Return what is swept there; None where it is no project's root.
 
-        `exposed`: the folder, or one on the way there, is open to strangers.
+        The names are those that lead to the folder, and those in it. `exposed`: the folder, or one on the way there,
+        is open to strangers.
         """
 
 
@@ -172,7 +173,7 @@ class _Reader:
     def read(self, folder: _Folder, found: Found) -> tuple[list[str], _Here]:
         """Collect what is in a folder; return the folders in it that are to be entered, and what holds there.
 
-        The folder comes with what holds there unless it is a project's root.
+        What is said to hold in the folder does so unless it is a project's root.
         """
         path, around = folder.path, folder.here
         ordinary = self._ordinary_files(path, around)

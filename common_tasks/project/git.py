@@ -39,7 +39,8 @@ _OPTIONS = (
 _WITH_PROOF = 'most=$1; shift; "$@"; [ $? -le "$most" ] && printf //'
 _PROOF = b"//"  # part of no path that git prints
 _READ_BY_GIT = (".gitignore", ".gitattributes", ".git/info/exclude", ".git/info/attributes")
-MOST_FOLDERS = 32  # git compares every file with each folder that it is asked about: all files are told sooner
+# git compares every file with each folder that it is asked about: with more folders, all files are listed sooner.
+MOST_FOLDERS = 32
 
 
 class Tracked:
@@ -132,7 +133,7 @@ def find_unsaved(root: Path, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _refuse_pipes(root: Path, paths: Iterable[str]) -> None:
-    """Raise GuardFailed where git would wait for ever: it opens files of these names whatever they are."""
+    """Raise GuardFailed where git would wait forever: it opens files of these names whatever they are."""
     folders = {folder for path in paths for folder in (root / path, *(root / path).parents)}
     for file in (folder / name for folder in folders for name in _READ_BY_GIT):
         with suppress(OSError):

@@ -56,7 +56,10 @@ def find_root_of_tasks(tasks: str, working: str, *, named: bool) -> str:
 
 
 def find_root_below(sent: str, above: str) -> str:
-    """Return the root that work is sent to: `sent`, or the nearest project's at or above that does not hold `above`."""
+    """Return the root for work that is sent to a folder: the nearest at or above it, but none that holds `above`.
+
+    `sent`, the folder itself, where there is none.
+    """
     return _nearest(sent, _ancestors(above)) or sent
 
 

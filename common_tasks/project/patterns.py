@@ -51,7 +51,7 @@ class Patterns:
     def __init__(self, patterns: Iterable[str]) -> None:
         self._texts = [text for pattern in patterns for text in (ARTIFACTS if pattern == BUILT_IN else (pattern,))]
         parsed = [_parse(text) for text in self._texts]
-        self._known: dict[str, bool] = {}  # what was said of names: most are met again and again
+        self._known: dict[str, bool] = {}  # answers for names: most names occur again and again
         self._anchored = [pattern for pattern in parsed if pattern.anchored]
         self._any_name = len(self._anchored) < len(parsed)
         self._names = _regex(pattern for pattern in parsed if not pattern.anchored)
@@ -66,7 +66,7 @@ class Patterns:
         return parse, (tuple(self._texts),)
 
     def match(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
-        """Tell whether `name`, in the folder `path` relative to the root, is meant."""
+        """Tell whether `name`, in the folder `path` relative to the root, matches."""
         text = f"{name}/" if directory else name
         known = self._known.get(text)
         if known is None:
@@ -80,7 +80,7 @@ class Patterns:
         return known
 
     def may_match_below(self, path: Sequence[str]) -> bool:
-        """Tell whether anything in the folder `path` may be meant."""
+        """Tell whether anything in the folder `path` may match."""
         return self._any_name or any(_leads_through(pattern, path) for pattern in self._anchored)
 
 
