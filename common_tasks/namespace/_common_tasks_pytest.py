@@ -146,7 +146,7 @@ def _keeper(request: pytest.FixtureRequest) -> Any:
 def temp_dirs(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Path, ...]]]:
     """Give a function that lends directories, named (`temp_dirs("source", "target")`) or counted (`temp_dirs(3)`).
 
-    They lie in the system's temporary location; moved to `.tmp/test/` when the test fails, as `--temp-dirs-keep` says.
+    They lie in the system's temporary location, and go to `.tmp/test/` if the test fails: see `--temp-dirs-keep`.
     """
     with _keeper(request).lend_many() as lend:
         yield lend
@@ -154,6 +154,6 @@ def temp_dirs(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Pa
 
 @pytest.fixture
 def persistent_temp_dir(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Lend a directory `.tmp/test/<test name>_<unix>/`; kept when the test fails, as `--temp-dirs-keep` says."""
+    """Lend a directory `.tmp/test/<test name>_<unix>/`, which is kept if the test fails: see `--temp-dirs-keep`."""
     with _keeper(request).lend_in_project() as folder:
         yield folder

@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
 
 class Prose(NamedTuple):
-    """Sentences, broken between words into as many lines as a terminal needs.
+    """Sentences that are broken between words into as many lines as a terminal needs.
 
     `indent`: what each line begins with, except that the first one may begin with `start`.
     """
@@ -41,10 +41,10 @@ Line = tuple[Span, ...] | Prose
 
 
 class Screen:
-    """Standard output, and what has to be known of it to lay text out.
+    """Standard output, and what has to be known about it to lay text out.
 
-    `is_terminal`: somebody is looking. `width`: the columns of a terminal, None where it is none, so that nothing is
-    cut or wrapped; one that claims to have no columns (`COLUMNS=0`) is taken to have 80.
+    `is_terminal`: whether it is one. `width`: its columns, or None in a pipe, where nothing is cut or wrapped. A
+    terminal that claims to have no columns (`COLUMNS=0`) is taken to have 80.
     """
 
     def __init__(self) -> None:
@@ -86,12 +86,12 @@ class Screen:
 
 
 def line(text: str, style: str = "") -> tuple[Span, ...]:
-    """Return a line that is all of one style, and never broken."""
+    """Return a line in one style that is never broken."""
     return (Span(text, style),)
 
 
 def write(text: str | bytes) -> None:
-    """Write to standard output: text, or bytes as they are. A reader that has gone is no error."""
+    """Write text, or bytes as they are, to standard output. It is no error if the reader has gone."""
     if sys.stdout is None:  # closed before we began
         return
     try:
@@ -104,7 +104,7 @@ def write(text: str | bytes) -> None:
     except OSError as error:
         # Python's last flush of standard output has to go nowhere, or it fails once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # that is a reader that has gone
+        if not isinstance(error, BrokenPipeError):  # the reader has gone
             raise
 
 

@@ -20,13 +20,13 @@ def write(document: dict[str, Any]) -> None:
 
 
 def statuses(root: Path, rows: Sequence[ProjectStatus], *, whole: bool) -> dict[str, Any]:
-    """Return the document of what there is: that of one project, or of a `whole` monorepo."""
+    """Return the document of what there is in one project, or in a `whole` monorepo."""
     documents = [_status(row) for row in rows]
     return _of_monorepo(root, documents, rows) if whole else documents[0]
 
 
 def outcomes(root: Path, rows: Sequence[ProjectOutcome], *, dry_run: bool, whole: bool) -> dict[str, Any]:
-    """Return the document of what a clean did: that of one project, or of a `whole` monorepo."""
+    """Return the document of what a clean did in one project, or in a `whole` monorepo."""
     documents = [_outcome(row, dry_run=dry_run) for row in rows]
     freed = sum(row.outcome.freed_bytes for row in rows)
     return _of_monorepo(root, documents, rows, dry_run=dry_run, freed_bytes=freed) if whole else documents[0]
@@ -76,7 +76,7 @@ def _outcome(row: ProjectOutcome, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _shortfall(shortfall: Shortfall) -> dict[str, Any]:
-    """Return by how much a budget is not met, and the bytes of what stays, by the reason."""
+    """Return by how much a budget is not met, and how many bytes stay for which reason."""
     return {
         "setting": shortfall.bound,
         "value": shortfall.words,

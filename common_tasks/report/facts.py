@@ -23,12 +23,12 @@ def changed(entry: Entry) -> float | None:
 
 
 def newest(entries: Iterable[Entry]) -> float | None:
-    """Return the last time at which one of these changed; None where that is known of none."""
+    """Return when the newest of these changed; None where that is known for none of them."""
     return max(filter(None, map(changed, entries)), default=None)
 
 
 def oldest(entries: Iterable[Entry]) -> float | None:
-    """Return the first of the times at which these changed last; None where that is known of none."""
+    """Return when the oldest of these changed last; None where that is known for none of them."""
     return min(filter(None, map(changed, entries)), default=None)
 
 

@@ -22,7 +22,7 @@ def show_outcome(
     """Print what a clean did in projects, or with `dry_run` would do, on standard output. `now`: seconds since 1970.
 
     `root`: what paths are relative to. On a terminal long lists are summed up over all projects together; what could
-    not be removed is always told one by one. `forceable`: how many of the kept entries `--force` would remove.
+    not be removed is always listed one by one. `forceable`: how many of the kept entries `--force` would remove.
     """
     if view.as_json:
         document.write(document.outcomes(root, rows, dry_run=dry_run, whole=view.whole))
@@ -67,8 +67,8 @@ def _table(outcome: Outcome, page: Page, verb: str) -> Table:
 class _Part(NamedTuple):
     """What was removed, what was kept, or what could not be removed.
 
-    `verb`: what says so in a pipe. `mark`: that of its rows, where it does not depend on their states. `summed`: on a
-    terminal, a reason that several have is said once, and a long list is summed up.
+    `verb`: the word for it in a pipe. `mark`: the mark of its rows, unless that depends on their states. `summed`: on
+    a terminal, a reason that several entries share is said once, and a long list is summed up.
     """
 
     page: Page
@@ -106,7 +106,7 @@ class _Part(NamedTuple):
 
 
 def _summary(outcome: Outcome, page: Page, verb: str) -> str:
-    """Say in one line what became of all."""
+    """Say in one line what became of all entries."""
     removed, kept, failed = outcome.removed, outcome.kept, outcome.failed
     what = f"{count_entries(len(removed))}, {size(outcome.freed_bytes)}" if removed else "nothing"
     parts = [f"{verb} {what}{_youngest(removed, page)}"]

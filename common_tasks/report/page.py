@@ -46,7 +46,7 @@ class Page(NamedTuple):
 
     @property
     def full(self) -> bool:
-        """Whether every entry has its line: a pipe gets all of them."""
+        """Whether every entry has a line of its own, as it always has in a pipe."""
         return self.view.full or not self.screen.is_terminal
 
     def shown(self, text: str | Path) -> str:
@@ -73,7 +73,7 @@ class Page(NamedTuple):
         return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", self.age(facts.changed(entry))
 
     def maker(self, entry: Entry) -> str:
-        """Return who made an entry, if that is known; on a terminal only the end of a long path, which says most."""
+        """Return who made an entry, if that is known. A terminal gets only the end of a long path, which says most."""
         if entry.made_by is None:
             return ""
         told = self.shown(entry.made_by)
@@ -88,13 +88,13 @@ class Page(NamedTuple):
         return _states(entry.reason, entry.state, self.screen.encoding)
 
     def link(self, path: Path) -> str:
-        """Return what a click opens, in rich's words; on a terminal alone."""
+        """Return what a click opens, in rich's words; only on a terminal."""
         return f"link {path.as_uri()}" if self.screen.is_terminal else ""
 
     def row(
         self, entry: Entry, cells: tuple[str, ...], notes: tuple[str, ...], *, mark: Mark | None = None, verb: str = ""
     ) -> Row:
-        """Return the row of an entry: on a terminal with the mark of its state or another, in a pipe with a verb."""
+        """Return the row of an entry. On a terminal it has a mark, by default that of its state; in a pipe a verb."""
         label = self.shown(facts.path(self.root, entry))
         if not self.screen.is_terminal:
             return Row(label, _shared(cells), notes, verb)

@@ -81,7 +81,7 @@ def _numbered(rows: Sequence[Decision], page: Page) -> Iterator[Row]:
     digits = len(str(len(rows)))
     for number, (row, total) in enumerate(zip(rows, totals, strict=True), start=1):
         drawn = _row(row, size(total), page, Mark(f"{number:{digits}}"))
-        yield drawn if differ else drawn._replace(notes=())  # a reason that all share says nothing
+        yield drawn if differ else drawn._replace(notes=())  # a reason that all of them share says nothing
 
 
 def _row(row: Decision, total: str, page: Page, mark: Mark | None = None) -> Row:

@@ -1,4 +1,4 @@
-"""The progress of long work, drawn where a terminal watches."""
+"""The progress of long work, drawn on a terminal."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _FRAME = 0.1  # seconds between two drawings of it
 
 @contextlib.contextmanager
 def watch(what: str) -> Iterator[Report]:
-    """Lend a progress report for long work: where a terminal watches, a bar on standard error after half a second."""
+    """Lend a progress report for long work: on a terminal, a bar on standard error after half a second."""
     if not (sys.stderr and sys.stderr.isatty()):
         yield no_progress
         return
@@ -34,7 +34,7 @@ def watch(what: str) -> Iterator[Report]:
 class _Watcher:
     """A progress bar that begins late and draws without a thread of its own: workers are forked beside it.
 
-    In a forked worker it draws nothing: two cannot share a terminal, and what has begun here ends here.
+    In a forked worker it draws nothing: two processes cannot share a terminal.
     """
 
     def __init__(self, what: str) -> None:

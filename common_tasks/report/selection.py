@@ -43,7 +43,7 @@ class Group:
 
 
 def grouped(labelled: Iterable[tuple[str, Entry]]) -> list[Group]:
-    """Return entries by the labels before them, in the order in which each label was first met."""
+    """Return entries by the labels before them; the label that comes first is the first group."""
     groups: dict[str, list[Entry]] = defaultdict(list)
     for label, entry in labelled:
         groups[label].append(entry)
@@ -61,7 +61,7 @@ def by_category(entries: Iterable[Entry], view: View) -> list[Group]:
 
 
 def by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[Group]:
-    """Return the entries by who made them, the largest group first; those of unknown makers are under no name."""
+    """Return the entries by who made them, the largest group first. If nobody knows, the label is empty."""
     made = grouped((_maker(root, row.root, entry), entry) for row in rows for entry in row.entries)
     return sorted(made, key=lambda group: -group.disk_bytes)
 
@@ -77,7 +77,7 @@ def _maker(root: Path, project: Path, entry: Entry) -> str:
 def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
     """Return what to show of the entries of one group, which are sorted: the first, and a sum of the rest.
 
-    Artifacts are summed up by kind. All of them where the list is to be `full`, or is short.
+    Artifacts are summed up by kind. Every entry is shown if the list is to be `full`, or is short.
     """
     if full or len(entries) <= MOST + 1:
         yield from entries
@@ -91,12 +91,12 @@ def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
 
 
 def split(rows: Sequence[T], *, full: bool) -> tuple[Sequence[T], Sequence[T]]:
-    """Return the rows to be shown one by one, and those to be summed up: none where only one would be left."""
+    """Return the rows to be shown one by one, and those to be summed up, which are none or at least two."""
     return (rows, ()) if full or len(rows) <= MOST + 1 else (rows[:MOST], rows[MOST:])
 
 
 def under(heading: Row, group: Group, rows: Sequence[Row]) -> Sequence[Row]:
-    """Return what is shown of a group below its heading; one entry alone has none, and stands apart."""
+    """Return a heading with the rows of its group; one entry alone needs no heading, and stands apart."""
     return [heading, *rows] if len(group.entries) > 1 else [row._replace(apart=True) for row in rows]
 
 

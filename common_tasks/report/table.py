@@ -56,8 +56,8 @@ def head(label: str, cells: tuple[str, ...], notes: tuple[str, ...] = ()) -> Row
 class Table(NamedTuple):
     """What is to be laid out.
 
-    `whole_notes`: a note that finds no room is said on a line below; else it is cut, or left to the mark, and the
-    `legend` says what the marks mean.
+    `whole_notes`: a note for which there is no room is said on a line below. Otherwise it is cut; if there is no room
+    for any note, the `legend` says what the marks mean.
     """
 
     label: str
@@ -75,7 +75,7 @@ def draw(table: Table, screen: Screen) -> Iterator[Line]:
 
 
 class _Widths:
-    """The widths that a table's rows ask for: `note` and `word` those of the longest and the shortest forms."""
+    """The widths that a table's rows need. `note` and `word`: those of the longest and of the shortest notes."""
 
     def __init__(self, table: Table) -> None:
         # There may be very many rows, but what stands in their cells is often the same.
@@ -99,7 +99,7 @@ def _headings(table: Table) -> Row:
 
 
 def _plain_lines(table: Table, widths: _Widths) -> Iterator[Line]:
-    """Return the lines for a pipe: each in one piece, because there is nothing to style, and there may be very many."""
+    """Return the lines for a pipe: each is one span, because nothing is styled and there may be very many."""
     mark = widths.mark + _GAP
     rooms = mark + max(widths.head, *widths.labels), *filter(None, widths.cells), 0
     lefts = True, *(column.left for column in compress(table.columns, widths.cells)), True
@@ -142,7 +142,7 @@ class _Fitted:
         self._note = note if note >= widths.word else 0
 
     def lines(self) -> Iterator[Line]:
-        """Return the lines; an empty one before each sum, and before what belongs to none."""
+        """Return the lines, with an empty one before each sum and before rows that belong to none."""
         if self._label is not None:
             yield self._in_one_line(_headings(self._table), self._table.note if self._note else "")
         for above, row in pairwise((Row("", apart=True), *self._table.rows)):
@@ -183,7 +183,7 @@ class _Fitted:
             yield Span(_SPACE + note, row.style)
 
     def _placed(self, row: Row) -> tuple[str, str]:
-        """Return what of a row's notes stands in its line, and what below it."""
+        """Return the note that stands in a row's line, and the note below it."""
         if row.below or not row.notes:
             return "", row.below
         if not self._table.whole_notes:
@@ -203,7 +203,7 @@ def _pad(text: str, room: int, *, left: bool) -> str:
 
 
 def _best(notes: Sequence[str], room: int) -> str:
-    """Return the longest form that there is room for; where the only shorter one says very little, the full one cut."""
+    """Return the longest form that fits. If the only shorter one says very little, return the full one, cut."""
     best = next((note for note in notes if width(note) <= room), notes[-1])
     says_little = len(notes) == 2 and 2 * width(best) < room
     return shorten(notes[0], room) if says_little or width(best) > room else best

@@ -1,6 +1,6 @@
 """Names and numbers in words that are safe to show.
 
-What is shown is data of others: whatever could move the cursor or hide something is written as an escape.
+Names come from others: whatever could move the cursor or hide something is written as an escape.
 """
 
 import os
@@ -17,7 +17,7 @@ _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600))
 
 
 def shown(text: str | Path, encoding: str) -> str:
-    """Return a name as it may be shown: whatever is no plain character of `encoding` is escaped."""
+    """Return a name as it may be shown: whatever is not a plain character of `encoding` is escaped."""
     plain = os.fspath(text)
     if plain.isascii() and plain.isprintable():
         return plain
@@ -48,7 +48,7 @@ def shorten(text: str, room: int) -> str:
 
 
 def wrap(text: str, room: int | None, indent: str = "", start: str = "") -> list[str]:
-    """Break a sentence between words into lines of `room` columns; None is room for all.
+    """Break a sentence between words into lines of `room` columns; None means one line.
 
     Lines begin with `indent`, except that the first one begins with `start` if there is one.
     """
@@ -64,7 +64,7 @@ def wrap(text: str, room: int | None, indent: str = "", start: str = "") -> list
 
 @lru_cache(maxsize=4096)
 def size(number: int) -> str:
-    """Say how much a number of bytes is, in at most four digits."""
+    """Say how many bytes these are, in at most four digits and a unit."""
     text = humanize.naturalsize(number, binary=True)
     return f"{number} B" if number < 1024 else re.sub(r"(?<=\d{3})\.\d", "", text)
 

@@ -4,7 +4,7 @@
         m/                                          TMPDIR of pytest itself
         0/  0.log                                   TMPDIR of the xdist worker gw0, and what it saw
 
-Names are short, since the path of a Unix socket in it may have 104 bytes in all.
+Names are short because the path of a Unix socket may have no more than 104 bytes in all.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class Containment:
             patch.setenv(_PYTEST_ROOT, self.system)
 
     def is_in_force(self) -> bool:
-        """Tell whether tests are still sent here, or where they chose: not back to the system's folder."""
+        """Tell whether temporary files still go here, or where a test chose, and not to the system's folder again."""
         return os.environ.get(_TMPDIR, "") not in ("", self.system) and tempfile.tempdir != self.system
 
     def open(self, process: str) -> Directory:

@@ -36,7 +36,7 @@ class Leak(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Leaks of one test, whatever its parameters, or of another owner. `processes`: how many left the same."""
+    """The leaks of one test with all its parameters, or of another owner. `processes`: how many left the same."""
 
     leaks: list[Leak]
     processes: int = 1

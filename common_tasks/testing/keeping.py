@@ -1,8 +1,8 @@
 """Lends tests their directories, and decides what becomes of them.
 
 A block of a test's own body that ends without an exception removes its directory there and then. Any other is taken
-from its path when its block ends, and decided on after the last teardown of the test, or of the fixture of a wider
-scope, that it was lent to.
+from its path when its block ends. What becomes of it is decided after the last teardown of the test that it was lent
+to, or of the fixture if that has a wider scope.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def start(config: pytest.Config, name: str) -> None:
 
 
 def keep_policy(config: pytest.Config) -> str:
-    """Return whose directories are kept: the option's word, else the environment's, else the ini file's."""
+    """Return whose directories are kept, as the option says, else the environment, else the ini file."""
     asked = config.getoption("temp_dirs_keep") or ("all" if testdirs.keeps_all() else config.getini("temp_dirs_keep"))
     return asked or "failed"
 
@@ -102,7 +102,7 @@ class Keeper:
                     lent.set_aside()
 
     def _borrower(self) -> tuple[Borrower, str]:
-        """Return whom a directory is lent to; and of a wider fixture the name, because its users decide on it."""
+        """Return whom a directory is lent to, and the name of the fixture if the tests that use one decide on it."""
         request = self._setups[-1] if self._setups else None
         if request is None or request.scope == "function":
             item: pytest.Item = self._item or self._setups[-1].node

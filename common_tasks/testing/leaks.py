@@ -55,7 +55,7 @@ class Run:
     # What pytest tells
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note that the list is incomplete: Ctrl-C, or `pytest.exit`."""
+        """Note that the list will be incomplete, because of Ctrl-C or `pytest.exit`."""
         self._interrupted = True
 
     @pytest.hookimpl(optionalhook=True)

@@ -65,7 +65,7 @@ class Loan:
 
 
 def borrower_of_fixture(request: Any) -> Borrower:
-    """Return who shares a fixture of a wider scope than a test's."""
+    """Return those who share a fixture that has a wider scope than a test."""
     node = request.node
     name = Path(node.name).stem if request.scope in ("class", "module") else "session"
     return Borrower(name, f"{node.nodeid or 'the session'} (fixture {request.fixturename})")
@@ -83,5 +83,5 @@ def show_in_reports(rows: Iterable[Row], reports: Callable[[str], list[Any]]) ->
 
 
 def _fixtures_of(item: pytest.Item) -> Collection[str]:
-    """Return the names of all fixtures that a test uses, those that it asked for while it ran included."""
+    """Return the names of all fixtures that a test uses, including those that it asked for while it ran."""
     return getattr(getattr(item, "_request", item), "fixturenames", ())

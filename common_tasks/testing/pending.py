@@ -20,7 +20,7 @@ Call = tuple[Any, ...]  # whatever a callback holds: function, arguments
 
 
 class AtExit:
-    """Notes what is registered with `atexit` until `patch` is undone: the module itself tells nobody."""
+    """Notes what is registered with `atexit`, which itself tells nobody, until `patch` is undone."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.calls: list[Call] = []
@@ -77,7 +77,7 @@ def _of_multiprocessing() -> Iterator[Call]:
 
 
 def _reachable(call: Call) -> Iterator[Any]:
-    """Yield what a callback holds, directly or through what it holds: not the modules and all that is in them."""
+    """Yield what a callback holds, directly or through what it holds, but no modules and what is in them."""
     level: list[Any] = [call]
     seen: set[int] = set()
     for _ in range(_DEEPEST):
@@ -88,7 +88,7 @@ def _reachable(call: Call) -> Iterator[Any]:
 
 
 def _held_by(value: Any) -> list[Any]:
-    """Return what the garbage collector knows a value to hold; of a function's globals, those that its code names."""
+    """Return what a value holds, as the garbage collector knows; of a function's globals, those that it uses."""
     held = gc.get_referents(value)
     if isinstance(value, FunctionType):
         space, names = value.__globals__, value.__code__.co_names

@@ -35,7 +35,7 @@ _START, _BETWEEN, _END = (
 )
 
 
-# What looking needs, as it was when pytest started: tests may replace it.
+# The functions that looking needs, as they were when pytest started: tests may replace them.
 _SYSTEM = SimpleNamespace(
     **{name: getattr(os, name) for name in ("getpid", "listdir", "lstat", "mkdir", "unlink", "open", "write", "close")},
     time_ns=time.time_ns,
@@ -54,7 +54,7 @@ class Record:
         self._file = file
 
     def add(self, name: str, owner: Owner | None) -> None:
-        """Note who made what bears a name."""
+        """Note who made what has this name."""
         self.owners[name] = owner
         self._append(name, owner)
 
@@ -183,7 +183,7 @@ class Watch:
         self._running.pop()
 
     def _fixture(self, fixture: Any) -> Owner:
-        """Return a fixture as an owner; one that only hands out a test's parameter is none."""
+        """Return the owner that a fixture is; one that only hands out a test's parameter is none of its own."""
         if getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func":
             return self._running[-1]
         generated = _GENERATED.fullmatch(fixture.argname)
