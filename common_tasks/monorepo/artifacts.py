@@ -98,9 +98,12 @@ class _Judge:
     @cached_property
     def _installs(self) -> Installs:
         environments = [self._root.joinpath(*parts) for parts in self._found.environments]
-        if (monorepo := monorepo_root(self._root)) != self._root:
-            with suppress(PermissionError), Directory.at(monorepo, follow=True) as top:
-                environments += [monorepo.joinpath(*parts) for parts in find_environments(top, self._workers)]
+        monorepo = monorepo_root(self._root)
+        # Where the search has not been.
+        missed = [self._root.joinpath(*parts) for parts in self._found.kept] if monorepo == self._root else [monorepo]
+        for folder in missed:
+            with suppress(PermissionError), Directory.at(folder, follow=True) as top:
+                environments += [folder.joinpath(*parts) for parts in find_environments(top, self._workers)]
         return Installs(environments)
 
 

@@ -63,17 +63,19 @@ class Artifact(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a search found. `projects`: by the parts that lead to each."""
+    """What a search found. `projects`: by the parts that lead to each. `kept`: folders that were not entered."""
 
     artifacts: list[Artifact]
     projects: dict[Parts, Sweep]
     environments: list[Parts]
+    kept: list[Parts]
 
     def add(self, other: "Found") -> None:
         """Take over what another search found."""
         self.artifacts.extend(other.artifacts)
         self.projects.update(other.projects)
         self.environments.extend(other.environments)
+        self.kept.extend(other.kept)
 
 
 def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
@@ -82,7 +84,7 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
     Other mounts are not entered, and links not followed. What has vanished, was swapped or may not be read is passed
     over: it is nothing to sweep.
     """
-    reader, found = _Reader(ask), Found([], {}, [])
+    reader, found = _Reader(ask), Found([], {}, [], [])
     branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, exposed=False))])
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
@@ -94,7 +96,7 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
     pieces = min(len(rest), pool.MOST_PIECES)
 
     def work(piece: int) -> Found:
-        part = Found([], {}, [])
+        part = Found([], {}, [], [])
         for number in pool.part(piece, pieces, len(rest)):
             path, around = rest[number]
             with contextlib.suppress(OSError), top.descend(path[:-1], open_on_same_mount) as parent:
@@ -154,6 +156,10 @@ class _Folder(NamedTuple):
             return not any(self.directory.has(f"{name}/{mark}") for mark in FOREIGN)
         # Outside of __pycache__ what was compiled may be all that there is.
         return not name.endswith(_COMPILED) or self.path[-1:] == (COMPILED_IN,) or self.directory.has(name[:-1])
+
+    def links_to_environment(self, row: "os.DirEntry[str]") -> bool:
+        """Tell whether something in it is a link to an environment."""
+        return row.is_symlink() and any(self.directory.has(f"{row.name}/{mark}") for mark in _ENVIRONMENT)
 
     def is_trash(self, name: str) -> bool:
         """Tell whether a sealed name is one that a sweep has given."""
@@ -216,12 +222,13 @@ class _Reader:
             elif matches and folder.is_free(row) and not kept(below, name, directory=is_directory):
                 folder.collect(name, found)
             elif is_directory:
-                if name not in NEVER_ENTERED and not kept(below, name, directory=True):
+                if kept(below, name, directory=True):
+                    found.kept.append((*path, name))
+                elif name not in NEVER_ENTERED:
                     enter.append(name)
-            elif row.is_symlink():
-                if any(folder.directory.has(f"{name}/{mark}") for mark in _ENVIRONMENT):
-                    found.environments.append((*path, name))
-            elif not matches and name not in self._marks and len(ordinary) < _MOST_KNOWN:
+            elif folder.links_to_environment(row):
+                found.environments.append((*path, name))
+            elif not (matches or row.is_symlink() or name in self._marks) and len(ordinary) < _MOST_KNOWN:
                 ordinary.add(name)
         return enter
 

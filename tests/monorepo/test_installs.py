@@ -63,6 +63,13 @@ def test_environment_behind_a_link_counts(project: Path, tmp_path: Path) -> None
     assert kept(project).keys() == {METADATA}
 
 
+@pytest.mark.parametrize("place", [".venv", ".tox/py"])
+def test_environment_in_what_is_kept_counts(project: Path, place: str) -> None:
+    make_environment(project / place, project)
+    (project / "invoke.yaml").write_text("clean: {keep: ['/.venv/', '/.tox/']}")
+    assert METADATA in kept(project)
+
+
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
 def test_activated_environment_counts(project: Path, tmp_path: Path, variable: str) -> None:
     environment = make_environment(tmp_path / "elsewhere", project)
