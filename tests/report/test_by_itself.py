@@ -10,9 +10,8 @@ from common_tasks.report import ProjectOutcome, ProjectStatus, View
 from common_tasks.temp.entry import Entry, Outcome, Shortfall
 from common_tasks.temp.mark import Report
 
-from .test_report import NOW, ROOT, On, entry, on
+from .conftest import NOW, ROOT, On, entry
 
-__all__ = ["on"]
 PLAIN, JSON = View(), View(as_json=True)
 MADE = [
     entry("debug/a_1600000000", 4 * 2**30, 2)._replace(made_by="scripts/report.py"),

@@ -8,9 +8,8 @@ from common_tasks import report
 from common_tasks.report import View
 from common_tasks.temp.entry import Decision, Entry, Plan
 
-from .test_report import NOW, ROOT, On, entry, on
+from .conftest import NOW, ROOT, On, entry
 
-__all__ = ["on"]
 KEPT = entry("data/reference_1600000000", 252 * 2**10, 500, "kept", "kept: .keep")
 
 

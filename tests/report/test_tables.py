@@ -12,10 +12,8 @@ from common_tasks.report.migration import show_audit
 from common_tasks.report.view import Sort
 from common_tasks.temp.entry import Outcome
 
+from .conftest import NOW, ROOT, On, entry
 from .test_picking import decided
-from .test_report import NOW, ROOT, On, entry, on
-
-__all__ = ["on"]
 
 # Of one category the largest entry, of the other the larger sum.
 GROUPS = [entry(f"{category}/x_160000000{number}", size, hours) for number, (category, size, hours) in enumerate(
@@ -31,14 +29,15 @@ def test_categories_are_in_the_order_of_what_they_take_up_together(on: On, sort:
         assert headings == sorted(("one", "two"), key=lambda name: name != first)
 
 
-def test_reasons_are_in_the_order_of_what_they_take_up_together(on: On) -> None:
-    removed = decided(GROUPS[:2], "older than 1 day") + decided(GROUPS[2:], "over 1 kB")
+@pytest.mark.parametrize(
+    ("sort", "order"), [("size", ["over", "older", "alone"]), ("name", ["alone", "older", "over"])]
+)
+def test_reasons_are_in_the_order_of_the_view(on: On, sort: Sort, order: list[str]) -> None:
+    alone = decided([entry("a/x_1", 1, 1)], "alone")
+    removed = alone + decided(GROUPS[:2], "older than 1 day") + decided(GROUPS[2:], "over 1 kB")
     row = ProjectOutcome(ROOT, Outcome(removed=removed, kept=(), failed=()))
-    shown = on(80, lambda: report.show_outcome(ROOT, [row], NOW, View(), dry_run=False))
-    assert [line.split("  ")[0] for line in shown.splitlines() if line.startswith("Removed: ")] == [
-        "Removed: over 1 kB",
-        "Removed: older than 1 day",
-    ]
+    shown = on(120, lambda: report.show_outcome(ROOT, [row], NOW, View(sort=sort), dry_run=False))
+    assert sorted(order, key=shown.index) == order
 
 
 def test_columns_and_tables_with_nothing_in_them_are_left_out(on: On) -> None:
