@@ -21,7 +21,7 @@ from ..temp.entry import Identity
 from ..temp.names import SEAL_ROOM, looks_sealed, unseal
 from ..temp.states import WORK_MARKS, belongs_to_others
 
-_UNTOUCHABLE = frozenset({".git", ".tmp", ".temp"})  # never an artifact, whatever the patterns say
+_UNTOUCHABLE = frozenset({".git", ".hg", ".jj", ".svn", ".tmp", ".temp"})  # never artifacts, whatever the patterns say
 NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
 _ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})  # of Python, of conda
 FOREIGN = _ENVIRONMENT | {".git"}  # what makes a folder an environment, or another repository

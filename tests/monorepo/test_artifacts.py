@@ -53,6 +53,12 @@ def test_other_repository_is_never_entered_with_a_work_tree_or_without(project: 
     assert find(project) == {"pkg/__pycache__"}
 
 
+def test_history_of_a_project_is_never_an_artifact_whatever_the_patterns_say(project: Path) -> None:
+    git(project, "init", "-q")
+    fill(project, ".hg/x .jj/x .svn/x below/.hg/x .cache/x")
+    assert find(project, ".*") == {".cache"}
+
+
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
     assert find(project) == {"pkg/__pycache__"}
