@@ -55,9 +55,12 @@ class Keeper:
 
     # Lending
 
-    def lend(self) -> contextlib.AbstractContextManager[Path]:
-        """Lend whoever runs now a directory for the block."""
-        return self._lend(LentToTest())
+    def lend(self, lent: Lent | None = None) -> contextlib.AbstractContextManager[Path]:
+        """Lend whoever runs now a directory for the block: `lent`, or a new one in the system's location."""
+        if os.getpid() == self._pid and (self._item or self._setups):
+            return self._lend(lent or LentToTest())
+        # In a forked child, or outside of any test, nobody comes later to decide.
+        return testdirs.lend_until_failed(Borrower("pytest", "outside of any test"), self._root)
 
     @contextlib.contextmanager
     def lend_many(self) -> Iterator[Lend]:
@@ -68,22 +71,15 @@ class Keeper:
     @contextlib.contextmanager
     def lend_in_project(self) -> Iterator[Path]:
         """Lend a directory in `.tmp/test/` for the block; where that cannot be made, in the system's location."""
-        lent: Lent
-        try:
+        lent: Lent | None = None
+        # In a read-only checkout, say, the test can do its work all the same.
+        with contextlib.suppress(OSError, TempError):
             lent = LentInProject(self._root, self._borrower()[0].name)
-        except (OSError, TempError):  # a read-only checkout, say: the test can do its work all the same
-            lent = LentToTest()
-        with self._lend(lent) as folder:
+        with self.lend(lent) as folder:
             yield folder
 
-    def _lend(self, lent: Lent) -> contextlib.AbstractContextManager[Path]:
-        if os.getpid() == self._pid and (self._item or self._setups):
-            return self._lend_here(lent)
-        # In a forked child, or outside of any test, nobody comes later to decide.
-        return testdirs.lend_until_failed(Borrower("pytest", "outside of any test"), self._root)
-
     @contextlib.contextmanager
-    def _lend_here(self, lent: Lent) -> Iterator[Path]:
+    def _lend(self, lent: Lent) -> Iterator[Path]:
         loan = Loan(lent, *self._borrower())
         failures, is_over = self._known_failures(), False
         folder = lent.start()
