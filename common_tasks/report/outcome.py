@@ -32,7 +32,8 @@ def show_outcome(
 
 
 def _lines(rows: Sequence[ProjectOutcome], page: Page, *, dry_run: bool, forceable: int) -> Iterator[Line]:
-    _, outcome, _, shortfalls = ProjectOutcome.joined(page.root, rows)
+    together = ProjectOutcome.joined(page.root, rows)
+    outcome = together.outcome
     verb = "Would remove" if dry_run else "Removed"
     if not any(outcome):
         yield nothing_line("Nothing to remove", rows, page)
@@ -51,7 +52,7 @@ def _lines(rows: Sequence[ProjectOutcome], page: Page, *, dry_run: bool, forceab
             yield Prose(f"--force would remove {count(forceable, *more)} a git repository")
         if dry_run and outcome.removed:
             yield Prose("Nothing was removed: this was a dry run")
-    yield from shortfall_lines(shortfalls)
+    yield from shortfall_lines(together.shortfalls)
 
 
 def _table(outcome: Outcome, page: Page, verb: str) -> Table:

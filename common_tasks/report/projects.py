@@ -18,6 +18,7 @@ _OUTCOME = SIZE, SHARE, Column("Kept", 1), Column("Failed")
 _MAKERS = Column("Entries"), SIZE, SHARE, Column("Newest", 1)
 Cells = tuple[str, ...]
 T = TypeVar("T", ProjectStatus, ProjectOutcome)
+CellsOf = Callable[[Sequence[T]], Cells]  # of the sum of some projects
 
 
 def status_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
@@ -28,7 +29,7 @@ def status_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
 
     listed = sorted((row for row in rows if row.entries), key=order)
     whole = sum(facts.total(row.entries) for row in listed)
-    yield from _lines(rows, listed, _STATUS, lambda row: _status_cells(row, whole, page), page)
+    yield from _lines(rows, listed, _STATUS, lambda some: _status_cells(some, whole, page), page)
 
 
 def outcome_lines(rows: Sequence[ProjectOutcome], page: Page, *, heading: str) -> Iterator[Line]:
@@ -36,7 +37,7 @@ def outcome_lines(rows: Sequence[ProjectOutcome], page: Page, *, heading: str) -
     listed = [row for row in rows if any(row.outcome)]
     listed.sort(key=lambda row: (-row.outcome.freed_bytes, row.root))
     whole = sum(row.outcome.freed_bytes for row in listed)
-    yield from _lines(rows, listed, (Column(heading), *_OUTCOME), lambda row: _outcome_cells(row, whole), page)
+    yield from _lines(rows, listed, (Column(heading), *_OUTCOME), lambda some: _outcome_cells(some, whole, page), page)
 
 
 def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
@@ -48,37 +49,35 @@ def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
     yield page.title()
     whole = sum(each.disk_bytes for each in made)
     drawn = [
-        Row(
-            page.shown(each.label or "unknown"),
-            (*_sums(each.entries, whole), page.age(facts.newest(each.entries))),
-        )
+        Row(page.shown(each.label or "unknown"), (*_sums(each.entries, whole), page.age(facts.newest(each.entries))))
         for each in made
     ]
     yield from draw(Table(label="Made by", columns=_MAKERS, rows=drawn), page.screen)
 
 
 def _lines(
-    rows: Sequence[T], listed: Sequence[T], columns: Sequence[Column], cells_of: Callable[[T], Cells], page: Page
+    rows: Sequence[T], listed: Sequence[T], columns: Sequence[Column], cells_of: CellsOf[T], page: Page
 ) -> Iterator[Line]:
     """Draw a row for each listed project, or for the first ones, a sum of the rest, and the total."""
     first, rest = split(listed, full=page.full)
     drawn = [
-        Row(page.shown(facts.relative(page.root, row.root)), cells_of(row), link=page.link(row.root)) for row in first
+        Row(page.shown(facts.relative(page.root, row.root)), cells_of([row]), link=page.link(row.root)) for row in first
     ]
-    join = type(rows[0]).joined
     if rest:
-        drawn.append(Row(count(len(rest), "more project"), cells_of(join(page.root, rest)), mark="…"))
-    drawn.append(head(f"Total: {count(len(listed), 'project')}", cells_of(join(page.root, listed))))
+        drawn.append(Row(count(len(rest), "more project"), cells_of(rest), mark="…"))
+    drawn.append(head(f"Total: {count(len(listed), 'project')}", cells_of(listed)))
     yield from draw(Table(label="Project", columns=columns, rows=drawn), page.screen)
     empty = sum(not row.error for row in rows) - len(listed)
     if empty > 0:
         yield line(f"{count(empty, 'more project holds', 'more projects hold')} nothing")
 
 
-def _status_cells(row: ProjectStatus, whole: int, page: Page) -> Cells:
-    used = sum(entry.state == "in-use" for entry in row.entries)
-    now = [decision.entry for due in row.due if due.when == "now" for decision in due.rows]
-    return *_sums(row.entries, whole), page.age(facts.oldest(row.entries)), _number(used), size(facts.total(now))
+def _status_cells(rows: Sequence[ProjectStatus], whole: int, page: Page) -> Cells:
+    together = ProjectStatus.joined(page.root, rows)
+    oldest = page.age(facts.oldest(together.entries))
+    used = sum(entry.state == "in-use" for entry in together.entries)
+    now = [decision.entry for due in together.due if due.when == "now" for decision in due.rows]
+    return *_sums(together.entries, whole), oldest, _number(used), size(facts.total(now))
 
 
 def _sums(entries: Sequence[Entry], whole: int) -> Cells:
@@ -86,9 +85,10 @@ def _sums(entries: Sequence[Entry], whole: int) -> Cells:
     return f"{len(entries):,}", size(taken), bar(taken, whole)
 
 
-def _outcome_cells(row: ProjectOutcome, whole: int) -> Cells:
-    removed, kept, failed = (_number(len(decisions)) for decisions in row.outcome)
-    freed = row.outcome.freed_bytes
+def _outcome_cells(rows: Sequence[ProjectOutcome], whole: int, page: Page) -> Cells:
+    outcome = ProjectOutcome.joined(page.root, rows).outcome
+    removed, kept, failed = (_number(len(decisions)) for decisions in outcome)
+    freed = outcome.freed_bytes
     return removed, size(freed) if removed else "", bar(freed, whole), kept, failed
 
 
