@@ -41,6 +41,8 @@ def _read(folder: str) -> Mapping[str, Any]:
     found = [values for module in modules for values in module.configured()]
     if len(found) > 1:
         raise Unread(f"the tasks in {folder!r} are configured in several places")
+    if found and not modules[0].has_collection:
+        raise Unread(f"the tasks in {folder!r} configure a collection that is not theirs")
     if found and len({collection for module in modules for collection in module.collections}) > 1:
         raise Unread(f"the tasks in {folder!r} have several collections, and one of them is configured")
     return found[0] if found else {}
@@ -53,14 +55,15 @@ def _modules(folder: str) -> Iterator[Module]:
         return
     # Where Python finds what they import: of a package of tasks, invoke puts the inside on the path.
     places = tuple(dict.fromkeys([os.path.dirname(f"{folder}/{name}"), folder]))
-    seen = {f"{folder}/{name}"}
-    pending = [f"{folder}/{name}"]
+    known = {f"{folder}/{name}": True}  # whether each is imported for certain
+    pending = [*known]
     while pending:
         path = pending.pop()
-        if len(seen) > _MOST_MODULES:
+        if len(known) > _MOST_MODULES:
             raise Unread(f"{path!r} is one of more than {_MOST_MODULES} modules that the tasks import")
-        module = Module(path, marks.read_whole(*os.path.split(path)), places)
+        module = Module(path, marks.read_whole(*os.path.split(path)), places, certain=known[path])
         yield module
-        new = [path for path in dict.fromkeys(module.imported_files()) if path not in seen and os.path.isfile(path)]
-        seen.update(new)
-        pending += new
+        for file, certain in module.imported_files():
+            if file not in known and os.path.isfile(file):
+                known[file] = certain
+                pending.append(file)

@@ -32,12 +32,13 @@ class Unread(Exception):
 class Module:
     """A module of tasks. `places`: the folders in which Python looks for what it imports.
 
-    Raises Unread where it is no Python.
+    `certain`: it is imported for certain, and not only if a function runs, say. Raises Unread where it is no Python.
     """
 
-    def __init__(self, path: str, text: bytes, places: tuple[str, ...]) -> None:
+    def __init__(self, path: str, text: bytes, places: tuple[str, ...], *, certain: bool) -> None:
         self._path = path
         self._places = places
+        self._certain = certain
         try:
             self._tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError) as error:
@@ -50,6 +51,8 @@ class Module:
         # Names from modules that are neither Python's, nor invoke's or ours, nor local: they may hold anything.
         self._foreign = frozenset(name for name, top in tops if top and top not in _KNOWN and not self._is_local(top))
         self._held = frozenset(self._find_held())
+        calls = [node for node in self._nodes if isinstance(node, ast.Call)]
+        self._configuring = {id(call.func): call for call in calls if _called(call) == _CONFIGURE}
 
     def _find_held(self) -> Iterator[str]:
         """Yield the names that hold collections."""
@@ -63,16 +66,24 @@ class Module:
     def _is_local(self, top: str) -> bool:
         return any(os.path.lexists(f"{place}/{name}") for place in self._places for name in (f"{top}.py", top))
 
-    def imported_files(self) -> Iterator[str]:
-        """Yield the files beside the tasks that an import may read if they are there."""
+    def imported_files(self) -> Iterator[tuple[str, bool]]:
+        """Yield the files beside the tasks that imports read if they are there, and whether that is certain."""
         for node in self._imports:
+            certain = self._certain and node in self._tree.body
             level = node.level if isinstance(node, ast.ImportFrom) else 0
             above = "/".join(self._path.split("/")[:-level])
             for name in _dotted_names(node):
                 parts = name.split(".")
                 steps = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
                 for place in (above,) if level else self._places:
-                    yield from (f"{place}/{step}{end}" for step in steps for end in (".py", "/__init__.py"))
+                    files = (f"{place}/{step}{end}" for step in steps for end in (".py", "/__init__.py"))
+                    yield from ((file, certain) for file in files)
+
+    @property
+    def has_collection(self) -> bool:
+        """Whether invoke finds a collection here, and does not make one itself."""
+        names = {alias.asname or alias.name for node in self._imports for alias in node.names}
+        return not (names | {target.id for target, _ in self._assignments()}).isdisjoint({*_COLLECTIONS, "*"})
 
     @property
     def collections(self) -> Iterator[str]:
@@ -86,7 +97,6 @@ class Module:
     def configured(self) -> Iterator[dict[str, Any]]:
         """Yield what each call that configures something of ours says. Raises Unread where there may be more."""
         self._refuse_doubtful()
-        calls = {id(node.func): node for node in self._nodes if isinstance(node, ast.Call)}
         at_top = [node.value for node in self._tree.body if isinstance(node, ast.Expr)]
         others = {name for node in self._imports if isinstance(node, ast.Import) for name, _ in _tops(node)}
         others = {name for name in others if name in self._foreign or name in sys.stdlib_module_names}
@@ -96,11 +106,11 @@ class Module:
             receiver = node.value.id if isinstance(node.value, ast.Name) else ""
             if receiver in others:
                 continue  # a function of another package's module: no collection
-            call = calls.get(id(node))
+            call = self._configuring.get(id(node))
             if call is None:
                 raise self._doubt(node)
             if values := self._literal(call):
-                if receiver not in self._held or call not in at_top:
+                if receiver not in self._held or call not in at_top or not self._certain:
                     raise self._doubt(node)
                 yield values
 
@@ -120,10 +130,12 @@ class Module:
 
     def _refuse_doubtful(self) -> None:
         """Raise Unread for what may configure a collection out of sight."""
+        read = {id(argument) for call in self._configuring.values() for argument in ast.walk(call)}
         shared = bool(self._foreign) and any(map(_takes_collection, self._nodes))
         for node in self._nodes:
             elsewhere = self._takes_from_others(node) or (shared and _changes_path(node))
-            if elsewhere or _is_hidden(node) or (self._of_invoke and _changes_settings(node)):
+            changes = self._of_invoke and id(node) not in read and _changes_settings(node)
+            if elsewhere or changes or _is_hidden(node):
                 raise self._doubt(node)
         allowed = set(self._allowed())
         for node, held in _with_names(self._tree, self._held):
@@ -221,6 +233,10 @@ def _is_hidden(node: ast.AST) -> bool:
             return text in (_CONFIGURE, _INSIDE) or _VARIABLE.fullmatch(text) is not None
         case ast.Attribute(attr="update", value=ast.Call(func=ast.Name(id="globals" | "vars"))):
             return True
+        case ast.Attribute(attr="update", value=ast.Attribute(attr="environ") | ast.Name(id="environ")):
+            return True
+        case ast.Subscript(value=ast.Attribute(attr="environ") | ast.Name(id="environ"), slice=key, ctx=ast.Store()):
+            return not isinstance(key, ast.Constant)
         case ast.Attribute(attr=name):
             return name == _INSIDE or name in _HIDDEN
         case ast.Name(id=name):
@@ -241,6 +257,8 @@ def _takes_collection(node: ast.AST) -> bool:
             return name in _COLLECTIONS or name == "*"
         case ast.Attribute(attr=name):
             return name in _COLLECTIONS
+        case ast.Call():
+            return _called(node) == "add_collection"
     return False
 
 
@@ -264,9 +282,14 @@ def _changes_settings(node: ast.AST) -> bool:
         case ast.Attribute(attr=name, ctx=ast.Store()):
             return name in SECTIONS
         case ast.Call(keywords=words) if _called(node) in _CHANGES:
-            inside = [key for each in node.args if isinstance(each, ast.Dict) for key in each.keys]
-            named = [key.value for key in inside if isinstance(key, ast.Constant)]
-            return not {*named, *(word.arg for word in words)}.isdisjoint(SECTIONS)
+            return any(word.arg in SECTIONS for word in words)
+        case ast.Dict(keys=keys, values=values):
+            named = [
+                key.value
+                for key, value in zip(keys, values, strict=True)
+                if isinstance(key, ast.Constant) and not isinstance(value, ast.Constant)
+            ]
+            return not set(SECTIONS).isdisjoint(named)
     return False
 
 

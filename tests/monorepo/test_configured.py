@@ -27,6 +27,7 @@ CERTAIN = {
     NS
     + "def build(c, clean=False):\n    c.run('make', env={'INVOKE_RUN_ECHO': '1'})\nns.add_task(build, 'clean')\n": {},
     NS + "def test(c):\n    c.run('./configure')\n": {},
+    NS + "import os\nos.environ['CI'] = '1'\n@task(help={'clean': 'First.'})\ndef x(c, clean=False):\n    pass\n": {},
     NS + "import os\nif os.name != 'nt':\n    ns.configure({'run': {'pty': True}})\n": {},
     "import os\nfrom invoke import Collection\nns = Collection()\n"
     "ns.add_collection(Collection.from_module(os, 'install', auto_dash_names=True))\n": {},
@@ -87,6 +88,8 @@ UNCERTAIN = [
     NS + "import sys\nsys.path.append('..')\nfrom mycompany import set_up\nset_up()\n",
     "import sys\nsys.path.append('..')\nimport mycompany\nfrom common_tasks import *\n",
     "import common_tasks, mycompany, sys\nsys.path.append('..')\nns = common_tasks.ns\n",
+    "import mycompany, sys\nfrom invoke import Collection\nsys.path.append('..')\nns = Collection()\n"
+    "ns.add_collection(mycompany)\n",
     NS + "from importlib.util import spec_from_file_location\n",
     NS + "spec.loader.exec_module(module)\n",
     # Another collection than invoke's:
@@ -94,10 +97,14 @@ UNCERTAIN = [
     f"{NS}ns.configure({KEEP})\nns = other\n",
     f"from invoke import Collection\nnamespace = Collection()\nnamespace.configure({KEEP})\nns = Collection()\n",
     f"{NS}app = App()\napp.configure({KEEP})\n",
+    f"from common_tasks import ns as base, clean\nbase.configure({KEEP})\n",
     # Variables, and what tasks change when they run:
     NS + "import os\nos.environ['INVOKE_CLEAN_KEEP'] = '/dist/'\n",
     NS + "import os\nos.environ.update(INVOKE_CLEAN_KEEP='/dist/')\n",
     NS + "import os\nfor name in names:\n    os.environ[f'INVOKE_{name}'] = '/dist/'\n",
+    NS + "import os\nos.environ['{}_CLEAN_KEEP'.format('INVOKE')] = '/dist/'\n",
+    NS + "import os\nos.environ.update(read_them())\n",
+    NS + "def clean(c):\n    Context(Config(overrides={'clean': {'keep': ['/dist/']}}))\n",
     NS + "def clean(c):\n    c.config.clean = {'keep': ['/dist/']}\n",
     NS + "def clean(c):\n    c.clean.keep = ['/dist/']\n",
     NS + "def clean(c):\n    c.config['clean']['keep'] = ['/dist/']\n",
@@ -126,6 +133,13 @@ def test_collection_of_a_local_module_that_is_added_to_another_is_not_taken_for_
     assert read_tasks(str(tmp_path)) == ({}, None)
     (tmp_path / "docs.py").write_text(f"from invoke import Collection\nns = Collection()\nns.configure({KEEP})\n")
     assert "have several collections" in (read_tasks(str(tmp_path)).uncertain or "")
+
+
+@pytest.mark.parametrize("where", ["if ci:\n    ", "def later():\n    "])
+def test_settings_of_a_module_that_may_not_be_imported_are_uncertain(tmp_path: Path, where: str) -> None:
+    (tmp_path / "tasks.py").write_text(f"{NS}{where}import more\n")
+    (tmp_path / "more.py").write_text(f"{NS}ns.configure({KEEP})\n")
+    assert "more.py' may configure something in line 2" in (read_tasks(str(tmp_path)).uncertain or "")
 
 
 def test_tasks_that_are_too_large_to_be_read_are_uncertain(tmp_path: Path) -> None:
