@@ -70,10 +70,10 @@ class Module:
         """Yield the files beside the tasks that imports read if they are there, and whether that is certain."""
         for node in self._imports:
             certain = self._certain and node in self._tree.body
-            level = node.level if isinstance(node, ast.ImportFrom) else 0
+            module, level = getattr(node, "module", None) or "", getattr(node, "level", 0)
             above = "/".join(self._path.split("/")[:-level])
-            for name in _dotted_names(node):
-                parts = name.split(".")
+            for alias in node.names:
+                parts = f"{module}.{alias.name}".lstrip(".").split(".")
                 steps = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
                 for place in (above,) if level else self._places:
                     files = (f"{place}/{step}{end}" for step in steps for end in (".py", "/__init__.py"))
@@ -204,13 +204,6 @@ def _tops(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
             yield alias.asname or alias.name, "" if node.level else (node.module or "").partition(".")[0]
 
 
-def _dotted_names(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    """Yield the modules that an import may load, from where it begins to look."""
-    module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
-    for alias in node.names:
-        yield f"{module}.{alias.name}".lstrip(".")
-
-
 def _with_names(node: ast.AST, names: frozenset[str]) -> Iterator[tuple[ast.AST, frozenset[str]]]:
     """Yield the nodes below one, each with those of the names that no function around it has for its own."""
     for child in ast.iter_child_nodes(node):
@@ -284,12 +277,10 @@ def _changes_settings(node: ast.AST) -> bool:
         case ast.Call(keywords=words) if _called(node) in _CHANGES:
             return any(word.arg in SECTIONS for word in words)
         case ast.Dict(keys=keys, values=values):
-            named = [
-                key.value
-                for key, value in zip(keys, values, strict=True)
-                if isinstance(key, ast.Constant) and not isinstance(value, ast.Constant)
-            ]
-            return not set(SECTIONS).isdisjoint(named)
+            rows = (
+                (key.value, value) for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)
+            )
+            return any(name in SECTIONS and not isinstance(value, ast.Constant) for name, value in rows)
     return False
 
 
