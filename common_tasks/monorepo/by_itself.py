@@ -53,7 +53,7 @@ def run(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings
 
 def note(project: Project, now: float, problem: str) -> None:
     """Note what stopped a clean in the base of the project that asked for it. `now`: seconds since 1970."""
-    _note(project, Report(now, problems=(problem,)))
+    _write(project, partial(mark.write_report, report=Report(now, problems=(problem,))))
 
 
 def _scope(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings]) -> Scope | None:
@@ -71,7 +71,7 @@ def _clean(scope: Scope, settings: Settings) -> None:
     _put_off([member.project for member in asked], time.time() + period, asked=True)
     looked = members.with_entries(asked)
     for member, outcome in zip(looked, members.carry_out(_plans(looked, period, time.time())), strict=True):
-        _note(member.project, _report(member, outcome))
+        _write(member.project, partial(mark.write_report, report=_report(member, outcome)))
 
 
 def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan]:
@@ -111,11 +111,6 @@ def _put_off(projects: Iterable[Project], due: float, *, asked: bool) -> None:
     """Write when the next turn of projects comes."""
     for project in projects:
         _write(project, partial(mark.write_turn, due=due, asked=asked))
-
-
-def _note(project: Project, report: Report) -> None:
-    """Write what became of a project."""
-    _write(project, partial(mark.write_report, report=report))
 
 
 def _write(project: Project, write: Callable[[int], None]) -> None:

@@ -78,11 +78,11 @@ class Found(NamedTuple):
         self.kept.extend(other.kept)
 
 
-def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
+def search(top: Directory, ask: AskProject | None, workers: Workers) -> Found:
     """Search below an open directory, which is a project's root: the first levels here, then each branch, shared out.
 
-    Other mounts are not entered, and links not followed. What has vanished, was swapped or may not be read is passed
-    over: it is nothing to sweep.
+    `ask` is None where no projects are looked for. Other mounts are not entered, and links not followed. What has
+    vanished, was swapped or may not be read is passed over: it is nothing to sweep.
     """
     reader, found = _Reader(ask), Found([], {}, [], [])
     branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, exposed=False))])
@@ -110,16 +110,7 @@ def search(top: Directory, ask: AskProject, workers: Workers) -> Found:
 
 def find_environments(top: Directory, workers: Workers) -> list[Parts]:
     """Return the environments below an open directory."""
-    return search(top, _AskNothing(), workers).environments
-
-
-class _AskNothing:
-    """Tells of no project: see `AskProject`."""
-
-    marks: frozenset[str] = frozenset()
-
-    def __call__(self, parts: Parts, names: Collection[str], /, *, exposed: bool) -> None:
-        """Return None."""
+    return search(top, None, workers).environments
 
 
 class _Here(NamedTuple):
@@ -171,9 +162,10 @@ class _Folder(NamedTuple):
 class _Reader:
     """Reads folders one by one."""
 
-    def __init__(self, ask: AskProject) -> None:
+    def __init__(self, ask: AskProject | None) -> None:
         self._ask = ask
-        self._marks = _ENVIRONMENT | WORK_MARKS | ask.marks  # names that tell of more than an artifact
+        marks = ask.marks if ask else frozenset()
+        self._marks = _ENVIRONMENT | WORK_MARKS | marks  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
 
     def read(self, folder: _Folder, found: Found) -> tuple[list[str], _Here]:
@@ -195,7 +187,7 @@ class _Reader:
                 found.environments.append(path)
             if path and (is_environment or belongs_to_others(folder.directory, names)):
                 return [], around
-            if sweep := self._ask(path, names, exposed=around.exposed):
+            if self._ask and (sweep := self._ask(path, names, exposed=around.exposed)):
                 found.projects[path] = sweep
                 folder = folder._replace(here=around._replace(sweep=sweep, depth=len(path)))
             notable = inside

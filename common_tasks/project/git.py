@@ -193,7 +193,8 @@ def _run(root: Path, *words: str, given: bytes = b"", most: int = 0) -> bytes | 
 
     `given`: its standard input; `most`: the highest exit code that is an answer. Raises GuardFailed where it fails.
     """
-    environment = {name: value for name, value in os.environ.items() if _may_stay(name)} | _HARMLESS
+    stays = (name for name in os.environ if not name.startswith("GIT_") or name in _ALLOWED)
+    environment = {name: os.environ[name] for name in stays} | _HARMLESS
     if not _is_installed("git", environment.get("PATH", os.defpath)):
         return None
     if words[0] == "check-ignore":
@@ -207,10 +208,6 @@ def _run(root: Path, *words: str, given: bytes = b"", most: int = 0) -> bytes | 
         where, said = printable(os.fspath(root)), printable(_summary(answer.stderr))
         raise GuardFailed(f"git cannot answer in '{where}': {said}; nothing was touched")
     return answer.stdout.removesuffix(_PROOF)
-
-
-def _may_stay(variable: str) -> bool:
-    return not variable.startswith("GIT_") or variable in _ALLOWED
 
 
 def _summary(said: bytes) -> str:

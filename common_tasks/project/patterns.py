@@ -57,7 +57,8 @@ class Patterns:
         self._names = _regex(pattern for pattern in parsed if not pattern.anchored)
         self._paths = _regex(self._anchored)
         # As deep in a tree as this, or deeper, names alone decide.
-        self.deepest = max(map(_depth, self._anchored), default=0)
+        depths = (float("inf") if _ANY_DEPTH in each.parts else len(each.parts) for each in self._anchored)
+        self.deepest = max(depths, default=0)
 
     def __bool__(self) -> bool:
         return bool(self._texts)
@@ -136,10 +137,6 @@ def _translate_token(token: re.Match[str]) -> str:
     negated = "^" if token["set"][:1] in ("!", "^") else ""
     inside = re.sub(r"([\\\]\[^&~|])", r"\\\1", token["set"][len(negated) :])
     return f"(?!/)[{negated}{inside}]"
-
-
-def _depth(pattern: _Pattern) -> float:
-    return float("inf") if _ANY_DEPTH in pattern.parts else len(pattern.parts)
 
 
 def _leads_through(pattern: _Pattern, path: Sequence[str]) -> bool:
