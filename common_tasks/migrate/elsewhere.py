@@ -4,7 +4,6 @@ A script that a plain `python` starts is one of them if all that it loads is of 
 repository.
 """
 
-import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from .kinds import is_data, is_documentation, is_test
-from .names import Module
 from .repository import Repository
 from .settings import nearest, table
 
@@ -26,7 +24,10 @@ _OWN_ENVIRONMENT = {
     "usercustomize.py": "runs in every Python",
 }
 _INLINE = re.compile(r"(?m)^# /// script$")
-_FILE = re.compile(r"[\w.-]+\.py\b")
+_FILE = re.compile(r"([\w.-]+\.py)[\"']")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#;]*)|import[ \t]+([\w.][^\n#;]*))", re.MULTILINE
+)
 # A Python that is none of an environment's, its options, and the file or module that it starts.
 _STARTS = re.compile(r"(?i)(?!\S*python\w*=)(\S*python\S*)((?:\s+-\S*)*)\s+(?:<\s*)?([\w./{}$-]+)")
 _QUOTES = re.compile(r"[\"'\[\](),]")
@@ -82,79 +83,70 @@ def _loaded(repository: Repository, start: Path) -> dict[Path, str]:
     found, pending = {start: ""}, [start]
     while pending:
         by = pending.pop()
-        module = repository.classes.read(by)
-        for line, path in _named(repository, by, module) if module else ():
+        for line, path in _named(repository, by):
             if path not in found:
                 found[path] = f"{by.name} line {line} loads it"
                 pending.append(path)
     return found
 
 
-def _named(repository: Repository, path: Path, module: Module) -> Iterator[tuple[int, Path]]:
-    """Yield the programs that a program imports, or names by their files."""
-    for line, dotted in imports(module):
-        yield from ((line, found) for found in repository.classes.homes(path, dotted))
-    for node in module.all(ast.Constant):
-        names = _FILE.findall(node.value) if isinstance(node.value, str) else []
-        is_read = names and not isinstance(module.parents[node], ast.Expr)
-        yield from ((node.lineno, found) for found in repository.programs if is_read and found.name in names)
+@lru_cache(maxsize=4096)
+def _named(repository: Repository, path: Path) -> tuple[tuple[int, Path], ...]:
+    """Return the programs that a program imports, or names by their files."""
+    text = repository.texts.get(path, "")
+    rows = [(at, found) for at, name in _imports(text) for found in repository.classes.homes(path, name)]
+    files = {found[1]: found.start() for found in _FILE.finditer(text)}
+    rows += [(files[each.name], each) for each in repository.programs if each.name in files]
+    return tuple((text.count("\n", 0, at) + 1, found) for at, found in rows)
 
 
-def imports(module: Module) -> Iterator[tuple[int, str]]:
-    """Yield what a module may import: line and dotted name, with dots in front if relative."""
-    for node in module.nodes:
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            home = "." * node.level + (node.module or "")
-            yield node.lineno, home
-            yield from (
-                (node.lineno, f"{home}.{alias.name}" if node.module else f"{home}{alias.name}") for alias in node.names
-            )
+def _imports(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what a program may import: where, and its dotted name, with dots in front if relative."""
+    for found in _IMPORT.finditer(text):
+        home, names, modules = found.groups("")
+        parts = [part.split()[0] for part in (names or modules).strip("()").split(",") if part.split()]
+        joint = "." if home.strip(".") else ""
+        yield from (
+            (found.start(1), name) for name in ([home, *(f"{home}{joint}{part}" for part in parts)] if home else parts)
+        )
 
 
 def _is_plain(repository: Repository, path: Path) -> bool:
     """Tell whether a program imports nothing but the standard library and programs of the repository."""
-    module = repository.classes.read(path)
-    nodes = module.nodes if module else []
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-    others = (name for name in names if name.partition(".")[0] not in sys.stdlib_module_names)
-    return all(repository.classes.homes(path, name) for name in others)
+    names = {name for _, name in _imports(repository.texts.get(path, ""))}
+    others = (name for name in names if name.partition(".")[0] not in {"", *sys.stdlib_module_names})
+    return all(repository.classes.homes(path, name.partition(".")[0]) for name in others)
 
 
 def _plain_starts(repository: Repository) -> Iterator[tuple[Path, str]]:
     """Yield the scripts that a plain `python` starts, and where that is said; tests and task files are none."""
-    targets = [*_named_in_settings(repository), *_named_in_programs(repository)]
+    by_name: dict[str, list[Path]] = {}
     for path, text in repository.texts.items():
-        below = path.relative_to(repository.root)
-        if path.name == "tasks.py" or is_test(below):
-            continue
-        if text.startswith("#!") and "python" in text.partition("\n")[0]:
-            yield path, f"{path.name} line 1"
-        yield from ((path, where) for target, where in targets if _is_meant(below, target))
-
-
-def _is_meant(path: Path, target: str) -> bool:
-    return target.rpartition("/")[2] == path.name or f".{target}".endswith(f".{path.stem}")
+        if path.name != "tasks.py" and not is_test(path.relative_to(repository.root)):
+            by_name.setdefault(path.name, []).append(path)
+            if text.startswith("#!") and "python" in text.partition("\n")[0]:
+                yield path, f"{path.name} line 1"
+    for name, where in (*_named_in_settings(repository), *_named_in_programs(repository)):
+        yield from ((path, where) for path in by_name.get(name, ()))
 
 
 def _named_in_settings(repository: Repository) -> Iterator[tuple[str, str]]:
     for path, text in repository.settings.items():
         for number, line in enumerate(text.splitlines() if "python" in text.lower() else (), 1):
             if not _RUNNERS.search(line):
-                yield from ((target, f"{path.name} line {number}") for target in _started(line))
+                yield from ((name, f"{path.name} line {number}") for name in _started(line))
 
 
 def _named_in_programs(repository: Repository) -> Iterator[tuple[str, str]]:
     for path, text in repository.texts.items():
         for found in _NAMED_PYTHON.finditer(text) if "python" in text else ():
             where = f"{path.name} line {text.count(chr(10), 0, found.start()) + 1}"
-            yield from ((target, where) for target in _started(text[found.start() : found.start() + 200])[:1])
+            yield from ((name, where) for name in _started(text[found.start() : found.start() + 200])[:1])
 
 
 def _started(text: str) -> list[str]:
-    """Return the files and modules that a text starts by a Python that is no environment's."""
+    """Return the names of the files that a text starts by a Python that is no environment's, also as `-m module`."""
     found = _STARTS.findall(_QUOTES.sub(" ", text))
     plain = [(options, target) for python, options, target in found if "env" not in python.lower()]
-    return [target for options, target in plain if target.endswith(".py") or "-m" in options.split()]
+    modules = [f"{target.rpartition('.')[2]}.py" for options, target in plain if "-m" in options.split()]
+    return [*(target.rpartition("/")[2] for _, target in plain if target.endswith(".py")), *modules]

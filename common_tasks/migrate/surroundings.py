@@ -127,7 +127,7 @@ def _doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
     if "fs" in asked or any("fake_filesystem" in ast.unparse(base) for base in bases):
         yield Doubt("the test runs in a fake file system", final=True)
     yield from _used_elsewhere(program, module.statement_of(node))
-    for call in module.all(ast.Call):
+    for call in module.all(ast.Call) if "fork" in module.text else ():
         if module.is_call_of(call, *_FORKS):
             yield Doubt(f"line {call.lineno} forks: TemporaryDirectory may be removed by both processes")
     if reader := _reader(module, node):

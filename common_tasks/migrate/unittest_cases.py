@@ -126,7 +126,7 @@ def _deals_with(node: ast.AST, attribute: str) -> bool:
     match node:
         case ast.Attribute(attr=attr, ctx=ast.Store() | ast.Del()):
             return attr == attribute
-        case ast.Call(func=ast.Attribute(value=ast.Name(), attr=attr)) if attr in _TORN_DOWN:
+        case ast.Call(func=ast.Attribute(value=ast.Name(), attr=attr), args=[]) if attr in _TORN_DOWN:
             return True  # by hand: it tears down what it set up, in the middle of a test
         case ast.Call(args=args) if sounds_like_removal(ast.unparse(node)):
             return any(isinstance(given, ast.Attribute) and given.attr == attribute for given in args)
