@@ -16,7 +16,7 @@ from .naming import ONE, given_prefix, maker
 from .paths import Plan, bind, is_path_of
 from .program import Program
 from .removal import find_made, given
-from .surroundings import conclude
+from .surroundings import conclude, name_looked_for
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"
 _MAKER = "tempfile.TemporaryDirectory"
@@ -68,7 +68,7 @@ def _entered(program: Program, call: ast.Call, entering: ast.Call) -> Finding:
         is_used = not isinstance(module.parents[entering], ast.Expr)
         edits = [Replace(module.place(entering), module.segment(entering), f"str({code})" if is_used else code)]
     finding = base._replace(message=f"{base.message}: {code}", edits=tuple(edits), imports=(ONE,))
-    return conclude(program, call, finding)
+    return conclude(program, call, finding, name_looked_for(program, call))
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
@@ -98,7 +98,7 @@ def _finding(program: Program, block: _Block) -> Finding:
         edits=(*edits, *plan.edits),
         imports=(plan.call.partition("(")[0],),
     )
-    return conclude(program, block.call, finding, plan.doubts)
+    return conclude(program, block.call, finding, plan.doubts, name_looked_for(program, block.call))
 
 
 def _refused_forms(block: _Block) -> Iterator[Doubt]:

@@ -1,12 +1,12 @@
 """T5: a directory that its own function removes: in a `finally`, or after the statements that need it."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import surroundings
 from .finding import Doubt, Drop, Wrap
-from .names import Function, stand_alone
+from .names import stand_alone
 from .naming import maker
 from .paths import Plan, bind
 from .program import Program
@@ -71,7 +71,9 @@ def _of_try(program: Program, made: Made, statements: list[ast.stmt], ending: as
 def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
     yield from hidden_errors(program, span.removal)
     between = span.statements[:-1] if span.ending else span.statements
-    inner = list(_of_same_function(between))
+    function = program.module.function_of(made.call)
+    walked = (node for each in between for node in ast.walk(each))
+    inner = [node for node in walked if program.module.function_of(node) is function]
     if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
         yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending:
@@ -79,14 +81,6 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
         yield from seen_late(program, late)
     elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
-
-
-def _of_same_function(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield what nodes consist of, except the inside of functions that they define."""
-    for node in nodes:
-        yield node
-        if not isinstance(node, Function | ast.Lambda):
-            yield from _of_same_function(ast.iter_child_nodes(node))
 
 
 def _is_in_fixture(program: Program, made: Made) -> bool:

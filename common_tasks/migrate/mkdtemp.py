@@ -15,7 +15,7 @@ from .finding import Finding, Left
 from .naming import ONE
 from .program import Program
 from .removal import find_made, sounds_like_removal
-from .surroundings import conclude
+from .surroundings import conclude, name_looked_for
 
 CODE = "T5"
 _FILES = {"tempfile.mkstemp": "mkstemp", "tempfile.NamedTemporaryFile": "NamedTemporaryFile(delete=False)"}
@@ -44,7 +44,7 @@ def _directory(program: Program, call: ast.Call) -> Finding | Left:
     head = "with " if plan.target else ""
     finding = program.report(call, CODE, f"mkdtemp with its own removal: {head}{plan.code}")
     finding = finding._replace(edits=plan.edits, imports=(ONE,))
-    return conclude(program, call, finding, refused_arguments(call), plan.doubts)
+    return conclude(program, call, finding, refused_arguments(call), plan.doubts, name_looked_for(program, call))
 
 
 def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Finding | Left:

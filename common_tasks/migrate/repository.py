@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from ..monorepo.search import COMPILED_IN, FOREIGN, NEVER_ENTERED
 from ..project import git
 from .classes import Classes
-from .kinds import BASES, is_foreign
+from .kinds import is_foreign
 
 _MOST_BYTES = 2**20
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*)(?=\.([A-Za-z_]\w*))")
@@ -18,7 +18,7 @@ _AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)")
 _OBJECT = re.compile(r"\b(?:object|setattr)\(\s*([\w.]+)\s*,\s*[\"'](\w+)[\"']")
 _WORD = re.compile(r"[A-Za-z_*]\w*")
 _BASE = re.compile(r"\.te?mp\b")
-_CLEANS = re.compile(r"\brm\b")
+_NAMES_BASE = re.compile(r"^(?!.*\brm\b).*\.te?mp\b", re.MULTILINE)  # other than to remove it
 _REPLACES = re.compile(r"\b(?:patch|object|setattr|multiple)\([^)]{0,200}?\b(?:tempfile|TemporaryDirectory|mkdtemp)\b")
 _DOCUMENTS = frozenset({".md", ".rst", ".adoc", ".html", ".ipynb"})
 _IGNORING = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".hgignore", ".npmignore", ".prettierignore"})
@@ -101,9 +101,14 @@ class Repository:
         words = re.compile(rf"\b(?:{re.escape(_label(module))}|{re.escape(name)})\b")
         return [path for path, text in self.texts.items() if path != module and len({*words.findall(text)}) == 2]
 
-    def who_names(self, word: re.Pattern[str]) -> str | None:
-        """Return where a word stands outside of the programs that are looked at; documents do not count."""
-        for path, text in (*self.settings.items(), *_read_all(self._ignored)):
+    @cached_property
+    def unlooked(self) -> dict[Path, str]:
+        """The text of every file that is no program to be looked at: settings, and programs that git ignores."""
+        return {**self.settings, **dict(_read_all(self._ignored))}
+
+    def who_names(self, word: re.Pattern[str], texts: Mapping[Path, str]) -> str | None:
+        """Return where a word stands in texts."""
+        for path, text in texts.items():
             for number, line in enumerate(text.splitlines() if word.search(text) else (), 1):
                 if word.search(line):
                     return f"{path.name} line {number} names it"
@@ -122,11 +127,7 @@ class Repository:
     @cached_property
     def who_names_base(self) -> str | None:
         """Where a script or a setting names a base, other than to remove it."""
-        for path, text in self.settings.items():
-            for number, line in enumerate(text.splitlines() if _BASE.search(text) else (), 1):
-                if _BASE.search(line) and not _CLEANS.search(line):
-                    return f"{path.name} line {number} names {BASES[0]}"
-        return None
+        return self.who_names(_NAMES_BASE, self.settings)
 
 
 def _label(module: Path) -> str:

@@ -79,7 +79,7 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
         edits=tuple(Drop(module.place(task)) for task in gone),
         imports=tuple(task.name for task in gone if _is_used_outside(module, task, gone)),
     )
-    mention = repository.who_names(_WORD)
+    mention = repository.who_names(_WORD, repository.unlooked)
     if path.with_name(f"{NEW}.py").exists():
         return finding.refused(f"{NEW}.py is there already")
     return finding.refused(mention) if mention else finding

@@ -1,6 +1,7 @@
 """What surrounds a use: fixtures, replaced functions of the system, names that are read by their text."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -12,11 +13,13 @@ from .finding import Doubt, Finding
 from .kinds import is_test_module
 from .names import Function, Module, parameters
 from .program import Program
+from .repository import Repository
 
 _REPLACES = re.compile(
     r"\b(?:patch|object|setattr|multiple)\([^)]{0,200}?"
     r"\b(?:os|shutil|tempfile|pathlib|fcntl|stat|builtins|platform|TemporaryDirectory|mkdtemp|gettempdir)\b"
 )
+_LOOKS = frozenset(["findall", "fnmatch", "fullmatch", "glob", "iglob", "match", "rglob", "search", "startswith"])
 _READERS = frozenset({"eval", "exec", "globals", "locals", "vars"})
 _FORKS = ("os.fork", "os.forkpty", "pty.fork")
 _SET_UPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class"})
@@ -107,6 +110,29 @@ def looked_for(program: Program, name: str, *, final: bool = False) -> Iterator[
         yield Doubt(f"{path.name} line {use.lineno} may look for it", final)
     if where := repository.who_names_base:
         yield Doubt(where, final)
+
+
+def name_looked_for(program: Program, call: ast.Call) -> Iterator[Doubt]:
+    """Yield what looks for the beginning of the name that a call of tempfile's gives its directory."""
+    module = program.module
+    given = next((keyword.value for keyword in call.keywords if keyword.arg == "prefix"), None)
+    prefix = str(given.value) if isinstance(given, ast.Constant) else "tmp"
+    begins = re.compile(rf"(?:.*/)?\^?{re.escape(prefix)}")
+    for node in module.all(ast.Constant):
+        if node is not given and isinstance(node.value, str) and begins.match(node.value):
+            around = itertools.takewhile(lambda each: not isinstance(each, ast.stmt), module.above(node))
+            called = [ast.unparse(each.func).rpartition(".")[2] for each in around if isinstance(each, ast.Call)]
+            if not _LOOKS.isdisjoint(called):
+                yield Doubt(f"line {node.lineno} looks for names that begin with {prefix!r}")
+    if where := _who_lists(program.repository, prefix):
+        yield Doubt(f"{where}: {prefix}*")
+
+
+@lru_cache(maxsize=256)
+def _who_lists(repository: Repository, prefix: str) -> str | None:
+    """Return where a file of a repository, of whatever kind, lists what begins with a prefix."""
+    word = re.compile(rf"(?<![\w.]){re.escape(prefix)}\*")
+    return repository.who_names(word, {**repository.settings, **repository.texts})
 
 
 def is_fallback(module: Module, node: ast.AST) -> bool:

@@ -91,7 +91,7 @@ def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
     known = surroundings.fixtures(program)
     if TMP_PATH in known:
         yield Doubt("tmp_path is a fixture of this project's own", final=True)
-    if where := program.repository.who_names(_USE_FIXTURES):
+    if where := program.repository.who_names(_USE_FIXTURES, program.repository.settings):
         yield Doubt(f"{where}, and may share tmp_path", final=True)
     for node in program.module.all(ast.Attribute):
         if node.attr == "usefixtures":

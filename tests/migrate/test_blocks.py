@@ -188,6 +188,26 @@ def test_block_in_a_program_that_forks_is_unsafe(tmp_path: Path) -> None:
     assert (row.safety, "line 9 forks" in row.message) == ("unsafe", True)
 
 
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("", "assert os.path.basename(d).startswith('tmp')"),
+        ("", "glob.glob(os.path.join('/tmp', 'tmp*'))"),
+        ("prefix='job-'", "assert re.match('.*/job-', d)"),
+    ],
+)
+def test_directory_whose_name_is_looked_for_is_unsafe(tmp_path: Path, argument: str, line: str) -> None:
+    text = BLOCK.replace("TemporaryDirectory()", f"TemporaryDirectory({argument})").replace("{}", line)
+    [row] = find(tmp_path, text)
+    assert (row.safety, "line 9 looks for names that begin with" in row.message) == ("unsafe", True)
+
+
+def test_directory_whose_prefix_another_file_lists_is_unsafe(tmp_path: Path) -> None:
+    text = BLOCK.replace("TemporaryDirectory()", "TemporaryDirectory(prefix='job-')").replace("{}", "os.listdir(d)")
+    [row] = find(tmp_path, text, **{"clean.sh": "#!/bin/sh\nrm -rf /tmp/job-*\n"})
+    assert (row.safety, "clean.sh line 2 names it: job-*" in row.message) == ("unsafe", True)
+
+
 # A directory that is there until a stack or a test case ends: before and after.
 ENTERED = {
     "d = stack.enter_context(TemporaryDirectory())\n        os.listdir(d)": (
