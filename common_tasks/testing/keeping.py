@@ -144,8 +144,9 @@ class Keeper:
         if report.when == "setup":
             self._failures = 0
         self._failures += report.failed
-        for loan in self._loans if self._failures else ():
-            loan.note_failure(item)
+        if self._failures:
+            for loan in self._loans:
+                loan.note_failure(item)
         if report.when == "teardown":
             rows = self._settle([loan for loan in self._loans if loan.ended])
             if rows:

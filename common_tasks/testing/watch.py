@@ -78,7 +78,8 @@ class Record:
     def read(cls, file: Path) -> "Record":
         """Read what another process has written, if anything; a last line that was cut short is ignored."""
         record = cls()
-        for line in file.read_text().split("\n")[:-1] if file.exists() else ():
+        text = file.read_text() if file.exists() else ""
+        for line in text.split("\n")[:-1]:
             match json.loads(line):
                 case [note]:
                     record.notes.append(note)
