@@ -14,7 +14,7 @@ from ..fs.directory import Directory
 from ..fs.syscalls import open_on_same_mount
 from ..fs.walk import Position, Visitor, walk
 from ..fs.workers import Workers
-from ..project.marks import is_open_to_strangers
+from ..project.marks import find_homes, is_open_to_strangers
 from ..project.patterns import Patterns
 from ..temp import names
 from ..temp.entry import Identity
@@ -85,11 +85,11 @@ def search(top: Directory, ask: AskProject | None, workers: Workers) -> Found:
     vanished, was swapped or may not be read is passed over: it is nothing to sweep.
     """
     reader, found = _Reader(ask), Found([], {}, [], [])
-    branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, exposed=False))])
+    branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, find_homes(), exposed=False))])
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
         with contextlib.suppress(OSError), top.descend(path, open_on_same_mount) as directory:
-            here = around.entered(directory.status().st_mode)
+            here = around.entered(directory.status())
             below, here = reader.read(_Folder(directory, path, here), found)
             branches.extend(((*path, name), here) for name in below)
     rest = list(branches)
@@ -114,15 +114,20 @@ def find_environments(top: Directory, workers: Workers) -> list[Parts]:
 
 
 class _Here(NamedTuple):
-    """What holds in a folder: what is swept there, at what depth that project begins, whether it is `exposed`."""
+    """What holds in a folder: what is swept there, at what depth that project begins, whether it is `exposed`.
+
+    `homes`: home folders. Nothing is swept in one, except by projects that lie in it.
+    """
 
     sweep: Sweep
     depth: int
+    homes: frozenset[tuple[int, int]]
     exposed: bool
 
-    def entered(self, mode: int) -> "_Here":
-        """Return what holds in a folder inside it that has this mode."""
-        return self if self.exposed or not is_open_to_strangers(mode) else self._replace(exposed=True)
+    def entered(self, found: os.stat_result) -> "_Here":
+        """Return what holds in a folder inside it. `found`: what that folder is."""
+        here = self._replace(sweep=Sweep()) if (found.st_dev, found.st_ino) in self.homes else self
+        return here if here.exposed or not is_open_to_strangers(found.st_mode) else here._replace(exposed=True)
 
 
 class _Folder(NamedTuple):
@@ -236,11 +241,11 @@ class _Searching(Visitor):
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         try:
-            mode = position.enter(name).st_mode
+            inside = position.enter(name)
         except OSError:  # see `search`
             return None
         self._path.append(name)
-        here = self._holds[-1].entered(mode)
+        here = self._holds[-1].entered(inside)
         try:
             names, here = self._reader.read(_Folder(position.directory, tuple(self._path), here), self._found)
         except OSError:

@@ -197,6 +197,18 @@ def what_is_reserved(folder: str) -> str:
     return next((what for path, what in _reserved(folder, found.st_uid) if _is_same(path, found)), "")
 
 
+def find_homes() -> frozenset[tuple[int, int]]:
+    """Return device and inode of the home folders of this user, and of the one who called sudo."""
+    caller = variable("SUDO_UID")
+    users = [os.geteuid(), *([int(caller)] if caller.isdecimal() else [])]
+    homes = []
+    for path in (variable("HOME"), *map(_home, users)):
+        with suppress(OSError):
+            found = os.stat(path)
+            homes.append((found.st_dev, found.st_ino))
+    return frozenset(homes)
+
+
 def _is_same(path: str, found: os.stat_result) -> bool:
     with suppress(OSError):
         other = os.stat(path)

@@ -59,6 +59,15 @@ def test_history_of_a_project_is_never_an_artifact_whatever_the_patterns_say(pro
     assert find(project, ".*") == {".cache"}
 
 
+def test_nothing_is_swept_in_a_home_inside_a_project_but_the_projects_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(project, "homes/me/.mypy_cache/x homes/me/work/pyproject.toml homes/me/work/__pycache__/x homes/.mypy_cache/x")
+    (project / "alias").symlink_to("homes/me")
+    monkeypatch.setenv("HOME", str(project / "alias"))
+    assert find(project) == {"homes/.mypy_cache", "homes/me/work/__pycache__"}
+
+
 def test_own_git_directory_is_never_entered(project: Path) -> None:
     fill(project, [".git/__pycache__/x", "pkg/__pycache__/x"])
     assert find(project) == {"pkg/__pycache__"}
