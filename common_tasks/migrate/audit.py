@@ -9,7 +9,7 @@ from ..fs.workers import MOST_PIECES, Workers, divide, part
 from ..monorepo.members import find_roots
 from . import elsewhere, gitignore, legacy_helper, shadowing, task_files
 from .finding import Finding, Left
-from .kinds import is_data, is_foreign
+from .kinds import is_foreign, is_sample_project
 from .look import look_at
 from .repository import Repository
 from .result import Audit as Audit
@@ -29,7 +29,7 @@ def is_own_work(project: Path, root: Path) -> bool:
     """Tell whether a project is no sample, template or test data, and no package inside another one."""
     below = project.relative_to(root)
     is_package = project != root and (project / "__init__.py").exists()
-    return not (is_data(below / "x") or is_foreign(below) or is_package)
+    return not (is_sample_project(below) or is_foreign(below) or is_package)
 
 
 def audit(scope: Scope, workers: Workers) -> Audit:

@@ -33,6 +33,13 @@ def is_data(path: Path) -> bool:
     return in_template or _has_below(path, _TEST_FOLDERS, _DATA) or _has_below(path, _DOCS, _SAMPLES)
 
 
+def is_sample_project(path: Path) -> bool:
+    """Tell whether a project is a sample, a template or test data, by the folders that it is in."""
+    around = {*path.parts[:-1]}
+    samples = _SAMPLES | {"fixtures", "test_data", "testdata"}
+    return is_data(path / "x") or not around.isdisjoint(_TEST_FOLDERS | _DOCS) or not samples.isdisjoint(path.parts)
+
+
 def _has_below(path: Path, tops: frozenset[str], names: frozenset[str]) -> bool:
     """Tell whether a path leads through one of `names` after one of `tops`."""
     folders = path.parts[:-1]

@@ -52,11 +52,14 @@ def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Find
     module = program.module
     function = module.function_of(call)
     holder = next((parent for parent in module.above(call) if isinstance(parent, ast.ClassDef)), None)
-    around = [module.segment(function) if function else module.text]
+    made = find_made(module, call, call)
+    scope = module.scope_of(made.target) if made and isinstance(made.target, ast.Name) else None
+    is_local = function is not None and scope is not None and scope.node is function
+    around = [module.segment(function) if function and is_local else module.text]
     if holder:
         this = Definition(program.file, module, holder)
         around += [each.module.segment(each.node) for each in (this, *program.repository.classes.relatives(this))]
-    returned = function is not None and _RETURNS.search(around[0])
+    returned = function is not None and _RETURNS.search(module.segment(function))
     if returned or _inside_another(call) or any(map(sounds_like_removal, around)):
         return Left(f"{what} that other code removes or may remove")
     where = holder.name if holder else f"{function.name}()" if function else "this file"

@@ -17,6 +17,7 @@ _SHARED = (
     "force_to_top from_first known_first_party known_local_folder known_third_party length_sort lines_after_imports "
     "lines_between_types no_sections order_by_type relative_imports_order single_line_exclusions"
 )
+_SECTIONS = {"standard-library": "STDLIB"}
 
 
 class WrongSettings(ValueError):
@@ -75,6 +76,9 @@ def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
     shared: dict[str, Any] = {key: value for key, value in given.items() if key in _SHARED.split()}
+    shared |= {f"known_{name}": tuple(modules) for name, modules in given.get("sections", {}).items()}
+    if order := given.get("section_order"):
+        shared["sections"] = tuple(_SECTIONS.get(name, name.upper().replace("-", "")) for name in order)
     return isort.Config(
         profile="black",
         line_length=ruff.get("line-length", _USUAL),

@@ -79,6 +79,14 @@ SORTED = {
         "import os\nimport tempfile\n\nimport zoo\n",
         "import os\n\nfrom common.temp import temp_working_dir\nimport zoo\n",
     ),
+    (
+        "ruff.toml",
+        '[lint.isort]\nsection-order = ["future", "standard-library", "ours", "third-party", "first-party"]\n'
+        '[lint.isort.sections]\nours = ["common"]\n',
+    ): (
+        "import os\nimport tempfile\n\nimport zoo\n",
+        "import os\n\nfrom common.temp import temp_working_dir\n\nimport zoo\n",
+    ),
     (".isort.cfg", "[settings]\nfrom_first = true\n"): (
         "from os import path\nimport tempfile\n\nimport zoo\n",
         "from os import path\n\nfrom common.temp import temp_working_dir\nimport zoo\n",

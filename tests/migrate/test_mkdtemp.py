@@ -599,6 +599,8 @@ LEFT = (
     "from pkg.util import rmtree\n\n\ndef f():\n    d = tempfile.mkdtemp()\n    rmtree(d)\n",
     "def f(tmp_path):\n    d = tempfile.mkdtemp(dir=tmp_path)\n",
     "def f():\n    d = tempfile.mkdtemp()\n    return d\n",
+    "D = None\n\n\ndef f():\n    global D\n    D = tempfile.mkdtemp()\n\n\ndef g():\n    shutil.rmtree(D)\n",
+    "D = []\n\n\ndef f():\n    D.append(tempfile.mkdtemp())\n\n\ndef g():\n    list(map(shutil.rmtree, D))\n",
 )
 
 

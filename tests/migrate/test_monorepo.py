@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ..helpers import git, inv, inv_json, python, run_pytest
-from .helpers import migrate, put
+from .helpers import PYPROJECT, migrate, put
 from .test_guide import HELPER, MANUAL, TESTS
 
 BARE = """
@@ -71,13 +71,18 @@ def test_project_alone_leaves_the_others_alone(tmp_path: Path) -> None:
     assert "pytest_temp_dirs" not in (tmp_path / "nested/tests/test_b.py").read_text()
 
 
-def test_samples_of_tests_are_no_projects(tmp_path: Path) -> None:
-    put(tmp_path, {"tests/samples/one/pyproject.toml": "", "tests/samples/one/one.py": "x = 1\n"})
+SAMPLES = ("tests/one", "tests/e2e/app", "docs/tutorial", "examples/one", "src/templates/new", "src/testdata/one")
+
+
+def test_samples_templates_and_test_data_are_no_projects(tmp_path: Path) -> None:
+    own = ("apps/one", "tests")
+    put(tmp_path, {f"{folder}/pyproject.toml": PYPROJECT for folder in (*SAMPLES, *own)})
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "legacy")
     migrate(tmp_path, "--all-projects", "--write")
-    assert not (tmp_path / "tests/samples/one/tasks.py").exists()
+    made = {path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("tasks.py")}
+    assert made == {".", *own}
 
 
 def test_environments_and_other_repositories_are_not_entered(tmp_path: Path) -> None:
