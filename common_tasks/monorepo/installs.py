@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..project.marks import identify
+
 # The files in a `site-packages` that name folders outside of it: of `setup.py develop`, of plain and of strict
 # editable installs (PEP 660), of those of meson-python and scikit-build-core, and of pip (PEP 610).
 _NAMING = ("*.egg-link", "*.pth", "*editable*.py", "*.dist-info/direct_url.json")
@@ -16,11 +18,9 @@ _RUNNING = Path(sys.prefix)
 _MOST_READ = 2**20
 _METADATA = ".egg-info"
 
-_Identity = tuple[int, int]  # device and inode: by whatever path a folder is named, through links and bind mounts
-
 
 class Installs:
-    """What environments name.
+    """What environments name: compared by what it is, so links and bind mounts do not matter.
 
     `environments`: their folders. Always included are the one that runs this program, those that are activated, the
     user's own and the system's.
@@ -30,18 +30,18 @@ class Installs:
         self._running = _identify_around([_RUNNING])
         every = dict.fromkeys([*environments, *_find_usual()])
         named = [(environment, _find_named(environment)) for environment in every]
-        self._named = [(environment, {*map(_identify, paths)}, _identify_around(paths)) for environment, paths in named]
+        self._named = [(environment, {*map(identify, paths)}, _identify_around(paths)) for environment, paths in named]
 
     def find_user(self, artifact: Path) -> Path | None:
         """Return an environment that uses an artifact: metadata of a package, or a folder that it links to.
 
         The environment that runs this program also uses the folders around it.
         """
-        wanted = _identify(artifact)
+        wanted = identify(artifact)
         if wanted in self._running:
             return _RUNNING
         if artifact.name.endswith(_METADATA):
-            beside = _identify(artifact.parent)
+            beside = identify(artifact.parent)
             return next((environment for environment, named, _ in self._named if beside in named), None)
         return next((environment for environment, _, around in self._named if wanted in around), None)
 
@@ -54,15 +54,8 @@ def _find_usual() -> Iterator[Path]:
     yield from (Path(os.path.expanduser("~/.local")), Path("/usr/local"), Path("/usr"))
 
 
-def _identify(path: Path) -> _Identity | None:
-    with contextlib.suppress(OSError, ValueError):
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
-    return None
-
-
-def _identify_around(paths: Iterable[Path]) -> set[_Identity | None]:
-    return {_identify(folder) for path in paths for folder in (path, *path.parents)}
+def _identify_around(paths: Iterable[Path]) -> set[tuple[int, int] | None]:
+    return {identify(folder) for path in paths for folder in (path, *path.parents)}
 
 
 def _find_named(environment: Path) -> set[Path]:

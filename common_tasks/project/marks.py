@@ -194,26 +194,24 @@ def what_is_reserved(folder: str) -> str:
         found = os.stat(folder)
     except OSError:  # a folder that is not there yet
         return ""
-    return next((what for path, what in _reserved(folder, found.st_uid) if _is_same(path, found)), "")
+    here = found.st_dev, found.st_ino
+    return next((what for path, what in _reserved(folder, found.st_uid) if identify(path) == here), "")
 
 
 def find_homes() -> frozenset[tuple[int, int]]:
     """Return device and inode of the home folders of this user, and of the one who called sudo."""
     caller = variable("SUDO_UID")
     users = [os.geteuid(), *([int(caller)] if caller.isdecimal() else [])]
-    homes = []
-    for path in (variable("HOME"), *map(_home, users)):
-        with suppress(OSError):
-            found = os.stat(path)
-            homes.append((found.st_dev, found.st_ino))
-    return frozenset(homes)
+    homes = map(identify, (variable("HOME"), *map(_home, users)))
+    return frozenset(home for home in homes if home)
 
 
-def _is_same(path: str, found: os.stat_result) -> bool:
-    with suppress(OSError):
-        other = os.stat(path)
-        return (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino)
-    return False
+def identify(path: "str | os.PathLike[str]") -> tuple[int, int] | None:
+    """Return device and inode of what a path leads to, by whatever links and mounts; None where that is nothing."""
+    with suppress(OSError, ValueError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
 
 
 def _reserved(folder: str, owner: int) -> Iterator[tuple[str, str]]:
