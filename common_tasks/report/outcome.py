@@ -48,8 +48,8 @@ def _lines(rows: Sequence[ProjectOutcome], page: Page, *, dry_run: bool, forceab
         yield from error_lines(rows, page)
         yield Prose(_summary(outcome, page, verb), "bold red" if outcome.failed else "bold")
         if forceable:
-            more = "more entry, which is in use or holds", "more entries, which are in use or hold"
-            yield Prose(f"--force would remove {count(forceable, *more)} a git repository")
+            kept = "kept entry, in spite of the reason above", "kept entries, in spite of the reasons above"
+            yield Prose(f"--force would also remove {count(forceable, *kept)}")
         if dry_run and outcome.removed:
             yield Prose("Nothing was removed: this was a dry run")
     yield from shortfall_lines(together.shortfalls)

@@ -273,7 +273,7 @@ def test_force_is_proposed_only_where_it_would_remove_something(project: Path) -
         assert "--force" not in inv(project, "temp-clean", "--max-age", "1h", "--dry-run").stdout
         assert "--force" not in inv(project, "temp-clean", "--dry-run", "--force").stdout
         shown = inv(project, "temp-clean", "--dry-run").stdout
-    assert "--force would remove 1 more entry, which is in use or holds a git repository" in shown
+    assert "--force would also remove 1 kept entry, in spite of the reason above" in shown
     kept = make_entry(project / ".tmp/debug/kept_1")
     (kept / ".keep").touch()
     assert "--force" not in inv(project, "temp-clean").stdout

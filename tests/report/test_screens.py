@@ -151,9 +151,8 @@ Kept  5.0 MiB
 Would remove 3 entries, 5.3 MiB, the
 youngest 2 days old; kept 3; 1 could not
 be removed
---force would remove 2 more entries,
-which are in use or hold a git
-repository
+--force would also remove 2 kept
+entries, in spite of the reasons above
 Nothing was removed: this was a dry run
 """,
     60: """\
@@ -181,8 +180,8 @@ Kept                                  5.0 MiB
 
 Would remove 3 entries, 5.3 MiB, the youngest 2 days old;
 kept 3; 1 could not be removed
---force would remove 2 more entries, which are in use or
-hold a git repository
+--force would also remove 2 kept entries, in spite of the
+reasons above
 Nothing was removed: this was a dry run
 """,
     80: """\
@@ -209,7 +208,7 @@ Kept                                                  5.0 MiB
 
 Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be
 removed
---force would remove 2 more entries, which are in use or hold a git repository
+--force would also remove 2 kept entries, in spite of the reasons above
 Nothing was removed: this was a dry run
 """,
     120: """\
@@ -231,7 +230,7 @@ Kept                                                  5.0 MiB
     could not be removed: sub/deep: Operation not permitted
 
 Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be removed
---force would remove 2 more entries, which are in use or hold a git repository
+--force would also remove 2 kept entries, in spite of the reasons above
 Nothing was removed: this was a dry run
 """,
     200: """\
@@ -253,7 +252,7 @@ Kept                                                  5.0 MiB      9
     could not be removed: sub/deep: Operation not permitted
 
 Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be removed
---force would remove 2 more entries, which are in use or hold a git repository
+--force would also remove 2 kept entries, in spite of the reasons above
 Nothing was removed: this was a dry run
 """,
     None: """\
@@ -267,7 +266,7 @@ kept          .tmp/debug/demo_1795406659                          1.0 MiB      3
 kept          .tmp/processing                                     4.0 KiB      3  21 days  kept: holds a git repository in sub
 FAILED        .tmp/cache/old_1                                    8.0 KiB      3   4 days  sub/deep: Operation not permitted
 Would remove 3 entries, 5.3 MiB, the youngest 2 days old; kept 3; 1 could not be removed
---force would remove 2 more entries, which are in use or hold a git repository
+--force would also remove 2 kept entries, in spite of the reasons above
 Nothing was removed: this was a dry run
 """,
 }
