@@ -13,6 +13,7 @@ from pathlib import Path
 from .kinds import is_data, is_documentation, is_test
 from .repository import Repository
 from .settings import nearest, table
+from .source import imports, line_of
 
 _CI = frozenset({".github", ".azure-pipelines", ".gitlab", ".circleci", ".buildkite", ".ci", "ci"})
 OF_BUILD = "runs where the package is built"
@@ -25,14 +26,11 @@ _OWN_ENVIRONMENT = {
 }
 _INLINE = re.compile(r"(?m)^# /// script$")
 _FILE = re.compile(r"([\w.-]+\.py)[\"']")
-_IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#;]*)|import[ \t]+([\w.][^\n#;]*))", re.MULTILINE
-)
 # A Python that is none of an environment's, its options, and the file or module that it starts.
 _STARTS = re.compile(r"(?i)(?!\S*python\w*=)(\S*python\S*)((?:\s+-\S*)*)\s+(?:<\s*)?([\w./{}$-]+)")
 _QUOTES = re.compile(r"[\"'\[\](),]")
 _RUNNERS = re.compile(r"\b(?:uv|poetry|hatch|pdm|pipenv|rye|tox|nox)\s+run\b")
-_NAMED_PYTHON = re.compile(r"""["']\S*python[\d.]*["']""")
+_NAMED_PYTHON = re.compile(r"""["']\S*python[\d.]*["'][^)]{0,200}""")
 
 
 def own_environment(path: Path, text: str, repository: Repository) -> str | None:
@@ -94,26 +92,15 @@ def _loaded(repository: Repository, start: Path) -> dict[Path, str]:
 def _named(repository: Repository, path: Path) -> tuple[tuple[int, Path], ...]:
     """Return the programs that a program imports, or names by their files."""
     text = repository.texts.get(path, "")
-    rows = [(at, found) for at, name in _imports(text) for found in repository.classes.homes(path, name)]
+    rows = [(at, found) for at, name in imports(text) for found in repository.classes.homes(path, name)]
     files = {found[1]: found.start() for found in _FILE.finditer(text)}
     rows += [(files[each.name], each) for each in repository.programs if each.name in files]
-    return tuple((text.count("\n", 0, at) + 1, found) for at, found in rows)
-
-
-def _imports(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what a program may import: where, and its dotted name, with dots in front if relative."""
-    for found in _IMPORT.finditer(text):
-        home, names, modules = found.groups("")
-        parts = [part.split()[0] for part in (names or modules).strip("()").split(",") if part.split()]
-        joint = "." if home.strip(".") else ""
-        yield from (
-            (found.start(1), name) for name in ([home, *(f"{home}{joint}{part}" for part in parts)] if home else parts)
-        )
+    return tuple((line_of(text, at), found) for at, found in rows)
 
 
 def _is_plain(repository: Repository, path: Path) -> bool:
     """Tell whether a program imports nothing but the standard library and programs of the repository."""
-    names = {name for _, name in _imports(repository.texts.get(path, ""))}
+    names = {name for _, name in imports(repository.texts.get(path, ""))}
     others = (name for name in names if name.partition(".")[0] not in {"", *sys.stdlib_module_names})
     return all(repository.classes.homes(path, name.partition(".")[0]) for name in others)
 
@@ -126,22 +113,18 @@ def _plain_starts(repository: Repository) -> Iterator[tuple[Path, str]]:
             by_name.setdefault(path.name, []).append(path)
             if text.startswith("#!") and "python" in text.partition("\n")[0]:
                 yield path, f"{path.name} line 1"
-    for name, where in (*_named_in_settings(repository), *_named_in_programs(repository)):
-        yield from ((path, where) for path in by_name.get(name, ()))
+    for where, text in _naming_python(repository):
+        yield from ((path, where) for name in _started(text) for path in by_name.get(name, ()))
 
 
-def _named_in_settings(repository: Repository) -> Iterator[tuple[str, str]]:
+def _naming_python(repository: Repository) -> Iterator[tuple[str, str]]:
+    """Yield what may start a Python: lines of settings and scripts, and what follows its name in programs."""
     for path, text in repository.settings.items():
-        for number, line in enumerate(text.splitlines() if "python" in text.lower() else (), 1):
-            if not _RUNNERS.search(line):
-                yield from ((name, f"{path.name} line {number}") for name in _started(line))
-
-
-def _named_in_programs(repository: Repository) -> Iterator[tuple[str, str]]:
+        lines = enumerate(text.splitlines() if "python" in text.lower() else (), 1)
+        yield from ((f"{path.name} line {number}", line) for number, line in lines if not _RUNNERS.search(line))
     for path, text in repository.texts.items():
-        for found in _NAMED_PYTHON.finditer(text) if "python" in text else ():
-            where = f"{path.name} line {text.count(chr(10), 0, found.start()) + 1}"
-            yield from ((name, where) for name in _started(text[found.start() : found.start() + 200])[:1])
+        for found in _NAMED_PYTHON.finditer(text):
+            yield f"{path.name} line {line_of(text, found.start())}", found[0]
 
 
 def _started(text: str) -> list[str]:

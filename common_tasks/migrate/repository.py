@@ -10,13 +10,12 @@ from ..monorepo.search import COMPILED_IN, FOREIGN, NEVER_ENTERED
 from ..project import git
 from .classes import Classes
 from .kinds import is_foreign
+from .source import imports, line_of
 
 _MOST_BYTES = 2**20
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*)(?=\.([A-Za-z_]\w*))")
-_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+(\w+)")
 _OBJECT = re.compile(r"\b(?:object|setattr)\(\s*([\w.]+)\s*,\s*[\"'](\w+)[\"']")
-_WORD = re.compile(r"[A-Za-z_*]\w*")
 _BASE = re.compile(r"\.te?mp\b")
 _NAMES_BASE = re.compile(r"^(?!.*\brm\b).*\.te?mp\b", re.MULTILINE)  # other than to remove it
 _REPLACES = re.compile(r"\b(?:patch|object|setattr|multiple)\([^)]{0,200}?\b(?:tempfile|TemporaryDirectory|mkdtemp)\b")
@@ -75,7 +74,7 @@ class Repository:
         for path, text in self.texts.items():
             found = _REPLACES.search(text) if "tempfile" in text or "TemporaryDirectory" in text else None
             if found:
-                return path, f"{path.name} line {text.count(chr(10), 0, found.start()) + 1}"
+                return path, f"{path.name} line {line_of(text, found.start())}"
         return None
 
     def read(self) -> None:
@@ -161,5 +160,5 @@ def _mentioned(text: str) -> set[str]:
     """Return what a program mentions of others, as `module.name` with the module's last part only."""
     names = {short: name for name, short in _AS.findall(text)}
     pairs = [(names.get(home, home), name) for home, name in (*_DOTTED.findall(text), *_OBJECT.findall(text))]
-    pairs += [(home, name) for home, names in _FROM.findall(text) for name in _WORD.findall(names)]
-    return {f"{home.rpartition('.')[2]}.{name}" for home, name in pairs}
+    dotted = [*(f"{home}.{name}" for home, name in pairs), *(name for _, name in imports(text))]
+    return {".".join(name.rsplit(".", 2)[-2:]) for name in dotted}

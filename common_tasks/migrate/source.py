@@ -7,10 +7,14 @@ import os
 import re
 import stat
 import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 _SKIP = re.compile(r"#\s*temp-migrate:\s*skip\b")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#;]*)|import[ \t]+([\w.][^\n#;]*))", re.MULTILINE
+)
 _BOM = codecs.BOM_UTF8
 _PRAGMA = re.compile(r"#\s*(?:noqa\b|type:\s*ignore|nosec\b|(?:pylint|pyright|mypy|isort|ruff):)")
 
@@ -94,3 +98,19 @@ def is_skipped(path: Path) -> bool:
         return False
     head = itertools.takewhile(lambda line: not line.strip() or line.startswith("#"), lines)
     return any(_SKIP.search(line) for line in head)
+
+
+def line_of(text: str, at: int) -> int:
+    """Return the number of the line that a character of a text is in."""
+    return text.count("\n", 0, at) + 1
+
+
+def imports(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what a program may import: where, and its dotted name, with dots in front if relative."""
+    for found in _IMPORT.finditer(text):
+        home, names, modules = found.groups("")
+        parts = [part.split()[0] for part in (names or modules).strip("()").split(",") if part.split()]
+        joint = "." if home.strip(".") else ""
+        yield from (
+            (found.start(1), name) for name in ([home, *(f"{home}{joint}{part}" for part in parts)] if home else parts)
+        )

@@ -1,7 +1,6 @@
 """T6: a project's `tasks.py` shows temp-status, temp-clean and clean."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from .place import why_not_import
 from .program import Program
 from .repository import Repository
 from .shadowing import NEW, OLD, TASKS, Shadows
+from .source import imports, line_of
 from .style import WrongSettings, style_of
 
 CODE = "T6"
 NAME = "tasks.py"
 _NEW_FILE = f'"""Tasks that `inv` runs."""\n\n{{}}from {OLD} import ns\n\n__all__ = ["ns"]\n'
 _COLLECTIONS = ("invoke.Collection", "invoke.collection.Collection")
-_IMPORTS_TASKS = re.compile(r"^[ \t]*(?:from|import)[ \t]+tasks\b", re.MULTILINE)
 _TASK = ("invoke.task", "invoke.tasks.task")
 
 
@@ -56,10 +55,10 @@ def _imported(program: Program) -> Iterator[Doubt]:
     """Yield what in the project imports another module of this name, which a new file might hide."""
     repository = program.repository
     for path, text in repository.texts.items():
-        found = _IMPORTS_TASKS.search(text)
-        if found and repository.home(path) == program.file.parent:
-            line = text.count("\n", 0, found.start()) + 1
-            yield Doubt(f"{path.name} line {line} imports another module tasks, which a new {NAME} may hide")
+        for at in [at for at, name in imports(text) if name.partition(".")[0] == "tasks"][:1]:
+            if repository.home(path) == program.file.parent:
+                where = f"{path.name} line {line_of(text, at)}"
+                yield Doubt(f"{where} imports another module tasks, which a new {NAME} may hide")
 
 
 def _lacking(finding: Finding, program: Program, shadows: Shadows) -> Iterator[Finding]:
