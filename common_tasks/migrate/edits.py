@@ -63,6 +63,7 @@ class _Body:
     def __init__(self) -> None:
         self.statements: list[Statement] = []
         self.waiting: list[cst.EmptyLine] = []
+        self._defined = False  # whether what stood before the next statement was a definition that is left out
 
     def add(self, statement: Statement, *, begins: bool = False) -> None:
         """Add a statement; where it now `begins` its block, without blank lines above it."""
@@ -71,13 +72,17 @@ class _Body:
             above = [*self.waiting, *above]
         if begins:
             above = list(itertools.dropwhile(lambda line: not line.comment, above))
+        elif self._defined and self.statements and _is_import(self.statements[-1]) and not _defines(statement):
+            blanks = list(itertools.takewhile(lambda line: not line.comment, above))
+            above = [*blanks[:1], *above[len(blanks) :]]  # what follows imports directly stands one line below
         self.statements.append(statement.with_changes(leading_lines=above))
-        self.waiting = []
+        self.waiting, self._defined = [], False
 
     def drop(self, statement: Statement) -> None:
         """Leave a statement out."""
         blanks = itertools.takewhile(lambda line: not line.comment, statement.leading_lines)
         self.waiting += [*([] if self.waiting else blanks), *_comment_lines(statement)]
+        self._defined = _defines(statement)
 
     @property
     def footer(self) -> list[cst.EmptyLine]:
@@ -181,6 +186,14 @@ class _Editor(cst.CSTTransformer):
             case cst.If(body=body, orelse=None, test=test):
                 return self._thinned.get(body) == [] and "TYPE_CHECKING" in _code(test)
         return False
+
+
+def _is_import(statement: Statement) -> bool:
+    return isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], cst.Import | cst.ImportFrom)
+
+
+def _defines(statement: Statement) -> bool:
+    return isinstance(statement, cst.FunctionDef | cst.ClassDef)
 
 
 def _paired(original: cst.IndentedBlock | cst.Module, updated: cst.IndentedBlock | cst.Module) -> _Pairs:

@@ -61,6 +61,13 @@ def test_definition_that_does_more_is_reported(tmp_path: Path, old: str, new: st
     assert ("T1", "report") in safety(tmp_path, DEFINED.replace(old, new), "tasks.py")
 
 
+def test_what_follows_the_imports_when_the_definition_is_gone_stands_one_line_below(tmp_path: Path) -> None:
+    definition = plain(DEFINED).partition("def ")[2].partition("@task")[0].replace("  # unique", "")
+    text = f"import time\nfrom pathlib import Path\n\n\ndef {definition}print(get_temp_dir('x'))\n"
+    after = "from common.temp import get_debug_temp_dir\n\nprint(get_debug_temp_dir('x'))\n"
+    assert rewrite(tmp_path, text, "scripts/a.py") == after
+
+
 @pytest.mark.parametrize(
     "line",
     [
