@@ -30,7 +30,7 @@ def plan(program: Program, made: Made) -> Plan | None:
     if not isinstance(name, ast.Name) or scope is None or isinstance(scope.node, ast.ClassDef):
         return None
     span = _find_span(program, made)
-    if span is None or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
+    if span is None or made.is_resolved or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
         return None
     loads = module.loads(name.id, scope, [span.removal])
     always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there

@@ -9,7 +9,7 @@ from .classes import Definition
 from .finding import Doubt, Edit, Replace
 from .names import Function, Module, is_docstring, parameters, stand_alone
 from .naming import maker
-from .paths import Renamed, converted, give_path
+from .paths import PATHS, Renamed, converted, give_path
 from .program import Program
 
 _SOUNDS = re.compile(
@@ -24,16 +24,22 @@ _BLIND = frozenset(
     }
 )
 _ENDING = frozenset({"close", "flush", "join", "kill", "stop", "terminate", "wait"})
+_RESOLVES = ("os.path.realpath", "os.path.abspath", *PATHS)
 _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
 
 
 class Made(NamedTuple):
-    """A directory that is made and given to a name or an attribute, as a `Path` or as text."""
+    """A directory that is made and given to a name or an attribute, as a `Path` or as text.
+
+    `value` is the expression of it; `is_resolved`: what is given is made of that, as by `os.path.realpath`.
+    """
 
     call: ast.Call
+    value: ast.expr
     statement: ast.Assign
     target: ast.Name | ast.Attribute
     is_path: bool
+    is_resolved: bool
 
     @property
     def name(self) -> str:
@@ -47,14 +53,26 @@ class Made(NamedTuple):
 
 def find_made(module: Module, call: ast.Call, value: ast.expr) -> Made | None:
     """Return what the `value` that a call makes is given to; None where that is no plain statement."""
-    parent = module.parents[value]
-    is_path = converted(module, parent) is value
-    statement = module.parents[parent] if is_path else parent
-    match statement:
+    is_path = converted(module, module.parents[value]) is value
+    path = module.parents[value] if is_path else value
+    assert isinstance(path, ast.expr)  # noqa: S101  (what converts it is a call)
+    whole = _resolved(module, path)
+    match statement := module.parents[whole]:
         case ast.Assign(targets=[ast.Name() | ast.Attribute(value=ast.Name()) as target]):
             alone = stand_alone(module, [statement])
-            return Made(call, statement, target, is_path) if alone else None
+            return Made(call, path, statement, target, is_path, whole is not path) if alone else None
     return None
+
+
+def _resolved(module: Module, path: ast.expr) -> ast.expr:
+    """Return the expression around a path that names the same directory in another way."""
+    match module.parents[path]:
+        case ast.Call(args=[given]) as call if given is path and module.is_call_of(call, *_RESOLVES):
+            return _resolved(module, call)
+        case ast.Attribute(attr="resolve" | "absolute") as method:
+            called = module.parents[method]
+            return _resolved(module, called) if isinstance(called, ast.Call) else path
+    return path
 
 
 def given(program: Program, made: Made, lending: str, removal: ast.stmt | None = None) -> tuple[str, list[Edit]]:
@@ -62,19 +80,24 @@ def given(program: Program, made: Made, lending: str, removal: ast.stmt | None =
 
     `lending`: what stands around the call that makes it. The name holds a path where none of its uses needs text.
     """
-    module, path = program.module, Renamed(made.name) if made.is_path else None
-    scope = module.scope_of(made.target) if isinstance(made.target, ast.Name) else None
-    if scope and isinstance(made.target, ast.Name) and not made.is_path and made.is_given_once(module):
-        loads = [
-            load for load in module.loads(made.target.id, scope) if not (removal and module.within([removal], load))
-        ]
-        path = give_path(module, [module.body_of(made.statement)], made.target, loads)
-    path = path if path and not path.texts else None
+    module, path = program.module, _as_path(program.module, made, removal)
     name = path.name if path else made.name
     code = f"{lending}({maker(program, made.call, name.rpartition('.')[2])})"
-    new = {made.statement.value: code if path else f"str({code})", made.target: name}
+    new = {made.value: code if path else f"str({code})", made.target: name}
     edits: list[Edit] = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
     return code, [*edits, *(path.edits if path else ())]
+
+
+def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | None:
+    """Return what a directory is given to as a path, and how its uses change; None where it has to be text."""
+    if made.is_path or made.is_resolved:
+        return Renamed(made.name)
+    scope = module.scope_of(made.target) if isinstance(made.target, ast.Name) else None
+    if scope is None or not isinstance(made.target, ast.Name) or not made.is_given_once(module):
+        return None
+    loads = module.loads(made.target.id, scope, [removal] if removal else [])
+    path = give_path(module, [module.body_of(made.statement)], made.target, loads)
+    return path if path and not path.texts else None
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .base_paths import find_uses
 from .finding import Doubt, Finding
@@ -24,6 +24,7 @@ _READERS = frozenset({"eval", "exec", "globals", "locals", "vars"})
 _FORKS = ("os.fork", "os.forkpty", "pty.fork")
 _SET_UPS = frozenset({"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class"})
 _IMPORT_ERRORS = frozenset({"builtins.ImportError", "builtins.ModuleNotFoundError"})
+_Node = TypeVar("_Node", bound=ast.AST)
 _Running = tuple[Module, ast.stmt | ast.expr]
 FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture"})
 
@@ -118,7 +119,7 @@ def name_looked_for(program: Program, call: ast.Call) -> Iterator[Doubt]:
     given = next((keyword.value for keyword in call.keywords if keyword.arg == "prefix"), None)
     prefix = str(given.value) if isinstance(given, ast.Constant) else "tmp"
     begins = re.compile(rf"(?:.*/)?\^?{re.escape(prefix)}")
-    for node in module.all(ast.Constant):
+    for node in _inside_same(module, call, module.all(ast.Constant)):
         if node is not given and isinstance(node.value, str) and begins.match(node.value):
             around = itertools.takewhile(lambda each: not isinstance(each, ast.stmt), module.above(node))
             called = [ast.unparse(each.func).rpartition(".")[2] for each in around if isinstance(each, ast.Call)]
@@ -131,7 +132,7 @@ def name_looked_for(program: Program, call: ast.Call) -> Iterator[Doubt]:
 @lru_cache(maxsize=256)
 def _who_lists(repository: Repository, prefix: str) -> str | None:
     """Return where a file of a repository, of whatever kind, lists what begins with a prefix."""
-    word = re.compile(rf"(?<![\w.]){re.escape(prefix)}\*")
+    word = re.compile(rf"(?<=[/\"']){re.escape(prefix)}\*(?![\w.])")
     return repository.who_names(word, {**repository.settings, **repository.texts})
 
 
@@ -173,13 +174,17 @@ def _used_elsewhere(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
 
 def _reader(module: Module, node: ast.AST) -> ast.Call | None:
     """Return a call of locals(), eval() or the like in the functions around a node, at the top level without any."""
-    around = [parent for parent in module.above(node) if isinstance(parent, Function)]
-    for call in module.all(ast.Call):
+    for call in _inside_same(module, node, module.all(ast.Call)):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
-        reads = name in _READERS and not (name == "vars" and call.args)
-        if reads and (not around or module.within(around, call)):
+        if name in _READERS and not (name == "vars" and call.args):
             return call
     return None
+
+
+def _inside_same(module: Module, node: ast.AST, others: Iterable[_Node]) -> Iterator[_Node]:
+    """Yield those of other nodes that are in one of the functions around a node; all of them where there is none."""
+    around = [parent for parent in module.above(node) if isinstance(parent, Function)]
+    yield from (each for each in others if not around or module.within(around, each))
 
 
 def _replaced(program: Program, running: list[_Running]) -> Iterator[Doubt]:

@@ -148,6 +148,30 @@ PAIRS = {
                 self.assertTrue(self.repo_dir.startswith("/"))
         """,
     ),
+    "tearDown of what is resolved": (
+        """
+        class TestClone(unittest.TestCase):
+            def setUp(self):
+                self.one = os.path.realpath(tempfile.mkdtemp())
+                self.two = Path(tempfile.mkdtemp()).resolve()
+
+            def tearDown(self):
+                shutil.rmtree(self.one)
+                shutil.rmtree(self.two)
+
+            def test_it(self):
+                self.assertNotEqual(self.one, self.two)
+        """,
+        """
+        class TestClone(unittest.TestCase):
+            def setUp(self):
+                self.one = os.path.realpath(self.enterContext(temp_working_dir("one")))
+                self.two = self.enterContext(temp_working_dir("two")).resolve()
+
+            def test_it(self):
+                self.assertNotEqual(self.one, self.two)
+        """,
+    ),
     "tearDownClass": (
         """
         class TestClone(unittest.TestCase):
