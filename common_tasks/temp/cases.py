@@ -1,6 +1,7 @@
 """An entry while it is decided on: what retention works with, from the first rule to the last."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from .entry import Entry, Usage
@@ -13,6 +14,9 @@ class Ruling(NamedTuple):
     reason: str
     by_age: bool = False
     firm: str = ""
+
+
+_ruling = lru_cache(Ruling)  # there may be very many entries, and few reasons
 
 
 class Case:
@@ -51,11 +55,11 @@ class Case:
         """Let it go; where it is forced, say so."""
         if self.entry.state in ("in-use", "kept"):
             reason = f"forced, {(self.entry.reason or '').removeprefix('kept: ')}"
-        self.ruling = Ruling(goes=True, reason=reason, by_age=by_age)
+        self.ruling = _ruling(goes=True, reason=reason, by_age=by_age)
 
     def stay(self, reason: str, firm: str = "") -> None:
         """Let it stay."""
-        self.ruling = Ruling(goes=False, reason=reason, firm=firm)
+        self.ruling = _ruling(goes=False, reason=reason, firm=firm)
 
 
 def is_undecided(case: Case) -> bool:

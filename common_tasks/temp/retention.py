@@ -11,7 +11,7 @@ from itertools import chain, groupby
 from typing import NamedTuple
 
 from .budgets import Free, meet, shortfalls
-from .cases import Case, Ruling, is_undecided, let_oldest_go, newest_first, usage_of
+from .cases import Case, is_undecided, let_oldest_go, newest_first, usage_of
 from .entry import Decision, Entry, Plan, Shortfall
 from .policy import DEFAULT as DEFAULT
 from .policy import NO_BUDGET, Budget
@@ -202,24 +202,21 @@ _IN_WORDS = {"tracked": "tracked by git", "kept": "kept", "in-use": "in use"}
 
 
 def _narrow(cases: Iterable[Case], policy: Policy) -> None:
-    for case in cases:
+    for case in cases if policy.categories else ():
         if not policy.covers(case.entry):
             case.stay("of another category", "of other categories")
 
 
 def _plan(cases: Sequence[Case], policy: Policy, unmet: tuple[Shortfall, ...]) -> Plan:
-    rows = [(case.entry, case.ruling) for case in cases if case.ruling and policy.covers(case.entry)]
+    covered = [case for case in cases if policy.covers(case.entry)] if policy.categories else cases
+    rows = [(case.entry, case.ruling) for case in covered if case.ruling]
     return Plan(
-        remove=tuple(_decision(entry, ruling) for entry, ruling in rows if ruling.goes and not entry.obstacle),
-        keep=tuple(_decision(entry, ruling) for entry, ruling in rows if not ruling.goes),
-        fail=tuple(Decision(entry=e, reason=e.obstacle) for e, ruling in rows if ruling.goes and e.obstacle),
+        remove=tuple(Decision(e, ruling.reason, ruling.by_age) for e, ruling in rows if ruling.goes and not e.obstacle),
+        keep=tuple(Decision(e, ruling.reason, ruling.by_age) for e, ruling in rows if not ruling.goes),
+        fail=tuple(Decision(e, e.obstacle) for e, ruling in rows if ruling.goes and e.obstacle),
         force=policy.force,
         shortfalls=unmet,
     )
-
-
-def _decision(entry: Entry, ruling: Ruling) -> Decision:
-    return Decision(entry=entry, reason=ruling.reason, by_age=ruling.by_age)
 
 
 def _newest(number: int) -> str:
