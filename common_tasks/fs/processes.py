@@ -183,9 +183,8 @@ class _Scan:
 
     def _read_descriptors(self, pid: int, folder: str, view: View) -> bool:
         """Note what a process has open; False where that changed meanwhile: a file may have another number now."""
-        own = self._own_that_is_no_use() if pid == self._self else ()
         settled = True
-        for fd, target in procfs.open_files(folder, own):
+        for fd, target in procfs.open_files(folder, own=pid == self._self):
             if target == procfs.CHANGED:
                 settled = False
             elif target == procfs.TOO_LONG or f"{target}/".startswith(view.prefixes):
@@ -210,10 +209,6 @@ class _Scan:
         if not target.startswith("socket:["):
             return False
         return self._sockets is None or int(target[8:-1]) in self._sockets.unread
-
-    def _own_that_is_no_use(self) -> set[int]:
-        """Return those descriptors of this process that no removal has to wait for; it may have thousands."""
-        return {fd for fd in map(int, os.listdir("/proc/self/fd")) if procfs.is_own_visit(fd)}
 
     def _note(self, pid: int, link: str, target: str, view: View) -> None:
         if target == procfs.TOO_LONG:

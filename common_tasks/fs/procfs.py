@@ -7,7 +7,7 @@ moment: then there is nothing to tell. Where this process may open no more files
 import errno
 import fcntl
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from .directory import VISITING
 from .kernel import raise_if_short
@@ -100,8 +100,11 @@ def threads_apart(pid: int, folder: str) -> Iterator[str]:
             yield thread
 
 
-def open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]]:
-    """Return the descriptors of a process, without some, each with what it leads to, TOO_LONG or CHANGED."""
+def open_files(folder: str, *, own: bool) -> list[tuple[int, str]]:
+    """Return the descriptors of a process, each with what it leads to, TOO_LONG or CHANGED.
+
+    `own`: it is this process. Its visits are left out: no removal has to wait for them, and there may be thousands.
+    """
     found: list[tuple[int, str]] = []
     try:
         directory = os.open(f"{folder}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -110,7 +113,7 @@ def open_files(folder: str, passed_over: Container[int]) -> list[tuple[int, str]
         return found
     try:
         names = os.listdir(directory)
-        found = _targets(directory, (name for name in names if int(name) not in passed_over))
+        found = _targets(directory, (name for name in names if not (own and is_own_visit(int(name)))))
         found += [(int(name), CHANGED) for name in set(names).symmetric_difference(os.listdir(directory))]
     except OSError as error:
         raise_if_short(error)

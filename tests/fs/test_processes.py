@@ -488,6 +488,6 @@ print(server.pid, flush=True); input(); server.kill(); server.wait()
 
 def test_looking_at_this_process_changes_nothing_that_it_has_open() -> None:
     """Else it would be looked at again and again, and it may have thousands of folders open."""
-    opened = procfs.open_files("/proc/self", ())
+    opened = procfs.open_files("/proc/self", own=True)
     assert procfs.CHANGED not in dict(opened).values()
-    assert procfs.open_files("/proc/self", ()) == opened
+    assert procfs.open_files("/proc/self", own=True) == opened
