@@ -49,6 +49,9 @@ class Sources:
         self._loaded = loaded
         self._current = current
         self._monorepo = monorepo
+        # The environment is long, and there may be hundreds of projects.
+        prefix = config._env_prefix.upper()
+        self._variables = {name: text for name, text in os.environ.items() if name.startswith(prefix)}
         self._told: dict[Path, _Told] = {}
         self._read: dict[Path, Settings] = {}
 
@@ -69,7 +72,7 @@ class Sources:
         ]
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
-        settings = read([*layers, *general], os.environ, config._env_prefix, above=particular)
+        settings = read([*layers, *general], self._variables, config._env_prefix, above=particular)
         return settings._replace(uncertain=next((each.uncertain for each in told.values() if each.uncertain), None))
 
     def _ask(self, folder: Path) -> _Told:

@@ -82,7 +82,7 @@ def project_at(root: str) -> Project:
     return _project_at(root, variable(VARIABLE), variable("HOME"), variable("TMPDIR"))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)  # a monorepo has hundreds
 def _project_at(root: str, variable: str, _home: str, _temporary: str) -> Project:
     reserved = marks.what_is_reserved(root)
     inside, legacy = Path(root, ".tmp"), Base(Path(root, ".temp"), legacy=True)
