@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from ..project import marks
 from .doubts import Module, Unread
+from .settings import PROTECTING
 
 # Without any of these words, a file of tasks has no collection that it could configure.
 _CONCERNS_INVOKE = re.compile(rb"\b(?:invoke|common_tasks|ns|namespace)\b|\bimport[ \t]*\*")
 _MOST_MODULES = 200
-_ADVICE = "tasks are not run to find their settings: put those in invoke.yaml"
+_ADVICE = f"tasks are not run to find their settings: set {', '.join(PROTECTING)} in invoke.yaml"
 
 
 class Configured(NamedTuple):

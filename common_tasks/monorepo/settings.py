@@ -140,6 +140,8 @@ KEYS = {
     "temp.auto": _Key("auto", _period, str),
     "temp.system": _Key("system", _globs, _words),
 }
+# Where one of these is missed, a clean may take more than it should.
+PROTECTING = ("clean.artifacts", "clean.keep", _RETENTION)
 SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in KEYS))
 
 

@@ -9,14 +9,14 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..project import marks
 from . import configured
 from .quantities import InvalidSetting
-from .settings import MAX_TOTAL, SECTIONS, Settings, flatten, read
+from .settings import MAX_TOTAL, PROTECTING, SECTIONS, Settings, flatten, read
 
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
 _PYPROJECT = "pyproject.toml"
@@ -73,7 +73,7 @@ class Sources:
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
         settings = read([*layers, *general], self._variables, config._env_prefix, above=particular)
-        return settings._replace(uncertain=next((each.uncertain for each in told.values() if each.uncertain), None))
+        return settings._replace(uncertain=_why_uncertain(told.values()))
 
     def _ask(self, folder: Path) -> _Told:
         if folder not in self._told:
@@ -115,6 +115,19 @@ class Sources:
                 raise InvalidSetting(f"{paths[0]!r} is not run to find its settings: put them in {stem}.yaml")
             contents = [(paths[0], self._config._project)]
         return [*contents, (f"{folder}/{_PYPROJECT}", read_pyproject(os.fspath(folder)))]
+
+
+def _why_uncertain(told: Iterable[_Told]) -> str | None:
+    """Say why tasks may protect more than is known; None where files, which come before them, say all of that.
+
+    `told`: what folders say, the most particular first.
+    """
+    said: set[str] = set()
+    for each in told:
+        said.update(flatten(each.files))
+        if each.uncertain and not said.issuperset(PROTECTING):
+            return each.uncertain
+    return None
 
 
 def _of_all_projects(layer: Any) -> Any:

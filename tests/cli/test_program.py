@@ -116,7 +116,7 @@ def test_what_tasks_that_are_not_run_configure_is_not_taken_for_nothing(command:
     run(command, checkout, "clean")
     assert (checkout / "build").exists()
     (checkout / "tasks.py").write_text(CONFIGURED.replace("configure({", "configure({**OTHER, "))
-    advice = "tasks are not run to find their settings: put those in invoke.yaml"
+    advice = "tasks are not run to find their settings: set clean.artifacts, clean.keep, temp.retention in invoke.yaml"
     assert advice in run(command, checkout, "clean", code=2).stderr
     run(command, checkout, "temp-status")
     (checkout / ".git").mkdir()

@@ -1,5 +1,6 @@
 """What a file of tasks configures is read for certain, or it is uncertain."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,7 @@ def test_whatever_else_may_configure_something_is_uncertain(tmp_path: Path, text
     found = read_tasks(str(tmp_path))
     assert found.values == {}
     assert found.uncertain
-    assert "put those in invoke.yaml" in found.uncertain
+    assert "set clean.artifacts, clean.keep, temp.retention in invoke.yaml" in found.uncertain
     assert "\n" not in found.uncertain
 
 
@@ -210,3 +211,18 @@ def test_what_is_uncertain_at_the_monorepos_root_is_so_for_all_projects_unless_i
     (project / "below/build").mkdir()
     (project / ".gitignore").write_text("dist/\nbuild/\n")
     assert [row["path"] for row in inv_json(project / "below", "clean")["removed"]] == ["build"]
+
+
+def test_what_files_say_of_all_that_protects_something_makes_tasks_certain(project: Path) -> None:
+    git(project, "init", "-q")
+    (project / ".gitignore").write_text("dist/\nbuild/\n")
+    for name in ("dist", "build"):
+        (project / "below" / name).mkdir(parents=True)
+    (project / "below/tasks.py").write_text(NS + "ns.configure(CONF)\n")
+    settings = {"clean": {"artifacts": ["..."], "keep": ["/dist/"]}}
+    (project / "below/invoke.json").write_text(json.dumps(settings))
+    assert "may configure something" in command(project, "clean", "-a", code=1).stdout
+    (project / "below/invoke.json").write_text(json.dumps({**settings, "temp": {"retention": {}}}))
+    [_, below] = inv_json(project, "clean", "-a")["projects"]
+    assert [row["path"] for row in below["removed"]] == ["build"]
+    assert (project / "below/dist").exists()
