@@ -30,7 +30,7 @@ class Installs:
         self._running = _identify_around([_RUNNING])
         every = dict.fromkeys([*environments, *_find_usual()])
         named = [(environment, _find_named(environment)) for environment in every]
-        self._named = [(environment, {*map(identify, paths)}, _identify_around(paths)) for environment, paths in named]
+        self._named = [(environment, _identify(paths), _identify_around(paths)) for environment, paths in named]
 
     def find_user(self, artifact: Path) -> Path | None:
         """Return an environment that uses an artifact: metadata of a package, or a folder that it links to.
@@ -54,8 +54,13 @@ def _find_usual() -> Iterator[Path]:
     yield from (Path(os.path.expanduser("~/.local")), Path("/usr/local"), Path("/usr"))
 
 
+def _identify(paths: Iterable[Path]) -> set[tuple[int, int] | None]:
+    """Return what paths lead to; what this user cannot look at is left out, since nothing is equal to it."""
+    return {*map(identify, paths)} - {None}
+
+
 def _identify_around(paths: Iterable[Path]) -> set[tuple[int, int] | None]:
-    return {identify(folder) for path in paths for folder in (path, *path.parents)}
+    return _identify(folder for path in paths for folder in (path, *path.parents))
 
 
 def _find_named(environment: Path) -> set[Path]:

@@ -109,3 +109,9 @@ def test_environment_that_may_not_be_looked_into_stops_nothing(project: Path, no
     locked.mkdir()
     locked.chmod(0)
     assert nobody(lambda: Installs([locked / "env"]).find_user(project / "x.egg-info")) is None
+
+
+def test_what_cannot_be_looked_at_is_used_by_no_environment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_environment(project / ".venv", project / "gone/src")
+    monkeypatch.setenv("VIRTUAL_ENV", str(project / "gone/.venv"))
+    assert Installs([project / ".venv"]).find_user(project / "gone") is None
