@@ -59,7 +59,7 @@ def make_base(base: Base) -> Directory:
 
 def _refuse_foreign_tag(base: Base, directory: Directory) -> None:
     if base.needs_tag and not is_tagged(directory):
-        raise _refused(base, f"carries a {TAG} that is not ours; nothing was touched")
+        raise _untouched(base, f"carries a {TAG} that is not ours")
 
 
 def _make_folders(base: Base) -> None:
@@ -69,7 +69,7 @@ def _make_folders(base: Base) -> None:
             with Directory.named(base.path.parent) as parent:
                 make_folder(parent, base.path.name)
     except OSError as error:
-        raise _refused(base, f"cannot be made: {error.strerror}; nothing was touched") from error
+        raise _refused(base, f"cannot be made: {error.strerror}") from error
 
 
 def make_folder(parent: Directory, name: str) -> bool:
@@ -91,6 +91,10 @@ def make_folder(parent: Directory, name: str) -> bool:
 
 def _refused(base: Base, why: str) -> BaseRefused:
     return BaseRefused(base.path, f"{f'({base.origin}) ' if base.origin else ''}{why}")
+
+
+def _untouched(base: Base, why: str) -> BaseRefused:
+    return _refused(base, f"{why}; nothing in it was touched")
 
 
 def _open(base: Base, unmarked: frozenset[str]) -> Directory | None:
@@ -117,11 +121,11 @@ def _open_directory(base: Base) -> tuple[Directory | None, bool]:
         return None, False
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-            raise _refused(base, f"cannot be opened: {error.strerror}; nothing was touched") from error
+            raise _untouched(base, f"cannot be opened: {error.strerror}") from error
     try:
         return Directory.at(base.path, follow=True), True
     except OSError as error:
-        raise _refused(base, f"is not a directory ({error.strerror}); nothing was touched") from error
+        raise _untouched(base, f"is not a directory ({error.strerror})") from error
 
 
 def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linked: bool) -> bool:
@@ -129,9 +133,9 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
     try:
         directory.look(".")
     except PermissionError as error:
-        raise _refused(base, f"cannot be searched: {error.strerror}; nothing was touched") from error
+        raise _untouched(base, f"cannot be searched: {error.strerror}") from error
     if directory.has(".git"):
-        raise _refused(base, "is a git repository or work tree; nothing was touched")
+        raise _untouched(base, "is a git repository or work tree")
     foreign = directory.status().st_uid != os.geteuid()
     if not (base.needs_tag or linked or foreign) or is_tagged(directory):
         return True
@@ -140,8 +144,13 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
         return bool(unmarked)
     if is_tagged(directory):  # since just now: whoever makes a base writes the tag first
         return True
-    what = "belongs to somebody else" if foreign else "is not empty" if base.needs_tag else "is a link"
-    raise _refused(base, f"{what} and carries no {TAG} of common-tasks; nothing was touched")
+    if foreign:
+        what, advice = "belongs to somebody else", "its owner may clean it"
+    elif base.needs_tag:
+        what, advice = "is not empty", "a new folder or an empty one will do"
+    else:
+        what, advice = "is a link", "put a folder in its place"
+    raise _untouched(base, f"{what} and carries no {TAG} of common-tasks: {advice}")
 
 
 def _refuse_unsafe(base: Base, directory: Directory) -> None:

@@ -136,7 +136,9 @@ def test_project_whose_base_is_refused_is_reported_and_the_others_go_on(mono: Pa
     (mono / "packages/web/.tmp").symlink_to(precious)
     document = inv_json(mono / "packages/web", "temp-clean", "-a", code=1)
     [error] = [each["error"] for each in document["projects"] if each["error"]]
-    assert error.endswith("is a link and carries no CACHEDIR.TAG of common-tasks; nothing was touched")
+    assert error.endswith(
+        "is a link and carries no CACHEDIR.TAG of common-tasks: put a folder in its place; nothing in it was touched"
+    )
     assert sorted(paths(document, "removed")) == ["aws", "s3"]
     assert (precious / "sub/file-0").exists()
 

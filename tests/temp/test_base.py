@@ -37,7 +37,7 @@ def test_half_written_mark_of_a_killed_process_is_completed(project: Path) -> No
 
 
 def refused_everywhere(root: Path) -> None:
-    with pytest.raises(BaseRefused, match="nothing was touched"):
+    with pytest.raises(BaseRefused, match="nothing in it was touched"):
         TempManager.create_persistent_dir()
     with pytest.raises(BaseRefused):
         take(root)
@@ -51,10 +51,10 @@ def refused_everywhere(root: Path) -> None:
 def test_link_as_base_is_refused(project: Path, tmp_path: Path, which: str) -> None:
     precious = make_entry(tmp_path / "home" / "work_1696348800")
     (project / which).symlink_to(tmp_path / "home")
-    with pytest.raises(BaseRefused, match="nothing was touched"):
+    with pytest.raises(BaseRefused, match="nothing in it was touched"):
         take(project)
     if which == ".tmp":
-        with pytest.raises(BaseRefused, match="nothing was touched"):
+        with pytest.raises(BaseRefused, match="nothing in it was touched"):
             TempManager.create_persistent_dir()
     assert os.listdir(tmp_path / "home") == [precious.name]
     assert inv(project, "temp-clean", code=2).stderr.count("\n") == 1
@@ -142,7 +142,7 @@ def test_what_stands_directly_in_the_variables_folder_is_shown_and_cleaned_if_it
 def test_errors_of_the_variable_name_it(project: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str) -> None:
     (project / "file").touch()
     monkeypatch.setenv(layout.VARIABLE, value)
-    with pytest.raises(BaseRefused, match=f"COMMON_TASKS_TMP.*{why}.*; nothing was touched$"):
+    with pytest.raises(BaseRefused, match=f"COMMON_TASKS_TMP.*{why}"):
         TempManager.create_persistent_dir()
     for task in ("temp-status", "temp-clean", "clean"):
         done = inv(project, task, code=2)

@@ -86,7 +86,7 @@ def test_what_the_engine_made_goes_clones_and_all(project: Path) -> None:
 def test_base_that_is_a_repository_or_work_tree_is_refused(project: Path) -> None:
     make_repository(project / ".tmp")
     make_entry(project / ".tmp/work_1696348800")
-    with pytest.raises(BaseRefused, match="is a git repository or work tree; nothing was touched"):
+    with pytest.raises(BaseRefused, match="is a git repository or work tree; nothing in it was touched"):
         take(project)
     with pytest.raises(BaseRefused):
         get_debug_temp_dir()
