@@ -9,6 +9,8 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task
 
+from .context import loaded_tasks
+
 # Programs that start another for what they read, or again and again: not to be proposed.
 _REPEATERS = frozenset({"entr", "watch", "watchexec", "xargs"})
 
@@ -18,8 +20,7 @@ def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None
 
     None if another task called `current`, or sent it to another folder (`c.cd`).
     """
-    # A task is not told which collection it is in; invoke imports that under the configured name.
-    module = sys.modules.get(c.config.tasks.collection_name)
+    module = loaded_tasks(c)
     if c.command_cwds or module is None:
         return None
     tasks = Collection.from_module(module, auto_dash_names=c.config.tasks.auto_dash_names)

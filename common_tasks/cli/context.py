@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -91,11 +92,19 @@ def _tasks_folder(c: Context) -> str | None:
     return None if prefix is None else os.path.realpath(prefix, strict=True)
 
 
+def loaded_tasks(c: Context) -> ModuleType | None:
+    """Return the module of the tasks that run; None where invoke has loaded none.
+
+    A task is not told which collection it is in, but invoke imports that under the configured name.
+    """
+    return sys.modules.get(c.config.tasks.collection_name)
+
+
 def _is_named(c: Context, tasks: str) -> bool:
     """Tell whether `inv -r` or `inv -c` named the tasks: a plain `inv` would not look for these."""
-    name = c.config.tasks.collection_name
-    file = getattr(sys.modules.get(name), "__file__", None)
-    plain = file is not None and os.path.dirname(file) in (tasks, os.path.join(tasks, name))
+    file = getattr(loaded_tasks(c), "__file__", None)
+    inside = os.path.join(tasks, c.config.tasks.collection_name)
+    plain = file is not None and os.path.dirname(file) in (tasks, inside)
     return not plain or not os.path.isabs(c.config._project_prefix)
 
 

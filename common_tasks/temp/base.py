@@ -145,7 +145,7 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
     if is_tagged(directory):  # since just now: whoever makes a base writes the tag first
         return True
     if foreign:
-        what, advice = "belongs to somebody else", "its owner may clean it"
+        what, advice = "belongs to somebody else", "let its owner clean it"
     elif base.needs_tag:
         what, advice = "is not empty", "a new folder or an empty one will do"
     else:

@@ -118,7 +118,7 @@ class Plan(NamedTuple):
 
     @classmethod
     def joined(cls, plans: Sequence["Plan"]) -> "Plan":
-        """Return several plans of the same `force` in one."""
+        """Return several plans of the same `force` in one. The caller gives at least one."""
         return cls(
             remove=tuple(row for plan in plans for row in plan.remove),
             keep=tuple(row for plan in plans for row in plan.keep),

@@ -59,39 +59,39 @@ def test_location_holds_itself_and_what_is_below() -> None:
 @pytest.mark.parametrize(
     ("mount", "path", "where"),
     [
-        (mounted("", ""), "/work/.tmp/x", "/work/.tmp/x"),
-        (mounted("", ""), "/work/.tmp", "/work/.tmp"),
-        (mounted("", "/host"), "/host/work/.tmp/x", "/work/.tmp/x"),
-        (mounted("/work", "/src"), "/src/.tmp/x", "/work/.tmp/x"),
-        (mounted("/work/.tmp", "/t"), "/t/x", "/work/.tmp/x"),
-        (mounted("/work/.tmp/x", "/data"), "/data", "/work/.tmp/x"),
-        (mounted("/work/.tmp/x", "/data"), "/data/f", "/work/.tmp/x/f"),
-        (mounted("/work/.tmp/x", "/data"), "/database", None),
-        (mounted("/work", "/src"), "/work/.tmp/x", None),
+        (mounted("", ""), "/srv/.tmp/x", "/srv/.tmp/x"),
+        (mounted("", ""), "/srv/.tmp", "/srv/.tmp"),
+        (mounted("", "/host"), "/host/srv/.tmp/x", "/srv/.tmp/x"),
+        (mounted("/srv", "/src"), "/src/.tmp/x", "/srv/.tmp/x"),
+        (mounted("/srv/.tmp", "/t"), "/t/x", "/srv/.tmp/x"),
+        (mounted("/srv/.tmp/x", "/data"), "/data", "/srv/.tmp/x"),
+        (mounted("/srv/.tmp/x", "/data"), "/data/f", "/srv/.tmp/x/f"),
+        (mounted("/srv/.tmp/x", "/data"), "/database", None),
+        (mounted("/srv", "/src"), "/srv/.tmp/x", None),
         (mounted("/other", "/src"), "/src/.tmp/x", None),
-        (mounted("", "", "8:2"), "/work/.tmp/x", None),
+        (mounted("", "", "8:2"), "/srv/.tmp/x", None),
     ],
 )
 def test_path_of_a_namespace_leads_to_a_location(mount: Mount, path: str, where: str | None) -> None:
-    view = View([Location("8:1", "/work/.tmp")], [mount])
+    view = View([Location("8:1", "/srv/.tmp")], [mount])
     assert [place.path for place in view.locate(path)] == ([] if where is None else [where])
 
 
 def test_points_of_a_process_with_another_root_begin_there() -> None:
-    view = View([Location("8:1", "/work/.tmp")], [mounted("/work", "/src")], "/jail")
-    assert [place.path for place in view.locate("/jail/src/.tmp/x")] == ["/work/.tmp/x"]
+    view = View([Location("8:1", "/srv/.tmp")], [mounted("/srv", "/src")], "/jail")
+    assert [place.path for place in view.locate("/jail/src/.tmp/x")] == ["/srv/.tmp/x"]
     assert list(view.locate("/src/.tmp/x")) == []
 
 
 def test_every_mount_counts_also_where_a_later_one_hides_it() -> None:
-    view = View([Location("8:1", "/work/.tmp")], [mounted("", ""), mounted("/home", "/work")])
-    assert [place.path for place in view.locate("/work/.tmp/x")] == ["/work/.tmp/x"]
+    view = View([Location("8:1", "/srv/.tmp")], [mounted("", ""), mounted("/home", "/srv")])
+    assert [place.path for place in view.locate("/srv/.tmp/x")] == ["/srv/.tmp/x"]
 
 
 def test_mount_covers_a_location() -> None:
-    inside = mounted("/else", "/work/.tmp/x/sub")
-    view = View([Location("8:1", "/work/.tmp")], [mounted("", ""), inside])
-    assert view.locate_point(inside) == Location("8:1", "/work/.tmp/x/sub")
+    inside = mounted("/else", "/srv/.tmp/x/sub")
+    view = View([Location("8:1", "/srv/.tmp")], [mounted("", ""), inside])
+    assert view.locate_point(inside) == Location("8:1", "/srv/.tmp/x/sub")
     assert view.locate_point(mounted("", "")) is None
 
 
