@@ -36,15 +36,15 @@ def _share_out(trees: Sequence[Tree], place_of: Callable[[Tree], Place], workers
     def work(piece: int) -> list[int]:
         with Parents(opener) as parents:
             numbers = pool.part(piece, pieces, len(trees))
-            return [n for n in numbers if not _delete_branch(parents, place_of(trees[n]), workers.progress, opener)]
+            return [n for n in numbers if not _delete_branch(parents, place_of(trees[n]), workers.progress)]
 
     return [number for part in pool.divide(pieces, work, workers.processes) for number in part]
 
 
-def _delete_branch(parents: Parents, branch: Place, progress: Progress, opener: Opener) -> bool:
+def _delete_branch(parents: Parents, branch: Place, progress: Progress) -> bool:
     """Delete a branch; tell whether nothing stood in the way."""
     try:
-        return delete_from(parents.position(branch, opener), branch.name, progress) is None
+        return delete_from(parents.position(branch), branch.name, progress) is None
     except OSError:
         return False
 

@@ -78,11 +78,14 @@ class Parents:
             if len(self._open) > _MOST_OPEN:
                 self._open.pop(0).close()
 
-    def position(self, place: Place, opener: Opener) -> Position:
-        """Return a position in the directory that `place` stands in, to walk the tree with `opener`; see `open`."""
+    def position(self, place: Place, opener: Opener | None = None) -> Position:
+        """Return a position in the directory that `place` stands in, for a walk of the tree; see `open`.
+
+        `opener`: what opens the directories of the tree, where that is not what opens those above it.
+        """
         directory = self.open(place)
         if self._position is None:
-            self._position = Position(directory, opener)
+            self._position = Position(directory, opener or self._opener)
         self._position.go_to_top()
         return self._position
 

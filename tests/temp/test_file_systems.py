@@ -12,10 +12,14 @@ import pytest
 
 from common_tasks.fs import deletion, directory, kernel, syscalls
 from common_tasks.fs.directory import Directory
+from common_tasks.fs.joint_deletion import delete_together
+from common_tasks.fs.places import Place
 from common_tasks.fs.values import no_progress
+from common_tasks.fs.workers import Workers
 from common_tasks.temp import BaseRefused, get_debug_temp_dir, removal, temp_working_dir
+from common_tasks.temp.removal import run
 
-from ..helpers import OLD, clean, make_entry, make_project, plan, reasons, states, take
+from ..helpers import OLD, before, clean, make_entry, make_project, plan, reasons, states, take
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
@@ -144,6 +148,41 @@ def test_bind_mount_that_comes_after_the_rename_is_not_crossed(tmp_path: Path, o
         assert fault == "sub/mnt: another file system is mounted here"
         assert (precious / "sub/file-0").exists()
     assert not (tree / "sub/file-0").exists()
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("trees", [1, 60])
+def test_bind_mount_is_not_crossed_by_a_shared_deletion_either(tmp_path: Path, opener: str, trees: int) -> None:
+    precious = make_entry(tmp_path / "precious")
+    names = [f"tree-{number}" for number in range(trees)]
+    for name in names:
+        make_entry(tmp_path / name)
+    with mounted(tmp_path / "tree-0/sub/mnt", "--bind", str(precious)), Directory.at(tmp_path) as parent:
+        places = [Place(parent, (name,)) for name in names]
+        left = delete_together(places, lambda place: place, Workers(2), OPENERS[opener])
+        assert places[0] in left
+        assert (precious / "sub/file-0").exists()
+    assert not any((tmp_path / name).exists() for name in names[1:])
+
+
+def test_bind_mount_that_comes_before_the_deletion_is_not_crossed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious = make_entry(tmp_path / "precious")
+    make_entry(project / ".tmp/old/sub/mnt", hours=99)
+    points: list[Path] = []
+
+    def mount() -> None:
+        [point] = project.glob(".tmp/.trash/**/sub/mnt")
+        if subprocess.run(["mount", "--bind", precious, point], capture_output=True, check=False).returncode:
+            pytest.skip("mounting is not allowed here")
+        points.append(point)
+
+    before(monkeypatch, run, "delete_from", mount)
+    outcome = clean(project)
+    subprocess.run(["umount", *points], check=True)
+    assert "another file system is mounted here" in reasons(outcome.failed)["old"]
+    assert (precious / "sub/file-0").exists()
 
 
 DELETE = """

@@ -219,7 +219,7 @@ def _must_be_empty(move: Move) -> bool:
 
 def _delete(parents: Parents, move: Move, place: Place, workers: Workers) -> str | None:
     try:
-        position = parents.position(place, open_on_same_mount)
+        position = parents.position(place)
         if _must_be_empty(move):  # else it is not ours
             position.directory.remove(place.name)
             return None
