@@ -8,7 +8,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 from .values import Key
 
@@ -137,6 +137,15 @@ class Directory:
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
         """Open the file `name`, which is no link, and return its descriptor."""
         return os.open(name, flags | NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=self.fd)
+
+    @contextmanager
+    def opened(self, name: str, flags: int, mode: int = 0o666) -> Iterator[int]:
+        """Open a file as `open` does, for the block."""
+        fd = self.open(name, flags, mode)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def scan(self) -> "AbstractContextManager[Iterator[os.DirEntry[str]]]":
         """List what is inside, as `os.scandir` does."""

@@ -47,9 +47,7 @@ def make_base(base: Base) -> Directory:
             time.sleep(0.001)
             continue
         try:
-            _refuse_unsafe(base, directory)
-            _mark(base, directory)
-            _refuse_foreign_tag(base, directory)
+            _make_ours(base, directory)
         except BaseException:
             directory.close()
             raise
@@ -57,7 +55,12 @@ def make_base(base: Base) -> Directory:
     raise _refused(base, "disappears as soon as it is made")
 
 
-def _refuse_foreign_tag(base: Base, directory: Directory) -> None:
+def _make_ours(base: Base, directory: Directory) -> None:
+    """See that an open base is safe to make something in, and mark it. Raises BaseRefused."""
+    problem = unsafe_to_make_in(directory, os.stat(base.path.parent).st_uid)
+    if problem:
+        raise _refused(base, f"{problem}; nothing was made there")
+    _mark(base, directory)
     if base.needs_tag and not is_tagged(directory):
         raise _untouched(base, f"carries a {TAG} that is not ours")
 
@@ -101,15 +104,13 @@ def _open(base: Base, unmarked: frozenset[str]) -> Directory | None:
     directory, linked = _open_directory(base)
     if directory is None:
         return None
+    accepted = False
     try:
         accepted = _accept(base, directory, unmarked, linked=linked)
-    except BaseException:
-        directory.close()
-        raise
-    if not accepted:
-        directory.close()
-        return None
-    return directory
+    finally:
+        if not accepted:
+            directory.close()
+    return directory if accepted else None
 
 
 def _open_directory(base: Base) -> tuple[Directory | None, bool]:
@@ -153,12 +154,6 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
     raise _untouched(base, f"{what} and carries no {TAG} of common-tasks: {advice}")
 
 
-def _refuse_unsafe(base: Base, directory: Directory) -> None:
-    problem = unsafe_to_make_in(directory, os.stat(base.path.parent).st_uid)
-    if problem:
-        raise _refused(base, f"{problem}; nothing was made there")
-
-
 def unsafe_to_make_in(directory: Directory, trusted: int) -> str | None:
     """Say why somebody else could swap what is made in an open directory; None where nobody could.
 
@@ -185,10 +180,8 @@ def _lacks_modes(directory: Directory) -> bool:
 
 def _mark(base: Base, directory: Directory) -> None:
     missing = [name for name in MARKS if not _is_written(directory, name)]
-    if TAG in missing:
-        with lock_of(directory):  # a clean that began before there was a tag ends first
-            _write_marks(base, directory, missing)
-    else:
+    # A clean that began before there was a tag ends first.
+    with lock_of(directory) if TAG in missing else contextlib.nullcontext():
         _write_marks(base, directory, missing)
 
 
@@ -201,12 +194,9 @@ def _is_written(directory: Directory, name: str) -> bool:
 def _write_marks(base: Base, directory: Directory, names: Iterable[str]) -> None:
     # Every process writes the same bytes to an empty file, so it does not matter who is first, or killed.
     for name in names:
-        mark = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644)
-        try:
+        with directory.opened(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644) as mark:
             os.fchmod(mark, 0o644)  # whatever the umask: others have to know it, too
             os.write(mark, MARKS[name] + project_line(base.root) if name == TAG else MARKS[name])
-        finally:
-            os.close(mark)
 
 
 def give_to_owner(made: Directory, parent: Directory) -> None:

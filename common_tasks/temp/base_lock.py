@@ -5,14 +5,13 @@ Only as long as there is no tag, it is a lock on the base.
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 
 from ..fs import lock
 from ..fs.directory import VISITING, Directory
 from ..fs.lock import Claim
-from .tag import open_tag
+from .tag import opened_tag
 
 PATIENCE = 2.0  # seconds without a sign that the holder of a lock works
 CLEANS_PATIENCE = 300.0  # seconds that a clean waits for others that work
@@ -25,60 +24,52 @@ def locked(base: Directory, most: float | None = None) -> Iterator[bool]:
     Yields False where others have had it for `most` seconds, else PATIENCE, or one that does not work for PATIENCE, say
     because it was stopped.
     """
-    tag = open_tag(base)
-    if tag is not None:
-        with _waited_for(tag, most) as granted:
-            yield granted
-        return
-    with lock_of(base, most) as granted:
-        tag = open_tag(base)
-        if tag is None:  # nobody is given anything in it before it has one, which waits for this lock
-            yield granted
-            return
-        with _waited_for(tag, most) as granted:
-            yield granted
+    with contextlib.ExitStack() as stack:
+        granted, tag = True, _open_tag(base, stack)
+        if tag is None:  # nobody is given anything in it before it has one, which waits for the lock of the folder
+            granted = stack.enter_context(lock_of(base, most))
+            tag = _open_tag(base, stack)
+        yield granted if tag is None else _obtain(tag, most)
+
+
+def _open_tag(base: Directory, stack: contextlib.ExitStack) -> int | None:
+    """Open the tag of a base until the stack is closed; None where there is none."""
+    with contextlib.suppress(OSError):
+        return stack.enter_context(opened_tag(base))
+    return None
 
 
 @contextlib.contextmanager
 def lock_of(directory: Directory, most: float | None = None) -> Iterator[bool]:
     """Hold the lock of a folder that is no marked base; yields as `locked` does."""
-    with _waited_for(directory.open(".", VISITING), most) as granted:
-        yield granted
+    with directory.opened(".", VISITING) as fd:
+        yield _obtain(fd, most)
 
 
-@contextlib.contextmanager
-def _waited_for(fd: int, most: float | None) -> Iterator[bool]:
-    """Hold the exclusive lock of an open file for the block, and close it; yields as `locked` does."""
-    try:
-        granted = lock.own(fd)
-        yield (_wait(fd, most) if granted is Claim.REFUSED else granted) is not Claim.REFUSED
-    finally:
-        os.close(fd)
-
-
-def _wait(fd: int, most: float | None) -> Claim:
+def _obtain(fd: int, most: float | None) -> bool:
+    """Get the exclusive lock of an open file, until that is closed; tell whether it was given, as `locked` does."""
+    if lock.own(fd) is not Claim.REFUSED:
+        return True
     from ..fs.kernel import work_of_holders  # where somebody has to be waited for
 
     end = time.monotonic() + (PATIENCE if most is None else most)
     look, work = time.monotonic() + PATIENCE, work_of_holders(fd)
-    while (granted := lock.own(fd)) is Claim.REFUSED and (now := time.monotonic()) < end:
+    while lock.own(fd) is Claim.REFUSED:
+        now = time.monotonic()
+        if now >= end:
+            return False
         if now >= look:
             before, work = work, work_of_holders(fd)
             look = now + PATIENCE
             if work == before:
-                break
+                return False
         time.sleep(0.005)
-    return granted
+    return True
 
 
 @contextlib.contextmanager
 def locked_at_once(base: Directory) -> Iterator[bool]:
     """Hold the lock for the block if nobody else has it; yields whether that is so."""
-    tag = open_tag(base)
-    if tag is None:
-        yield False
-        return
-    try:
-        yield lock.own(tag) is Claim.GRANTED
-    finally:
-        os.close(tag)
+    with contextlib.ExitStack() as stack:
+        tag = _open_tag(base, stack)
+        yield tag is not None and lock.own(tag) is Claim.GRANTED

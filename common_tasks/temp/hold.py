@@ -4,9 +4,7 @@ A directory in the system's temporary location has a lock of its own, since syst
 that there. What lies in a base is told by leases: see `lease`.
 """
 
-import contextlib
 import os
-from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 
 from ..fs import lock
 from ..fs.directory import Directory
@@ -14,59 +12,60 @@ from ..fs.lock import Claim
 from ..fs.values import Key
 
 
-class Hold(namedtuple("Hold", "key fd")):
-    """A shared lock on one directory, held through the descriptor `fd`.
+class Held:
+    """A file or directory that this process keeps open.
 
-    It is the protocol of systemd-tmpfiles: a cleaner passes by what somebody has locked.
+    A program may close all its descriptors, to run as a daemon: then the number may be another file's by now.
     """
 
-    __slots__ = ()
-    key: Key
-    fd: int
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.key: Key = lock.key_of(fd)
 
-    def release(self) -> None:
-        """Close the descriptor, which gives the lock back; in a forked child it stays the parent's.
+    def status(self) -> os.stat_result | None:
+        """Look at it; None where it is closed."""
+        try:
+            found = os.fstat(self.fd)
+        except OSError:
+            return None
+        return found if (found.st_dev, found.st_ino) == self.key else None
 
-        Only if it still is what was opened: a program may have closed all its descriptors, to run as a
-        daemon, and the number may be another file's by now.
-        """
-        with contextlib.suppress(OSError):
-            if lock.key_of(self.fd) == self.key:
-                os.close(self.fd)
+    def close(self) -> None:
+        """Close it, which gives its lock back; in a forked child that stays the parent's."""
+        if self.status():
+            os.close(self.fd)
+        self.fd = -1
 
 
-_holds: dict[Key, Hold] = {}
+_holds: dict[Key, Held] = {}
 
 
-def share(directory: Directory) -> Hold | None:
-    """Put a directory of its own to use; None where a cleaner is about to take it.
+def share(directory: Directory) -> Key | None:
+    """Put a directory of its own to use until `drop`, or until this process ends, and return what it is known by.
 
-    Takes the descriptor over: a hold closes it on release, a refusal at once.
+    None where a cleaner is about to take it: the protocol of systemd-tmpfiles is to pass by what somebody has locked.
+    Takes the descriptor over, also where it raises OSError.
     """
     try:
         granted = lock.share(directory.fd)
-        held = Hold(directory.key(), directory.fd)
+        held = Held(directory.fd)
     except OSError:
         directory.close()
         raise
     if granted is Claim.REFUSED:
         directory.close()
         return None
-    return held
-
-
-def hold(held: Hold) -> None:
-    """Keep a hold until `drop`, or until this process ends."""
     _holds[held.key] = held
+    return held.key
 
 
-def held_here(identity: Key) -> bool:
+def held_here(key: Key) -> bool:
     """Tell whether this very process holds a directory."""
-    return identity in _holds
+    return key in _holds
 
 
-def drop(identity: Key) -> None:
+def drop(key: Key) -> None:
     """Let go of a directory, if this process holds it."""
-    held = _holds.pop(identity, None)
+    held = _holds.pop(key, None)
     if held:
-        held.release()
+        held.close()

@@ -68,12 +68,8 @@ def _location(variables: Iterable[bytes]) -> bytes:
 
 def _locked_by(directory: Directory, parts: Sequence[str]) -> int | None:
     with suppress(OSError, ValueError):  # no lock, or none that names a process
-        with directory.descend(tuple(parts)) as run:
-            lock = run.open(_LOCK, os.O_RDONLY | os.O_NONBLOCK)
-        try:
+        with directory.descend(parts) as run, run.opened(_LOCK, os.O_RDONLY | os.O_NONBLOCK) as lock:
             pid = int(os.read(lock, 32)) if stat.S_ISREG(os.fstat(lock).st_mode) else 0
-        finally:
-            os.close(lock)
         return pid if _runs(pid) else None
     return None
 

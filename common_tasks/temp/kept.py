@@ -76,10 +76,7 @@ class LentInProject:
         self.folder = create(root, name)
         self._maker = os.getpid()
         # A process may clean what it made itself, but not what it has lent: that is locked.
-        held = hold.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW)))
-        self._key = held.key if held else None
-        if held:
-            hold.hold(held)
+        self._key = hold.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW)))
 
     def start(self) -> Path:
         """Lend it."""
@@ -135,13 +132,13 @@ def create(root: Path | None, name: str) -> Path:
 
 def _note_id(folder: Path, test_id: str) -> None:
     """Write down in a directory which test it was; where that cannot be written, its name tells."""
-    with contextlib.suppress(OSError):
-        with Directory.at(folder.parent, follow=True) as parent, accessible(parent, folder.name) as top:
-            note = top.open(TEST_ID, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(note, test_id.encode("utf-8", "surrogateescape")[:_MOST_ID])
-        finally:
-            os.close(note)
+    with (
+        contextlib.suppress(OSError),
+        Directory.at(folder.parent, follow=True) as parent,
+        accessible(parent, folder.name) as top,
+        top.opened(TEST_ID, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600) as note,
+    ):
+        os.write(note, test_id.encode("utf-8", "surrogateescape")[:_MOST_ID])
 
 
 def plain_name(name: str) -> str:
@@ -223,10 +220,10 @@ def _id_of_name(name: str, kept: Mapping[Path, str]) -> str:
 
 def _noted_id(folder: Path) -> str:
     """Return which test a kept directory was, as noted in it; empty where nothing is."""
-    with contextlib.suppress(OSError), Directory.at(folder) as top:
-        note = top.open(TEST_ID, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            return os.read(note, _MOST_ID).decode("utf-8", "surrogateescape")
-        finally:
-            os.close(note)
+    with (
+        contextlib.suppress(OSError),
+        Directory.at(folder) as top,
+        top.opened(TEST_ID, os.O_RDONLY | os.O_NONBLOCK) as note,
+    ):
+        return os.read(note, _MOST_ID).decode("utf-8", "surrogateescape")
     return ""

@@ -25,6 +25,7 @@ from ..fs.directory import Directory
 from ..fs.process import Process
 from .base import give_to_owner, make_base
 from .base_lock import locked_at_once
+from .hold import Held
 from .layout import Base
 from .leased import (
     END,
@@ -33,7 +34,7 @@ from .leased import (
     PROCESS,
     TAKEN_BACK,
     Record,
-    open_lease,
+    opened_lease,
     read_all,
     records_of,
     still_there,
@@ -47,36 +48,25 @@ _MOST_RECORDS = 8192  # of one process, before those of entries that are gone ar
 _MOST_OPEN = 32  # leases of one process, before the descriptor of the one that was begun first is closed
 
 
-class _Lease:
-    """The lease of this process in one base: the file at `path`, open as `fd` as long as nobody closes that."""
+class _Lease(Held):
+    """The lease of this process in one base: the file at `path`, kept open as long as nobody closes that."""
 
     def __init__(self, path: str, fd: int) -> None:
+        super().__init__(fd)
         self.path = path
         self.name = os.path.basename(path)
-        self.fd = fd
-        self.key = lock.key_of(fd)
         self.records = 0
         self.most = _MOST_RECORDS  # 0: look first whether it still is where it was
 
     def is_open(self) -> bool:
         """Tell whether the descriptor still is this file's, and the file still stands."""
-        try:
-            found = os.fstat(self.fd)
-        except OSError:
-            return False
-        return found.st_nlink > 0 and (found.st_dev, found.st_ino) == self.key
-
-    def close(self) -> None:
-        """Close the descriptor, if it still is this file's."""
-        with contextlib.suppress(OSError):
-            if lock.key_of(self.fd) == self.key:
-                os.close(self.fd)
-        self.fd = -1
+        found = self.status()
+        return found is not None and found.st_nlink > 0
 
     def read(self) -> bytes:
         """Return what is in it, also where somebody has removed it; nothing where the descriptor was closed."""
         with contextlib.suppress(OSError):
-            if lock.key_of(self.fd) == self.key:
+            if self.status():
                 os.lseek(self.fd, 0, os.SEEK_SET)  # what is written goes to its end all the same
                 return read_all(self.fd)
         return b""
@@ -185,28 +175,20 @@ def _make(
 
 def _go_on(base: Base, folder: Directory, directory: Directory, before: _Lease) -> _Lease:
     """Go on with a lease: made again where it was removed or closed, without records that are of no more use."""
-    text = _read_again(folder, before)
-    record = Record.parse(before.read() if text is None else text)
-    checked = text is None or before.records >= _MOST_RECORDS
-    live = still_there(directory, record.given) if checked else record.given
-    if text is None or not before.is_open() or 2 * len(live) < before.records:
+    with opened_lease(folder, before.name) as fd:
+        stands = fd is not None and lock.key_of(fd) == before.key
+        record = Record.parse(read_all(fd) if fd is not None and stands else before.read())
+    full = before.records >= _MOST_RECORDS
+    live = still_there(directory, record.given) if full or not stands else record.given
+    if not stands or not before.is_open() or 2 * len(live) < before.records:
         children = [process for process in record.processes[1:] if process.runs()]
         lease = _make(base, folder, directory, live, children)
-        if text is not None:
+        if stands:
             folder.unlink(before.name)
         before.close()
         before = lease
     before.records, before.most = len(live), max(_MOST_RECORDS, 2 * len(live))
     return before
-
-
-def _read_again(folder: Directory, before: _Lease) -> bytes | None:
-    """Return what is in a lease where it was made; None where it is not there: it or its base was removed."""
-    fd = open_lease(folder, before.name, os.O_RDONLY)
-    if fd is None:
-        return None
-    with Directory(fd) as file:
-        return read_all(file.fd) if file.key() == before.key else None
 
 
 def _head() -> bytes:

@@ -108,7 +108,7 @@ def read_leases(base: Directory) -> Leased:
             if not _ENDED.fullmatch(name):
                 _read_one(folder, name, me, leased)
         for name in filter(_ENDED.fullmatch, folder.names()):  # last: a lease may have been taken in meanwhile
-            leased.made |= _given_before(folder, name)
+            _read_one(folder, name, me, leased)
     leased.find_moved(base)
     return leased
 
@@ -128,10 +128,9 @@ def _folder(base: Directory) -> Iterator[Directory | None]:
 
 
 def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None:
-    fd = open_lease(folder, name, os.O_RDONLY)
-    if fd is None:
-        return
-    try:
+    with opened_lease(folder, name) as fd:
+        if fd is None:
+            return
         record = Record.parse(read_all(fd))
         leased.made |= record.given
         if record.processes[:1] == [me]:
@@ -140,22 +139,22 @@ def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None
         if pids or lock.is_held(fd):
             for path in record.given:
                 leased.add(path, pids)
-    finally:
-        os.close(fd)
 
 
-def open_lease(folder: Directory, name: str, flags: int) -> int | None:
+@contextlib.contextmanager
+def opened_lease(folder: Directory, name: str, flags: int = os.O_RDONLY) -> Iterator[int | None]:
     """Open a lease; None where it was taken in meanwhile, and for anything that is no file of ours to read."""
     try:
         fd = folder.open(name, flags | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in (*GONE, errno.EACCES, errno.EISDIR, errno.ENXIO):
-            return None
-        raise
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    return None
+        if error.errno not in (*GONE, errno.EACCES, errno.EISDIR, errno.ENXIO):
+            raise
+        yield None
+        return
+    try:
+        yield fd if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    finally:
+        os.close(fd)
 
 
 def read_all(fd: int) -> bytes:
@@ -169,16 +168,6 @@ def read_all(fd: int) -> bytes:
 def _own_ended() -> str:
     """Return the name of the file that this user may write to, also where several users share a base."""
     return f"ended-{os.geteuid()}"
-
-
-def _given_before(folder: Directory, name: str) -> set[str]:
-    fd = open_lease(folder, name, os.O_RDONLY)
-    if fd is None:
-        return set()
-    try:
-        return Record.parse(read_all(fd)).given
-    finally:
-        os.close(fd)
 
 
 def take_in(base: Directory, *, most: int | None = None) -> None:
@@ -196,10 +185,9 @@ def take_in(base: Directory, *, most: int | None = None) -> None:
 
 
 def _take_in_one(folder: Directory, name: str) -> None:
-    fd = open_lease(folder, name, os.O_RDWR)
-    if fd is None:
-        return
-    try:
+    with opened_lease(folder, name, os.O_RDWR) as fd:
+        if fd is None:
+            return
         with lock.claim(fd) as granted:
             record = Record.parse(read_all(fd))
             if granted is Claim.REFUSED or record.running() or _may_run_elsewhere(record, granted):
@@ -208,8 +196,6 @@ def _take_in_one(folder: Directory, name: str) -> None:
                 return
             _append(folder, _own_ended(), records_of(record.given))
             folder.unlink(name)
-    finally:
-        os.close(fd)
 
 
 def _may_run_elsewhere(record: Record, granted: Claim) -> bool:
@@ -226,7 +212,8 @@ def drop_ended(base: Directory) -> None:
         if folder is None:
             return
         ended = _own_ended()
-        before = _given_before(folder, ended)
+        with opened_lease(folder, ended) as fd:
+            before = Record.parse(read_all(fd)).given if fd is not None else set()
         left = still_there(base, before)
         if len(left) == len(before):
             return
@@ -258,11 +245,8 @@ def records_of(paths: Iterable[str]) -> bytes:
 
 
 def _append(folder: Directory, name: str, text: bytes) -> None:
-    fd = folder.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, MODE)
-    try:
+    with folder.opened(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, MODE) as fd:
         write(fd, text)
-    finally:
-        os.close(fd)
 
 
 def write(fd: int, text: bytes) -> None:

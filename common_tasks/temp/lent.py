@@ -59,9 +59,9 @@ class LentDirectory:
             raise RuntimeError("this directory was lent before: ask for another one")
         system = system_folder()
         names.check_name(self._name, "the name", system)
-        self.folder, held = _make(system, self._name)
-        self._key, self._maker = held.key, os.getpid()
-        _lent[held.key] = self
+        self.folder, self._key = _make(system, self._name)
+        self._maker = os.getpid()
+        _lent[self._key] = self
         return self.folder
 
     def __exit__(
@@ -128,29 +128,28 @@ def _new_name(name: str, inode: int) -> str:
     return sealed
 
 
-def _make(system: Path, name: str) -> tuple[Path, hold.Hold]:
+def _make(system: Path, name: str) -> tuple[Path, Key]:
     """Make a directory under a sealed name; it bears that name only once it is in use."""
     while True:
         unnamed = system / f"{names.TRASH}-{os.urandom(8).hex()}"
         unnamed.mkdir(0o700)
         try:
-            held = hold.share(Directory(os.open(unnamed, DIRECTORY | NOFOLLOW)))
+            key = hold.share(Directory(os.open(unnamed, DIRECTORY | NOFOLLOW)))
         except FileNotFoundError:  # a cleaner took it for one that was left
             continue
         except OSError:  # too many open files, say
             unnamed.rmdir()
             raise
-        if held is None:
+        if key is None:
             continue
-        hold.hold(held)
-        maker.sign(held.fd, "/")
-        folder = system / _new_name(name, held.key[1])
+        maker.sign(os.fspath(unnamed), "/")
+        folder = system / _new_name(name, key[1])
         try:
             unnamed.rename(folder)
         except FileNotFoundError:
-            hold.drop(held.key)
+            hold.drop(key)
             continue
-        return folder, held
+        return folder, key
 
 
 def discard(folder: Path) -> None:

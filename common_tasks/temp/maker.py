@@ -22,14 +22,14 @@ _get_attribute = getattr(os, "getxattr", None)
 _labels: dict[str, bytes] = {}  # of this process's program, by the project's root
 
 
-def sign(target: int | str, root: str) -> None:
-    """Write down who made a directory, an open one or one at a path; nothing happens where that cannot be done.
+def sign(path: str, root: str) -> None:
+    """Write down who made the directory at `path`; nothing happens where that cannot be done.
 
     A program is named relative to `root`; where that is `/`, by its absolute path. This costs one system call.
     """
     if _set_attribute is not None:
         with contextlib.suppress(OSError):  # there are no attributes here, or there is no room for one
-            _set_attribute(target, ATTRIBUTE, _label(root))
+            _set_attribute(path, ATTRIBUTE, _label(root))
 
 
 def _label(root: str) -> bytes:

@@ -6,12 +6,13 @@ wrong.
 """
 
 import contextlib
-import fcntl
 import os
 import stat
 from collections import namedtuple  # see `layout`
 from collections.abc import Iterator
 
+from ..fs import lock
+from ..fs.lock import Claim
 from ..fs.values import printable
 from ..project import marks
 
@@ -45,32 +46,21 @@ def own(path: str) -> Iterator[int | None]:
 
     Raises OSError where there can be none.
     """
-    mark = open_regular(path, os.O_RDWR | os.O_CREAT)
-    try:
-        yield mark if _lock(mark) else None
-    finally:
-        with contextlib.suppress(OSError):  # no locks here
-            fcntl.flock(mark, fcntl.LOCK_UN)  # not left to a child that another thread forks at this moment
-        os.close(mark)
+    # The lock is given back, not left to a child that another thread forks at this moment.
+    with open_regular(path, os.O_RDWR | os.O_CREAT) as mark, lock.claim(mark) as granted:
+        yield None if granted is Claim.REFUSED else mark  # where there are no locks, the mark's time alone decides
 
 
-def _lock(mark: int) -> bool:
-    try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # there are no locks here: then the mark's time alone decides
-        return True
-    return True
-
-
-def open_regular(path: str, flags: int) -> int:
-    """Open a regular file, and nothing else; the caller closes it. Raises OSError."""
+@contextlib.contextmanager
+def open_regular(path: str, flags: int) -> Iterator[int]:
+    """Open a regular file, and nothing else, for the block. Raises OSError."""
     file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o664)
-    if stat.S_ISREG(os.fstat(file).st_mode):
-        return file
-    os.close(file)
-    raise FileExistsError(f"{path!r} is no regular file")
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise FileExistsError(f"{path!r} is no regular file")
+        yield file
+    finally:
+        os.close(file)
 
 
 def write_turn(mark: int, due: float, *, asked: bool) -> None:
@@ -96,18 +86,12 @@ def write_report(mark: int, report: Report) -> None:
 
 def read_report(path: str) -> Report | None:
     """Return what the last clean by itself did, from the mark at `path`; None where none has left a report."""
-    try:
-        mark = open_regular(path, os.O_RDONLY)
-    except OSError:  # no mark, so no clean
-        return None
-    try:
+    # No mark, or one that is empty, cut off by a full disk, or somebody else's.
+    with contextlib.suppress(OSError, ValueError), open_regular(path, os.O_RDONLY) as mark:
         first, *problems = os.fsdecode(os.read(mark, _MOST_READ)).split("\n")
         when, entries, freed = map(int, first.split(" "))
         return Report(when, entries, freed, tuple(filter(None, problems)))
-    except (OSError, ValueError):  # empty, cut off by a full disk, or somebody else's
-        return None
-    finally:
-        os.close(mark)
+    return None
 
 
 def is_due(mark: str, root: "Path", now: float) -> bool:

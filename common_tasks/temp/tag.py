@@ -4,6 +4,7 @@ The tag is that of the Cache Directory Tagging Specification (https://bford.info
 folder over. Its second line tells our folders from other tools' caches.
 """
 
+import contextlib
 import os
 import stat
 
@@ -20,23 +21,16 @@ _MOST_TAG = 2**13
 CATEGORY_MARK = ".category"
 
 
-def open_tag(base: Directory) -> int | None:
-    """Return the open tag of a base, which the caller closes; None where there is none, a link, or none to be read."""
-    try:
-        return base.open(TAG, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return None
+def opened_tag(base: Directory) -> contextlib.AbstractContextManager[int]:
+    """Open the tag of a base for the block. Raises OSError where there is none, a link, or none to be read."""
+    return base.opened(TAG, os.O_RDONLY | os.O_NONBLOCK)
 
 
 def is_tagged(directory: Directory) -> bool:
     """Tell whether an open directory holds our tag: a regular file that begins with SIGNATURE."""
-    tag = open_tag(directory)
-    if tag is None:  # no proof that the folder is ours
-        return False
-    try:
+    with contextlib.suppress(OSError), opened_tag(directory) as tag:
         return stat.S_ISREG(os.fstat(tag).st_mode) and os.read(tag, len(SIGNATURE)) == SIGNATURE
-    finally:
-        os.close(tag)
+    return False  # there is no proof that the folder is ours
 
 
 def project_line(root: str) -> bytes:
@@ -46,14 +40,10 @@ def project_line(root: str) -> bytes:
 
 def noted_root(directory: Directory) -> str:
     """Return the root of the project that an open base with our tag was made for; empty where it lies in that."""
-    tag = open_tag(directory)
-    if tag is None:
-        return ""
-    try:
+    with contextlib.suppress(OSError), opened_tag(directory) as tag:
         lines = os.read(tag, _MOST_TAG).split(b"\n")
-    finally:
-        os.close(tag)
-    return next((os.fsdecode(line.removeprefix(_PROJECT)) for line in lines if line.startswith(_PROJECT)), "")
+        return next((os.fsdecode(line.removeprefix(_PROJECT)) for line in lines if line.startswith(_PROJECT)), "")
+    return ""
 
 
 def mark_category(category: Directory) -> None:

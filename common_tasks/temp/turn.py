@@ -65,12 +65,9 @@ def _is_mentioned(root: Path) -> bool:
 
 
 def _read(path: str) -> bytes:
-    with contextlib.suppress(OSError):  # there is no such file, or it says nothing to this user
-        file = mark.open_regular(os.path.realpath(path), os.O_RDONLY)
-        try:
-            return os.read(file, _MOST_READ)
-        finally:
-            os.close(file)
+    # There may be no such file, or it says nothing to this user.
+    with contextlib.suppress(OSError), mark.open_regular(os.path.realpath(path), os.O_RDONLY) as file:
+        return os.read(file, _MOST_READ)
     return b""
 
 

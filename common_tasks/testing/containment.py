@@ -67,6 +67,4 @@ class Containment:
 
 
 def _hold(folder: str) -> None:
-    held = hold.share(Directory(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)))
-    if held:
-        hold.hold(held)
+    hold.share(Directory(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)))

@@ -159,3 +159,11 @@ def test_process_looks_once_and_again_after_an_hour(turn: str, monkeypatch: pyte
     monkeypatch.setattr(time, "monotonic", lambda: later)
     get_debug_temp_dir("x")
     assert os.path.exists(turn)
+
+
+def test_mark_that_is_no_regular_file_is_nobodys(turn: str) -> None:
+    os.unlink(turn)
+    os.mkfifo(turn)
+    with pytest.raises(FileExistsError), mark.own(turn):
+        pass
+    assert mark.read_report(turn) is None

@@ -1,12 +1,15 @@
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from common_tasks.fs import lock
 from common_tasks.fs.directory import Directory
-from common_tasks.temp import BaseRefused, TempManager, get_debug_temp_dir, layout, tag
+from common_tasks.fs.lock import Claim
+from common_tasks.temp import BaseRefused, TempManager, base_lock, get_debug_temp_dir, hold, layout, tag
 
 from ..helpers import before, clean, crowd, git, inv, make_entry, make_project, python, take
 
@@ -204,3 +207,46 @@ def test_category_that_is_a_link_is_refused(project: Path, tmp_path: Path) -> No
     (project / ".tmp/debug").symlink_to(tmp_path)
     with pytest.raises(BaseRefused, match="give another category"):
         TempManager.create_persistent_dir("x", "debug")
+
+
+def test_folder_of_another_tool_that_holds_nothing_but_its_tag_is_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.VARIABLE, str(tmp_path / "elsewhere"))
+    base = layout.find_project(project).bases[0].path
+    base.mkdir(parents=True)
+    (base / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n# Another tool's\n")
+    with pytest.raises(BaseRefused, match="not ours"):
+        TempManager.create_persistent_dir()
+
+
+def test_base_without_a_tag_is_locked_itself(project: Path) -> None:
+    (project / ".tmp").mkdir()
+    with Directory.at(".tmp") as cleaned, Directory.at(".tmp") as other, base_lock.locked(cleaned) as granted:
+        assert granted
+        assert lock.own(other.fd) is Claim.REFUSED
+
+
+def test_base_gets_its_tag_once_a_clean_that_began_before_has_ended(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / ".tmp").mkdir()
+    seen = []
+    with Directory.at(".tmp") as cleaned:
+
+        def end_clean(_: float) -> None:
+            seen.append(cleaned.has("CACHEDIR.TAG"))
+            lock.give_back(cleaned.fd)
+
+        monkeypatch.setattr(time, "sleep", end_clean)
+        assert lock.own(cleaned.fd) is Claim.GRANTED
+        TempManager.create_persistent_dir()
+    assert seen == [False]
+
+
+def test_directory_that_a_cleaner_has_locked_is_not_put_to_use(tmp_path: Path) -> None:
+    with Directory.at(tmp_path) as cleaner:
+        assert lock.own(cleaner.fd) is Claim.GRANTED
+        asked = Directory.at(tmp_path)
+        assert hold.share(asked) is None
+        assert asked.fd == -1
