@@ -3,13 +3,12 @@
 import os
 import shlex
 import sys
+from types import ModuleType
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task
-
-from .context import loaded_tasks
 
 # Programs that start another for what they read, or again and again: not to be proposed.
 _REPEATERS = frozenset({"entr", "watch", "watchexec", "xargs"})
@@ -32,6 +31,14 @@ def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None
         return None
     path = os.environ.get("PATH", "")
     return shlex.join([*(_launcher(path) or _program(sys.argv[0], path)), *before, name])
+
+
+def loaded_tasks(c: Context) -> ModuleType | None:
+    """Return the module of the tasks that run; None where invoke has loaded none.
+
+    A task is not told which collection it is in, but invoke imports that under the configured name.
+    """
+    return sys.modules.get(c.config.tasks.collection_name)
 
 
 def _launcher(path: str) -> list[str]:

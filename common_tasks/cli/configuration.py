@@ -1,26 +1,15 @@
 """invoke's configuration as this package reads it: settings of ours are left to us to check, and names stay text."""
 
-import contextlib
 import errno
 import json
 import os
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from invoke import util
 from invoke.config import Config
 from invoke.env import Environment
-from invoke.exceptions import Exit
 
-# invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
-# in a traceback. So it must not see those that are ours while it prepares a task.
-_OURS = re.compile(
-    r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_(AUTO|KEEP_FREE|MAX_TOTAL|SYSTEM)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))"
-)
-
-_HIDDEN = "COMMON_TASKS_"  # before the name of a variable that is hidden
-
+from ..project.errors import InvalidSetting
 
 _yaml: Any = util.yaml  # type: ignore[attr-defined]  # its own copy, or the system's
 
@@ -45,8 +34,6 @@ def load(path: str) -> Any:
 
 def _refuse_misplaced(path: str, content: Any, known: Any, above: str = "") -> None:
     """Raise InvalidSetting where a file has one value for a section of invoke's, or a section for one value."""
-    from ..monorepo.quantities import InvalidSetting
-
     for key, value in content.items():
         ours, theirs = isinstance(value, dict), isinstance(known.get(key), dict)
         if key in known and ours != theirs:
@@ -71,14 +58,10 @@ class Configuration(Config):
     def _load_yaml(self, path: Any) -> Any:
         if not os.path.isfile(path):  # a folder or a pipe of that name is no file
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        from ..monorepo.quantities import InvalidSetting
         from ..monorepo.sources import read_file
 
-        try:
-            content = read_file(path, load)
-            _refuse_misplaced(path, content or {}, self.global_defaults())
-        except InvalidSetting as error:
-            raise Exit(str(error), code=2) from None
+        content = read_file(path, load)
+        _refuse_misplaced(path, content or {}, self.global_defaults())
         return content
 
     _load_yml = _load_json = _load_yaml
@@ -93,23 +76,4 @@ class Configuration(Config):
         except FileNotFoundError:
             raise
         except Exception as error:  # noqa: BLE001  # the user's own code may raise whatever it likes
-            raise Exit(f"{path!r} cannot be read: {type(error).__name__}: {error}", code=2) from None
-
-
-def hide_variables() -> None:
-    """Hide our variables from invoke, while it prepares to run a task of ours; see `shown_variables`."""
-    for name in [name for name in os.environ if _OURS.fullmatch(name)]:
-        os.environ[_HIDDEN + name] = os.environ.pop(name)
-
-
-@contextlib.contextmanager
-def shown_variables() -> Iterator[None]:
-    """Show our variables again, to the block and to what it starts; hide them afterwards if they were hidden."""
-    hidden = [name for name in os.environ if _OURS.fullmatch(name.removeprefix(_HIDDEN)) and name.startswith(_HIDDEN)]
-    for name in hidden:
-        os.environ[name.removeprefix(_HIDDEN)] = os.environ.pop(name)
-    try:
-        yield
-    finally:
-        if hidden:
-            hide_variables()
+            raise InvalidSetting(f"{path!r} cannot be read: {type(error).__name__}: {error}") from None

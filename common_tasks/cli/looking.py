@@ -2,43 +2,36 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .context import workers_for
-
-if TYPE_CHECKING:
-    from ..monorepo.members import Aim, Member, Scope
-    from ..report import View
-
-
-def look(scope: "Scope", aim: "Aim") -> "tuple[Sequence[Member], Sequence[Member]]":
-    """Return the projects that were found, and those of them that are asked for, with their entries.
-
-    Ends with exit code 2 where the only project that is asked for is left alone, and where the settings at the root
-    are wrong: those hold for all.
-    """
-    from .. import report
-    from ..monorepo import members
-
-    with report.watch("Looking") as progress:
-        workers = workers_for(progress)
-        found = members.find(scope, aim, workers)
-        looked = members.with_entries(members.asked_for(scope, found), workers=workers)
-    first = looked[0]
-    if first.settings is None or (first.error and not scope.whole and not first.artifacts):
-        raise Exit(first.error or "", code=2)
-    return found, looked
+from .. import report
+from ..monorepo import by_itself, members
+from ..monorepo.choice import BARE
+from ..monorepo.members import Aim, Member, Scope
+from ..report import View
+from ..report.view import SORTS
+from ..temp.maker import with_makers
+from .context import exit_if
+from .scope import check_reserved, find_scope, workers_for
 
 
-def show_status(scope: "Scope", members: Sequence["Member"], view: "View", *, clean: str | None) -> None:
-    """Print what there is. `clean`: the command that cleans it, to be proposed."""
-    from .. import report
-    from ..monorepo import by_itself
-    from ..monorepo.choice import BARE
-    from ..temp.maker import with_makers
+def choose_view(*, whole: bool, sort: str, full: bool, as_json: bool, by: str | None = None) -> View:
+    """Return how results are shown. Ends with exit code 2 where `sort` or `by` has a wrong value."""
+    if by not in (None, "maker"):
+        raise Exit(f"--by takes maker, not {by!r}", code=2)
+    order = next((each for each in SORTS if each == sort), None)
+    if order is None:
+        raise Exit(f"--sort takes size, age or name, not {sort!r}", code=2)
+    return View(as_json=as_json, full=full, whole=whole, sort=order, by_maker=bool(by))
 
+
+def show_projects(c: Context, view: View, *, clean: str | None, status: str | None) -> None:
+    """Print what there is. `clean` and `status`: the commands that clean and show a project, to be proposed."""
+    scope = find_scope(c, all_projects=view.whole)
+    check_reserved(scope.project)
+    found, looked = look(scope, Aim(searched=not view.as_json and not scope.project.reserved))
     now = time.time()
     rows = [
         report.ProjectStatus(
@@ -49,16 +42,32 @@ def show_status(scope: "Scope", members: Sequence["Member"], view: "View", *, cl
             by_itself.last_report(member.project),
             by_itself.waits_for_hand(member),
         )
-        for member, due in zip(members, BARE.due(members, now), strict=True)
+        for member, due in zip(looked, BARE.due(looked, now), strict=True)
     ]
     report.show_status(scope.root, rows, now, view, clean=clean and f"{clean}{' -a' if scope.whole else ''}")
+    if not view.as_json:
+        tell_of_projects_below(scope, found, status)
+    exit_if(failed=any(member.error for member in looked))
 
 
-def tell_of_projects_below(scope: "Scope", found: "Sequence[Member]", status: str | None) -> None:
+def look(scope: Scope, aim: Aim) -> tuple[Sequence[Member], Sequence[Member]]:
+    """Return the projects that were found, and those of them that are asked for, with their entries.
+
+    Ends with exit code 2 where the only project that is asked for is left alone, and where the settings at the root
+    are wrong: those hold for all.
+    """
+    with report.watch("Looking") as progress:
+        workers = workers_for(progress)
+        found = members.find(scope, aim, workers)
+        looked = members.with_entries(members.asked_for(scope, found), workers=workers)
+    first = looked[0]
+    if first.settings is None or (first.error and not scope.whole and not first.artifacts):
+        raise Exit(first.error or "", code=2)
+    return found, looked
+
+
+def tell_of_projects_below(scope: Scope, found: Sequence[Member], status: str | None) -> None:
     """Say in one line what the projects below a single one hold. `status`: the command that shows a project."""
-    from .. import report
-    from ..monorepo import members
-
     if scope.whole or len(found) < 2:
         return
     with report.watch("Looking") as progress:

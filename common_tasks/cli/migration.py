@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..project import marks
-from .context import exit_if, find_project, refusals, workers_for
+from .context import exit_if, refusals
 from .options import HELP, TempTask
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ def temp_migrate(
         _refuse_unfit(diff=diff, write=write, unsafe=unsafe, force=force)
         _need("libcst", "LibCST")
         _need("isort", "isort")
-        here = find_project(c).root
-        root = marks.monorepo_root(here)
         from .. import report
         from ..migrate import audit
         from ..report import migration as report_migration
+        from .scope import find_project, workers_for
 
+        here = find_project(c).root
+        root = marks.monorepo_root(here)
         projects = audit.choose_projects(root, here, every=all_projects)
         scope = audit.Scope(root, projects, _existing(paths or []), _helpers(c))
         with report.watch("Looking") as progress:
@@ -76,6 +77,7 @@ def _plan(
     from .. import report
     from ..migrate import change
     from ..migrate.write import find_unwritable
+    from .scope import workers_for
 
     left = find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=force)
     with report.watch("Rewriting") as progress:

@@ -1,6 +1,9 @@
 """The options of the tasks: their help, and how invoke takes them."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
 from inspect import signature
 from typing import Any
 
@@ -8,7 +11,6 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from .bytecode import cached_bytecode
-from .configuration import hide_variables, shown_variables
 
 _REPLACES_RULES = "replaces all rules."
 HELP = {
@@ -46,6 +48,12 @@ _LETTERS = {
     "unsafe": "u",
     "write": "w",
 }
+# invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
+# in a traceback. So it must not see those that are ours while it prepares a task.
+_OURS = re.compile(
+    r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_(AUTO|KEEP_FREE|MAX_TOTAL|SYSTEM)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))"
+)
+_HIDDEN = "COMMON_TASKS_"  # before the name of a variable that is hidden
 
 
 class Option(Argument):
@@ -63,13 +71,32 @@ class Option(Argument):
         return f"--{self.names[0]}"
 
 
+def _hide_variables() -> None:
+    """Hide our variables from invoke, while it prepares to run a task of ours; see `_shown_variables`."""
+    for name in [name for name in os.environ if _OURS.fullmatch(name)]:
+        os.environ[_HIDDEN + name] = os.environ.pop(name)
+
+
+@contextlib.contextmanager
+def _shown_variables() -> Iterator[None]:
+    """Show our variables again, to the block and to what it starts; hide them afterwards if they were hidden."""
+    hidden = [name for name in os.environ if _OURS.fullmatch(name.removeprefix(_HIDDEN)) and name.startswith(_HIDDEN)]
+    for name in hidden:
+        os.environ[name.removeprefix(_HIDDEN)] = os.environ.pop(name)
+    try:
+        yield
+    finally:
+        if hidden:
+            _hide_variables()
+
+
 class TempTask(Task[Any]):
     """A task that gives an option the same letter as our other tasks do, and checks its values itself."""
 
     @property
     def pre(self) -> list[Any]:
         """The tasks that run before: invoke asks for them before it reads the variables for a run."""
-        hide_variables()
+        _hide_variables()
         return self._pre
 
     @pre.setter
@@ -78,7 +105,7 @@ class TempTask(Task[Any]):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the task."""
-        with shown_variables(), cached_bytecode():
+        with _shown_variables(), cached_bytecode():
             return super().__call__(*args, **options)
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
@@ -106,11 +133,3 @@ def temp_task(body: Callable[..., None]) -> Task[Any]:
     repeatable = [name for name in options if name == "category"]
     made: Task[Any] = task(help={name: HELP[name] for name in options}, iterable=repeatable, klass=TempTask)(body)
     return made
-
-
-def named(category: Iterable[str] | None) -> frozenset[str]:
-    """Return the categories that were asked for. Raises InvalidSetting where one is no name of a folder."""
-    from ..monorepo.quantities import parse_category  # loads the engine: who lists tasks does not pay for it
-
-    names = sorted([category] if isinstance(category, str) else category or ())
-    return frozenset(parse_category("--category", name) for name in names)

@@ -12,9 +12,10 @@ from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
+from ..project.errors import InvalidSetting
 from . import ns
 from .configuration import Configuration
-from .context import find_working_directory, refusals
+from .context import refusals
 
 _BARE = "temp-status"  # what runs where no task is named
 _LISTS = "flat", "nested", "json"
@@ -63,7 +64,6 @@ class CommonTasks(Program):
         from ..temp import layout
 
         super().parse_collection()
-        find_working_directory()
         with refusals():
             root = layout.find_project().root
         self.config.tasks.collection_name = __package__  # as if `inv` had found them there
@@ -141,8 +141,8 @@ def _readable() -> Iterator[None]:
     """End in one line where a configuration cannot be read, or holds what invoke does not take."""
     try:
         yield
-    except Exit:
-        raise
+    except InvalidSetting as error:
+        raise Exit(str(error), code=2) from None
     except Exception as error:  # invoke, YAML and the user's own files have many kinds
         problem = " ".join(str(error).split())
         raise Exit(f"the configuration cannot be read: {problem}", code=2) from error

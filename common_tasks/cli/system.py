@@ -1,19 +1,22 @@
 """`--system`: what this user's Python programs left in the system's temporary location, shown and cleaned."""
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
+from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .cleaning import carry_out
-from .context import exit_if, workers_for
-
-if TYPE_CHECKING:
-    from ..monorepo.limits import Limits
-    from ..monorepo.members import Scope
-    from ..report import View
-    from ..temp.entry import Entry
+from .. import report
+from ..monorepo.limits import Limits
+from ..report import View
+from ..temp import retention, system
+from ..temp.entry import Entry
+from ..temp.lent import system_folder
+from ..temp.maker import with_makers
+from ..temp.uses import settled
+from .cleaning import carry_out, named
+from .context import exit_if
+from .scope import find_scope, is_dry, workers_for
 
 
 def refuse_with_system(options: Sequence[str]) -> None:
@@ -22,47 +25,33 @@ def refuse_with_system(options: Sequence[str]) -> None:
         raise Exit(f"--system takes no {options[0]}", code=2)
 
 
-def show_system(scope: "Scope", view: "View", *, clean: str | None) -> None:
+def show_system(c: Context, view: View, *, clean: str | None) -> None:
     """Show what is there. `clean`: the command that cleans a project."""
-    from .. import report
-    from ..temp import retention, system
-    from ..temp.lent import system_folder
-
     refuse_with_system(["--all-projects"] if view.whole else [])
-    entries, now = _look(scope), time.time()
+    entries, now = _look(c), time.time()
     row = report.ProjectStatus(system_folder(), entries, retention.forecast(entries, system.policy(), now))
     report.show_status(row.root, [row], now, view, clean=clean and f"{clean} --system")
 
 
-def clean_system(scope: "Scope", view: "View", limits: "Limits", categories: frozenset[str], *, dry_run: bool) -> None:
+def clean_system(c: Context, view: View, limits: Limits, category: Iterable[str] | None, *, dry_run: bool) -> None:
     """Remove what nothing has changed for a day, or for as long as the options say."""
-    from .. import report
-    from ..temp import retention, system
-    from ..temp.lent import system_folder
-    from ..temp.uses import settled
-
-    policy = system.policy(_hours(limits), categories)
-    plan = settled(retention.make_plan(_look(scope), policy, time.time()), workers_for())
+    policy, dry_run = system.policy(_hours(limits), named(category)), is_dry(c, dry_run=dry_run)
+    plan = settled(retention.make_plan(_look(c), policy, time.time()), workers_for())
     [outcome] = carry_out([plan], dry_run=dry_run)
     row = report.ProjectOutcome(system_folder(), outcome)
     report.show_outcome(row.root, [row], time.time(), view, dry_run=dry_run)
     exit_if(failed=bool(outcome.failed))
 
 
-def _look(scope: "Scope") -> "tuple[Entry, ...]":
-    from .. import report
-    from ..temp import system
-    from ..temp.maker import with_makers
-
+def _look(c: Context) -> tuple[Entry, ...]:
+    scope = find_scope(c, all_projects=False)
     settings = scope.settings_of(scope.root)
     with report.watch("Looking") as progress:
         return tuple(with_makers(system.scan(settings.system, workers=workers_for(progress))))
 
 
-def _hours(limits: "Limits") -> float:
+def _hours(limits: Limits) -> float:
     """Return the age that the options ask for. Raises InvalidSetting; ends where they ask for something else."""
-    from ..temp import system
-
     refuse_with_system([option for name, option in limits.given.items() if "_age" not in name])
     age = limits.read().get("max_age")
     if age is None:

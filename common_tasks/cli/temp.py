@@ -1,20 +1,14 @@
 """The tasks that look at temporary directories, and remove them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 
-from .cleaning import clean_projects
 from .commands import command_for
-from .context import check_reserved, exit_if, find_scope, is_dry, no_collections, refusals
-from .looking import look, show_status, tell_of_projects_below
-from .options import named, temp_task
-from .system import clean_system, refuse_with_system, show_system
+from .context import no_collections, refusals
+from .options import temp_task
 
-if TYPE_CHECKING:
-    from ..report import View
+# What a task does is imported when it runs: who lists the tasks pays neither for the engine nor for drawing.
 
 
 @temp_task
@@ -29,22 +23,15 @@ def temp_status(
 ) -> None:
     """Show temporary directories: size, files, age, use."""
     with refusals(), no_collections():
-        from ..monorepo.members import Aim
+        from .looking import choose_view, show_projects
+        from .system import show_system
 
-        if by not in (None, "maker"):
-            raise Exit(f"--by takes maker, not {by!r}", code=2)
-        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)._replace(by_maker=bool(by))
-        scope = find_scope(c, all_projects=all_projects)
+        view = choose_view(whole=all_projects, sort=sort, full=full, as_json=json, by=by)
         command = command_for(c, temp_clean, temp_status)
         if system:
-            show_system(scope, view, clean=command)
-            return
-        check_reserved(scope.project)
-        found, looked = look(scope, Aim(searched=not json and not scope.project.reserved))
-        show_status(scope, looked, view, clean=command)
-        if not json:
-            tell_of_projects_below(scope, found, command_for(c, temp_status, temp_status))
-        exit_if(failed=any(member.error for member in looked))
+            show_system(c, view, clean=command)
+        else:
+            show_projects(c, view, clean=command, status=command_for(c, temp_status, temp_status))
 
 
 @temp_task
@@ -92,21 +79,22 @@ def temp_clean(
       auto: daily      # or off, hourly, weekly
     """
     with refusals(), no_collections():
-        from ..monorepo.choice import Choice
         from ..monorepo.limits import Limits
+        from .cleaning import choose, clean_projects
+        from .looking import choose_view
+        from .system import clean_system, refuse_with_system
 
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(max_age_hours=max_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
-        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
-        dry = is_dry(c, dry_run=dry_run)
+        view = choose_view(whole=all_projects, sort=sort, full=full, as_json=json)
         if system:
             refused = {"--force": force, "--all-projects": all_projects, "--no-rules": no_rules, "--pick": pick}
             refuse_with_system([name for name, given in refused.items() if given])
-            clean_system(find_scope(c, all_projects=False), view, limits, named(category), dry_run=dry)
+            clean_system(c, view, limits, category, dry_run=dry_run)
             return
-        choice = Choice(limits.policy(), no_rules, named(category), force)
+        choice = choose(limits, category, no_rules=no_rules, force=force)
         status = command_for(c, temp_status, temp_clean)
-        clean_projects(c, choice, view, dry_run=dry, swept=False, status=status, pick=pick)
+        clean_projects(c, choice, view, dry_run=dry_run, swept=False, status=status, pick=pick)
 
 
 @temp_task
@@ -144,22 +132,13 @@ def clean(
       keep: ["/dist/"]
     """
     with refusals(), no_collections():
-        from ..monorepo.choice import Choice
         from ..monorepo.limits import Limits
+        from .cleaning import choose, clean_projects
+        from .looking import choose_view
 
         sizes = {"max_size": max_size, "max_total": max_total, "keep_free": keep_free}
         limits = Limits(temp_age_hours=temp_age_hours, max_age=max_age, keep_last=keep_last, **sizes)
-        view = _view(all_projects=all_projects, sort=sort, full=full, as_json=json)
-        choice = Choice(limits.policy(), no_rules, named(category), force)
+        view = choose_view(whole=all_projects, sort=sort, full=full, as_json=json)
+        choice = choose(limits, category, no_rules=no_rules, force=force)
         status = command_for(c, temp_status, clean)
-        clean_projects(c, choice, view, dry_run=is_dry(c, dry_run=dry_run), swept=True, status=status)
-
-
-def _view(*, all_projects: bool, sort: str, full: bool, as_json: bool) -> "View":
-    from ..report import View
-    from ..report.view import SORTS
-
-    order = next((each for each in SORTS if each == sort), None)
-    if order is None:
-        raise Exit(f"--sort takes size, age or name, not {sort!r}", code=2)
-    return View(as_json=as_json, full=full, whole=all_projects, sort=order)
+        clean_projects(c, choice, view, dry_run=dry_run, swept=True, status=status)

@@ -26,7 +26,6 @@ from ..temp.uses import settled
 from . import members
 from .choice import BARE
 from .members import Aim, Member, Scope
-from .quantities import InvalidSetting
 from .settings import Settings
 
 _MARGIN = 0.1  # of a broken budget: freed in addition, so that it is not broken again at once
@@ -47,7 +46,7 @@ def run(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings
         with Directory.at(scope.root, follow=True) as folder, lock.claim(folder.fd) as claim:
             if claim is not Claim.REFUSED:
                 _clean(scope, settings_of(scope.root))
-    except (TempError, InvalidSetting, OSError) as error:
+    except (TempError, OSError) as error:
         note(project, time.time(), str(error))
 
 

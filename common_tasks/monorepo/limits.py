@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ..project.errors import InvalidSetting
 from ..temp.policy import DEFAULT, Budget, Policy, Rule
-from .quantities import InvalidSetting, parse_age, parse_count, parse_hours, parse_size
+from .quantities import parse_age, parse_count, parse_hours, parse_size
 
 _PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
     "max_age_hours": parse_hours,

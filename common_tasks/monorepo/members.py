@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..fs.directory import most_descriptors
 from ..fs.workers import ALONE, Workers
 from ..project import marks
+from ..project.errors import InvalidSetting
 from ..project.patterns import Patterns
 from ..temp import inventory, layout, removal
 from ..temp.entry import Decision, Entry, Outcome, Plan
@@ -23,7 +24,6 @@ from ..temp.layout import Base, Project
 from . import artifacts
 from .kept import mark_kept
 from .orphans import find_bases, mark_orphaned
-from .quantities import InvalidSetting
 from .search import Parts, Sweep
 from .settings import Settings
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from ..project.errors import InvalidSetting
 from ..temp import layout
 from ..temp.policy import Limit, hours
 
@@ -10,10 +11,6 @@ _AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([mhdw])")
 _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (604_800, "week")}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)(b?)", re.IGNORECASE)
 _POWERS = {letter: power for power, letter in enumerate(["", "k", "m", "g", "t"])}
-
-
-class InvalidSetting(ValueError):
-    """A key, variable or option that does not exist, or a value that it does not take. Its text is one line."""
 
 
 def parse_age(name: str, value: Any) -> Limit:

@@ -18,10 +18,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..project.errors import InvalidSetting
 from ..project.patterns import ARTIFACTS, Patterns, parse
 from ..temp.policy import Budget, Limit, Policy, Rule
 from ..temp.system import BUILT_IN
-from .quantities import InvalidSetting, parse_age, parse_category, parse_count, parse_size
+from .quantities import parse_age, parse_category, parse_count, parse_size
 
 Rules = Mapping[str, Rule]
 

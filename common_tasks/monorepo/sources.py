@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..project import marks
+from ..project.errors import InvalidSetting
 from . import configured
-from .quantities import InvalidSetting
 from .settings import MAX_TOTAL, PROTECTING, SECTIONS, Settings, flatten, read
 
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order

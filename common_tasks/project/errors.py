@@ -1,4 +1,4 @@
-"""What the engine raises: every error is a TempError, and the built-in error that fits."""
+"""What is raised: every error is a TempError, and the built-in error that fits."""
 
 import os
 
@@ -6,7 +6,7 @@ from ..fs.values import printable
 
 
 class TempError(Exception):
-    """What the engine refuses or cannot do. Its text is one printable line."""
+    """What is refused or cannot be done. Its text is one printable line."""
 
 
 class InvalidName(TempError, ValueError):
@@ -15,6 +15,10 @@ class InvalidName(TempError, ValueError):
 
 class InvalidAge(TempError, ValueError):
     """A number of hours that is negative, not finite or no number."""
+
+
+class InvalidSetting(TempError, ValueError):
+    """A key, variable or option that does not exist, or a value that it does not take."""
 
 
 class PathError(TempError, OSError):

@@ -12,8 +12,8 @@ import pytest
 from common_tasks.cli import ns
 from common_tasks.cli.configuration import load
 from common_tasks.cli.program import CommonTasks
-from common_tasks.monorepo.quantities import InvalidSetting
 from common_tasks.monorepo.sources import read_file
+from common_tasks.project.errors import InvalidSetting
 
 from ..conftest import As
 from ..helpers import COMMAND, INV, OLD, command, inv, make_entry, slow

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common_tasks.monorepo import settings
-from common_tasks.monorepo.quantities import InvalidSetting
+from common_tasks.project.errors import InvalidSetting
 from common_tasks.temp.retention import Limit, Rule
 
 from ..cli.test_tasks import FORMS
