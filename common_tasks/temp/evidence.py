@@ -139,7 +139,7 @@ class KeptOnFailure(LentDirectory):
 
     def _keep(self, error: BaseException) -> None:
         try:
-            kept = keep(self.folder or Path(), self._make)
+            kept = keep(self.folder, self._make)
         except OSError as gone:
             error.add_note(f"nothing was kept: {gone}")
         else:

@@ -18,7 +18,7 @@ from ..project.errors import GuardFailed, TempError
 from . import evidence, hold, layout
 from .creation import create_entry
 from .evidence import Kept
-from .lent import LentDirectory, discard
+from .lent import LentDirectory
 from .names import parse_name
 
 if TYPE_CHECKING:
@@ -48,18 +48,12 @@ class LentToTest(LentDirectory):
     def __init__(self) -> None:
         super().__init__(_NAME)
 
-    def start(self) -> Path:
-        """Make it, and lend it."""
-        return self.__enter__()
-
     def keep(self, borrower: Borrower, root: Path | None, elsewhere: Path | None = None) -> Kept | None:
         """Move it to `.tmp/test/` of a project, and return where it is now; None where nothing is left of it.
 
         Where it cannot be moved there, it stays in the system's temporary location (see `evidence.keep`).
         """
         try:
-            if self.folder is None:
-                return None
             _note_id(self.folder, borrower.id)
             return evidence.keep(self.folder, lambda: create(root, borrower.name), elsewhere)
         except FileNotFoundError:
@@ -68,15 +62,16 @@ class LentToTest(LentDirectory):
             self.let_go()
 
 
-class LentInProject:
+class LentInProject(LentDirectory):
     """A directory in `.tmp/test/` of a project, where it stays if it is kept."""
 
     def __init__(self, root: Path, name: str) -> None:
         """Make it. Raises as `create`."""
+        super().__init__(name)
         self.folder = create(root, name)
         self._maker = os.getpid()
         # A process may clean what it made itself, but not what it has lent: that is locked.
-        self._key = hold.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW)))
+        self._key = hold.share(Directory(os.open(self.folder, DIRECTORY | NOFOLLOW))) or self._key
 
     def start(self) -> Path:
         """Lend it."""
@@ -90,20 +85,11 @@ class LentInProject:
     def set_aside(self) -> None:
         """Leave it where it is, to be decided on later."""
 
-    def end(self) -> None:
-        """Remove it. Raises Unremovable."""
-        discard(self.folder)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._key:
-            hold.drop(self._key)
-
     def keep(self, borrower: Borrower, root: object, elsewhere: object = None) -> Kept | None:
         """Leave it where it is, and return that; None where nothing is left of it."""
         del root, elsewhere
         _note_id(self.folder, borrower.id)
-        self._let_go()
+        self.let_go()
         return Kept(self.folder) if self.folder.is_dir() else None
 
 

@@ -45,17 +45,21 @@ def is_unnamed(name: str) -> bool:
 class LentDirectory:
     """A context manager that lends a directory; see `TempManager.auto_cleanup_dir`.
 
-    `folder`: where it stands, or what took its place there.
+    `folder`: where it stands, or what took its place there, once it is lent.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._key: Key = (0, 0)
         self._maker = 0
-        self.folder: Path | None = None
+        self.folder = Path()
 
     def __enter__(self) -> Path:
-        if self.folder is not None:
+        return self.start()
+
+    def start(self) -> Path:
+        """Make it, and lend it."""
+        if self._maker:
             raise RuntimeError("this directory was lent before: ask for another one")
         system = system_folder()
         names.check_name(self._name, "the name", system)
@@ -81,7 +85,7 @@ class LentDirectory:
 
     def set_aside(self) -> None:
         """Take it from its path, to be decided on later. Raises OSError where that cannot be done."""
-        if not self.is_lent or self.folder is None:
+        if not self.is_lent:
             return
         with Directory.at(self.folder.parent, follow=True) as parent:
             aside = names.seal(_ASIDE, parent.look(self.folder.name).st_ino)
@@ -90,7 +94,7 @@ class LentDirectory:
 
     def end(self) -> None:
         """Remove it; a second call, and one in a forked child, does nothing. Raises Unremovable."""
-        if self.is_lent and self.folder is not None:
+        if self.is_lent:
             try:
                 discard(self.folder)
             finally:

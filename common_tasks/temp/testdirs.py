@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from . import evidence
 from .kept import Borrower, LentToTest, find_root, keep_newest
@@ -30,15 +31,13 @@ def pytest_temp_dirs(
     missing, source, target, working, output, backup, then temp_5 …. All lie in one directory of mode 0700 in the
     system's temporary location, which is gone when the block ends. What a failed test leaves is moved to
     `.tmp/test/<test name>_<unix>/`: the pytest plugin decides after the test's last teardown; without it, an
-    exception that ends the block is a failure (see `lend_until_failed`). Raises ValueError for fewer than one
+    exception that ends the block is a failure (see `LentUntilFailed`). Raises ValueError for fewer than one
     directory, for more names than directories and for a name used twice, TypeError for names that are one text.
     """
-    labels = make_labels(num_dirs, names)
-    return _lend_labelled(labels, _caller())
+    return _lend_labelled(_labels(num_dirs, names), _caller())
 
 
-def make_labels(num_dirs: int | None, names: Sequence[str] | None) -> list[str]:
-    """Return the names of the directories that `pytest_temp_dirs` makes. Raises as it does."""
+def _labels(num_dirs: int | None, names: Sequence[str] | None) -> list[str]:
     if isinstance(names, str):
         raise TypeError(f"names takes a list of names, such as ['source', 'target'], not the text {names!r}")
     given = _DEFAULT_NAMES if names is None else tuple(names)
@@ -65,16 +64,11 @@ def _caller() -> Borrower:
 
 @contextlib.contextmanager
 def _lend_labelled(labels: Sequence[str], caller: Borrower) -> Iterator[tuple[Path, ...]]:
-    with _lender() if _lender else lend_until_failed(caller) as parent:
-        yield make_labelled(parent, labels)
-
-
-def make_labelled(parent: Path, labels: Sequence[str]) -> tuple[Path, ...]:
-    """Make directories of these names in `parent`, and return their paths."""
-    folders = tuple(parent / label for label in labels)
-    for folder in folders:
-        folder.mkdir(0o700)
-    return folders
+    with _lender() if _lender else LentUntilFailed(caller) as parent:
+        folders = tuple(parent / label for label in labels)
+        for folder in folders:
+            folder.mkdir(0o700)
+        yield folders
 
 
 _lender: Lender | None = None
@@ -91,35 +85,30 @@ def lent_by(lender: Lender) -> Iterator[None]:
         _lender = before
 
 
-def lend_until_failed(borrower: Borrower, root: Path | None = None) -> contextlib.AbstractContextManager[Path]:
-    """Lend a directory for the block, and keep it where an exception passes through: the exception's note says where.
+class LentUntilFailed(LentToTest):
+    """Lends a directory for the block, and keeps it where an exception passes through: the exception's note says where.
 
     What skips a test, or is expected of it, is no failure. `PYTEST_KEEP_TEMPS=1` keeps it in any case.
     """
-    return _UntilFailed(borrower, root or find_root())
 
-
-class _UntilFailed(contextlib.AbstractContextManager[Path]):
-    def __init__(self, borrower: Borrower, root: Path | None) -> None:
-        self._lent = LentToTest()
+    def __init__(self, borrower: Borrower, root: Path | None = None) -> None:
+        super().__init__()
         self._borrower = borrower
-        self._root = root
+        self._root = root or find_root()
 
-    def __enter__(self) -> Path:
-        return self._lent.start()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not self._lent.is_lent:
-            return
-        if not keeps_all() and (error is None or not is_failure(error)):
-            self._lent.__exit__(None, error, None)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stays = keeps_all() or (error is not None and is_failure(error))
+        if not (stays and self.is_lent):
+            super().__exit__(kind, error, trace)
             return
         for line in self._keep():
             if error is not None:
                 error.add_note(line)
 
     def _keep(self) -> tuple[str, ...]:
-        kept = self._lent.keep(self._borrower, self._root)
+        kept = self.keep(self._borrower, self._root)
         if kept is None:
             return ("nothing was kept: the test removed it",)
         return *kept.lines, *keep_newest(self._root, {kept.path: self._borrower.id})

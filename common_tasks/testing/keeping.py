@@ -60,7 +60,7 @@ class Keeper:
         if os.getpid() == self._pid and (self._item or self._setups):
             return self._lend(lent or LentToTest())
         # In a forked child, or outside of any test, nobody comes later to decide.
-        return testdirs.lend_until_failed(Borrower("pytest", "outside of any test"), self._root)
+        return testdirs.LentUntilFailed(Borrower("pytest", "outside of any test"), self._root)
 
     @contextlib.contextmanager
     def lend_many(self) -> Iterator[Lend]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from common_tasks.temp import TempManager, Unremovable, creation, evidence, layout, temp_working_dir
+from common_tasks.temp.kept import LentInProject
 
 from ..helpers import inv, inv_json, python
 
@@ -180,3 +181,49 @@ def test_a_umask_that_keeps_the_owner_out_makes_no_base_unusable(project: Path) 
         os.umask(old)
     for name in (".tmp", ".tmp/debug", ".tmp/.gitignore", ".tmp/CACHEDIR.TAG"):
         assert (project / name).stat().st_mode & 0o600 == 0o600
+
+
+@pytest.mark.parametrize(
+    "lent",
+    [
+        "pytest_temp_dirs(1)",
+        "kept.LentInProject(Path.cwd(), 't')",
+        "temp_working_dir(keep_on_error=True)",
+    ],
+)
+def test_forked_child_that_fails_in_the_block_takes_nothing_from_its_parent(project: Path, lent: str) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from common_tasks.temp import kept, pytest_temp_dirs, temp_working_dir
+lent = {lent}
+with lent as got:
+    folder = got[0] if isinstance(got, tuple) else got
+    if os.fork() == 0:
+        try:
+            raise ValueError
+        except ValueError as error:
+            lent.__exit__(ValueError, error, None)
+        os._exit(0)
+    os.wait()
+    print(folder.exists())
+print(folder.exists())
+"""
+    assert python(code, cwd=project).stdout == "True\nFalse\n"
+
+
+def test_process_does_not_clean_what_it_has_lent_in_the_project(project: Path) -> None:
+    lent = LentInProject(project, "test")
+    assert TempManager.clean_persistent_temps() == 0
+    assert lent.folder.is_dir()
+    lent.end()
+    assert not lent.folder.exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_directory_is_lent_once() -> None:
+    block = temp_working_dir()
+    with block:
+        pass
+    with pytest.raises(RuntimeError, match="lent before"), block:
+        pass
