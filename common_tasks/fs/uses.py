@@ -61,6 +61,7 @@ class Uses:
         self._tops = frozenset(self._folders.values())
         self._at: dict[Location, set[User]] = {}
         self._within: dict[Location, set[User]] = {}
+        self._above: set[Location] = set()  # where something further down is used
         self._locked: dict[Inode, set[User]] = {}
         self._sockets: dict[str, set[int]] = {}
         self._hidden = False
@@ -69,9 +70,9 @@ class Uses:
         """Tell whether a folder is among those that were looked at."""
         return folder.fd in self._folders
 
-    def any_in(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
-        """Tell whether anybody uses anything at or below `parts` in a folder. If not, nothing in it need be asked."""
-        return bool(self._locked) or self._location(folder, parts) in self._within
+    def any_below(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
+        """Tell whether anybody uses anything below `parts` in a folder. If not, nothing in it need be asked about."""
+        return bool(self._locked) or self._location(folder, parts) in self._above
 
     def of(self, folder: Directory, parts: tuple[str, ...], inode: int = 0) -> set[User]:
         """Return who uses what stands at `parts` in a folder, or something in it; `inode`: the number of its inode."""
@@ -103,6 +104,7 @@ class Uses:
         self._at.setdefault(place, set()).add(user)
         for each in above[: outermost + 1]:
             self._within.setdefault(each, set()).add(user)
+        self._above.update(above[1 : outermost + 1])
 
     def add_locked(self, locked: Mapping[Inode, Collection[int]]) -> None:
         """Note processes that have locked something, by device and inode."""

@@ -30,7 +30,7 @@ class EntryUses(NamedTuple):
             return describe_pids(given_to)
         if self.uses is None:
             return _try_lock(folder, entry) if entry.identity.directory else None
-        if not self.any_in(folder):
+        if not self.any_below(folder):
             return None
         # Who works in a folder that was made by hand works with what is in it.
         around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
@@ -38,13 +38,13 @@ class EntryUses(NamedTuple):
 
     def may_name_any(self, folder: Directory, leased: Leased | None) -> bool:
         """Tell whether `of_entry` may name a user of any entry in a folder, by what leases say there and otherwise."""
-        return bool(leased) or self.uses is None or self.any_in(folder)
+        return bool(leased) or self.uses is None or self.any_below(folder)
 
-    def any_in(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
-        """Tell whether anybody may use anything at or below `parts`. If not, nothing there need be asked."""
+    def any_below(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
+        """Tell whether anybody may use anything below `parts`. If not, nothing there need be asked about."""
         if self.uses is None:
             return False
-        return not self.uses.covers(folder) or self.uses.any_in(folder, parts)
+        return not self.uses.covers(folder) or self.uses.any_below(folder, parts)
 
     def of(self, folder: Directory, places: Iterable[tuple[str, ...]], inode: int) -> str | None:
         """Say who uses what stands at `places`, the first of which has that inode; None for nobody seen."""

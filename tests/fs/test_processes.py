@@ -75,7 +75,7 @@ STAY = "print(flush=True); input()"
 def test_nobody_uses_anything(base: Directory) -> None:
     uses = look(base)
     assert used(base) == ""
-    assert not uses.any_in(base)
+    assert not uses.any_below(base)
     assert not uses.at(base)
 
 
@@ -83,9 +83,9 @@ def test_use_below_a_folder_is_no_use_of_the_very_folder(base: Directory, entry:
     with running(f"import os; os.chdir({str(entry / 'sub')!r}); {STAY}", entry.parents[2]) as user:
         said(user)
         uses = look(base)
-        assert uses.any_in(base)
-        assert uses.any_in(base, ("x",))
-        assert not uses.any_in(base, ("y",))
+        assert uses.any_below(base)
+        assert uses.any_below(base, ("x",))
+        assert not uses.any_below(base, ("y",))
         assert uses.at(base, ("x", "sub")) == {User(user.pid)}
         assert uses.at(base, ("x",)) == uses.at(base) == set()
 
@@ -94,7 +94,9 @@ def test_use_below_a_folder_is_no_use_of_the_very_folder(base: Directory, entry:
 def test_working_directory_is_a_use_of_the_very_folder(base: Directory, parts: tuple[str, ...]) -> None:
     with running(STAY, Path(base.real_path(), *parts)) as user:
         said(user)
-        assert look(base).at(base, parts) == {User(user.pid)}
+        uses = look(base)
+        assert uses.at(base, parts) == {User(user.pid)}
+        assert not uses.any_below(base, parts)
 
 
 def test_folder_that_was_not_looked_at_has_no_answer(base: Directory, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def _describe(pids: tuple[int, ...] | None) -> str | None:
 def put_back_used(moves: list[Move], uses: EntryUses, record: Record) -> list[Move]:
     """Put back what is out of sight and in use; return the rest."""
     around = {(move.folder, move.above) for move in moves}
-    if not any(uses.any_in(folder, parts) for folder, parts in around):
+    if not any(uses.any_below(folder, parts) for folder, parts in around):
         return moves
     users = [uses.of(move.folder, move.paths(), move.entry.identity.inode) for move in moves]
     return _put_back_all_with(users, moves, record)
