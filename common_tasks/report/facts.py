@@ -1,6 +1,7 @@
 """Facts about entries and paths: the same in tables and in documents."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from ..temp.entry import Entry
@@ -34,8 +35,17 @@ def oldest(entries: Iterable[Entry]) -> float | None:
 
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
-    whole = "/".join((str(entry.folder).rstrip("/"), *entry.parts))
-    return whole.removeprefix(f"{root}/".replace("//", "/"))
+    return _way(root, entry.folder) + "/".join(entry.parts)
+
+
+@lru_cache(maxsize=1024)  # very many entries may stand in one folder
+def _way(root: Path, folder: Path) -> str:
+    """Return what leads to the names in a folder."""
+    return _closed(folder).removeprefix(_closed(root))
+
+
+def _closed(folder: Path) -> str:
+    return str(folder).rstrip("/") + "/"
 
 
 def relative(root: Path, path: Path) -> str:

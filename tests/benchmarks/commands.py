@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import trees
+from . import floor, trees
 from .contest import BIN, Contest, Contestant, command, compete, engine_call, installed, remove
 
 INV = str(BIN / "inv")
@@ -15,41 +15,6 @@ import resource, subprocess
 subprocess.run([{inv!r}, {task!r}], stdout=subprocess.DEVNULL, check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
-# What Python itself takes for the calls that cannot be left out, shared by two processes.
-_LOOK = """
-def act(name):
-    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-    os.fstat(fd)
-    with os.scandir(fd) as rows:
-        for row in rows:
-            row.stat(follow_symlinks=False)
-    os.close(fd)
-share(act)
-"""
-_REMOVE = """
-def act(name):
-    os.rename(name, "-" + name, src_dir_fd=top, dst_dir_fd=top)
-    fd = os.open("-" + name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-    with os.scandir(fd) as rows:
-        for row in rows:
-            os.unlink(row.name, dir_fd=fd)
-    os.close(fd)
-    os.rmdir("-" + name, dir_fd=top)
-share(act)
-"""
-_LOOP = """
-import os
-def share(act):
-    names = os.listdir(top)
-    child = os.fork()
-    for name in names[:: 2] if child else names[1:: 2]:
-        act(name)
-    if not child:
-        os._exit(0)
-    os.wait()
-top = os.open(".tmp/debug", os.O_RDONLY)
-"""
-
 Fresh = Callable[[], Path]
 Make = Callable[[Path], Path]
 
@@ -72,29 +37,29 @@ class Commands:
     ) -> Contest:
         return compete(contest, contestants, lambda: make(self._fresh()), self._rounds, fresh=fresh)
 
-    def status(self, what: str, make: Make, target: float, floor: str = "") -> Contest:
-        """Let `inv temp-status` and `du` look at the same entries; `floor`: a loop to compare with."""
+    def status(self, what: str, make: Make, target: float) -> Contest:
+        """Let `inv temp-status` and `du` look at the same entries."""
         ours, peer = command(INV, "temp-status"), self.after_bare(command("du", "-s", ".tmp"))
         contest = Contest(f"inv temp-status, {what}", target)
-        return self._in_turns(contest, [("ours", ours), ("empty task, du -s", peer), *self._floor(floor)], make)
+        return self._in_turns(contest, [("ours", ours), ("empty task, du -s", peer), self.floor("look")], make)
 
-    def clean(self, what: str, make: Make, target: float, floor: str = "") -> Contest:
-        """Let `inv temp-clean` and `rm` remove the same entries; see `status`."""
+    def clean(self, what: str, make: Make, target: float) -> Contest:
+        """Let `inv temp-clean` and `rm` remove the same entries."""
         ours, peer = command(INV, "temp-clean"), self.after_bare(command("rm", "-rf", ".tmp/debug"))
         contest = Contest(f"inv temp-clean, {what}", target)
-        contestants = [("ours", ours), ("empty task, rm -rf", peer), *self._floor(floor)]
+        contestants = [("ours", ours), ("empty task, rm -rf", peer), self.floor("clean")]
         return self._in_turns(contest, contestants, make, fresh=True)
 
-    def _floor(self, act: str) -> list[tuple[str, Contestant]]:
-        loop = self.after_bare(command(sys.executable, "-c", _LOOP + act))
-        return [("empty task, a loop of the calls", loop)] if act else []
+    def floor(self, what: str) -> tuple[str, Contestant]:
+        """Return the contestant that does nothing but the calls that cannot be left out; see `floor`."""
+        return "empty task, a loop of the calls", self.after_bare(command(sys.executable, floor.__file__, what))
 
     def entries(self) -> Iterator[Contest]:
         """Many small entries."""
         for number, target in ((1500, 1.6), (50_000, 2.5)):
             make = functools.partial(trees.small_entries, number=number)
-            yield self.status(f"{number:,} entries", make, target, _LOOK)
-            yield self.clean(f"{number:,} entries", make, target, _REMOVE)
+            yield self.status(f"{number:,} entries", make, target)
+            yield self.clean(f"{number:,} entries", make, target)
         yield self._memory(50_000, most=90)
 
     def _memory(self, number: int, most: float) -> Contest:
@@ -131,11 +96,13 @@ class Commands:
             ("ours", command(INV, "clean", "--dry-run")),
             ("empty task, find -exec du", self.after_bare(find)),
             ("empty task, git clean -ndX", self.after_bare(command("git", "clean", "-ndX"))),
+            self.floor("find"),
         ]
         yield self._in_turns(Contest("inv clean --dry-run, 50,000 folders", 1.5), looking, make)
         removing: list[tuple[str, Contestant]] = [
             ("ours", command(INV, "clean")),
             ("empty task, git clean -fdX", self.after_bare(command("git", "clean", "-fdXq"))),
+            self.floor("sweep"),
         ]
         also = [("pyclean", "pyclean", command(str(BIN / "pyclean"), "."))]
         contest = Contest("inv clean, 50,000 folders", 1.5)

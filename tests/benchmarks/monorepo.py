@@ -22,7 +22,8 @@ _DU = command("sh", "-c", "du -s packages/*/.tmp")
 def contests(fresh: Callable[[], Path], rounds: int, cores: int) -> Iterator[Contest]:
     """Look, list and clean. `fresh` gives a path for a new tree."""
     made = trees.monorepo(fresh(), **_SHAPE)
-    for contest, contestants in _looking(Commands(fresh, rounds).after_bare, cores):
+    commands = Commands(fresh, rounds)
+    for contest, contestants in _looking(commands, cores):
         yield compete(contest, contestants, lambda: made, rounds, kept=True)
     yield _memory(made, rounds)
     remove(made)  # a tmpfs has room for so many files, but not for many times as many
@@ -36,14 +37,16 @@ def contests(fresh: Callable[[], Path], rounds: int, cores: int) -> Iterator[Con
     )
 
 
-def _looking(
-    after_bare: Callable[..., Contestant], cores: int
-) -> Iterator[tuple[Contest, list[tuple[str, Contestant]]]]:
+def _looking(commands: Commands, cores: int) -> Iterator[tuple[Contest, list[tuple[str, Contestant]]]]:
     look = f"members.with_entries(find(workers={cores}), workers=Workers({cores}))"
     yield Contest("look at the monorepo: the engine", 1.0), [("engine call", timed("", look)), ("du -s", _DU)]
     yield (
         Contest("inv temp-status -a", 1.3),
-        [("inv temp-status -a", command(INV, "temp-status", "-a")), ("empty inv task and du -s", after_bare(_DU))],
+        [
+            ("inv temp-status -a", command(INV, "temp-status", "-a")),
+            ("empty inv task and du -s", commands.after_bare(_DU)),
+            commands.floor("projects"),
+        ],
     )
     yield (
         Contest("find the monorepo's projects and artifacts: the walk", 0.8),
@@ -59,7 +62,7 @@ def _looking(
         Contest("inv clean -a --dry-run"),
         [
             ("inv clean -a --dry-run", command(INV, "clean", "-a", "--dry-run")),
-            ("empty inv task, du -s and find", after_bare(_DU, _find())),
+            ("empty inv task, du -s and find", commands.after_bare(_DU, _find())),
             ("git clean -ndX", command("git", "clean", "-ndX")),
         ],
     )
