@@ -35,17 +35,14 @@ def oldest(entries: Iterable[Entry]) -> float | None:
 
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
-    return _way(root, entry.folder) + "/".join(entry.parts)
+    return _prefix(root, entry.folder) + "/".join(entry.parts)
 
 
 @lru_cache(maxsize=1024)  # very many entries may stand in one folder
-def _way(root: Path, folder: Path) -> str:
-    """Return what leads to the names in a folder."""
-    return _closed(folder).removeprefix(_closed(root))
-
-
-def _closed(folder: Path) -> str:
-    return str(folder).rstrip("/") + "/"
+def _prefix(root: Path, folder: Path) -> str:
+    """Return what stands before the names that are in a folder."""
+    whole, top = (f"{str(path).rstrip('/')}/" for path in (folder, root))
+    return whole.removeprefix(top)
 
 
 def relative(root: Path, path: Path) -> str:
