@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from ..fs.directory import Directory
@@ -16,7 +16,7 @@ from ..temp.inventory import with_usage
 from ..temp.states import Listed, with_states
 from .installs import Installs
 from .kept import reason_inside
-from .search import Artifact, AskProject, Found, Parts, find_environments, search
+from .search import Artifact, Found, Parts, SweepOf, find_environments, search
 
 # At a project's root, or in its `src`, people give these names to sources, too.
 _BY_PLACE = Patterns(pattern for pattern in ARTIFACTS if "/" in pattern.removesuffix("/"))
@@ -24,11 +24,11 @@ _NEW_TO_GIT = "git neither tracks nor ignores it, so it may be source code; add 
 _EXPOSED = "its folder is writable by everybody, and you are root"
 
 
-def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> dict[Parts, tuple[Entry, ...]]:
-    """Find the projects at and below `root` by asking `ask` about each folder, and artifacts if `listed`, in one walk.
+def survey(root: Path, sweep_of: SweepOf, *, listed: bool, workers: Workers) -> dict[Parts, tuple[Entry, ...]]:
+    """Find the projects at and below `root`, and artifacts if `listed`, in one walk.
 
     Return the artifacts of each project, by the names that lead from `root` to it; both are sorted by path. What is
-    swept in a folder is what `ask` says of the nearest project above it. Links are neither artifacts nor followed.
+    swept in a folder is what `sweep_of` says of the nearest project above it. Links are neither artifacts nor followed.
     Never entered: other mounts, what is kept, bases, `.git`, `node_modules`, environments, other git repositories. What
     an interrupted sweep left is found again as `unfinished`. Raises GuardFailed where git cannot tell what it tracks.
 
@@ -37,7 +37,7 @@ def survey(root: Path, ask: AskProject, *, listed: bool, workers: Workers) -> di
     folder that strangers can write to.
     """
     with Directory.at(root, follow=True) as top:
-        found = search(top, ask, workers)
+        found = search(root, top, sweep_of, workers)
         artifacts = sorted(found.artifacts, key=lambda artifact: artifact.parts) if listed else []
         judge = _Judge(root, found, artifacts, workers)
         there = Listed(top, [judge.entry(artifact) for artifact in artifacts])
@@ -101,10 +101,8 @@ class _Judge:
         monorepo = monorepo_root(self._root)
         # Where the search has not been.
         missed = [self._root.joinpath(*parts) for parts in self._found.kept] if monorepo == self._root else [monorepo]
-        for folder in missed:
-            with suppress(PermissionError), Directory.at(folder, follow=True) as top:
-                environments += [folder.joinpath(*parts) for parts in find_environments(top, self._workers)]
-        return Installs(environments)
+        elsewhere = (find_environments(folder, self._workers) for folder in missed)
+        return Installs(chain(environments, *elsewhere))
 
 
 def _is_by_place(artifact: Artifact) -> bool:

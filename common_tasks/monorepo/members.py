@@ -3,10 +3,8 @@
 From looking to removing there is one path, whether a task acts on one project or on all of a monorepo's.
 """
 
-import contextlib
 import os
-import stat
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +13,6 @@ from typing import NamedTuple
 
 from ..fs.directory import most_descriptors
 from ..fs.workers import ALONE, Workers
-from ..project import marks
 from ..project.errors import InvalidSetting
 from ..project.patterns import Patterns
 from ..temp import inventory, layout, removal
@@ -24,10 +21,9 @@ from ..temp.layout import Base, Project
 from . import artifacts
 from .kept import mark_kept
 from .orphans import find_bases, mark_orphaned
-from .search import Parts, Sweep
+from .search import Sweep
 from .settings import Settings
 
-_BASES = (".tmp", ".temp")
 # How many folders a project keeps open at most: its bases while it is looked at, their trashes too while it is cleaned.
 _OPEN_TO_LOOK = 2
 _OPEN_TO_CLEAN = 4
@@ -80,15 +76,14 @@ def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]
     root = scope.root
     if not (scope.whole or aim.swept or aim.searched):
         return (_member(scope, aim, root),)
-    ask = _Asking(root, partial(_sweep, scope, aim))
-    found = artifacts.survey(root, ask, listed=aim.swept, workers=workers)
+    found = artifacts.survey(root, partial(_sweep, scope, aim), listed=aim.swept, workers=workers)
     members = [_member(scope, aim, root.joinpath(*parts))._replace(artifacts=rows) for parts, rows in found.items()]
     return _without_bases(root, members)
 
 
 def find_roots(root: Path) -> tuple[Path, ...]:
     """Return the roots of the projects at and below `root`, sorted by path; nobody's settings are read."""
-    found = artifacts.survey(root, _Asking(root, lambda _: Sweep()), listed=False, workers=ALONE)
+    found = artifacts.survey(root, lambda _: Sweep(), listed=False, workers=ALONE)
     return tuple(root.joinpath(*parts) for parts in found)
 
 
@@ -127,21 +122,6 @@ def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome,
     return tuple(outcomes)
 
 
-class _Asking:
-    """Tells which folders are projects, and by `sweep` what is swept and kept in each: see `AskProject`."""
-
-    marks = marks.NAMES | {*_BASES}
-
-    def __init__(self, root: Path, sweep: Callable[[Path], Sweep]) -> None:
-        self._root = root
-        self._sweep = sweep
-
-    def __call__(self, parts: Parts, names: Collection[str], *, exposed: bool) -> Sweep | None:
-        """Return what is swept and what is kept in a folder; None where it is no project's root."""
-        folder = os.path.join(self._root, *parts)
-        return self._sweep(Path(folder)) if not parts or _is_project(folder, names, exposed=exposed) else None
-
-
 def _sweep(scope: Scope, aim: Aim, root: Path) -> Sweep:
     """Return what is swept and kept in the project at `root`: nothing is swept in a home, or where it is uncertain."""
     member = _member(scope, aim, root)
@@ -158,21 +138,6 @@ def _member(scope: Scope, aim: Aim, root: Path) -> Member:
     except InvalidSetting as error:
         return Member(project=project, error=str(error))
     return Member(project=project, settings=settings, error=settings.uncertain if aim.cleaned else None)
-
-
-def _is_project(folder: str, names: Collection[str], *, exposed: bool) -> bool:
-    """Tell whether a folder below the root is a project: it holds a marker, or a base, that nobody else put there."""
-    if not marks.NAMES.isdisjoint(names) and marks.begins_project(folder, exposed=exposed):
-        return True
-    return any(name in names and _is_base(folder, name, exposed=exposed) for name in _BASES)
-
-
-def _is_base(folder: str, name: str, *, exposed: bool) -> bool:
-    with contextlib.suppress(OSError):
-        path = f"{folder}/{name}"
-        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
-        return is_directory and not marks.is_planted(folder, os.lstat(path), exposed=exposed)
-    return False
 
 
 def _without_bases(root: Path, members: Sequence[Member]) -> tuple[Member, ...]:

@@ -5,15 +5,18 @@ What is swept in a folder is decided by the nearest project above it.
 
 import contextlib
 import os
+import stat
 from collections import deque
-from collections.abc import Collection, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 from ..fs import workers as pool
 from ..fs.directory import Directory
 from ..fs.syscalls import open_on_same_mount
 from ..fs.walk import Position, Visitor, walk
 from ..fs.workers import Workers
+from ..project import marks
 from ..project.marks import find_homes, is_open_to_strangers
 from ..project.patterns import Patterns
 from ..temp import names
@@ -21,7 +24,9 @@ from ..temp.entry import Identity
 from ..temp.names import SEAL_ROOM, looks_sealed, unseal
 from ..temp.states import WORK_MARKS, belongs_to_others
 
-_UNTOUCHABLE = frozenset({".git", ".hg", ".jj", ".svn", ".tmp", ".temp"})  # never artifacts, whatever the patterns say
+_BASES = (".tmp", ".temp")
+_OF_PROJECTS = marks.NAMES | {*_BASES}  # names in a folder that may make it a project's root
+_UNTOUCHABLE = frozenset({".git", ".hg", ".jj", ".svn", *_BASES})  # never artifacts, whatever the patterns say
 NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
 _ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})  # of Python, of conda
 FOREIGN = _ENVIRONMENT | {".git"}  # what makes a folder an environment, or another repository
@@ -39,21 +44,14 @@ class Sweep(NamedTuple):
     keep: Patterns = Patterns(())
 
 
-class AskProject(Protocol):
-    """Tells what is swept in a folder, if it is a project's root. `marks`: names in a folder that may make it one."""
-
-    marks: frozenset[str]
-
-    def __call__(self, parts: Parts, names: Collection[str], /, *, exposed: bool) -> Sweep | None:
-        """Return what is swept there; None where it is no project's root.
-
-        The names are those that lead to the folder, and those in it. `exposed`: the folder, or one on the way there,
-        is open to strangers.
-        """
+SweepOf = Callable[[Path], Sweep]  # what is swept in the project at a root
 
 
 class Artifact(NamedTuple):
-    """An artifact. `depth`: how many parts lead to its project. `exposed`: as for `AskProject`, of its folder."""
+    """An artifact. `depth`: how many parts lead to its project.
+
+    `exposed`: its folder, or one on the way there, is open to strangers.
+    """
 
     parts: Parts
     depth: int
@@ -78,13 +76,14 @@ class Found(NamedTuple):
         self.kept.extend(other.kept)
 
 
-def search(top: Directory, ask: AskProject | None, workers: Workers) -> Found:
-    """Search below an open directory, which is a project's root: the first levels here, then each branch, shared out.
+def search(root: Path, top: Directory, sweep_of: SweepOf | None, workers: Workers) -> Found:
+    """Search below `root`, a project's: the first levels here, then each branch, shared out. `top`: it, open.
 
-    `ask` is None where no projects are looked for. Other mounts are not entered, and links not followed. What has
-    vanished, was swapped or may not be read is passed over: it is nothing to sweep.
+    Other projects' roots are those with a marker, or a base, that nobody else could have put there; `sweep_of` is None
+    where none are looked for. Other mounts are not entered, and links not followed. What has vanished, was swapped or
+    may not be read is passed over: it is nothing to sweep.
     """
-    reader, found = _Reader(ask), Found([], {}, [], [])
+    reader, found = _Reader(root, sweep_of), Found([], {}, [], [])
     branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, find_homes(), exposed=False))])
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
@@ -108,9 +107,11 @@ def search(top: Directory, ask: AskProject | None, workers: Workers) -> Found:
     return found
 
 
-def find_environments(top: Directory, workers: Workers) -> list[Parts]:
-    """Return the environments below an open directory."""
-    return search(top, None, workers).environments
+def find_environments(folder: Path, workers: Workers) -> list[Path]:
+    """Return the environments below a folder; none where it cannot be opened."""
+    with contextlib.suppress(PermissionError), Directory.at(folder, follow=True) as top:
+        return [folder.joinpath(*parts) for parts in search(folder, top, None, workers).environments]
+    return []
 
 
 class _Here(NamedTuple):
@@ -167,10 +168,11 @@ class _Folder(NamedTuple):
 class _Reader:
     """Reads folders one by one."""
 
-    def __init__(self, ask: AskProject | None) -> None:
-        self._ask = ask
-        marks = ask.marks if ask else frozenset()
-        self._marks = _ENVIRONMENT | WORK_MARKS | marks  # names that tell of more than an artifact
+    def __init__(self, root: Path, sweep_of: SweepOf | None) -> None:
+        self._root = root
+        self._sweep_of = sweep_of
+        projects = _OF_PROJECTS if sweep_of else frozenset()
+        self._marks = _ENVIRONMENT | WORK_MARKS | projects  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
 
     def read(self, folder: _Folder, found: Found) -> tuple[list[str], _Here]:
@@ -192,11 +194,18 @@ class _Reader:
                 found.environments.append(path)
             if path and (is_environment or belongs_to_others(folder.directory, names)):
                 return [], around
-            if self._ask and (sweep := self._ask(path, names, exposed=around.exposed)):
-                found.projects[path] = sweep
+            if self._sweep_of and (not path or self._is_project(path, names, exposed=around.exposed)):
+                found.projects[path] = sweep = self._sweep_of(self._root.joinpath(*path))
                 folder = folder._replace(here=around._replace(sweep=sweep, depth=len(path)))
             notable = inside
         return self._collect_from(folder, notable, found), folder.here
+
+    def _is_project(self, path: Parts, names: Collection[str], *, exposed: bool) -> bool:
+        """Tell whether a folder below the root is a project: a marker or a base is in it that no stranger put there."""
+        folder = os.path.join(self._root, *path)
+        if not marks.NAMES.isdisjoint(names) and marks.begins_project(folder, exposed=exposed):
+            return True
+        return any(name in names and _is_base(folder, name, exposed=exposed) for name in _BASES)
 
     def _ordinary_files(self, path: Parts, here: _Here) -> set[str]:
         """Return names that are known to mean nothing here if they are no directories: most are met often."""
@@ -228,6 +237,14 @@ class _Reader:
             elif not (matches or row.is_symlink() or name in self._marks) and len(ordinary) < _MOST_KNOWN:
                 ordinary.add(name)
         return enter
+
+
+def _is_base(folder: str, name: str, *, exposed: bool) -> bool:
+    with contextlib.suppress(OSError):
+        path = f"{folder}/{name}"
+        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+        return is_directory and not marks.is_planted(folder, os.lstat(path), exposed=exposed)
+    return False
 
 
 class _Searching(Visitor):
