@@ -9,10 +9,8 @@ from invoke.exceptions import Exit
 
 from .. import report
 from ..monorepo import members
-from ..monorepo.choice import Choice
-from ..monorepo.limits import Limits
+from ..monorepo.choice import Choice, Limits, narrow
 from ..monorepo.members import Aim, Member, Scope
-from ..monorepo.picked import narrow
 from ..monorepo.quantities import parse_category
 from ..report import View
 from ..temp.entry import Outcome, Plan

@@ -7,7 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from .. import report
-from ..monorepo.limits import Limits
+from ..monorepo.choice import Limits
 from ..report import View
 from ..temp import retention, system
 from ..temp.entry import Entry

@@ -79,7 +79,7 @@ def temp_clean(
       auto: daily      # or off, hourly, weekly
     """
     with refusals(), no_collections():
-        from ..monorepo.limits import Limits
+        from ..monorepo.choice import Limits
         from .cleaning import choose, clean_projects
         from .looking import choose_view
         from .system import clean_system, refuse_with_system
@@ -132,7 +132,7 @@ def clean(
       keep: ["/dist/"]
     """
     with refusals(), no_collections():
-        from ..monorepo.limits import Limits
+        from ..monorepo.choice import Limits
         from .cleaning import choose, clean_projects
         from .looking import choose_view
 

@@ -1,17 +1,66 @@
-"""What a clean removes from projects, by its options and the rules of retention."""
+"""What a clean removes from projects: by its options, by the rules of retention, and what was picked by hand."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..fs.workers import ALONE, Workers
+from ..project.errors import InvalidSetting
 from ..temp import retention
 from ..temp.disks import look_at_disks
-from ..temp.entry import Plan
-from ..temp.policy import NO_BUDGET, Budget, Policy
+from ..temp.entry import Decision, Entry, Plan
+from ..temp.policy import DEFAULT, NO_BUDGET, Budget, Policy, Rule
 from ..temp.retention import Due, Portion
 from ..temp.uses import settled
 from .members import Member
+from .quantities import LIMITS, Parse, parse_hours, parse_size
 from .settings import Settings
+
+_PARSERS: Mapping[str, Parse] = {
+    **LIMITS,
+    "max_age_hours": parse_hours,
+    "temp_age_hours": parse_hours,
+    "max_total": parse_size,
+    "keep_free": parse_size,
+}
+_CHANGED = "changed since it was shown"
+
+
+class Limits(NamedTuple):
+    """What the options of a clean say, which replaces all rules; None where one is not given."""
+
+    max_age_hours: Any = None
+    temp_age_hours: Any = None
+    max_age: Any = None
+    keep_last: Any = None
+    max_size: Any = None
+    max_total: Any = None
+    keep_free: Any = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The options that were given, as a user types them, by their fields."""
+        return {name: f"--{name.replace('_', '-')}" for name in self._fields if getattr(self, name) is not None}
+
+    def read(self) -> dict[str, Any]:
+        """Return what was given as values: any age as `max_age`, the others by their fields. Raises InvalidSetting."""
+        ages = [option for name, option in self.given.items() if "_age" in name]
+        if len(ages) > 1:
+            raise InvalidSetting(f"{' and '.join(ages)} mean the same: give one")
+        found = {name: _PARSERS[name](option, getattr(self, name)) for name, option in self.given.items()}
+        return {"max_age" if "_age" in name else name: value for name, value in found.items()}
+
+    def policy(self) -> Policy | None:
+        """Return what they let go; None where no option is given. Raises InvalidSetting.
+
+        A budget alone lets nothing go until it is broken.
+        """
+        found = self.read()
+        if not found:
+            return None
+        budget = Budget(max_total=found.pop("max_total", None), keep_free=found.pop("keep_free", None))
+        if budget and found.keys() <= {"keep_last"}:
+            return Policy(rules={}, budget=budget, keep_last=found.get("keep_last", 0))
+        return Policy(rules={DEFAULT: Rule(**found)}, budget=budget)
 
 
 class Choice(NamedTuple):
@@ -67,11 +116,33 @@ class Choice(NamedTuple):
         return retention.forecasts(portions, now, _free(portions, shared), shared)
 
 
+BARE = Choice()
+
+
+def narrow(plan: Plan, picked: Iterable[Decision]) -> Plan:
+    """Return what of a plan was picked. `plan`: made after the answer, of the same project, with everything measured.
+
+    What has changed since it was shown stays; so does what the new plan keeps.
+    """
+    shown = {row.entry.key: row.entry for row in picked}
+    remove = [row for row in plan.remove if row.entry.key in shown]
+    same = [row for row in remove if _is_same(row.entry, shown[row.entry.key])]
+    changed = [row._replace(reason=_CHANGED) for row in remove if not _is_same(row.entry, shown[row.entry.key])]
+    return Plan(
+        # As if its age had decided: what changes from now on stays, too.
+        remove=tuple(row._replace(by_age=True) for row in same),
+        keep=tuple(row for row in plan.keep if row.entry.key in shown) + tuple(changed),
+        fail=tuple(row for row in plan.fail if row.entry.key in shown),
+        force=plan.force,
+    )
+
+
+def _is_same(now: Entry, then: Entry) -> bool:
+    return now.identity == then.identity and now.usage == then.usage
+
+
 def _free(portions: Sequence[Portion], shared: Budget) -> dict[int, int]:
     """Return what is free on the disks, if a budget asks for that."""
     if not shared.keep_free and not any(portion.policy.budget.keep_free for portion in portions):
         return {}
     return look_at_disks(entry for portion in portions for entry in portion.entries)
-
-
-BARE = Choice()

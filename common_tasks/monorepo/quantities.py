@@ -1,6 +1,7 @@
 """Ages, sizes and numbers as people write them, read into values. Each error names the setting and what it takes."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..project.errors import InvalidSetting
@@ -11,6 +12,8 @@ _AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([mhdw])")
 _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (604_800, "week")}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)(b?)", re.IGNORECASE)
 _POWERS = {letter: power for power, letter in enumerate(["", "k", "m", "g", "t"])}
+
+Parse = Callable[[str, Any], Any]  # reads a value that was given by that name
 
 
 def parse_age(name: str, value: Any) -> Limit:
@@ -57,3 +60,7 @@ def parse_category(name: str, value: str) -> str:
     if value in ("", ".", "..") or "/" in value:
         raise InvalidSetting(f"{name} takes the name of a category, such as debug, not {value!r}")
     return value
+
+
+# What a rule takes.
+LIMITS: Mapping[str, Parse] = {"max_age": parse_age, "max_size": parse_size, "keep_last": parse_count}

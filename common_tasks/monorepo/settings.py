@@ -15,24 +15,21 @@ Everything wrong is an InvalidSetting: one line that names the key or variable, 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..project.errors import InvalidSetting
 from ..project.patterns import ARTIFACTS, Patterns, parse
 from ..temp.policy import Budget, Limit, Policy, Rule
 from ..temp.system import BUILT_IN
-from .quantities import parse_age, parse_category, parse_count, parse_size
+from .quantities import LIMITS, Parse, parse_category, parse_size
 
 Rules = Mapping[str, Rule]
+_Given = tuple[str, Any]  # what gives a value, in words, and the value
+_Limit = tuple[str, str, Any]  # a category as a variable spells it, in capitals and without punctuation; limit; value
 
 _RETENTION = "temp.retention"
 MAX_TOTAL = "temp.max_total"
-_LIMITS: Mapping[str, Callable[[str, Any], Any]] = {
-    "max_age": parse_age,
-    "max_size": parse_size,
-    "keep_last": parse_count,
-}
 
 
 class Settings(NamedTuple):
@@ -79,25 +76,11 @@ def _rules(name: str, rules: Any) -> Rules | None:
 
 def _rule(name: str, rule: Any) -> Rule:
     if not isinstance(rule, dict) or not rule:
-        raise InvalidSetting(f"{name} takes one or more of {', '.join(_LIMITS)}, not {rule!r}")
+        raise InvalidSetting(f"{name} takes one or more of {', '.join(LIMITS)}, not {rule!r}")
     for key in rule:
-        if key not in _LIMITS:
-            raise InvalidSetting(f"{name}.{key} is unknown: a rule takes {', '.join(_LIMITS)}")
-    return Rule(**{key: _read(_LIMITS[key], f"{name}.{key}", value) for key, value in rule.items()})
-
-
-class _FromVariable(NamedTuple):
-    """A value that a variable gives, and what the variable is called."""
-
-    name: str
-    value: Any
-
-
-def _read(parse: Callable[[str, Any], Any], name: str, value: Any) -> Any:
-    """Read a value. A message about one that a variable gives names the variable."""
-    if isinstance(value, _FromVariable):
-        return parse(f"the variable {value.name}", value.value)
-    return parse(name, value)
+        if key not in LIMITS:
+            raise InvalidSetting(f"{name}.{key} is unknown: a rule takes {', '.join(LIMITS)}")
+    return Rule(**{key: LIMITS[key](f"{name}.{key}", value) for key, value in rule.items()})
 
 
 class _Key(NamedTuple):
@@ -107,7 +90,7 @@ class _Key(NamedTuple):
     """
 
     field: str
-    read: Callable[[str, Any], Any]
+    read: Parse
     from_text: Callable[[str], Any] | None
 
 
@@ -157,14 +140,21 @@ def read(
     """
     below, first = list(layers), list(above)
     sections = {key for layer in (*below, *first) for key in (layer or {})}
+    named, limits = _sorted_out(_ours(variables, prefix, sections), prefix)
+    particular = _said_by(first)
+    given = _said_by(below) | named | particular
+    found = Settings(**{key.field: key.read(*given[name]) for name, key in KEYS.items() if name in given})
+    if not limits or _RETENTION in particular:
+        return found
+    return found._replace(rules=_with_limits(found.rules or {}, limits))
+
+
+def _said_by(layers: Sequence[Any]) -> dict[str, _Given]:
+    """Return what configurations say of our settings, the first of those that have it."""
     found: dict[str, Any] = {}
-    for layer in reversed(below):
+    for layer in reversed(layers):
         found |= flatten(layer)
-    found |= _from_variables(_ours(variables, prefix, sections), prefix, found.get(_RETENTION, {}))
-    for layer in reversed(first):
-        found |= flatten(layer)
-    given = {name: key for name, key in KEYS.items() if name in found}
-    return Settings(**{key.field: _read(key.read, f"the setting {name}", found[name]) for name, key in given.items()})
+    return {name: (f"the setting {name}", value) for name, value in found.items()}
 
 
 def flatten(layer: Any) -> dict[str, Any]:
@@ -208,35 +198,34 @@ def _ours(variables: Mapping[str, str], prefix: str, sections: Iterable[str]) ->
             yield name, value
 
 
-def _from_variables(variables: Iterable[tuple[str, str]], prefix: str, rules: Any) -> dict[str, Any]:
-    """Return the settings that variables of ours give, by the names of their keys. Raises InvalidSetting.
+def _sorted_out(variables: Iterable[tuple[str, str]], prefix: str) -> tuple[dict[str, _Given], list[_Limit]]:
+    """Return the settings that variables of ours give, by the names of their keys, and limits. Raises InvalidSetting.
 
-    An empty list of patterns means unset. `rules`: those that files give; limits are added to them.
+    An empty list of patterns means unset.
     """
     keys = {f"{prefix}{name}".upper().replace(".", "_"): (name, key.from_text) for name, key in KEYS.items()}
-    limits = "|".join(_LIMITS).upper()
-    rule = re.compile(f"{re.escape(prefix)}{_RETENTION.upper().replace('.', '_')}_(.+)_({limits})")
-    given: dict[str, Any] = {}
+    rule = re.compile(f"{re.escape(prefix)}{_RETENTION.upper().replace('.', '_')}_(.+)_({'|'.join(LIMITS).upper()})")
+    given: dict[str, _Given] = {}
+    limits: list[_Limit] = []
     for variable, text in variables:
+        where = f"the variable {variable}"
         name, from_text = keys.get(variable, ("", None))
         if from_text:
-            given |= {name: _FromVariable(variable, from_text(text))} if text else {}
+            given |= {name: (where, from_text(text))} if text else {}
         elif match := rule.fullmatch(variable):
-            rules = _with_limit(rules, match[1], match[2].lower(), _FromVariable(variable, text))
-            given[_RETENTION] = rules
+            limit = match[2].lower()
+            limits.append((match[1], limit, LIMITS[limit](where, text)))
         else:
             known = ", ".join(variable for variable, (_, from_text) in keys.items() if from_text)
             raise InvalidSetting(
-                f"the variable {variable} is unknown; the known ones are {known} and, for example, "
-                f"{prefix}TEMP_RETENTION_DEBUG_MAX_AGE"
+                f"{where} is unknown; the known ones are {known} and, for example, {prefix}TEMP_RETENTION_DEBUG_MAX_AGE"
             )
-    return given
+    return given, limits
 
 
-def _with_limit(rules: Any, category: str, limit: str, value: _FromVariable) -> Any:
-    """Return rules with one more limit. `category`: as a variable spells it, in capitals and without punctuation."""
-    if not isinstance(rules, dict):
-        return rules  # wrong: `_rules` says so
-    name = next((name for name in rules if re.sub(r"\W", "_", name).upper() == category), category.lower())
-    rule = rules.get(name)
-    return {**rules, name: {**(rule if isinstance(rule, dict) else {}), limit: value}}
+def _with_limits(rules: Rules, limits: Iterable[_Limit]) -> Rules:
+    """Return rules with more limits, which are added to those that files give."""
+    for spelled, limit, value in limits:
+        name = next((name for name in rules if re.sub(r"\W", "_", name).upper() == spelled), spelled.lower())
+        rules = {**rules, name: rules.get(name, Rule())._replace(**{limit: value})}
+    return rules
