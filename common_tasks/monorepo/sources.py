@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..project import marks
 from ..project.errors import InvalidSetting
-from . import configured
+from .configured import Configured, read_tasks
 from .settings import MAX_TOTAL, PROTECTING, SECTIONS, Settings, flatten, read
 
 _SUFFIXES = ("yaml", "yml", "json", "py")  # of configuration files, in invoke's order
@@ -28,11 +28,10 @@ Load = Callable[[str], Any]  # reads a file of YAML or JSON; raises whatever its
 
 
 class _Told(NamedTuple):
-    """What a folder says: its files, what its tasks configure, and why there may be more."""
+    """What a folder says: its files, and its tasks."""
 
     files: Mapping[str, Any]
-    tasks: Mapping[str, Any]
-    uncertain: str | None
+    tasks: Configured
 
 
 class Sources:
@@ -68,7 +67,7 @@ class Sources:
         layers = [
             _of_all_projects(layer) if folder == self._monorepo != root else layer
             for folder, each in told.items()
-            for layer in (each.files, each.tasks)
+            for layer in (each.files, each.tasks.values)
         ]
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
@@ -77,11 +76,9 @@ class Sources:
 
     def _ask(self, folder: Path) -> _Told:
         if folder not in self._told:
-            files = self._files_in(folder)
-            if folder == self._loaded:
-                self._told[folder] = _Told(files, self._config._collection, None)
-            else:
-                self._told[folder] = _Told(files, *configured.read_tasks(os.fspath(folder)))
+            is_run = folder == self._loaded
+            tasks = Configured(self._config._collection) if is_run else read_tasks(os.fspath(folder))
+            self._told[folder] = _Told(self._files_in(folder), tasks)
         return self._told[folder]
 
     def _file_of(self, kind: str) -> Any:
@@ -125,8 +122,8 @@ def _why_uncertain(told: Iterable[_Told]) -> str | None:
     said: set[str] = set()
     for each in told:
         said.update(flatten(each.files))
-        if each.uncertain and not said.issuperset(PROTECTING):
-            return each.uncertain
+        if each.tasks.uncertain and not said.issuperset(PROTECTING):
+            return each.tasks.uncertain
     return None
 
 
