@@ -1,6 +1,7 @@
 """One module of a project's tasks: what it configures, and what in it may configure something in a way not read."""
 
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -116,17 +117,15 @@ class Module:
 
     def _literal(self, call: ast.Call) -> dict[str, Any]:
         """Return what a call says of our settings. Raises Unread unless that is written out in it."""
-        arguments = [*call.args, *(word.value for word in call.keywords if word.arg == "options")]
-        if len(arguments) != len(call.args) + len(call.keywords) or len(arguments) != 1:
-            raise self._doubt(call)
-        [options] = arguments
-        if not isinstance(options, ast.Dict) or not all(isinstance(key, ast.Constant) for key in options.keys):
-            raise self._doubt(call)
-        rows = zip(options.keys, options.values, strict=True)
-        try:
-            return {key.value: ast.literal_eval(value) for key, value in rows if key.value in SECTIONS}  # type: ignore[union-attr]  # constants
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            raise self._doubt(call) from None
+        match call:
+            case (
+                ast.Call(args=[ast.Dict() as options], keywords=[])
+                | ast.Call(args=[], keywords=[ast.keyword(arg="options", value=ast.Dict() as options)])
+            ) if all(isinstance(key, ast.Constant) for key in options.keys):
+                rows = zip(options.keys, options.values, strict=True)
+                with contextlib.suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+                    return {key.value: ast.literal_eval(value) for key, value in rows if key.value in SECTIONS}  # type: ignore[union-attr]  # constants
+        raise self._doubt(call)
 
     def _refuse_doubtful(self) -> None:
         """Raise Unread for what may configure a collection out of sight."""
@@ -277,10 +276,8 @@ def _changes_settings(node: ast.AST) -> bool:
         case ast.Call(keywords=words) if _called(node) in _CHANGES:
             return any(word.arg in SECTIONS for word in words)
         case ast.Dict(keys=keys, values=values):
-            rows = (
-                (key.value, value) for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)
-            )
-            return any(name in SECTIONS and not isinstance(value, ast.Constant) for name, value in rows)
+            given = [key for key, value in zip(keys, values, strict=True) if not isinstance(value, ast.Constant)]
+            return any(isinstance(key, ast.Constant) and key.value in SECTIONS for key in given)
     return False
 
 
