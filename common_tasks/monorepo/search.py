@@ -68,6 +68,12 @@ class Found(NamedTuple):
     environments: list[Parts]
     kept: list[Parts]
 
+    def collect(self, directory: Directory, here: "_Here", name: str, *, in_trash: bool = False) -> None:
+        """Add something in an open folder as an artifact."""
+        with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
+            identity = Identity.of(directory.look(name))
+            self.artifacts.append(Artifact((*here.path, name), here.depth, identity, in_trash, here.exposed))
+
     def add(self, other: "Found") -> None:
         """Take over what another search found."""
         self.artifacts.extend(other.artifacts)
@@ -84,12 +90,11 @@ def search(root: Path, top: Directory, sweep_of: SweepOf | None, workers: Worker
     may not be read is passed over: it is nothing to sweep.
     """
     reader, found = _Reader(root, sweep_of), Found([], {}, [], [])
-    branches: deque[tuple[Parts, _Here]] = deque([((), _Here(Sweep(), 0, find_homes(), exposed=False))])
+    branches: deque[tuple[Parts, _Here]] = deque([((), _Here((), Sweep(), 0, find_homes(), exposed=False))])
     while branches and len(branches) < pool.ENOUGH_BRANCHES * 4 and len(branches[0][0]) < pool.DEEP:
         path, around = branches.popleft()
         with contextlib.suppress(OSError), top.descend(path, open_on_same_mount) as directory:
-            here = around.entered(directory.status())
-            below, here = reader.read(_Folder(directory, path, here), found)
+            below, here = reader.read(directory, around.at(path, directory.status()), found)
             branches.extend(((*path, name), here) for name in below)
     rest = list(branches)
     pieces = min(len(rest), pool.MOST_PIECES)
@@ -99,7 +104,7 @@ def search(root: Path, top: Directory, sweep_of: SweepOf | None, workers: Worker
         for number in pool.part(piece, pieces, len(rest)):
             path, around = rest[number]
             with contextlib.suppress(OSError), top.descend(path[:-1], open_on_same_mount) as parent:
-                walk(parent, path[-1], _Searching(reader, path[:-1], around, part), open_on_same_mount)
+                walk(parent, path[-1], _Searching(reader, around, part), open_on_same_mount)
         return part
 
     for part in pool.divide(pieces, work, workers.processes):
@@ -115,54 +120,21 @@ def find_environments(folder: Path, workers: Workers) -> list[Path]:
 
 
 class _Here(NamedTuple):
-    """What holds in a folder: what is swept there, at what depth that project begins, whether it is `exposed`.
+    """A folder: what is swept there, at what depth that project begins, whether it is `exposed`.
 
     `homes`: home folders. Nothing is swept in one, except by projects that lie in it.
     """
 
+    path: Parts
     sweep: Sweep
     depth: int
     homes: frozenset[tuple[int, int]]
     exposed: bool
 
-    def entered(self, found: os.stat_result) -> "_Here":
-        """Return what holds in a folder inside it. `found`: what that folder is."""
-        here = self._replace(sweep=Sweep()) if (found.st_dev, found.st_ino) in self.homes else self
-        return here if here.exposed or not is_open_to_strangers(found.st_mode) else here._replace(exposed=True)
-
-
-class _Folder(NamedTuple):
-    """An open folder, the names that lead to it, and what holds there."""
-
-    directory: Directory
-    path: Parts
-    here: _Here
-
-    def collect(self, name: str, found: Found, *, in_trash: bool = False) -> None:
-        """Collect something in it as an artifact."""
-        with contextlib.suppress(OSError):  # vanished meanwhile, or in a folder that only lists its names
-            identity = Identity.of(self.directory.look(name))
-            found.artifacts.append(Artifact((*self.path, name), self.here.depth, identity, in_trash, self.here.exposed))
-
-    def is_free(self, row: "os.DirEntry[str]") -> bool:
-        """Tell whether what has the name of an artifact may be one: no link, nobody's work, not the only copy."""
-        name = row.name
-        if row.is_symlink() or name in _UNTOUCHABLE:
-            return False
-        if row.is_dir(follow_symlinks=False):
-            return not any(self.directory.has(f"{name}/{mark}") for mark in FOREIGN)
-        # Outside of __pycache__ what was compiled may be all that there is.
-        return not name.endswith(_COMPILED) or self.path[-1:] == (COMPILED_IN,) or self.directory.has(name[:-1])
-
-    def links_to_environment(self, row: "os.DirEntry[str]") -> bool:
-        """Tell whether something in it is a link to an environment."""
-        return row.is_symlink() and any(self.directory.has(f"{row.name}/{mark}") for mark in _ENVIRONMENT)
-
-    def is_trash(self, name: str) -> bool:
-        """Tell whether a sealed name is one that a sweep has given."""
-        with contextlib.suppress(OSError):
-            return unseal(name, self.directory.look(name).st_ino) == names.TRASH
-        return False
+    def at(self, path: Parts, found: os.stat_result) -> "_Here":
+        """Return the folder `path`, which is inside it, or the folder itself. `found`: what that is."""
+        sweep = Sweep() if (found.st_dev, found.st_ino) in self.homes else self.sweep
+        return _Here(path, sweep, self.depth, self.homes, self.exposed or is_open_to_strangers(found.st_mode))
 
 
 class _Reader:
@@ -175,30 +147,29 @@ class _Reader:
         self._marks = _ENVIRONMENT | WORK_MARKS | projects  # names that tell of more than an artifact
         self._ordinary: dict[Patterns, set[str]] = {}
 
-    def read(self, folder: _Folder, found: Found) -> tuple[list[str], _Here]:
+    def read(self, directory: Directory, here: _Here, found: Found) -> tuple[list[str], _Here]:
         """Collect what is in a folder; return the folders in it that are to be entered, and what holds there.
 
         What is said to hold in the folder does so unless it is a project's root.
         """
-        path, around = folder.path, folder.here
-        ordinary = self._ordinary_files(path, around)
-        with folder.directory.scan() as rows:
+        path, ordinary = here.path, self._ordinary_files(here)
+        with directory.scan() as rows:
             inside = list(rows)
         notable = [row for row in inside if row.is_dir(follow_symlinks=False) or row.name not in ordinary]
         if path and not notable:  # the top is always reported, even if it is empty
-            return [], around
+            return [], here
         if not path or any(row.name in self._marks for row in notable):
             names = {row.name for row in inside}
             is_environment = not _ENVIRONMENT.isdisjoint(names)
             if is_environment:
                 found.environments.append(path)
-            if path and (is_environment or belongs_to_others(folder.directory, names)):
-                return [], around
-            if self._sweep_of and (not path or self._is_project(path, names, exposed=around.exposed)):
+            if path and (is_environment or belongs_to_others(directory, names)):
+                return [], here
+            if self._sweep_of and (not path or self._is_project(path, names, exposed=here.exposed)):
                 found.projects[path] = sweep = self._sweep_of(self._root.joinpath(*path))
-                folder = folder._replace(here=around._replace(sweep=sweep, depth=len(path)))
+                here = here._replace(sweep=sweep, depth=len(path))
             notable = inside
-        return self._collect_from(folder, notable, found), folder.here
+        return self._collect_from(directory, here, notable, found), here
 
     def _is_project(self, path: Parts, names: Collection[str], *, exposed: bool) -> bool:
         """Tell whether a folder below the root is a project: a marker or a base is in it that no stranger put there."""
@@ -207,36 +178,55 @@ class _Reader:
             return True
         return any(name in names and _is_base(folder, name, exposed=exposed) for name in _BASES)
 
-    def _ordinary_files(self, path: Parts, here: _Here) -> set[str]:
+    def _ordinary_files(self, here: _Here) -> set[str]:
         """Return names that are known to mean nothing here if they are no directories: most are met often."""
-        if len(path) - here.depth < here.sweep.artifacts.deepest:
+        if len(here.path) - here.depth < here.sweep.artifacts.deepest:
             return set()
         return self._ordinary.setdefault(here.sweep.artifacts, set())
 
-    def _collect_from(self, folder: _Folder, rows: Iterable["os.DirEntry[str]"], found: Found) -> list[str]:
+    def _collect_from(
+        self, directory: Directory, here: _Here, rows: Iterable["os.DirEntry[str]"], found: Found
+    ) -> list[str]:
         """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
-        _, path, here = folder
-        enter, below, ordinary = [], path[here.depth :], self._ordinary_files(path, here)
+        enter, below, ordinary = [], here.path[here.depth :], self._ordinary_files(here)
         swept, kept = here.sweep.artifacts.match, here.sweep.keep.match
         for row in rows:
             name, is_directory = row.name, row.is_dir(follow_symlinks=False)
             matches = swept(below, name, directory=is_directory)
             if len(name) > SEAL_ROOM and looks_sealed(name):
                 # Any other sealed directory than one left by an interrupted sweep is somebody's working one.
-                if folder.is_trash(name):
-                    folder.collect(name, found, in_trash=True)
-            elif matches and folder.is_free(row) and not kept(below, name, directory=is_directory):
-                folder.collect(name, found)
+                if _is_trash(directory, name):
+                    found.collect(directory, here, name, in_trash=True)
+            elif matches and _is_free(directory, here, row) and not kept(below, name, directory=is_directory):
+                found.collect(directory, here, name)
             elif is_directory:
                 if kept(below, name, directory=True):
-                    found.kept.append((*path, name))
+                    found.kept.append((*here.path, name))
                 elif name not in NEVER_ENTERED:
                     enter.append(name)
-            elif folder.links_to_environment(row):
-                found.environments.append((*path, name))
+            elif row.is_symlink() and any(directory.has(f"{name}/{mark}") for mark in _ENVIRONMENT):
+                found.environments.append((*here.path, name))
             elif not (matches or row.is_symlink() or name in self._marks) and len(ordinary) < _MOST_KNOWN:
                 ordinary.add(name)
         return enter
+
+
+def _is_free(directory: Directory, here: _Here, row: "os.DirEntry[str]") -> bool:
+    """Tell whether what has the name of an artifact may be one: no link, nobody's work, not the only copy."""
+    name = row.name
+    if row.is_symlink() or name in _UNTOUCHABLE:
+        return False
+    if row.is_dir(follow_symlinks=False):
+        return not any(directory.has(f"{name}/{mark}") for mark in FOREIGN)
+    # Outside of __pycache__ what was compiled may be all that there is.
+    return not name.endswith(_COMPILED) or here.path[-1:] == (COMPILED_IN,) or directory.has(name[:-1])
+
+
+def _is_trash(directory: Directory, name: str) -> bool:
+    """Tell whether a sealed name is one that a sweep has given."""
+    with contextlib.suppress(OSError):
+        return unseal(name, directory.look(name).st_ino) == names.TRASH
+    return False
 
 
 def _is_base(folder: str, name: str, *, exposed: bool) -> bool:
@@ -250,10 +240,9 @@ def _is_base(folder: str, name: str, *, exposed: bool) -> bool:
 class _Searching(Visitor):
     """Searches a branch."""
 
-    def __init__(self, reader: _Reader, above: Parts, around: _Here, found: Found) -> None:
+    def __init__(self, reader: _Reader, around: _Here, found: Found) -> None:
         self._reader = reader
-        self._path = list(above)
-        self._holds = [around]  # in each folder on the way
+        self._way = [around]  # to where the walk is
         self._found = found
 
     def enter(self, position: Position, name: str) -> list[str] | None:
@@ -261,17 +250,16 @@ class _Searching(Visitor):
             inside = position.enter(name)
         except OSError:  # see `search`
             return None
-        self._path.append(name)
-        here = self._holds[-1].entered(inside)
+        around = self._way[-1]
+        here = around.at((*around.path, name), inside)
         try:
-            names, here = self._reader.read(_Folder(position.directory, tuple(self._path), here), self._found)
+            names, here = self._reader.read(position.directory, here, self._found)
         except OSError:
             names = []
-        self._holds.append(here)
+        self._way.append(here)
         return names
 
     def left(self, position: Position, name: str) -> bool:
         del position, name
-        self._path.pop()
-        self._holds.pop()
+        self._way.pop()
         return True
