@@ -90,11 +90,7 @@ def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan
 
 def _ahead(budget: Budget, entries: Iterable[Entry], period: float, now: float) -> Budget:
     """Return a budget that expects as much to be made in the next period as was made in the last."""
-    made = sum(
-        entry.usage.disk_bytes
-        for entry in entries
-        if entry.usage and entry.created and 0 <= now - entry.created < period
-    )
+    made = sum(entry.usage.disk_bytes for entry in entries if entry.created and 0 <= now - entry.created < period)
     return budget.ahead(made, _MARGIN)
 
 

@@ -95,16 +95,16 @@ def _rows(root: Path, decisions: Iterable[Decision]) -> list[dict[str, Any]]:
 
 
 def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
-    usage, changed = entry.usage, facts.changed(entry)
+    changed = facts.changed(entry)
     return {
         "path": plain(facts.path(root, entry)),
         "category": plain(entry.category),
         "name": plain(entry.name),
         "created": entry.created,
-        "modified": None if usage is None or changed is None else usage.modified,
+        "modified": None if changed is None else entry.usage.modified,
         "changed": changed,
-        "files": usage.files if usage else None,
-        "disk_bytes": usage.disk_bytes if usage else None,
+        "files": entry.usage.files,
+        "disk_bytes": entry.usage.disk_bytes,
         "state": entry.state,
         "reason": plain(reason),
         "made_by": plain(entry.made_by),

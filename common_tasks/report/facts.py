@@ -8,8 +8,8 @@ from ..temp.entry import Entry
 
 
 def disk_bytes(entry: Entry) -> int:
-    """Return what an entry takes up; 0 where nobody measured it."""
-    return entry.usage.disk_bytes if entry.usage else 0
+    """Return what an entry takes up."""
+    return entry.usage.disk_bytes
 
 
 def total(entries: Iterable[Entry]) -> int:
@@ -18,9 +18,8 @@ def total(entries: Iterable[Entry]) -> int:
 
 
 def changed(entry: Entry) -> float | None:
-    """Return when an entry changed last, in seconds since 1970; None where nobody measured it or could look into it."""
-    usage = entry.usage
-    return None if usage is None or (usage.fault is not None and usage.changed <= 0) else usage.changed
+    """Return when an entry changed last, in seconds since 1970; None where nobody could look into it."""
+    return None if entry.usage.fault is not None and entry.usage.changed <= 0 else entry.usage.changed
 
 
 def newest(entries: Iterable[Entry]) -> float | None:

@@ -67,9 +67,7 @@ class Page(NamedTuple):
         return "?" if since is None else age(self.now - since)
 
     def figures(self, entry: Entry) -> tuple[str, str, str]:
-        """Return size, files and age in words; nothing where nobody measured."""
-        if entry.usage is None:
-            return "", "", ""
+        """Return size, files and age in words."""
         return size(entry.usage.disk_bytes), f"{entry.usage.files:,}", self.age(facts.changed(entry))
 
     def maker(self, entry: Entry) -> str:

@@ -31,9 +31,9 @@ class Group:
 
     @property
     def figures(self) -> tuple[str, str, str]:
-        """Size and files in words, and no age; nothing where nobody measured."""
-        usages = [entry.usage for entry in self.entries if entry.usage]
-        return (size(self.disk_bytes), f"{sum(usage.files for usage in usages):,}", "") if usages else ("", "", "")
+        """Size and files in words, and no age; nothing where there are no entries."""
+        files = sum(entry.usage.files for entry in self.entries)
+        return (size(self.disk_bytes), f"{files:,}", "") if self.entries else ("", "", "")
 
     @property
     def states(self) -> str:

@@ -157,15 +157,14 @@ def _scan(project: layout.Project) -> "tuple[Entry, ...]":
 
 
 def _as_public(entry: "Entry") -> TempEntry:
-    usage = entry.usage
     return TempEntry(
         path=entry.path,
         category=entry.category,
         name=entry.name,
         created=entry.created,
-        changed=usage.changed if usage else 0.0,
-        files=usage.files if usage else 0,
-        disk_bytes=usage.disk_bytes if usage else 0,
+        changed=entry.usage.changed,
+        files=entry.usage.files,
+        disk_bytes=entry.usage.disk_bytes,
         state=entry.state,
         reason=entry.reason,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from .entry import Entry, Usage
+from .entry import Entry
 
 
 class Ruling(NamedTuple):
@@ -37,12 +37,12 @@ class Case:
     def freed(self) -> int:
         """What the disk will get back."""
         goes = self.ruling is not None and self.ruling.goes and not self.entry.obstacle
-        return self.entry.usage.disk_bytes if goes and self.entry.usage else 0
+        return self.entry.usage.disk_bytes if goes else 0
 
     @property
     def held(self) -> int:
         """What it will go on taking up."""
-        return (self.entry.usage.disk_bytes if self.entry.usage else 0) - self.freed
+        return self.entry.usage.disk_bytes - self.freed
 
     @property
     def why_held(self) -> str:
@@ -69,22 +69,15 @@ def is_undecided(case: Case) -> bool:
 
 def let_oldest_go(cases: Iterable[Case], excess: float, reason: str) -> None:
     """Let the oldest go until so much is freed. What takes up nothing would not help; nor would what cannot go."""
-    aged = [case for case in cases if case.open and not usage_of(case.entry).fault]
+    aged = [case for case in cases if case.open and not case.entry.usage.fault]
     for case in sorted(aged, key=lambda case: newest_first(case.entry), reverse=True):
         if excess <= 0:
             return
-        if usage_of(case.entry).disk_bytes:
+        if case.entry.usage.disk_bytes:
             case.let_go(reason, by_age=True)
             excess -= case.freed
 
 
-def usage_of(entry: Entry) -> Usage:
-    """Return what an entry takes up. Raises ValueError where the caller did not have it measured."""
-    if entry.usage is None:
-        raise ValueError(f"{entry.path}: has no usage to take its age from")
-    return entry.usage
-
-
 def newest_first(entry: Entry) -> tuple[float, int, str, tuple[str, ...]]:
     """Return what sorts the newest first, in one order however the entries are listed."""
-    return -usage_of(entry).changed, -(entry.created or 0), str(entry.folder), entry.parts
+    return -entry.usage.changed, -(entry.created or 0), str(entry.folder), entry.parts

@@ -15,6 +15,7 @@ State = Literal["idle", "in-use", "kept", "tracked", "orphaned", "unfinished"]
 ARTIFACT = "artifact"  # the category of what builds and tests leave in a project
 ORPHANED = "orphaned"  # the category of what killed processes leave in the system's temporary location
 UNFINISHED = TRASH  # the category of what interrupted cleans leave
+UNMEASURED = Usage(0, 0, 0.0, 0.0, fault="it was not measured")  # so it has no age that a rule could go by
 
 
 class Entry(NamedTuple):
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
     `forceable`: `--force` takes it though its state is kept. `obstacle`: what can be seen to make a removal
     impossible. `made_by`: the program or test that made it, where that is known. `unseen`: the uses that only a
     closer look can tell, if there may be any (see `uses.settled`). `identity`: before it is measured, only its kind
-    is known. `usage` is None where nobody asked for it.
+    is known.
     """
 
     folder: Path
@@ -47,7 +48,7 @@ class Entry(NamedTuple):
     made_by: str | None = None
     unseen: Unseen = NOTHING_UNSEEN
     identity: Identity = Identity()
-    usage: Usage | None = None
+    usage: Usage = UNMEASURED
 
     def measured(self, usage: Usage) -> "Entry":
         """Return it with what was measured. Faster than `_replace`, because there may be very many entries."""
@@ -138,4 +139,4 @@ class Outcome(NamedTuple):
     @property
     def freed_bytes(self) -> int:
         """What the disk got back."""
-        return freed_bytes(row.entry.usage for row in self.removed if row.entry.usage)
+        return freed_bytes(row.entry.usage for row in self.removed)

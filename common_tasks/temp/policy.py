@@ -28,8 +28,8 @@ class Rule(NamedTuple):
     keep_last: int = 0
 
     @property
-    def needs_usage(self) -> bool:
-        """Whether entries have to be measured."""
+    def compares(self) -> bool:
+        """Whether ages or sizes decide: then an entry that could not be looked into in full stays."""
         return self.max_age is not None or self.max_size is not None or self.keep_last > 0
 
 
@@ -84,15 +84,6 @@ class Policy(NamedTuple):
     categories: Collection[str] = frozenset()
     force: bool = False
     because: str = "not in use"
-
-    @property
-    def needs_usage(self) -> bool:
-        """Whether entries have to be measured."""
-        if self.budget or self.keep_last or self.min_age:
-            return True
-        if self.rules is None:
-            return self.max_age is not None
-        return any(rule.needs_usage for rule in self.rules.values())
 
     @property
     def depends_on_time(self) -> bool:

@@ -7,11 +7,11 @@ as held, and stays.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 from .budgets import Free, meet, shortfalls
-from .cases import Case, is_undecided, let_oldest_go, newest_first, usage_of
+from .cases import Case, is_undecided, let_oldest_go, newest_first
 from .entry import Decision, Entry, Plan, Shortfall
 from .policy import DEFAULT as DEFAULT
 from .policy import NO_BUDGET, Budget
@@ -55,23 +55,22 @@ def make_plans(
     Each project's own rules and budget come first, then the `shared` budget for all of them together; where that
     cannot be met, the first plan says so. `free`: what is free on the disks, which `keep_free` is measured by.
 
-    An entry's age is `now` less its newest change, and 0 where that lies in the future. The caller measures the
-    entries if a policy or the shared budget needs it; one that could not be looked into in full has no age, and
-    stays then. A plan that is narrowed to some categories is the part of the full plan that concerns them.
+    An entry's age is `now` less its newest change, and 0 where that lies in the future. One that was not measured, or
+    could not be looked into in full, has no age, and stays where a policy compares ages or sizes. A plan that is
+    narrowed to some categories is the part of the full plan that concerns them.
     """
-    tables = [[Case(entry) for entry in portion.entries] for portion in portions]
-    every = list(chain.from_iterable(tables))
-    for cases, (_, policy) in zip(tables, portions, strict=True):
+    tables = [([Case(entry) for entry in portion.entries], portion.policy) for portion in portions]
+    every = [case for cases, _ in tables for case in cases]
+    for cases, policy in tables:
         _apply_rules(cases, policy, now)
         meet(cases, policy.budget, free)
     meet(every, shared, free)
-    for cases, (_, policy) in zip(tables, portions, strict=True):
+    for cases, policy in tables:
         _narrow(cases, policy)
-    unmet = [shortfalls(cases, policy.budget, free) for cases, (_, policy) in zip(tables, portions, strict=True)]
-    unmet[:1] = [first + shortfalls(every, shared, free) for first in unmet[:1]]
-    return tuple(
-        _plan(cases, policy, shortfalls) for cases, (_, policy), shortfalls in zip(tables, portions, unmet, strict=True)
-    )
+    plans = [_plan(cases, policy, shortfalls(cases, policy.budget, free)) for cases, policy in tables]
+    unmet = shortfalls(every, shared, free)
+    plans[:1] = [plan._replace(shortfalls=plan.shortfalls + unmet) for plan in plans[:1]]
+    return tuple(plans)
 
 
 def forecast(entries: Sequence[Entry], policy: Policy, now: float, free: Free = _UNKNOWN) -> tuple[Due, ...]:
@@ -112,24 +111,22 @@ def _apply_rules(cases: Sequence[Case], policy: Policy, now: float) -> None:
         _Category(list(group), policy, now).rule(policy.rule_for(name))
 
 
-class _Category:
+class _Category(NamedTuple):
     """The entries of one category."""
 
-    def __init__(self, cases: Sequence[Case], policy: Policy, now: float) -> None:
-        self._cases = cases
-        self._policy = policy
-        self._now = now
+    cases: Sequence[Case]
+    policy: Policy
+    now: float
 
     def rule(self, rule: Rule | None) -> None:
         """Decide on each by what holds whatever the rule says, then by the rule."""
-        for case in self._cases:
-            _apply_state(case, force=self._policy.force)
-        self._keep_last(max(rule.keep_last if rule else 0, self._policy.keep_last))
-        if self._policy.min_age or self._policy.keep_last or (rule.needs_usage if rule else self._policy.budget):
-            self._keep_unknown()
+        for case in self.cases:
+            _apply_state(case, force=self.policy.force)
+        self._keep_last(max(rule.keep_last if rule else 0, self.policy.keep_last))
+        if self.policy.min_age or self.policy.keep_last or (rule.compares if rule else self.policy.budget):
             self._keep_young()
         if rule is None:
-            self._stay(f"no rule for {self._cases[0].entry.category}" if self._policy.rules else "within the budget")
+            self._stay(f"no rule for {self.cases[0].entry.category}" if self.policy.rules else "within the budget")
         else:
             self._apply(rule)
 
@@ -137,51 +134,46 @@ class _Category:
         if rule.max_age:
             self._let_go_by_age(rule.max_age)
         if rule.max_size:
-            excess = sum(case.held for case in self._cases) - rule.max_size.value
-            let_oldest_go(self._cases, excess, f"over {rule.max_size.words}")
+            excess = sum(case.held for case in self.cases) - rule.max_size.value
+            let_oldest_go(self.cases, excess, f"over {rule.max_size.words}")
         if rule.max_age:
             self._stay(f"younger than {rule.max_age.words}")
         elif rule.max_size:
             self._stay(f"within {rule.max_size.words}")
         for case in self._open():
             by_order = rule.keep_last > 0
-            reason = f"not among {_newest(rule.keep_last)}" if by_order else self._policy.because
-            case.let_go(reason, by_age=by_order or self._policy.min_age > 0)
+            reason = f"not among {_newest(rule.keep_last)}" if by_order else self.policy.because
+            case.let_go(reason, by_age=by_order or self.policy.min_age > 0)
 
     def _keep_last(self, most: int) -> None:
         """Keep the newest of each name, whatever else is said of them."""
-        there = [case for case in self._cases if not case.entry.in_trash] if most else []
+        there = [case for case in self.cases if not case.entry.in_trash] if most else []
         there.sort(key=lambda case: (case.entry.name, newest_first(case.entry)))
         for name, same in groupby(there, key=lambda case: case.entry.name):
             stay = "stays" if most == 1 else "stay"
             for case in filter(is_undecided, list(same)[:most]):
                 case.stay(f"{_newest(most)} of {name} {stay}", "among the newest")
 
-    def _keep_unknown(self) -> None:
-        """Keep what could not be looked into: it has no age."""
-        for case in self._open():
-            fault = usage_of(case.entry).fault
-            if fault:
-                case.stay(f"of unknown age, {case.entry.reason or fault}", "of unknown age")
-
     def _keep_young(self) -> None:
-        """Keep what is too young for any rule."""
-        least = hours(self._policy.min_age)
+        """Keep what is too young for any rule, and what could not be looked into: it has no age."""
+        least = hours(self.policy.min_age)
         for case in self._open():
-            if self._age(case) < least.value:
+            if fault := case.entry.usage.fault:
+                case.stay(f"of unknown age, {case.entry.reason or fault}", "of unknown age")
+            elif self._age(case) < least.value:
                 case.stay(f"younger than {least.words}", f"younger than {least.words}")
 
     def _let_go_by_age(self, limit: Limit) -> None:
         because = f"older than {limit.words}" if limit.value else "not in use"
         for case in self._open():
             if self._age(case) >= limit.value:
-                case.let_go(because, by_age=limit.value > 0 or self._policy.min_age > 0)
+                case.let_go(because, by_age=limit.value > 0 or self.policy.min_age > 0)
 
     def _age(self, case: Case) -> float:
-        return max(0.0, self._now - usage_of(case.entry).changed)
+        return max(0.0, self.now - case.entry.usage.changed)
 
     def _open(self) -> Iterator[Case]:
-        return filter(is_undecided, self._cases)
+        return filter(is_undecided, self.cases)
 
     def _stay(self, reason: str) -> None:
         for case in self._open():

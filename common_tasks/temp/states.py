@@ -79,19 +79,18 @@ def _with_state(entry: Entry, holder: str | None, unseen: Unseen) -> Entry:
         return entry
     if entry.state == "kept":
         return entry._replace(reason=entry.reason or f"kept: {names.KEEP} of {entry.belongs[0]}")
-    if not entry.in_trash and entry.usage and entry.usage.marked and not (holder and not entry.base):
+    if not entry.in_trash and entry.usage.marked and not (holder and not entry.base):
         return entry._replace(state="kept", reason=f"kept: {names.KEEP}")
     if holder:
         return entry._replace(state="in-use", reason=holder)
     if entry.in_trash:
         return entry._replace(reason="left by an interrupted clean")
-    if entry.usage and entry.usage.holds:
+    if entry.usage.holds:
         return entry._replace(state="kept", reason=f"kept: holds {describe_held(entry.usage.holds)}", forceable=True)
     if entry.state == "orphaned":
         return entry._replace(reason="left by a process that ended")
-    fault = entry.usage.fault if entry.usage else None
-    if fault:
-        entry = entry._replace(reason=f"cannot be read in full: {fault}")
+    if entry.usage.fault:
+        entry = entry._replace(reason=f"cannot be read in full: {entry.usage.fault}")
     return entry._replace(unseen=unseen) if unseen else entry
 
 
@@ -119,7 +118,7 @@ class _Rights:
         """Return an entry with the obstacle that missing rights are."""
         if entry.obstacle:
             return entry
-        if entry.usage and entry.usage.obstacle:
+        if entry.usage.obstacle:
             return entry._replace(obstacle=entry.usage.obstacle)
         if self._root:
             return entry
@@ -169,14 +168,6 @@ def _may_move(folder: Directory, entry: Entry) -> bool:
     with contextlib.suppress(OSError):
         return folder.look(path).st_uid == os.geteuid() or _may(folder, path, os.W_OK)
     return True
-
-
-def seems_pinned(folder: Directory, parts: tuple[str, ...]) -> bool:
-    """Tell whether a directory is seen to be pinned, as `is_pinned` does; what cannot be told counts as no."""
-    try:
-        return is_pinned(folder, parts)
-    except OSError:  # not to be looked into: a clean, which may, looks again
-        return False
 
 
 def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:

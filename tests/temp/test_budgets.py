@@ -165,6 +165,13 @@ def test_shared_budget_takes_the_oldest_of_all_projects_after_the_budget_of_each
     ]
 
 
+def test_shared_budget_takes_nothing_of_unknown_age() -> None:
+    known, unknown = ruled("debug", "known", 9, 3 * KB), ruled("debug", "unknown", 99, 3 * KB)
+    unread = unknown._replace(usage=unknown.usage._replace(fault="x: Permission denied"))
+    [plan] = make_plans([Portion([known, unread], Policy(rules={}))], NOW, shared=total(1 * KB))
+    assert gone(plan) == {known.parts}
+
+
 def test_shared_budget_that_cannot_be_met_is_told_once() -> None:
     portions = [Portion([ruled("debug", "a", 1, KB, "in-use")], only(Budget())) for _ in range(3)]
     plans = make_plans(portions, NOW, shared=total(KB))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common_tasks.fs.values import Usage
-from common_tasks.temp.entry import Entry, Identity, State
+from common_tasks.temp.entry import UNMEASURED, Entry, Identity, State
 from common_tasks.temp.retention import Limit, Policy, Rule, forecast, make_plan
 
 NOW = 1_700_000_000.0
@@ -86,9 +86,9 @@ def test_higher_age_never_removes_more(entries: list[Entry], one: float, two: fl
     assert fewer <= {row.entry.key for row in make_plan(entries, Policy(max_age=low), NOW).remove}
 
 
-def test_age_needs_a_usage() -> None:
-    with pytest.raises(ValueError, match="no usage"):
-        make_plan([entry()._replace(usage=None)], Policy(max_age=60), NOW)
+def test_what_was_not_measured_has_no_age_to_go_by() -> None:
+    unmeasured = entry()._replace(usage=UNMEASURED)
+    assert decide(unmeasured, Policy(max_age=60)) == (False, "of unknown age, it was not measured")
 
 
 def ruled(category: str, name: str, hours: float, size: int = 1000, state: State = "idle", number: int = 0) -> Entry:

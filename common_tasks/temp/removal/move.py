@@ -106,7 +106,7 @@ class Move:
         """
         entry = self.entry
         # Companions are renamed one by one, and modes may have to be changed to look into what was made by hand.
-        if entry.in_trash or entry.companions or entry.category == LEGACY or (entry.usage and entry.usage.fault):
+        if entry.in_trash or entry.companions or entry.category == LEGACY or entry.usage.fault:
             return False
         try:
             spot = batch.find_spot(entry)

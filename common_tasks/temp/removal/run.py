@@ -205,7 +205,7 @@ def _delete_all(moves: list[Move], record: Record, workers: Workers) -> None:
 
 def _delete_most(moves: list[Move], workers: Workers) -> list[Move]:
     """Delete what can be shared out, if there is much of it; return what may not be gone, or not whole."""
-    files = sum(move.entry.usage.files + 1 for move in moves if move.entry.usage)
+    files = sum(move.entry.usage.files + 1 for move in moves)
     if workers.worth(files) < 2:
         return moves
     alone = [move for move in moves if move.entry.companions or _must_be_empty(move)]

@@ -57,10 +57,9 @@ def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> lis
     usages = iter(measure(places, Workers(workers.processes), moved=True, ctimes=layout.counts_ctimes()))
     reasons = []
     for move in moves:
-        planned = move.entry.usage
-        measured = [next(usages) for _ in move.entry.names] if move.decision.by_age else []
-        found = [usage for usage in measured if usage]
-        changed = planned and any(usage.fault or usage.changed > planned.changed for usage in found)
+        planned = move.entry.usage.changed
+        found = [next(usages) for _ in move.entry.names] if move.decision.by_age else []
+        changed = any(usage and (usage.fault or usage.changed > planned) for usage in found)
         reasons.append(CHANGED if changed else None)
     return _put_back_all_with(reasons, moves, record)
 

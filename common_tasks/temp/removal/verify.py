@@ -90,7 +90,7 @@ def _refuse_changed(folders: Folders, move: Move, *, force: bool) -> None:
         return
     if entry.category == LEGACY:
         _refuse_category(move)
-    unread = entry.usage is not None and entry.usage.fault is not None
+    unread = entry.usage.fault is not None
     if entry.guarded and not force and (unread or entry.category == LEGACY):
         with WorkBelow(repair=unread) as visitor:
             walk(move.parent, move.name, visitor)
