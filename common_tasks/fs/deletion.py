@@ -18,9 +18,9 @@ _TRIES = 8
 def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener) -> str | None:
     """Delete `name` in the open `parent`; return what stood in the way first, or None.
 
-    The rest is deleted all the same. `progress` is called with the numbers of files deleted. `opener` opens a
-    directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is quicker, or
-    `directory.open_on_same_mount`, which is quicker to load.
+    The rest is deleted all the same. `progress` is called with the number of files deleted since the last call.
+    `opener` opens a directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is
+    quicker, or `directory.open_on_same_mount`, which is quicker to load.
     """
     with Position(parent, opener) as position:
         return delete_from(position, name, progress)

@@ -19,8 +19,8 @@ def delete_together(
 ) -> list[Tree]:
     """Delete most of some trees, shared out to `workers`; return those that may not be gone, or not whole.
 
-    `place_of` tells where a tree stands. The caller finds out with `delete_from` what is left, and why. Progress counts
-    the files that this process deletes itself; for `opener` see `delete_tree`.
+    `place_of` tells where a tree stands. The caller uses `delete_from` to find out what is left, and why. Progress
+    counts the files that this process deletes itself; for `opener` see `delete_tree`.
     """
     if len(trees) >= pool.ENOUGH_BRANCHES:
         return [trees[number] for number in _share_out(trees, place_of, workers, opener)]

@@ -123,7 +123,7 @@ def locate(folder: Directory, mounts: list[Mount]) -> Location:
 class Mounts:
     """What is mounted on or inside open folders, at one moment; nothing where the kernel has no such table.
 
-    A bind mount has the device number of its surroundings: only this table tells it.
+    A bind mount has the device number of its surroundings, so only this table shows it.
     """
 
     def __init__(self) -> None:
@@ -170,7 +170,7 @@ def lock_holders() -> dict[Inode, set[int]]:
 def work_of_holders(fd: int) -> frozenset[tuple[int, bytes]]:
     """Return the processes that hold a `flock` on an open file, each with the processor time that it has used so far.
 
-    So two answers differ where the lock's holder works. It is empty where the system does not tell.
+    Two answers differ if the lock's holder has worked in between. Empty where the system does not tell.
     """
     found = os.fstat(fd)
     inode = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}", found.st_ino
@@ -236,6 +236,6 @@ def _lines(path: str) -> list[bytes]:
 
 
 def raise_if_short(error: OSError) -> None:
-    """Tell a process or table that is out of reach from one that was not looked at for want of descriptors."""
+    """Raise an error that says that this process cannot look; any other says that something is out of reach."""
     if error.errno in SHORT:
         raise error

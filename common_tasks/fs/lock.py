@@ -42,7 +42,7 @@ def give_back(fd: int) -> None:
 
 @contextlib.contextmanager
 def alone(fd: int) -> Iterator[None]:
-    """Keep every other process that asks for the same out of the block, after waiting for it to leave."""
+    """Hold the exclusive lock for the block, after waiting for whoever has it."""
     wait(fd)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Directories of which the mode keeps even the owner out, opened by the owner's right."""
+"""Directories with a mode that keeps even their owner out: opened by the owner's right to change it."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def is_restricted(mode: int) -> bool:
 def allow_owner(directory: Directory) -> int | None:
     """Let the owner list, enter and change an open directory; return its mode if that was changed.
 
-    Who is not the owner may not need it: being refused is no error.
+    Users who are not the owner may not need this, so it is no error if it is refused.
     """
     mode = directory.status().st_mode
     if is_restricted(mode):

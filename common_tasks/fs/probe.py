@@ -1,4 +1,4 @@
-"""Looks into a tree for uses that no table tells of, or not where (see `uses.Unseen`)."""
+"""Looks into trees for uses that the kernel's tables do not show, or not with a path (see `uses.Unseen`)."""
 
 import errno
 import fcntl
@@ -18,7 +18,7 @@ from .uses import Unseen
 from .walk import Position, Visitor, walk
 from .workers import ALONE, Workers
 
-_HARMLESS = signal.SIGURG  # what the kernel sends who holds a lease; the default, SIGIO, ends a process
+_HARMLESS = signal.SIGURG  # what the kernel sends to the holder of a lease; the default, SIGIO, ends a process
 PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before each try, half a second in all
 
 
@@ -57,8 +57,8 @@ def _find_first(parents: Parents, suspect: Suspect) -> str | None:
 def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:
     """Return in words who uses what is called `name` in an open directory, or something in it; None for nobody.
 
-    What it cannot look into tells nothing. A file is asked whether anybody has it open by trying a lease on it for an
-    instant, see `is_open_elsewhere`; neither its content nor its times are touched.
+    A directory that cannot be looked into tells nothing. Whether a file is open is found out by taking a lease on it
+    for an instant (see `is_open_elsewhere`); neither its content nor its times are touched.
     """
     if not unseen.in_trees:
         return None
@@ -122,7 +122,7 @@ def is_open_elsewhere(parent: int, name: str) -> bool:
 
     A write lease (fcntl(2), F_SETLEASE) is granted to the owner of a file, and to root, if nobody else has it open, and
     is given back at once. Who opens the file in that instant waits for that, or fails if it said that it would not
-    wait. Others that probe the same file at this moment are told from users by trying again, for half a second.
+    wait. Trying again for half a second tells a user from others that probe the same file at this moment.
     """
     for pause in PAUSES:
         time.sleep(pause)

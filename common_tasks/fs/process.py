@@ -1,4 +1,4 @@
-"""Which process this is, in words that tell it from every other one, and whether such a process still runs."""
+"""Which process this is, in words that fit no other process, and whether such a process still runs."""
 
 import os
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
@@ -8,7 +8,7 @@ _ENDED = "ended"
 
 
 class Process(namedtuple("Process", "pid start boot namespace")):
-    """A process, told from others that had its number before or have it elsewhere.
+    """A process, distinct from others that had its number before or have it in another namespace.
 
     `start`: when it began, in clock ticks since the boot. `boot`: the boot's identifier. `namespace`: the PID
     namespace that the number is of. See proc(5). The last three are "-" where the system has no /proc.

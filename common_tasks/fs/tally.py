@@ -95,7 +95,7 @@ class Tally:
     ) -> tuple[list[str], set[str]]:
         """Count the files of the directory that a walk is in; return its directories, and which of `marks` are there.
 
-        The only code that runs once for each file: hence the local names, and no calls but the system's.
+        This is the only code that runs for each file. So it uses local names, and calls only the system.
         """
         below: list[str] = []
         marked: set[str] = set()

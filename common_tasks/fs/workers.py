@@ -1,6 +1,6 @@
 """Work divided between this process and forked workers.
 
-Threads would wait for each other at every file: what is done between two system calls is Python. Each
+Threads would wait for each other at every file, because Python runs between any two system calls. Each
 process takes the next piece of work from one pipe, so none is idle while there is some left.
 """
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Workers(NamedTuple):
-    """How many processes may share work that is big enough, this one included, and whom to tell how far it is.
+    """How many processes may share work that is big enough, this one included, and what to call as it progresses.
 
     `progress` is called with the number of files dealt with since the last call.
     """
@@ -54,7 +54,7 @@ def part(piece: int, pieces: int, count: int) -> range:
 def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Result]:
     """Return `[work(0), … work(pieces - 1)]`, done by this process and by `workers` - 1 forked ones.
 
-    At most MOST_PIECES. What `work` returns is pickled on its way. Where a worker dies, or `work` raises
+    There are at most MOST_PIECES. What `work` returns is pickled on its way. If a worker dies, or `work` raises
     in it, this process does again what that one had taken, so doing a piece twice must do no harm. On any
     exception here, Ctrl-C included, the workers end at once; if this process is killed, each ends after its piece.
     Where forking is not safe or not possible, none is forked.
