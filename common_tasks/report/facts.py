@@ -34,14 +34,14 @@ def oldest(entries: Iterable[Entry]) -> float | None:
 
 def path(root: Path, entry: Entry) -> str:
     """Return where an entry stands: relative to the root, absolute outside it."""
-    return _prefix(root, entry.folder) + "/".join(entry.parts)
+    return _prefix(root, entry.folder, entry.parts[:-1]) + entry.parts[-1]
 
 
 @lru_cache(maxsize=1024)  # very many entries may stand in one folder
-def _prefix(root: Path, folder: Path) -> str:
-    """Return what stands before the names that are in a folder."""
-    whole, top = (f"{str(path).rstrip('/')}/" for path in (folder, root))
-    return whole.removeprefix(top)
+def _prefix(root: Path, folder: Path, above: tuple[str, ...]) -> str:
+    """Return what stands before the names that are in the folder `above`, which is inside another."""
+    whole = "/".join((str(folder).rstrip("/"), *above, ""))
+    return whole.removeprefix(f"{str(root).rstrip('/')}/")
 
 
 def relative(root: Path, path: Path) -> str:
