@@ -21,10 +21,9 @@ def choose_view(*, whole: bool, sort: str, full: bool, as_json: bool, by: str | 
     """Return how results are shown. Ends with exit code 2 where `sort` or `by` has a wrong value."""
     if by not in (None, "maker"):
         raise Exit(f"--by takes maker, not {by!r}", code=2)
-    order = next((each for each in SORTS if each == sort), None)
-    if order is None:
+    if sort not in SORTS:
         raise Exit(f"--sort takes size, age or name, not {sort!r}", code=2)
-    return View(as_json=as_json, full=full, whole=whole, sort=order, by_maker=bool(by))
+    return View(as_json=as_json, full=full, whole=whole, sort=sort, by_maker=bool(by))
 
 
 def show_projects(c: Context, view: View, *, clean: str | None, status: str | None) -> None:

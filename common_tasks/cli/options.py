@@ -33,21 +33,11 @@ HELP = {
     "json": "Print one JSON document instead of tables.",
     "full": "On a terminal, list every entry; pipes and JSON always get all of them.",
 }
-# An option without a letter here has none, so that a letter means the same in every task.
-_LETTERS = {
-    "all_projects": "a",
-    "category": "c",
-    "dry_run": "d",
-    "force": "f",
-    "json": "j",
-    "keep_last": "k",
-    "max_age_hours": "m",
-    "no_rules": "n",
-    "pick": "p",
-    "temp_age_hours": "t",
-    "unsafe": "u",
-    "write": "w",
-}
+# These options have their first letter for short, and the others none: so a letter means the same in every task.
+_LETTERED = frozenset(
+    {"all_projects", "category", "dry_run", "force", "json", "keep_last", "max_age_hours", "no_rules", "pick"}
+    | {"temp_age_hours", "unsafe", "write"}
+)
 # invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
 # in a traceback. So it must not see those that are ours while it prepares a task.
 _OURS = re.compile(
@@ -113,7 +103,7 @@ class TempTask(Task[Any]):
         options = super().arg_opts(name, default, taken_names)
         if options.get("kind", str) is str:
             options["kind"] = as_text
-        options["names"] = [options["names"][0], *_LETTERS.get(name, "")]
+        options["names"] = [options["names"][0], *([name[0]] if name in _LETTERED else [])]
         return options
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: FBT001, ARG002  # as invoke's

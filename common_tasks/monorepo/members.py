@@ -4,7 +4,7 @@ From looking to removing there is one path, whether a task acts on one project o
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -203,8 +203,8 @@ def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:
     owner = {
         row.entry.key: number for number, plan in enumerate(plans) for row in (*plan.remove, *plan.keep, *plan.fail)
     }
-    parts: list[Mapping[str, list[Decision]]] = [{"removed": [], "kept": [], "failed": []} for _ in plans]
-    for became in ("removed", "kept", "failed"):
-        for row in getattr(together, became):
+    parts: list[tuple[list[Decision], ...]] = [([], [], []) for _ in plans]
+    for became, rows in enumerate(together):
+        for row in rows:
             parts[owner[row.entry.key]][became].append(row)
-    return [Outcome(**{became: tuple(rows) for became, rows in part.items()}) for part in parts]
+    return [Outcome(*map(tuple, part)) for part in parts]

@@ -9,7 +9,7 @@ import os
 import stat
 import subprocess
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,35 +85,31 @@ def ask_git(root: Path, *below: str) -> Tracked:
     return Tracked(_split(answer))
 
 
-def find_new(root: Path, paths: Iterable[str]) -> Tracked:
+def find_new(root: Path, paths: Collection[str]) -> Tracked:
     """Return the files below `paths`, relative to `root`, that git neither tracks nor ignores.
 
     Nothing where there is no repository, or no git. Raises GuardFailed where git cannot tell.
     """
-    asked = list(paths)
-    if not asked or not in_repository(root):
+    if not _has_answers(root, paths):
         return Tracked()
-    _refuse_pipes(root, asked)
     words = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
-    listed = _split(_run(root, *words, "--", *asked) or b"")
+    listed = _split(_run(root, *words, "--", *paths) or b"")
     return Tracked(path.rstrip(b"/") for path in listed)
 
 
-def find_ignored(root: Path, paths: Iterable[str]) -> frozenset[str]:
+def find_ignored(root: Path, paths: Collection[str]) -> frozenset[str]:
     """Return those of `paths`, relative to `root`, that git ignores; what it tracks is not ignored.
 
     None where there is no repository, or no git. Raises GuardFailed where git cannot tell.
     """
-    asked = list(paths)
-    if not asked or not in_repository(root):
+    if not _has_answers(root, paths):
         return frozenset()
-    _refuse_pipes(root, asked)
     # With "./" in front no name is taken for a pattern; this command refuses GIT_LITERAL_PATHSPECS.
-    answer = _run(root, "check-ignore", "-z", "--stdin", given=_join(f"./{path}" for path in asked), most=1)
+    answer = _run(root, "check-ignore", "-z", "--stdin", given=_join(f"./{path}" for path in paths), most=1)
     return frozenset(os.fsdecode(path[2:]) for path in _split(answer or b""))
 
 
-def find_unsaved(root: Path, paths: Iterable[str]) -> dict[str, str]:
+def find_unsaved(root: Path, paths: Collection[str]) -> dict[str, str]:
     """Return those of `paths`, files relative to `root`, that the newest commit does not hold as they stand, with why.
 
     The content itself is compared, so neither a flag in the index (assume-unchanged, skip-worktree) nor a time counts,
@@ -121,24 +117,26 @@ def find_unsaved(root: Path, paths: Iterable[str]) -> dict[str, str]:
     are CRLF. Outside a repository, without git and before the first commit nothing is saved. Raises GuardFailed where
     git cannot tell.
     """
-    asked = list(paths)
-    if not asked:
-        return {}
-    if not in_repository(root):
-        return dict.fromkeys(asked, "not in a git repository")
-    _refuse_pipes(root, asked)
-    committed, filtered = _read_commit(root), _find_filtered(root, asked)
-    reasons = {path: "changed by a filter" if path in filtered else _compare(root, path, committed) for path in asked}
+    if not _has_answers(root, paths):
+        return dict.fromkeys(paths, "not in a git repository")
+    committed, filtered = _read_commit(root), _find_filtered(root, paths)
+    reasons = {path: "changed by a filter" if path in filtered else _compare(root, path, committed) for path in paths}
     return {path: reason for path, reason in reasons.items() if reason}
 
 
-def _refuse_pipes(root: Path, paths: Iterable[str]) -> None:
-    """Raise GuardFailed where git would wait forever: it opens files of these names whatever they are."""
+def _has_answers(root: Path, paths: Collection[str]) -> bool:
+    """Tell whether git can be asked about paths: not outside a repository.
+
+    Raises GuardFailed where it would wait forever: it opens files of some names whatever they are.
+    """
+    if not paths or not in_repository(root):
+        return False
     folders = {folder for path in paths for folder in (root / path, *(root / path).parents)}
     for file in (folder / name for folder in folders for name in _READ_BY_GIT):
         with suppress(OSError):
             if stat.S_ISFIFO(file.stat().st_mode):
                 raise GuardFailed(f"git cannot answer in '{printable(str(root))}': '{printable(str(file))}' is a pipe")
+    return True
 
 
 def _read_commit(root: Path) -> Mapping[bytes, bytes]:
