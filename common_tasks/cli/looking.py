@@ -8,7 +8,7 @@ from invoke.exceptions import Exit
 
 from .. import report
 from ..monorepo import by_itself, members
-from ..monorepo.choice import BARE
+from ..monorepo.choice import Choice
 from ..monorepo.members import Aim, Member, Scope
 from ..report import View
 from ..report.view import SORTS
@@ -41,7 +41,7 @@ def show_projects(c: Context, view: View, *, clean: str | None, status: str | No
             by_itself.last_report(member.project),
             by_itself.waits_for_hand(member),
         )
-        for member, due in zip(looked, BARE.due(looked, now), strict=True)
+        for member, due in zip(looked, Choice().due(looked, now), strict=True)
     ]
     report.show_status(scope.root, rows, now, view, clean=clean and f"{clean}{' -a' if scope.whole else ''}")
     if not view.as_json:

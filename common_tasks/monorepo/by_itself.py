@@ -5,7 +5,7 @@ Before anything is removed, each base notes when its next turn comes; afterwards
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -15,20 +15,15 @@ from ..fs.lock import Claim
 from ..project.errors import TempError
 from ..temp import mark, names
 from ..temp.base import open_base
-from ..temp.disks import look_at_disks
-from ..temp.entry import Entry, Outcome, Plan
+from ..temp.entry import Outcome
 from ..temp.layout import Project
 from ..temp.mark import DAY, HOUR, Report
-from ..temp.policy import Budget
-from ..temp.retention import Portion, make_plans
 from ..temp.tag import is_tagged
-from ..temp.uses import settled
 from . import members
-from .choice import BARE
+from .choice import Choice
 from .members import Aim, Member, Scope
 from .settings import Settings
 
-_MARGIN = 0.1  # of a broken budget: freed in addition, so that it is not broken again at once
 _MOST_TOLD = 10  # problems of one project
 
 
@@ -69,29 +64,9 @@ def _clean(scope: Scope, settings: Settings) -> None:
     asked = [member for member in found if member.settings is None or member.settings.auto]
     _put_off([member.project for member in asked], time.time() + period, asked=True)
     looked = members.with_entries(asked)
-    for member, outcome in zip(looked, members.carry_out(_plans(looked, period, time.time())), strict=True):
+    plans = Choice(period=period).plans(looked, time.time())
+    for member, outcome in zip(looked, members.carry_out(plans), strict=True):
         _write(member.project, partial(mark.write_report, report=_report(member, outcome)))
-
-
-def _plans(looked: Sequence[Member], period: float, now: float) -> Sequence[Plan]:
-    """Return the plans of a bare `temp-clean`, for what is old enough, with room for what the next period will add."""
-    portions, shared = BARE.portions(looked)
-    aged = [
-        Portion(
-            entries,
-            policy._replace(rules=policy.rules or {}, min_age=HOUR, budget=_ahead(policy.budget, entries, period, now)),
-        )
-        for entries, policy in portions
-    ]
-    every = [entry for portion in portions for entry in portion.entries]
-    free = look_at_disks(every)
-    return [settled(plan) for plan in make_plans(aged, now, free, _ahead(shared, every, period, now))]
-
-
-def _ahead(budget: Budget, entries: Iterable[Entry], period: float, now: float) -> Budget:
-    """Return a budget that expects as much to be made in the next period as was made in the last."""
-    made = sum(entry.usage.disk_bytes for entry in entries if entry.created and 0 <= now - entry.created < period)
-    return budget.ahead(made, _MARGIN)
 
 
 def _report(member: Member, outcome: Outcome) -> Report:

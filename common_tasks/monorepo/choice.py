@@ -8,6 +8,7 @@ from ..project.errors import InvalidSetting
 from ..temp import retention
 from ..temp.disks import look_at_disks
 from ..temp.entry import Decision, Entry, Plan
+from ..temp.mark import HOUR
 from ..temp.policy import DEFAULT, NO_BUDGET, Budget, Policy, Rule
 from ..temp.retention import Due, Portion
 from ..temp.uses import settled
@@ -22,6 +23,7 @@ _PARSERS: Mapping[str, Parse] = {
     "max_total": parse_size,
     "keep_free": parse_size,
 }
+_MARGIN = 0.1  # of a broken budget: freed in addition, so that it is not broken again at once
 _CHANGED = "changed since it was shown"
 
 
@@ -67,20 +69,22 @@ class Choice(NamedTuple):
     """What the options of a clean say.
 
     `limits`: the policy that replaces the configured rules. `categories`: only these, if any are named. `force`: also
-    what is in use.
+    what is in use. `period`: of a clean by itself, the seconds until the next one; it only follows rules and budgets.
     """
 
     limits: Policy | None = None
     no_rules: bool = False
     categories: frozenset[str] = frozenset()
     force: bool = False
+    period: float = 0.0
 
     def policy(self, settings: Settings | None) -> Policy:
         """Return what decides in a project with these settings."""
         configured = Policy() if self.no_rules or settings is None else settings.policy
-        return (self.limits or configured)._replace(categories=self.categories, force=self.force)
+        policy = (self.limits or configured)._replace(categories=self.categories, force=self.force)
+        return policy._replace(rules=policy.rules or {}, min_age=HOUR) if self.period else policy
 
-    def portions(self, members: Sequence[Member]) -> tuple[list[Portion], Budget]:
+    def portions(self, members: Sequence[Member], now: float) -> tuple[list[Portion], Budget]:
         """Return the entries and the policy of each project, and the budget that they share: that of the first.
 
         The first is the monorepo's root, or the only one. A project with settings that are not certain has no entries
@@ -88,21 +92,26 @@ class Choice(NamedTuple):
         """
         policies = [self.policy(member.settings) for member in members]
         shared = policies[0].budget if policies else NO_BUDGET
-        portions = [
-            Portion(
-                () if member.settings and member.settings.uncertain else member.entries,
-                policy._replace(budget=policy.budget.beyond(shared)),
-            )
-            for member, policy in zip(members, policies, strict=True)
-        ]
-        return portions, shared
+        portions: list[Portion] = []
+        for member, policy in zip(members, policies, strict=True):
+            entries = () if member.settings and member.settings.uncertain else member.entries
+            budget = self._ahead(policy.budget.beyond(shared), entries, now)
+            portions.append(Portion(entries, policy._replace(budget=budget)))
+        return portions, self._ahead(shared, (entry for portion in portions for entry in portion.entries), now)
+
+    def _ahead(self, budget: Budget, entries: Iterable[Entry], now: float) -> Budget:
+        """Return a budget that expects as much to be made in the next period as was made in the last."""
+        if not self.period:
+            return budget
+        new = (entry for entry in entries if entry.created and 0 <= now - entry.created < self.period)
+        return budget.ahead(sum(entry.usage.disk_bytes for entry in new), _MARGIN)
 
     def plans(self, members: Sequence[Member], now: float, workers: Workers = ALONE) -> list[Plan]:
         """Return a plan for each project, artifacts last: they go at any age. `now`: seconds since 1970.
 
         `workers` share what has to be looked at more closely.
         """
-        portions, shared = self.portions(members)
+        portions, shared = self.portions(members, now)
         swept = Policy(categories=self.categories, force=self.force, because="left by a build or a test")
         plans = retention.make_plans(portions, now, _free(portions, shared), shared)
         return [
@@ -112,11 +121,8 @@ class Choice(NamedTuple):
 
     def due(self, members: Sequence[Member], now: float) -> tuple[tuple[Due, ...], ...]:
         """Return, for each project, what a clean lets go now, within a day and within a week."""
-        portions, shared = self.portions(members)
+        portions, shared = self.portions(members, now)
         return retention.forecasts(portions, now, _free(portions, shared), shared)
-
-
-BARE = Choice()
 
 
 def narrow(plan: Plan, picked: Iterable[Decision]) -> Plan:
