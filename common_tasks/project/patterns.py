@@ -32,7 +32,7 @@ ARTIFACTS = (
     "/.eggs/",
 )
 BUILT_IN = "..."
-_MOST_KNOWN = 10_000
+_MOST_KNOWN = 10_000  # names
 _ANY_DEPTH = "**"
 _TOKEN = re.compile(r"\\(?P<plain>.)|(?P<star>\*+)|(?P<one>\?)|\[(?P<set>[!^]?\]?[^\]]*)\]|(?P<char>.)", re.DOTALL)
 
@@ -51,10 +51,10 @@ class Patterns:
     def __init__(self, patterns: Iterable[str]) -> None:
         self._texts = [text for pattern in patterns for text in (ARTIFACTS if pattern == BUILT_IN else (pattern,))]
         parsed = [_parse(text) for text in self._texts]
-        self._known: dict[str, bool] = {}  # answers for names: most names occur again and again
         self._anchored = [pattern for pattern in parsed if pattern.anchored]
         self._any_name = len(self._anchored) < len(parsed)
-        self._names = _regex(pattern for pattern in parsed if not pattern.anchored)
+        names = _regex(pattern for pattern in parsed if not pattern.anchored)
+        self._match_name = lru_cache(_MOST_KNOWN)(names.fullmatch)  # most names occur again and again
         self._paths = _regex(self._anchored)
         # As deep in a tree as this, or deeper, names alone decide.
         depths = (float("inf") if _ANY_DEPTH in each.parts else len(each.parts) for each in self._anchored)
@@ -69,16 +69,9 @@ class Patterns:
     def match(self, path: Sequence[str], name: str, *, directory: bool) -> bool:
         """Tell whether `name`, in the folder `path` relative to the root, matches."""
         text = f"{name}/" if directory else name
-        known = self._known.get(text)
-        if known is None:
-            known = self._look_at(text)
-        return known or (len(path) < self.deepest and self._paths.fullmatch("/".join((*path, text))) is not None)
-
-    def _look_at(self, text: str) -> bool:
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        known = self._known[text] = self._names.fullmatch(text) is not None
-        return known
+        if self._match_name(text):
+            return True
+        return len(path) < self.deepest and self._paths.fullmatch("/".join((*path, text))) is not None
 
     def may_match_below(self, path: Sequence[str]) -> bool:
         """Tell whether anything in the folder `path` may match."""
