@@ -76,12 +76,10 @@ def _plan(
 ) -> "tuple[audit.Audit, tuple[Change, ...], dict[Path, str]]":
     from .. import report
     from ..migrate import change
-    from ..migrate.write import find_unwritable
     from .scope import workers_for
 
-    left = find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=force)
     with report.watch("Rewriting") as progress:
-        return *change.plan(found, left, unsafe=unsafe, workers=workers_for(progress)), left
+        return change.plan(found, unsafe=unsafe, force=force, workers=workers_for(progress))
 
 
 def _write(

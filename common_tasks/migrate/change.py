@@ -8,25 +8,22 @@ from . import legacy_helper, shadowing, source
 from .audit import Audit, held_together, share
 from .finding import Change, Finding
 from .rewrite import append, rewrite
+from .write import find_unwritable
 
 _Rewritten = dict[tuple[Path, tuple[Finding, ...]], "bytes | str"]
 
 
-def wanted_files(audit: Audit, *, unsafe: bool) -> tuple[Path, ...]:
-    """Return the files that are to be written, new ones too."""
-    return tuple(sorted(_choose(audit, unsafe=unsafe)))
-
-
 def plan(
-    audit: Audit, unwritable: Mapping[Path, str], *, unsafe: bool, workers: Workers
-) -> tuple[Audit, tuple[Change, ...]]:
-    """Return what is to change, and the audit with what cannot be rewritten after all turned into a report.
+    audit: Audit, *, unsafe: bool, force: bool, workers: Workers
+) -> tuple[Audit, tuple[Change, ...], dict[Path, str]]:
+    """Return what is to change, and the files that are left alone, with the reason.
 
-    `unwritable`: files that are left alone, with the reason. What hangs together with one of them is left, too.
+    What cannot be rewritten after all is a report in the audit that is returned: what is in those files, and what hangs
+    together with that. `force`: as of `find_unwritable`. Raises GuardFailed where git cannot tell.
     """
     done: _Rewritten = {}
-    shown = {path: reason for path, reason in unwritable.items() if audit.scope.shows(path)}
-    audit = _without(audit, shown, "not written")
+    left = find_unwritable(sorted(_choose(audit, unsafe=unsafe)), audit.scope.root, force=force)
+    audit = _without(audit, left, "not written")
     while True:
         audit = held_together(audit)
         chosen = _choose(audit, unsafe=unsafe)
@@ -36,7 +33,7 @@ def plan(
         failed = {path: result for path, rows in chosen.items() if isinstance(result := done[path, rows], str)}
         if not failed:
             changes = [change for path in sorted(chosen) for change in _changes(audit, path, chosen[path], done)]
-            return audit, _grouped(audit, [change for change in changes if change.before != change.after])
+            return audit, _grouped(audit, [change for change in changes if change.before != change.after]), left
         audit = _without(audit, failed, "not rewritten")
 
 

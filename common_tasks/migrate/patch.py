@@ -1,6 +1,7 @@
 """Changes as a patch that `git apply` and `patch -p1` take, byte for byte."""
 
 import difflib
+import io
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,25 +15,18 @@ def make_patch(changes: Iterable[Change], root: Path) -> bytes:
 
 
 def _patch(change: Change, root: Path) -> Iterator[bytes]:
-    old, new = (_quoted(f"{side}/{_relative(change.path, root)}") for side in "ab")
+    old, new = (_quoted(f"{side}/{change.path.relative_to(root).as_posix()}") for side in "ab")
     yield f"diff --git {old} {new}\n".encode()
     if change.before is None:
         yield b"new file mode 100644\n"
         old = "/dev/null"
     elif change.after is None:
-        mode = "100755" if os.access(change.path, os.X_OK) and _is_executable(change.path) else "100644"
-        yield f"deleted file mode {mode}\n".encode()
+        is_executable = change.path.stat().st_mode & 0o100
+        yield f"deleted file mode {'100755' if is_executable else '100644'}\n".encode()
         new = "/dev/null"
-    yield f"--- {old}\n+++ {new}\n".encode()
-    yield from _hunks(change.before or b"", change.after or b"")
-
-
-def _relative(path: Path, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-
-
-def _is_executable(path: Path) -> bool:
-    return bool(path.stat().st_mode & 0o100)
+    before, after = (io.BytesIO(data or b"").readlines() for data in (change.before, change.after))
+    for line in difflib.diff_bytes(difflib.unified_diff, before, after, old.encode(), new.encode()):
+        yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
 
 
 def _quoted(name: str) -> str:
@@ -40,24 +34,3 @@ def _quoted(name: str) -> str:
     raw = os.fsencode(name)
     escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in raw)
     return name if escaped == name else f'"{escaped}"'
-
-
-def _hunks(before: bytes, after: bytes) -> Iterator[bytes]:
-    # Latin-1 gives each byte a character and back: the texts may be of any encoding.
-    old, new = (data.decode("latin-1").split("\n") for data in (before, after))
-    lines = difflib.unified_diff(_ended(old), _ended(new), lineterm="")
-    for number, line in enumerate(lines):
-        if number >= 2:  # the two lines that name the files are written above
-            yield _ended_line(line).encode("latin-1")
-
-
-def _ended(parts: list[str]) -> list[str]:
-    """Return lines that each end in a line feed, except perhaps the last."""
-    whole = [f"{part}\n" for part in parts[:-1]]
-    return [*whole, parts[-1]] if parts[-1] else whole
-
-
-def _ended_line(line: str) -> str:
-    if line.startswith("@@") or line.endswith("\n"):
-        return line.rstrip("\n") + "\n"
-    return f"{line}\n\\ No newline at end of file\n"

@@ -77,7 +77,7 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
     finding = Finding(path, 1, 0, CODE, f"{path.name} hides this package: {'; '.join(steps)}", "unsafe", last_line=1)
     finding = finding._replace(
         edits=tuple(Drop(module.place(task)) for task in gone),
-        imports=tuple(task.name for task in gone if _is_used_outside(module, task, gone)),
+        imports=tuple(task.name for task in gone if module.loads(task.name, module.top, gone)),
     )
     mention = repository.who_names(_WORD, repository.unlooked)
     if path.with_name(f"{NEW}.py").exists():
@@ -85,55 +85,44 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
     return finding.refused(mention) if mention else finding
 
 
-def _is_used_outside(module: Module, task: ast.FunctionDef, gone: list[ast.FunctionDef]) -> bool:
-    return not all(module.within(gone, load) for load in module.loads(task.name, module.top))
-
-
 def check_users(program: Program, shadows: Shadows) -> Iterator[Finding]:
     """Yield what names a module that is to be renamed: its imports, and strings."""
-    module = program.module
-    for node in module.nodes:
-        match node:
-            case ast.ImportFrom():
-                yield from _import_finding(program, node, _from(node, shadows))
-            case ast.Import():
-                yield from _import_finding(program, node, _import(node))
-            case ast.Constant(value=str(text)) if _WORD.search(text) and not isinstance(module.parents[node], ast.Expr):
-                yield _string_finding(program, node)
-            case ast.Attribute(value=ast.Name(id=name) as home, attr=attr) if OLD in module.dotted(home):
-                if attr not in shadows.kept | shadows.replaced:
-                    yield _stop(program, node, f"uses {name}.{attr}, which that module does not have")
+    for node in (each for each in program.module.nodes if isinstance(each, ast.stmt | ast.expr)):
+        match _renaming(program.module, node, shadows):
+            case str(reason):
+                yield program.report(node, CODE, f"{OLD}.py has to be renamed, but line {node.lineno} {reason}")
+            case Replace() | ReplaceImport() as edit:
+                what = "names" if isinstance(edit, Replace) else "imports from"
+                message = f"{what} {OLD}.py, which has to be renamed"
+                yield program.report(node, CODE, message)._replace(edits=(edit,), safety="unsafe")
 
 
-def _stop(program: Program, node: ast.stmt | ast.expr, reason: str) -> Finding:
-    return program.report(node, CODE, f"{OLD}.py has to be renamed, but line {node.lineno} {reason}")
-
-
-def _string_finding(program: Program, node: ast.Constant) -> Finding:
-    module = program.module
-    old = module.segment(node)
-    if module.is_in_f_string(node) or not _WORD.search(old):
-        return _stop(program, node, "builds its name in a string")
-    edit = Replace(module.place(node), old, _WORD.sub(NEW, old))
-    message = f"names {OLD}.py, which has to be renamed"
-    return program.report(node, CODE, message)._replace(edits=(edit,), safety="unsafe")
-
-
-def _import_finding(program: Program, statement: ast.stmt, new: list[ast.stmt] | None) -> Iterator[Finding]:
-    """Yield the finding for an import that concerns the module: `new`, or None where that cannot be written."""
-    if new is None:
-        yield _stop(program, statement, f"imports it by its dotted name: import {NEW} there, and use it by that name")
-    elif new:
-        edit = ReplaceImport(program.module.place(statement), "\n".join(map(ast.unparse, new)))
-        message = f"imports from {OLD}.py, which has to be renamed"
-        yield program.report(statement, CODE, message)._replace(edits=(edit,), safety="unsafe")
+def _renaming(module: Module, node: ast.stmt | ast.expr, shadows: Shadows) -> Replace | ReplaceImport | str | None:
+    """Return how a node names the module by its new name, or why it cannot; None where it does not name it."""
+    match node:
+        case ast.ImportFrom() if imports := _from(node, shadows):
+            return ReplaceImport(module.place(node), "\n".join(map(ast.unparse, imports)))
+        case ast.Import(names=names) if old := [each for each in names if each.name.rpartition(".")[2] == OLD]:
+            if any("." in alias.name and not alias.asname for alias in old):
+                return f"imports it by its dotted name: import {NEW} there, and use it by that name"
+            new = [ast.alias(_renamed(each.name), each.asname or OLD) if each in old else each for each in names]
+            return ReplaceImport(module.place(node), ast.unparse(ast.Import(new)))
+        case ast.Constant(value=str(text)) if _WORD.search(text) and not isinstance(module.parents[node], ast.Expr):
+            written = module.segment(node)
+            if module.is_in_f_string(node) or not _WORD.search(written):
+                return "builds its name in a string"
+            return Replace(module.place(node), written, _WORD.sub(NEW, written))
+        case ast.Attribute(value=ast.Name(id=name) as home, attr=attr) if OLD in module.dotted(home):
+            known = attr in shadows.kept | shadows.replaced
+            return None if known else f"uses {name}.{attr}, which that module does not have"
+    return None
 
 
 def _renamed(dotted: str) -> str:
     return dotted.removesuffix(OLD) + NEW
 
 
-def _from(statement: ast.ImportFrom, shadows: Shadows) -> list[ast.stmt]:
+def _from(statement: ast.ImportFrom, shadows: Shadows) -> list[ast.ImportFrom]:
     """Return what stands in place of an import: each name from the module that will have it. Nothing if all stays."""
     home, names = statement.module or "", statement.names
     if home.rpartition(".")[2] != OLD:
@@ -143,12 +132,3 @@ def _from(statement: ast.ImportFrom, shadows: Shadows) -> list[ast.stmt]:
     stay = [alias for alias in names if alias not in moved]
     parts = [ast.ImportFrom(OLD, stay, 0)] if stay else []
     return [*parts, ast.ImportFrom(_renamed(home), moved, statement.level)] if moved else []
-
-
-def _import(statement: ast.Import) -> list[ast.stmt] | None:
-    """Return what stands in place of an import, nothing if all stays; None where the module is used by its dots."""
-    old = [alias for alias in statement.names if alias.name.rpartition(".")[2] == OLD]
-    if any("." in alias.name and not alias.asname for alias in old):
-        return None
-    new = [ast.alias(_renamed(a.name), a.asname or OLD) if a in old else a for a in statement.names]
-    return [ast.Import(new)] if old else []

@@ -48,8 +48,8 @@ def find(root: Path, text: str, path: str = TEST, **files: str) -> list[Finding]
 
 
 def planned(found: audit.Audit, *, unsafe: bool = False) -> tuple[audit.Audit, tuple[Change, ...]]:
-    left = writing.find_unwritable(change.wanted_files(found, unsafe=unsafe), found.scope.root, force=True)
-    return change.plan(found, left, unsafe=unsafe, workers=ALONE)
+    found, changes, _ = change.plan(found, unsafe=unsafe, force=True, workers=ALONE)
+    return found, changes
 
 
 def migrate(root: Path, *words: str, code: int = 0) -> str:
