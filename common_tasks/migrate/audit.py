@@ -14,7 +14,6 @@ from .look import look_at
 from .repository import Repository
 from .result import Audit as Audit
 from .result import Scope as Scope
-from .shadowing import Shadows
 
 _Result = TypeVar("_Result")
 _FEW = 64  # files for which no worker is worth starting
@@ -36,11 +35,10 @@ def audit(scope: Scope, workers: Workers) -> Audit:
     """Look through the projects. Raises GuardFailed where git cannot tell what it ignores."""
     every = choose_projects(scope.root, scope.root, every=True)
     repository = Repository(scope.root, frozenset({*scope.projects, *every}))
-    shadows = shadowing.find_shadows(repository)
-    rows = _look(scope, repository, shadows, workers)
+    rows = _look(scope, repository, workers)
     found = [row for row in rows if isinstance(row, Finding)]
     findings: dict[Path, list[Finding]] = {project: [] for project in scope.projects}
-    for row in (*found, *_check_projects(scope, repository, shadows, found)):
+    for row in (*found, *_check_projects(scope, repository, found)):
         if (home := repository.home(row.path)) in findings:
             findings[home].append(row)
     by_project = {project: tuple(sorted(each, key=_order)) for project, each in findings.items()}
@@ -48,13 +46,13 @@ def audit(scope: Scope, workers: Workers) -> Audit:
     return held_together(Audit(scope, repository, by_project, left))
 
 
-def _look(scope: Scope, repository: Repository, shadows: Shadows, workers: Workers) -> list[Finding | Left]:
+def _look(scope: Scope, repository: Repository, workers: Workers) -> list[Finding | Left]:
     """Return what is in the files of the projects."""
     wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
     helpers = scope.helpers | legacy_helper.find_helpers(repository)
     repository.read()
     elsewhere.loaded_elsewhere(repository)
-    rows = share(lambda path: look_at(path, repository, shadows, helpers), wanted, workers)
+    rows = share(lambda path: look_at(path, repository, helpers), wanted, workers)
     return [row for each in rows for row in each]
 
 
@@ -67,15 +65,13 @@ def share(work: Callable[[Path], _Result], paths: Sequence[Path], workers: Worke
     return [result for chunk in chunks for result in chunk]
 
 
-def _check_projects(
-    scope: Scope, repository: Repository, shadows: Shadows, found: Sequence[Finding]
-) -> Iterator[Finding]:
+def _check_projects(scope: Scope, repository: Repository, found: Sequence[Finding]) -> Iterator[Finding]:
     """Yield what concerns whole projects: the modules that hide ours, and the checklist's files."""
     users = [row.path for row in found if row.code == shadowing.CODE]
-    yield from (shadowing.check_module(path, users, repository, shadows) for path in repository.shadows)
+    yield from (shadowing.check_module(path, users, repository) for path in repository.shadows)
     yield from gitignore.check(scope.projects, scope.root)
     for project in scope.projects:
-        yield from task_files.check(project, repository, shadows)
+        yield from task_files.check(project, repository)
 
 
 def _order(finding: Finding) -> tuple[Path, int, int, str]:

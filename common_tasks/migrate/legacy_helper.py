@@ -88,17 +88,19 @@ def _use(program: Program, use: _Use) -> Finding:
         imports=(NEW,),
         last_line=call.end_lineno or 0,
     )
-    return conclude(program, call, finding, _doubts(program, use, call), looked_for(program, f"{_given(call)}_*"))
+    return conclude(
+        program, call, finding, _doubts(program, use, call), looked_for(program, f"{_given(call) or '*'}_*")
+    )
 
 
-def _given(call: ast.Call) -> str:
-    """Return the name that a call gives, as far as it is written out."""
-    match [*call.args, *(keyword.value for keyword in call.keywords)]:
-        case [ast.Constant(value=str(name))]:
-            return name
+def _given(call: ast.Call) -> str | None:
+    """Return the name that a call gives, `*` where it is not written out; None where it gives anything else."""
+    match [*call.args, *call.keywords]:
         case []:
             return "temp"
-    return "*"
+        case [ast.keyword(arg="name_prefix", value=name)] | [ast.expr() as name] if not isinstance(name, ast.Starred):
+            return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
+    return None
 
 
 def _doubts(program: Program, use: _Use, call: ast.Call) -> Iterator[Doubt]:
@@ -107,19 +109,13 @@ def _doubts(program: Program, use: _Use, call: ast.Call) -> Iterator[Doubt]:
         yield Doubt("it may also come from another import", final=True)
     if module.is_in_f_string(use):
         yield Doubt(f"it is called in an f-string: call {NEW} before it", final=True)
-    if _asks_for_more(call):
+    if _given(call) is None:
         yield Doubt(f"it is called with arguments that {NEW}(name_prefix) does not take", final=True)
     match module.parents[call]:
         case ast.Assign(targets=[ast.Name() as name]) if scope := module.scope_of(name):
             yield from seen(module, module.loads(name.id, scope))
         case _:
             yield from seen(module, [call])
-
-
-def _asks_for_more(call: ast.Call) -> bool:
-    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
-    others = any(keyword.arg != "name_prefix" for keyword in call.keywords)
-    return starred or others or len(call.args) + len(call.keywords) > 1
 
 
 def is_definition(finding: Finding) -> bool:

@@ -12,16 +12,13 @@ from .names import Module, is_docstring
 from .place import why_not_import
 from .program import Program
 from .repository import Repository
-from .shadowing import Shadows
 
 UNREAD = "E1"  # the code of a file that cannot be looked through
 _WORDS = re.compile(rb"TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile|tmp_path|get_temp_dir|\.te?mp\b")
-_RULES = (legacy_helper.check, blocks.check, tmp_path.check, hand_made.check, mkdtemp.check)
+_RULES = (legacy_helper.check, blocks.check, tmp_path.check, hand_made.check, mkdtemp.check, shadowing.check)
 
 
-def look_at(
-    path: Path, repository: Repository, shadows: Shadows, helpers: frozenset[str]
-) -> tuple[Finding | Left, ...]:
+def look_at(path: Path, repository: Repository, helpers: frozenset[str]) -> tuple[Finding | Left, ...]:
     """Return the findings of one Python file. One that cannot be read, or parsed, is a finding itself.
 
     `helpers`: dotted names of legacy helpers.
@@ -37,8 +34,6 @@ def look_at(
     repository.classes.remember(path, module)
     program = Program(path, module, repository, helpers)
     rows = [row for rule in _RULES for row in rule(program)]
-    if repository.shadows and path not in repository.shadows:
-        rows += shadowing.check_users(program, shadows)
     left = [row for row in rows if isinstance(row, Left)]
     return (*left, *_placed(program, _without_skipped(module, [row for row in rows if isinstance(row, Finding)])))
 

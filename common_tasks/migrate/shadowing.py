@@ -7,6 +7,7 @@ no more than ours are taken from ours; all else stays what it is, under the new 
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ class Shadows(NamedTuple):
     replaced: frozenset[str] = frozenset()
 
 
+@lru_cache(maxsize=1)
 def find_shadows(repository: Repository) -> Shadows:
     """Return what the modules among the files of a repository that hide ours have."""
     modules = [module for path in repository.shadows if (module := repository.classes.read(path))]
@@ -64,12 +66,12 @@ def _is_ours(module: Module, call: ast.Call, tasks: list[ast.FunctionDef]) -> bo
     return module.is_call_of(call, "builtins.print", "builtins.str", "builtins.len")
 
 
-def check_module(path: Path, users: Iterable[Path], repository: Repository, shadows: Shadows) -> Finding:
+def check_module(path: Path, users: Iterable[Path], repository: Repository) -> Finding:
     """Return the finding for a module itself: what to do, in steps."""
     module = repository.classes.read(path)
     if module is None:
         return Finding(path, 1, 0, CODE, f"{path.name} hides this package, and cannot be read")
-    gone = [task for task in _replaceable(module) if task.name in shadows.replaced]
+    gone = [task for task in _replaceable(module) if task.name in find_shadows(repository).replaced]
     files = ", ".join(sorted({user.name for user in users}))
     steps = [f"rename it to {NEW}.py"]
     steps += [f"take {', '.join(sorted(task.name for task in gone))} from {OLD}, this package"] if gone else []
@@ -85,9 +87,11 @@ def check_module(path: Path, users: Iterable[Path], repository: Repository, shad
     return finding.refused(mention) if mention else finding
 
 
-def check_users(program: Program, shadows: Shadows) -> Iterator[Finding]:
+def check(program: Program) -> Iterator[Finding]:
     """Yield what names a module that is to be renamed: its imports, and strings."""
-    for node in (each for each in program.module.nodes if isinstance(each, ast.stmt | ast.expr)):
+    shadows, hidden = find_shadows(program.repository), program.repository.shadows
+    concerned = program.module.nodes if hidden and program.file not in hidden else []
+    for node in (each for each in concerned if isinstance(each, ast.stmt | ast.expr)):
         match _renaming(program.module, node, shadows):
             case str(reason):
                 yield program.report(node, CODE, f"{OLD}.py has to be renamed, but line {node.lineno} {reason}")

@@ -10,7 +10,7 @@ from .names import Module
 from .place import why_not_import
 from .program import Program
 from .repository import Repository
-from .shadowing import NEW, OLD, TASKS, Shadows
+from .shadowing import NEW, OLD, TASKS, Shadows, find_shadows
 from .source import imports, line_of
 from .style import WrongSettings, style_of
 
@@ -21,7 +21,7 @@ _COLLECTIONS = ("invoke.Collection", "invoke.collection.Collection")
 _TASK = ("invoke.task", "invoke.tasks.task")
 
 
-def check(project: Path, repository: Repository, shadows: Shadows) -> Iterator[Finding]:
+def check(project: Path, repository: Repository) -> Iterator[Finding]:
     """Yield what the task file of a project lacks, and the form of it that suits the file."""
     path = project / NAME
     finding = Finding(path, 1, 0, CODE, f"{NAME} is missing: from {OLD} import ns")
@@ -38,7 +38,7 @@ def check(project: Path, repository: Repository, shadows: Shadows) -> Iterator[F
         except source.UNREADABLE as error:
             yield finding._replace(message=f"{NAME} cannot be read: {error}")
         else:
-            yield from _lacking(finding, program, shadows)
+            yield from _lacking(finding, program)
 
 
 def _new_file(finding: Finding, program: Program) -> Finding:
@@ -61,9 +61,10 @@ def _imported(program: Program) -> Iterator[Doubt]:
                 yield Doubt(f"{where} imports another module tasks, which a new {NAME} may hide")
 
 
-def _lacking(finding: Finding, program: Program, shadows: Shadows) -> Iterator[Finding]:
+def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
     """Yield the findings for a file that lacks tasks of ours, or has tasks of its own in their place."""
-    module, own, collection = program.module, _own(program.module, shadows), _collection(program.module)
+    module, collection, shadows = program.module, _collection(program.module), find_shadows(program.repository)
+    own = _own(module, shadows)
     missing = _missing(module, hidden=bool(program.repository.shadows))
     wanted = [name for name in missing if name not in own]
     if kept := [name for name in missing if name in own]:
