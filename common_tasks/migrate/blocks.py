@@ -14,8 +14,8 @@ from .folders import Folders
 from .names import Module, stand_alone
 from .naming import ONE, given_prefix, maker
 from .paths import Plan, bind, is_path_of
-from .program import Program
 from .removal import find_made, given
+from .repository import Program
 from .surroundings import conclude, name_looked_for
 
 IN_TESTS, IN_SCRIPTS = "T2", "T4"

@@ -9,8 +9,8 @@ from .finding import Doubt, Drop, Wrap
 from .names import stand_alone
 from .naming import maker
 from .paths import Plan, bind
-from .program import Program
 from .removal import Made, hidden_errors, is_removal, seen_late
+from .repository import Program
 
 _EXITS = ast.Return | ast.Break | ast.Continue
 

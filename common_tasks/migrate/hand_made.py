@@ -14,7 +14,7 @@ from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .legacy_helper import find_definition
 from .names import Module, stand_alone
-from .program import Program
+from .repository import Program
 from .surroundings import conclude, is_fallback, looked_for
 
 CODE = "T4"

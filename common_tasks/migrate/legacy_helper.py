@@ -10,8 +10,7 @@ from .base_paths import is_text, seen, stamped
 from .finding import Doubt, Drop, Finding, Replace
 from .kinds import BASES
 from .names import Function, Module, parameters
-from .program import Program
-from .repository import Repository
+from .repository import Program, Repository
 from .surroundings import conclude, looked_for
 
 CODE = "T1"

@@ -10,8 +10,7 @@ from .finding import Finding, Left
 from .kinds import is_data
 from .names import Module, is_docstring
 from .place import why_not_import
-from .program import Program
-from .repository import Repository
+from .repository import Program, Repository
 
 UNREAD = "E1"  # the code of a file that cannot be looked through
 _WORDS = re.compile(rb"TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile|tmp_path|get_temp_dir|\.te?mp\b")

@@ -13,8 +13,8 @@ from .blocks import refused_arguments
 from .classes import Definition
 from .finding import Finding, Left
 from .naming import ONE
-from .program import Program
 from .removal import find_made, sounds_like_removal
+from .repository import Program
 from .surroundings import conclude, name_looked_for
 
 CODE = "T5"

@@ -4,7 +4,7 @@ import ast
 import re
 
 from .names import Function
-from .program import Program
+from .repository import Program
 
 ONE = "temp_working_dir"
 _LONGEST = 30

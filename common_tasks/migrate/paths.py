@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .finding import Doubt, Drop, Edit, Insert, Replace
 from .names import Module, Scope, stand_alone
 from .naming import maker
-from .program import Program
+from .repository import Program
 
 PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
 _CONCRETE = frozenset({"pathlib.Path", "pathlib.PosixPath"})

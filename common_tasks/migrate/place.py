@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from .elsewhere import OF_BUILD, loaded_elsewhere, own_environment
 from .finding import Doubt
 from .kinds import is_documentation
-from .program import Program
+from .repository import Program
 from .settings import nearest, table
 
 _OLDEST = 11  # the oldest Python 3 that this package runs on

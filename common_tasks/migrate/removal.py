@@ -10,7 +10,7 @@ from .finding import Doubt, Edit, Replace
 from .names import Function, Module, is_docstring, parameters, stand_alone
 from .naming import maker
 from .paths import PATHS, Renamed, converted, give_path
-from .program import Program
+from .repository import Program
 
 _SOUNDS = re.compile(
     r"(?<![A-Za-z])(?:rm|rmdir|remove|removedirs|unlink|delete|[cC]lean|[cC]lean_?[uU]p)(?![a-z=])|rmtree"

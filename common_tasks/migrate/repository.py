@@ -1,15 +1,19 @@
 """The files of a repository, and what they count on in each other: names, folders, modules."""
 
+import ast
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from ..monorepo.search import COMPILED_IN, FOREIGN, NEVER_ENTERED
 from ..project import git
 from .classes import Classes
-from .kinds import is_foreign
+from .finding import Finding
+from .kinds import is_foreign, is_test
+from .names import Module
 from .source import imports, line_of
 
 _MOST_BYTES = 2**20
@@ -127,6 +131,30 @@ class Repository:
     def who_names_base(self) -> str | None:
         """Where a script or a setting names a base, other than to remove it."""
         return self.who_names(_NAMES_BASE, self.settings)
+
+
+class Program(NamedTuple):
+    """A parsed file with the repository around it, which each rule is given. `helpers`: dotted names of legacy ones."""
+
+    file: Path
+    module: Module
+    repository: Repository
+    helpers: frozenset[str] = frozenset()
+
+    @property
+    def path(self) -> Path:
+        """The path, relative to the monorepo's root."""
+        return self.file.relative_to(self.repository.root)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the file holds tests, or helps them."""
+        return is_test(self.path)
+
+    def report(self, node: ast.stmt | ast.expr, code: str, message: str) -> Finding:
+        """Return the finding for a node, as one that is only reported."""
+        line, column = self.module.place(node)
+        return Finding(self.file, line, column, code, message, last_line=node.end_lineno or line)
 
 
 def _label(module: Path) -> str:

@@ -15,8 +15,7 @@ from .base_paths import SHOWS_OR_REMOVES
 from .finding import Drop, Finding, Replace, ReplaceImport
 from .kinds import BASES
 from .names import Module, parameters
-from .program import Program
-from .repository import Repository
+from .repository import Program, Repository
 
 CODE = "T0"
 OLD, NEW = "common_tasks", "common_tasks_legacy"

@@ -12,8 +12,7 @@ from .base_paths import find_uses
 from .finding import Doubt, Finding
 from .kinds import is_test_module
 from .names import Function, Module, parameters
-from .program import Program
-from .repository import Repository
+from .repository import Program, Repository
 
 _REPLACES = re.compile(
     r"\b(?:patch|object|setattr|multiple)\([^)]{0,200}?"

@@ -8,8 +8,7 @@ from . import source
 from .finding import Doubt, Finding
 from .names import Module
 from .place import why_not_import
-from .program import Program
-from .repository import Repository
+from .repository import Program, Repository
 from .shadowing import NEW, OLD, TASKS, Shadows, find_shadows
 from .source import imports, line_of
 from .style import WrongSettings, style_of

@@ -12,7 +12,7 @@ from .base_paths import asks_where
 from .finding import Doubt, DropParameter, Finding, Wrap
 from .folders import Folders
 from .names import Function, Module, Scope, parameters
-from .program import Program
+from .repository import Program
 
 CODE = "T3"
 TMP_PATH = "tmp_path"

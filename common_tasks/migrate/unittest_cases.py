@@ -8,8 +8,8 @@ from .classes import Definition
 from .finding import Doubt, Drop
 from .names import Function, parameters, stand_alone
 from .paths import Plan
-from .program import Program
 from .removal import Made, given, hidden_errors, is_registered, is_removal, may_look, seen_late, sounds_like_removal
+from .repository import Program
 
 _TEST_CASES = frozenset(
     {

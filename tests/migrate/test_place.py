@@ -6,8 +6,7 @@ import pytest
 
 from common_tasks.migrate.names import Module
 from common_tasks.migrate.place import why_not_import
-from common_tasks.migrate.program import Program
-from common_tasks.migrate.repository import Repository
+from common_tasks.migrate.repository import Program, Repository
 
 from .helpers import PYPROJECT, put
 
