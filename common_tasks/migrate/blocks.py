@@ -12,9 +12,9 @@ from . import folders, surroundings
 from .finding import Doubt, Drop, Finding, Insert, Replace
 from .folders import Folders
 from .names import Module, stand_alone
-from .naming import ONE, given_prefix, maker
+from .naming import ONE, SEVERAL, given_prefix, maker
 from .paths import Plan, bind, is_path_of
-from .removal import find_made, given
+from .removal import find_made, lend
 from .repository import Program
 from .surroundings import conclude, name_looked_for
 
@@ -41,34 +41,56 @@ class _Block(NamedTuple):
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the uses of TemporaryDirectory."""
-    module = program.module
+    module, code = program.module, IN_TESTS if program.is_test else IN_SCRIPTS
     for call in (call for call in module.all(ast.Call) if module.is_call_of(call, _MAKER)):
+        base = program.report(call, code, "TemporaryDirectory")
         match module.parents[call]:
             case ast.withitem(optional_vars=target) as item:
                 statement = module.parents[item]
                 assert isinstance(statement, With)  # noqa: S101  (no other statement has such items)
-                yield _finding(program, _Block(call, statement, target))
+                yield _in_with(program, base, _Block(call, statement, target))
             case ast.Call(func=ast.Attribute(attr=attr)) as entering if attr in _ENTERS and [call] == entering.args:
-                yield _entered(program, call, entering)
+                yield _entered(program, base, call, entering)
             case _ if not surroundings.is_fallback(module, call):
                 reason = f"it is not in a with statement; where one can end it, use with {ONE}() as name"
-                yield _base(program, call).concluded([Doubt(reason, final=True)])
+                yield base.concluded([Doubt(reason, final=True)])
 
 
-def _entered(program: Program, call: ast.Call, entering: ast.Call) -> Finding:
+def rewritten(program: Program, finding: Finding, call: ast.Call, what: str, plan: Plan) -> Finding:
+    """Return the finding for `what`, done by a call of tempfile's, with what a plan writes and the verdict on that."""
+    finding = finding._replace(
+        message=f"{what} {plan.code}",
+        edits=plan.edits,
+        imports=tuple(name for name in (ONE, SEVERAL) if f"{name}(" in plan.call),
+    )
+    return conclude(program, call, finding, plan.doubts, name_looked_for(program, call))
+
+
+def _in_with(program: Program, base: Finding, block: _Block) -> Finding:
+    """Return the finding for a directory that is there until a block ends."""
+    module = program.module
+    if refusals := [*_refused_forms(block), *refused_arguments(block.call)]:
+        return base.concluded(refusals)
+    plan = _plan(program, block)
+    pairs = [(block.call, plan.call), *([(block.target, plan.target)] if block.target else [])]
+    edits = [Replace(module.place(node), module.segment(node), code) for node, code in pairs]
+    plan = plan._replace(edits=(*edits, *plan.edits))
+    return rewritten(program, base, block.call, "TemporaryDirectory: with", plan)
+
+
+def _entered(program: Program, base: Finding, call: ast.Call, entering: ast.Call) -> Finding:
     """Return the finding for a directory that is there until a stack or a test case ends."""
-    module, base = program.module, _base(program, call)
+    module, lending = program.module, ast.unparse(entering.func)
     if refusals := list(refused_arguments(call)):
         return base.concluded(refusals)
-    lending = ast.unparse(entering.func)
     if made := find_made(module, call, entering):
-        code, edits = given(program, made, lending)
+        plan = lend(program, made, lending)
     else:
         code = f"{lending}({maker(program, call, '')})"
         is_used = not isinstance(module.parents[entering], ast.Expr)
-        edits = [Replace(module.place(entering), module.segment(entering), f"str({code})" if is_used else code)]
-    finding = base._replace(message=f"{base.message}: {code}", edits=tuple(edits), imports=(ONE,))
-    return conclude(program, call, finding, name_looked_for(program, call))
+        new = f"str({code})" if is_used else code
+        plan = Plan(code, "", (Replace(module.place(entering), module.segment(entering), new),))
+    return rewritten(program, base, call, "TemporaryDirectory:", plan)
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
@@ -80,25 +102,6 @@ def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
             yield Doubt(_KEYWORDS.get(keyword.arg or "", "it has arguments that are not known here"), final=True)
         elif not _NAME.fullmatch(given_prefix(call) or ""):
             yield Doubt("prefix= is not a plain literal name", final=True)
-
-
-def _base(program: Program, call: ast.Call) -> Finding:
-    return program.report(call, IN_TESTS if program.is_test else IN_SCRIPTS, "TemporaryDirectory")
-
-
-def _finding(program: Program, block: _Block) -> Finding:
-    module, base = program.module, _base(program, block.call)
-    if refusals := [*_refused_forms(block), *refused_arguments(block.call)]:
-        return base.concluded(refusals)
-    plan = _plan(program, block)
-    pairs = [(block.call, plan.call), *([(block.target, plan.target)] if block.target else [])]
-    edits = [Replace(module.place(node), module.segment(node), code) for node, code in pairs]
-    finding = base._replace(
-        message=f"{base.message}: with {plan.code}",
-        edits=(*edits, *plan.edits),
-        imports=(plan.call.partition("(")[0],),
-    )
-    return conclude(program, block.call, finding, plan.doubts, name_looked_for(program, block.call))
 
 
 def _refused_forms(block: _Block) -> Iterator[Doubt]:

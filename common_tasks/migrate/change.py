@@ -1,6 +1,6 @@
 """Turns an audit into changes of files: each file once, and what hangs together as a group."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..fs.workers import Workers
@@ -9,8 +9,6 @@ from .audit import Audit, held_together, share
 from .finding import Change, Finding
 from .rewrite import append, rewrite
 from .write import find_unwritable
-
-_Rewritten = dict[tuple[Path, tuple[Finding, ...]], "bytes | str"]
 
 
 def plan(
@@ -21,20 +19,20 @@ def plan(
     What cannot be rewritten after all is a report in the audit that is returned: what is in those files, and what hangs
     together with that. `force`: as of `find_unwritable`. Raises GuardFailed where git cannot tell.
     """
-    done: _Rewritten = {}
+    done: dict[tuple[Path, tuple[Finding, ...]], list[Change]] = {}
     left = find_unwritable(sorted(_choose(audit, unsafe=unsafe)), audit.scope.root, force=force)
-    audit = _without(audit, left, "not written")
+    failed, why = left, "not written"
     while True:
-        audit = held_together(audit)
+        audit = held_together(_without(audit, failed, why))
         chosen = _choose(audit, unsafe=unsafe)
         pending = [path for path, rows in chosen.items() if (path, rows) not in done]
-        results = share(lambda path: _rewrite_file(audit, path, chosen[path]), pending, workers)  # noqa: B023
-        done.update(((path, chosen[path]), result) for path, result in zip(pending, results, strict=True))
-        failed = {path: result for path, rows in chosen.items() if isinstance(result := done[path, rows], str)}
+        results = share(lambda path: _change(audit, path, chosen[path]), pending, workers)  # noqa: B023
+        found = dict(zip(pending, results, strict=True))
+        done |= {(path, chosen[path]): result for path, result in found.items() if not isinstance(result, str)}
+        failed, why = {path: result for path, result in found.items() if isinstance(result, str)}, "not rewritten"
         if not failed:
-            changes = [change for path in sorted(chosen) for change in _changes(audit, path, chosen[path], done)]
+            changes = [change for path in sorted(chosen) for change in done[path, chosen[path]]]
             return audit, _grouped(audit, [change for change in changes if change.before != change.after]), left
-        audit = _without(audit, failed, "not rewritten")
 
 
 def _without(audit: Audit, files: Mapping[Path, str], what: str) -> Audit:
@@ -51,28 +49,24 @@ def _choose(audit: Audit, *, unsafe: bool) -> dict[Path, tuple[Finding, ...]]:
     return chosen
 
 
-def _rewrite_file(audit: Audit, path: Path, rows: tuple[Finding, ...]) -> bytes | str:
-    """Return what becomes of a file, or why it cannot be rewritten."""
+def _change(audit: Audit, path: Path, rows: tuple[Finding, ...]) -> list[Change] | str:
+    """Return the change of a file, one that is renamed as two; or why it cannot be rewritten."""
     try:
-        data = source.read_bytes(path) if path.exists() else b""
-        if path.suffix != ".py":
-            text = data.decode("latin-1")  # which gives each byte a character and back
-            return append(text, "".join(row.ending for row in rows)).encode("latin-1")
-        found = source.decode(data)
-        return found.encode(rewrite(path, found.text, rows, audit.repository))
+        before = source.read_bytes(path) if path.exists() else None
+        after = _rewrite(audit, path, before or b"", rows)
     except source.UNREADABLE as error:  # our own errors are ValueErrors, LibCST's are SyntaxErrors
         return str(error) or type(error).__name__
-
-
-def _changes(audit: Audit, path: Path, rows: tuple[Finding, ...], done: _Rewritten) -> Iterator[Change]:
-    """Yield the change of a file; that of a module which hides ours is one that goes and one that comes."""
-    result = done[path, rows]
-    after = result if isinstance(result, bytes) else None  # `plan` goes on only if nothing failed
-    before = source.read_bytes(path) if path.exists() else None
     if path in audit.repository.shadows and any(row.code == shadowing.CODE for row in rows):
-        yield Change(path.with_name(f"{shadowing.NEW}.py"), None, after, rows)
-        after = None
-    yield Change(path, before, after, rows)
+        return [Change(path.with_name(f"{shadowing.NEW}.py"), None, after, rows), Change(path, before, None, rows)]
+    return [Change(path, before, after, rows)]
+
+
+def _rewrite(audit: Audit, path: Path, data: bytes, rows: tuple[Finding, ...]) -> bytes:
+    if path.suffix != ".py":
+        text = data.decode("latin-1")  # which gives each byte a character and back
+        return append(text, "".join(row.ending for row in rows)).encode("latin-1")
+    found = source.decode(data)
+    return found.encode(rewrite(path, found.text, rows, audit.repository))
 
 
 def _grouped(audit: Audit, changes: list[Change]) -> tuple[Change, ...]:

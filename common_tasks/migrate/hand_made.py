@@ -77,7 +77,7 @@ def _finding(program: Program, call: ast.Call, path: ast.expr, text: str) -> Fin
 def _given_before(module: Module, call: ast.Call, path: ast.expr, text: str) -> _Made | None:
     """Return the directory with its name, where the statement before gives it one."""
     making = module.parents[call]
-    body = module.body_of(making)
+    body = module.body_of(making) if isinstance(making, ast.stmt) else []
     before = body[body.index(making) - 1] if isinstance(making, ast.Expr) and making in body[1:] else None
     match making, path, before:
         case ast.Expr(), ast.Name(id=name), ast.Assign(targets=[ast.Name(id=given) as variable]) if name == given:

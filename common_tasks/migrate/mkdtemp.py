@@ -7,21 +7,24 @@ code may remove is left as it is; where no removal is found at all, a person is 
 import ast
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from . import finally_removed, unittest_cases
-from .blocks import refused_arguments
+from . import surroundings, unittest_cases
+from .blocks import refused_arguments, rewritten
 from .classes import Definition
-from .finding import Finding, Left
-from .naming import ONE
-from .removal import find_made, sounds_like_removal
+from .finding import Doubt, Drop, Finding, Left, Wrap
+from .names import stand_alone
+from .naming import ONE, maker
+from .paths import Plan, bind
+from .removal import Made, find_made, hidden_errors, is_removal, seen_late, sounds_like_removal
 from .repository import Program
-from .surroundings import conclude, name_looked_for
 
 CODE = "T5"
 _FILES = {"tempfile.mkstemp": "mkstemp", "tempfile.NamedTemporaryFile": "NamedTemporaryFile(delete=False)"}
 _LOOKED_FOR = "looked for rmtree, rmdir, remove, unlink and registered cleanups"
 _RETURNS = re.compile(r"\b(?:return|yield)[ \t]+\S")
 _IN_TEMPORARY = re.compile(r"te?mp", re.IGNORECASE)
+_EXITS = ast.Return | ast.Break | ast.Continue
 
 
 def check(program: Program) -> Iterator[Finding | Left]:
@@ -38,13 +41,12 @@ def check(program: Program) -> Iterator[Finding | Left]:
 
 def _directory(program: Program, call: ast.Call) -> Finding | Left:
     made = find_made(program.module, call, call)
-    plan = (unittest_cases.plan(program, made) or finally_removed.plan(program, made)) if made else None
+    plan = (unittest_cases.plan(program, made) or _plan_block(program, made)) if made else None
     if plan is None:
         return _unremoved(program, call, "mkdtemp", ONE)
-    head = "with " if plan.target else ""
-    finding = program.report(call, CODE, f"mkdtemp with its own removal: {head}{plan.code}")
-    finding = finding._replace(edits=plan.edits, imports=(ONE,))
-    return conclude(program, call, finding, refused_arguments(call), plan.doubts, name_looked_for(program, call))
+    what = f"mkdtemp with its own removal:{' with' if plan.target else ''}"
+    plan = plan._replace(doubts=(*refused_arguments(call), *plan.doubts))
+    return rewritten(program, program.report(call, CODE, what), call, what, plan)
 
 
 def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Finding | Left:
@@ -69,3 +71,76 @@ def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Find
 
 def _inside_another(call: ast.Call) -> bool:
     return any(keyword.arg == "dir" and _IN_TEMPORARY.search(ast.unparse(keyword.value)) for keyword in call.keywords)
+
+
+class _Span(NamedTuple):
+    """The statements of a block that go below a `with`, and what removes the directory after or at their end."""
+
+    statements: list[ast.stmt]
+    removal: ast.stmt
+    ending: ast.Try | None = None  # the `try` with that `finally`
+
+
+def _plan_block(program: Program, made: Made) -> Plan | None:
+    """Plan for a directory that a name of a function, or of the file, stands for; None without a removal."""
+    module, name = program.module, made.target
+    scope = module.scope_of(name) if isinstance(name, ast.Name) else None
+    if not isinstance(name, ast.Name) or scope is None or isinstance(scope.node, ast.ClassDef):
+        return None
+    span = _find_span(program, made)
+    if span is None or made.is_resolved or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
+        return None
+    loads = module.loads(name.id, scope, [span.removal])
+    always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
+    if made.is_path or not loads:
+        bound = Plan(maker(program, made.call, name.id), name.id if loads or scope is module.top else "")
+    else:
+        bound = bind(program, made.call, always, name, loads)
+    edits = (
+        Drop(module.place(made.statement)),
+        Wrap(module.place(span.statements[0]), f"with {bound.code}:", len(span.statements)),
+        Drop(module.place(span.removal)),
+        *bound.edits,
+    )
+    return bound._replace(edits=edits, doubts=tuple(_doubts(program, made, span)))
+
+
+def _find_span(program: Program, made: Made) -> _Span | None:
+    around = program.module.parents[made.statement]
+    is_first = isinstance(around, ast.Try) and made.statement is around.body[0]
+    if isinstance(around, ast.Try) and is_first and (span := _of_try(program, made, [around], around)):
+        return span
+    after = program.module.following(made.statement)
+    for number, statement in enumerate(after):
+        if isinstance(statement, ast.Try) and (span := _of_try(program, made, after[: number + 1], statement)):
+            return span
+        if number and is_removal(program, statement, made.name):
+            return _Span(after[:number], statement)
+    return None
+
+
+def _of_try(program: Program, made: Made, statements: list[ast.stmt], ending: ast.Try) -> _Span | None:
+    """Return statements up to a `try` if its `finally` removes the directory."""
+    removals = [each for each in ending.finalbody if is_removal(program, each, made.name)]
+    return _Span(statements, removals[0], ending) if len(removals) == 1 else None
+
+
+def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
+    yield from hidden_errors(program, span.removal)
+    between = span.statements[:-1] if span.ending else span.statements
+    function = program.module.function_of(made.call)
+    walked = (node for each in between for node in ast.walk(each))
+    inner = [node for node in walked if program.module.function_of(node) is function]
+    if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
+        yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
+    if span.ending:
+        late = span.ending.finalbody[span.ending.finalbody.index(span.removal) + 1 :]
+        yield from seen_late(program, late)
+    elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
+        yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
+
+
+def _is_in_fixture(program: Program, made: Made) -> bool:
+    """Tell whether a fixture makes a directory: it goes on after its `yield` even if a test fails."""
+    function = program.module.function_of(made.call)
+    return function is not None and surroundings.fixture_of(program.module, function) is not None

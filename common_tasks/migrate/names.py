@@ -163,11 +163,16 @@ class Module:
         """Return the nearest statement around a node."""
         return next(parent for parent in self.above(node) if isinstance(parent, ast.stmt))
 
-    def body_of(self, statement: ast.AST) -> list[ast.stmt]:
+    def body_of(self, statement: ast.stmt) -> list[ast.stmt]:
         """Return the statements that one stands among."""
         parent = self.parents[statement]
-        bodies = (getattr(parent, field, None) for field in ("body", "orelse", "finalbody"))
-        return next((body for body in bodies if isinstance(body, list) and statement in body), [])
+        bodies = [getattr(parent, field, []) for field in ("body", "orelse", "finalbody")]
+        return next(body for body in bodies if statement in body)
+
+    def following(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Return the statements after one in its block."""
+        body = self.body_of(statement)
+        return body[body.index(statement) + 1 :]
 
     def is_in_f_string(self, node: ast.AST) -> bool:
         """Tell whether a node is part of an f-string, where its place is not to be relied on."""

@@ -6,7 +6,7 @@ import re
 from .names import Function
 from .repository import Program
 
-ONE = "temp_working_dir"
+ONE, SEVERAL = "temp_working_dir", "pytest_temp_dirs"
 _LONGEST = 30
 _FEW = 3  # words that are taken of a name that is too long
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -50,11 +50,10 @@ class Plan(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """The name of the path, how the uses of the name of text change, and how many of them need text."""
+    """The name of the path, and how the uses of the name of text change."""
 
     name: str
     edits: tuple[Edit, ...] = ()
-    texts: int = 0
 
 
 def bind(
@@ -66,8 +65,8 @@ def bind(
     name; None where not all of them are known.
     """
     if isinstance(name, ast.Name) and loads is not None:
-        renamed = give_path(program.module, bodies, name, loads)
-        if renamed and renamed.texts <= _FEW:
+        renamed = give_path(program.module, bodies, name, loads, texts=_FEW)
+        if renamed:
             return Plan(maker(program, call, renamed.name), renamed.name, renamed.edits)
     text = ast.unparse(name)
     last = text.rpartition(".")[2]
@@ -82,17 +81,17 @@ def _free_name(module: Module, name: str) -> str:
 
 
 def give_path(
-    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: Sequence[ast.Name]
+    module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: Sequence[ast.Name], *, texts: int = 0
 ) -> Renamed | None:
     """Return how the uses of a name of text change where it holds a path, by the name that it is given in `bodies`.
 
-    `Path(name)` becomes `name`. What may need text is given `str(name)`. None where a use cannot be changed.
+    `Path(name)` becomes `name`. At most `texts` uses, which may need text, are given `str(name)`. None where more may
+    need it, or a use cannot be changed.
     """
     alias = _find_alias(module, bodies, name, loads)
     target = alias.targets[0] if alias else name
     called = target.id if isinstance(target, ast.Name) else name.id
     edits: list[Edit] = [Drop(module.place(alias))] if alias else []
-    texts = 0
     for load in (load for load in loads if not (alias and module.within([alias], load))):
         parent = module.parents[load]
         old: ast.expr = load
@@ -103,10 +102,10 @@ def give_path(
         elif isinstance(parent, ast.Call) and converted(module, parent) is load:
             old = parent
         elif not takes_path(module, load):
-            texts, code = texts + 1, f"str({called})"
+            texts, code = texts - 1, f"str({called})"
         if module.segment(old) != code:
             edits.append(Replace(module.place(old), module.segment(old), code))
-    return Renamed(called, tuple(edits), texts)
+    return Renamed(called, tuple(edits)) if texts >= 0 else None
 
 
 def _find_alias(

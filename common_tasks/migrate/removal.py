@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .classes import Definition
-from .finding import Doubt, Edit, Replace
+from .finding import Doubt, Replace
 from .names import Function, Module, is_docstring, parameters, stand_alone
 from .naming import maker
-from .paths import PATHS, Renamed, converted, give_path
+from .paths import PATHS, Plan, Renamed, converted, give_path
 from .repository import Program
 
 _SOUNDS = re.compile(
@@ -75,8 +75,8 @@ def _resolved(module: Module, path: ast.expr) -> ast.expr:
     return path
 
 
-def given(program: Program, made: Made, lending: str, removal: ast.stmt | None = None) -> tuple[str, list[Edit]]:
-    """Return the expression by which a name is given a directory for longer than a block, and the edits for that.
+def lend(program: Program, made: Made, lending: str, removal: ast.stmt | None = None) -> Plan:
+    """Plan to give a name a directory for longer than a block.
 
     `lending`: what stands around the call that makes it. The name holds a path where none of its uses needs text.
     """
@@ -84,8 +84,8 @@ def given(program: Program, made: Made, lending: str, removal: ast.stmt | None =
     name = path.name if path else made.name
     code = f"{lending}({maker(program, made.call, name.rpartition('.')[2])})"
     new = {made.value: code if path else f"str({code})", made.target: name}
-    edits: list[Edit] = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
-    return code, [*edits, *(path.edits if path else ())]
+    edits = [Replace(module.place(old), module.segment(old), text) for old, text in new.items()]
+    return Plan(code, "", (*edits, *(path.edits if path else ())))
 
 
 def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | None:
@@ -96,8 +96,7 @@ def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | 
     if scope is None or not isinstance(made.target, ast.Name) or not made.is_given_once(module):
         return None
     loads = module.loads(made.target.id, scope, [removal] if removal else [])
-    path = give_path(module, [module.body_of(made.statement)], made.target, loads)
-    return path if path and not path.texts else None
+    return give_path(module, [module.body_of(made.statement)], made.target, loads)
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:

@@ -8,7 +8,7 @@ from .classes import Definition
 from .finding import Doubt, Drop
 from .names import Function, parameters, stand_alone
 from .paths import Plan
-from .removal import Made, given, hidden_errors, is_registered, is_removal, may_look, seen_late, sounds_like_removal
+from .removal import Made, hidden_errors, is_registered, is_removal, lend, may_look, seen_late, sounds_like_removal
 from .repository import Program
 
 _TEST_CASES = frozenset(
@@ -54,15 +54,14 @@ def _plan(program: Program, made: Made, this: Definition, method: Function) -> P
     doubts += [*seen_late(program, removal.late), *_seen_by_cleanups(program, removal)]
     if isinstance(made.target, ast.Attribute):
         doubts += _dealt_with_again(program, this, made, removal.statement)
-    code, edits = given(program, made, f"{owner}.enter{kind}Context", removal.statement)
+    lent = lend(program, made, f"{owner}.enter{kind}Context", removal.statement)
     drop = Drop(module.place(removal.statement), with_method=removal.may_go)
-    return Plan(code, "", (*edits, drop), tuple(doubts))
+    return lent._replace(edits=(*lent.edits, drop), doubts=tuple(doubts))
 
 
 def _find_registered(program: Program, made: Made, method: str) -> _Removal | None:
     """Return what registers the removal of a directory, after its making and beside it."""
-    body = program.module.body_of(made.statement)
-    after = body[body.index(made.statement) + 1 :] if body else []
+    after = program.module.following(made.statement)
     for number, statement in enumerate(after):
         if is_registered(program, statement, made.name, method):
             return _Removal(statement, (), tuple(after[:number]))
