@@ -56,13 +56,10 @@ def check(program: Program) -> Iterator[Finding]:
                 yield base.concluded([Doubt(reason, final=True)])
 
 
-def rewritten(program: Program, finding: Finding, call: ast.Call, what: str, plan: Plan) -> Finding:
-    """Return the finding for `what`, done by a call of tempfile's, with what a plan writes and the verdict on that."""
-    finding = finding._replace(
-        message=f"{what} {plan.code}",
-        edits=plan.edits,
-        imports=tuple(name for name in (ONE, SEVERAL) if f"{name}(" in plan.call),
-    )
+def rewritten(program: Program, call: ast.Call, code: str, what: str, plan: Plan) -> Finding:
+    """Return the finding for a call of tempfile's, with what a plan writes and the verdict on that."""
+    names = tuple(name for name in (ONE, SEVERAL) if f"{name}(" in plan.call)
+    finding = program.report(call, code, f"{what} {plan.code}")._replace(edits=plan.edits, imports=names)
     return conclude(program, call, finding, plan.doubts, name_looked_for(program, call))
 
 
@@ -75,7 +72,7 @@ def _in_with(program: Program, base: Finding, block: _Block) -> Finding:
     pairs = [(block.call, plan.call), *([(block.target, plan.target)] if block.target else [])]
     edits = [Replace(module.place(node), module.segment(node), code) for node, code in pairs]
     plan = plan._replace(edits=(*edits, *plan.edits))
-    return rewritten(program, base, block.call, "TemporaryDirectory: with", plan)
+    return rewritten(program, block.call, base.code, "TemporaryDirectory: with", plan)
 
 
 def _entered(program: Program, base: Finding, call: ast.Call, entering: ast.Call) -> Finding:
@@ -90,7 +87,7 @@ def _entered(program: Program, base: Finding, call: ast.Call, entering: ast.Call
         is_used = not isinstance(module.parents[entering], ast.Expr)
         new = f"str({code})" if is_used else code
         plan = Plan(code, "", (Replace(module.place(entering), module.segment(entering), new),))
-    return rewritten(program, base, call, "TemporaryDirectory:", plan)
+    return rewritten(program, call, base.code, "TemporaryDirectory:", plan)
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:

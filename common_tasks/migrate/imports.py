@@ -39,6 +39,8 @@ def add(text: str, names: Iterable[str], home: str, style: Style) -> str:
         del lines[at : joined.end_lineno]
     else:
         at, blank_above, blank_below = _find_place(module, lines, home, style)
+        while around := [each for each in module.tree.body if each.lineno <= at < (each.end_lineno or 0)]:
+            at = around[0].end_lineno or 0  # a statement that shares the line of an import, and goes on below it
     if at and not lines[at - 1].endswith(("\n", "\r")):
         lines[at - 1] += end
     # Folded by isort, which takes no other line ends.
@@ -140,11 +142,12 @@ def mark_unused(before: Module, text: str) -> str:
     Without that, a linter's own fix would take them out. A string that begins with the name is a use for linters, too.
     """
     after, lines = Module(text), split_lines(text)
+    going_on = {each.lineno for each in after.all(ast.stmt) if each.end_lineno != each.lineno}
     for name, statement in _unused(before, after):
         line = lines[statement.lineno - 1]
         bare = line.rstrip()
         is_used = any(re.match(rf"{re.escape(name)}\b", each) for each in after.strings)
-        if statement.lineno == statement.end_lineno and "noqa" not in line and not is_used:
+        if statement.lineno not in going_on and "noqa" not in line and not is_used:
             lines[statement.lineno - 1] = bare + _UNUSED + line[len(bare) :]
     return "".join(lines)
 

@@ -46,7 +46,7 @@ def _directory(program: Program, call: ast.Call) -> Finding | Left:
         return _unremoved(program, call, "mkdtemp", ONE)
     what = f"mkdtemp with its own removal:{' with' if plan.target else ''}"
     plan = plan._replace(doubts=(*refused_arguments(call), *plan.doubts))
-    return rewritten(program, program.report(call, CODE, what), call, what, plan)
+    return rewritten(program, call, CODE, what, plan)
 
 
 def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Finding | Left:

@@ -12,25 +12,19 @@ from .repository import Program
 PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
 _CONCRETE = frozenset({"pathlib.Path", "pathlib.PosixPath"})
 # Those that give a str back (or no path at all), whatever kind of path they are given.
-_OS_PATH = (
-    "abspath basename dirname exists expanduser expandvars getatime getctime getmtime getsize isabs isdir isfile "
-    "islink ismount join lexists normcase normpath realpath relpath samefile split splitext"
-)
-_OS = (
-    "access chdir chmod chown fsencode fspath fwalk link listdir lstat makedirs mkdir mkfifo open readlink remove "
-    "removedirs rename renames replace rmdir scandir stat statvfs symlink truncate unlink utime walk"
-)
-_SHUTIL = "chown copymode copystat disk_usage rmtree unpack_archive"
+_GIVE_NO_PATH = {
+    "os.path": "abspath basename dirname exists expanduser expandvars getatime getctime getmtime getsize isabs isdir "
+    "isfile islink ismount join lexists normcase normpath realpath relpath samefile split splitext",
+    "os": "access chdir chmod chown fsencode fspath fwalk link listdir lstat makedirs mkdir mkfifo open readlink "
+    "remove removedirs rename renames replace rmdir scandir stat statvfs symlink truncate unlink utime walk",
+    "shutil": "chown copymode copystat disk_usage rmtree unpack_archive",
+    "builtins": "open print str",
+    "contextlib": "chdir",
+    "io": "open",
+    "zipfile": "ZipFile",
+}
+_TAKES_PATH = PATHS | {f"{home}.{name}" for home, names in _GIVE_NO_PATH.items() for name in names.split()}
 _SHUTIL_RETURNS = frozenset(f"shutil.{name}" for name in ("copy", "copy2", "copyfile", "copytree", "move"))
-_TAKES_PATH = frozenset(
-    {
-        *PATHS,
-        *(f"os.path.{name}" for name in _OS_PATH.split()),
-        *(f"os.{name}" for name in _OS.split()),
-        *(f"shutil.{name}" for name in _SHUTIL.split()),
-        *("builtins.open", "builtins.print", "builtins.str", "contextlib.chdir", "io.open", "zipfile.ZipFile"),
-    }
-)
 _SUBPROCESS = tuple(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
 _FEW = 2  # so many `str(name)` read well
 

@@ -20,6 +20,11 @@ HEADS = {
         "TemporaryDirectory",
         "from tempfile import mkdtemp\n\n" + OURS + "x = mkdtemp\n",
     ),
+    "text that begins beside it": (
+        'import tempfile; TEXT = """\ntext\n"""\n',
+        "tempfile.TemporaryDirectory",
+        'import tempfile; TEXT = """\ntext\n"""\n\n' + OURS,
+    ),
     "docstring": ('"""Doc."""\nimport tempfile\n', "tempfile.TemporaryDirectory", '"""Doc."""\n\n' + OURS),
     "future": (
         "from __future__ import annotations\n\nimport tempfile\n",
