@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +28,9 @@ Load = Callable[[str], Any]  # reads a file of YAML or JSON; raises whatever its
 
 
 class _Told(NamedTuple):
-    """What a folder says: its files, and its tasks."""
+    """What a folder says: each of its files, and its tasks."""
 
-    files: Mapping[str, Any]
+    files: Sequence[Any]
     tasks: Configured
 
 
@@ -67,7 +67,7 @@ class Sources:
         layers = [
             _of_all_projects(layer) if folder == self._monorepo != root else layer
             for folder, each in told.items()
-            for layer in (each.files, each.tasks.values)
+            for layer in (*each.files, each.tasks.values)
         ]
         general = [self._file_of("user"), self._file_of("system"), config._defaults]
         particular = [config._modifications, config._overrides, self._file_of("runtime")]
@@ -88,20 +88,16 @@ class Sources:
             return getattr(self._config, f"_{kind}")
         return read_file(os.path.expanduser(path), self._load)
 
-    def _files_in(self, folder: Path) -> dict[str, Any]:
-        """Return what the configuration files in a folder say. Raises InvalidSetting where two say the same."""
-        found: dict[str, Any] = {}
+    def _files_in(self, folder: Path) -> list[Any]:
+        """Return what each configuration file in a folder says. Raises InvalidSetting where two say the same."""
         origin: dict[str, str] = {}
-        for path, content in self._contents(folder):
+        contents = self._contents(folder)
+        for path, content in contents:
             for key in flatten(content):
                 if key in origin:
                     raise InvalidSetting(f"the setting {key} is in {origin[key]!r} and in {path!r}: keep one of them")
                 origin[key] = path
-            for section in SECTIONS:
-                if content and content.get(section) is not None:
-                    found[section] = {**found.get(section, {}), **content[section]}
-            found |= {key: None for key in (content or {}) if key not in SECTIONS}
-        return found
+        return [content for _, content in contents]
 
     def _contents(self, folder: Path) -> list[tuple[str, Any]]:
         stem = self._config.file_prefix or self._config.prefix
@@ -121,7 +117,7 @@ def _why_uncertain(told: Iterable[_Told]) -> str | None:
     """
     said: set[str] = set()
     for each in told:
-        said.update(flatten(each.files))
+        said.update(key for layer in each.files for key in flatten(layer))
         if each.tasks.uncertain and not said.issuperset(PROTECTING):
             return each.tasks.uncertain
     return None
