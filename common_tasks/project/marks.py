@@ -200,9 +200,7 @@ def what_is_reserved(folder: str) -> str:
 
 def find_homes() -> frozenset[tuple[int, int]]:
     """Return device and inode of the home folders of this user, and of the one who called sudo."""
-    caller = variable("SUDO_UID")
-    users = [os.geteuid(), *([int(caller)] if caller.isdecimal() else [])]
-    homes = map(identify, (variable("HOME"), *map(_home, users)))
+    homes = map(identify, (variable("HOME"), *map(_home, (os.geteuid(), *_callers()))))
     return frozenset(home for home in homes if home)
 
 
@@ -222,12 +220,17 @@ def _reserved(folder: str, owner: int) -> Iterator[tuple[str, str]]:
     yield variable("HOME"), "the home folder"
     yield _home(os.geteuid()), "the home folder"
     yield _home(owner), "the home folder of its owner"
-    caller = variable("SUDO_UID")
-    if caller.isdecimal():
-        home = _home(int(caller))
+    for caller in _callers():
+        home = _home(caller)
         # Where the list of users names no home that exists, any folder of this user's may be the home.
-        is_known = int(caller) != owner or os.path.isdir(home)
+        is_known = caller != owner or os.path.isdir(home)
         yield home if is_known else folder, "the home folder of the user who called sudo"
+
+
+def _callers() -> list[int]:
+    """Return the user who called sudo, if anybody did."""
+    caller = variable("SUDO_UID")
+    return [int(caller)] if caller.isdecimal() else []
 
 
 @lru_cache(maxsize=256)
