@@ -15,7 +15,7 @@ from .layout import Base
 from .names import TAG
 from .tag import MARKS, is_tagged, project_line
 
-_MODE = 0o775  # however open the umask: a base that everybody may write to is refused
+_MODE = 0o775  # at most, however open the umask: a base that everybody may write to is refused
 
 
 def open_base(base: Base) -> Directory | None:
@@ -75,13 +75,13 @@ def _make_folders(base: Base) -> None:
         raise _refused(base, f"cannot be made: {error.strerror}") from error
 
 
-def make_folder(parent: Directory, name: str) -> bool:
+def make_folder(parent: Directory, name: str, most: int = _MODE) -> bool:
     """Make a folder for entries, for all who work in `parent`; tell whether it was not there.
 
-    Its owner may always use it, whatever the umask, and everybody may never write to it.
+    `most`: the mode that it has where the umask allows that. Its owner may always use it, whatever the umask.
     """
     try:
-        parent.make(name, _MODE)
+        parent.make(name, most)
     except FileExistsError:
         return False
     mode = parent.look(name).st_mode

@@ -2,7 +2,7 @@
 
 import contextlib
 import stat
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..fs import lock
@@ -19,6 +19,9 @@ from .tag import CATEGORY_MARK, is_category_mark
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 _FOLDER, _OTHER = Identity(directory=True), Identity(directory=False)  # until they are measured
 
+# The names that lead to something in a base, whether it is a folder, and the names beside it that go with it.
+_Found = tuple[tuple[str, ...], bool, tuple[str, ...]]
+
 
 class BaseListing(NamedTuple):
     """An open base, and what its leases say."""
@@ -34,23 +37,22 @@ class BaseListing(NamedTuple):
 
     def entries(self) -> Iterator[Entry]:
         """Return the entries of the base, sorted by name. They are not measured: one may have vanished by now."""
-        names = _listed(self.directory)
-        companions = _companions(names)
         homes: set[tuple[str, ...]] = set()  # of what is to be put back
-        for name in names:
+        for found in _grouped((), _listed(self.directory)):
+            [name] = found[0]
             if name == TRASH:
                 yield from self._in_trash(homes)
             elif sealed := _sealed_as(self.directory, name):
-                yield self._alone(name, sealed, homes, is_folder=names[name])
-            elif not self.base.reserves(name) and name not in companions:
-                yield from self._at_top(name, _beside(companions, name), is_folder=names[name])
+                yield self._alone(found, sealed, homes)
+            elif not self.base.reserves(name):
+                yield from self._at_top(found)
 
     def _in_trash(self, homes: set[tuple[str, ...]]) -> Iterator[Entry]:
         """List what interrupted cleans left. What has no name of theirs is somebody's own."""
         try:
             trash = self.directory.enter(TRASH)
         except MountPoint:
-            yield self._entry((TRASH,), LEGACY, is_folder=True)
+            yield self._entry(((TRASH,), True, ()))
             return
         except OSError:  # no directory, or not to be looked into: a clean will say so
             return
@@ -60,9 +62,7 @@ class BaseListing(NamedTuple):
                 if unseal(name, inode) == UNDECIDED:
                     yield from self._undecided((TRASH, name), homes)
                 else:
-                    in_trash = _sealed_as(trash, name) == TRASH
-                    category = UNFINISHED if in_trash else LEGACY
-                    yield self._entry((TRASH, name), category, is_folder=is_folder, in_trash=in_trash)
+                    yield self._entry(((TRASH, name), is_folder, ()), in_trash=_sealed_as(trash, name) == TRASH)
 
     def _undecided(self, parts: tuple[str, ...], homes: set[tuple[str, ...]]) -> Iterator[Entry]:
         """List what a clean has moved and not decided on: entries like others, unless that clean still works."""
@@ -80,22 +80,18 @@ class BaseListing(NamedTuple):
         known = trusted and claim is Claim.GRANTED
         found[()] = {name: is_folder for name, is_folder in found[()].items() if name not in (TOP, IN)}
         for place, children in found.items():
-            companions = _companions(children)
-            for name, is_folder in children.items():
-                if name not in companions:
-                    home = self._free(home_of(place, name), homes) if known else ()
-                    beside = _beside(companions, name)
-                    yield self._moved((*parts, *place, name), home, is_folder=is_folder, companions=beside)
+            for each in _grouped((*parts, *place), children):
+                yield self._moved(each, self._free(home_of(place, each[0][-1]), homes) if known else ())
 
-    def _alone(self, name: str, sealed: str, homes: set[tuple[str, ...]], *, is_folder: bool) -> Entry:
+    def _alone(self, found: _Found, sealed: str, homes: set[tuple[str, ...]]) -> Entry:
         """List what a clean has moved for which there was no room in the trash."""
         if sealed == TRASH:
-            return self._entry((name,), UNFINISHED, is_folder=is_folder, in_trash=True)
+            return self._entry(found, in_trash=True)
         home: tuple[str, ...] = ()
         with contextlib.suppress(OSError):
-            if is_trusted(self.directory.look(name), self.directory):
+            if is_trusted(self.directory.look(found[0][0]), self.directory):
                 home = self._free(home_of_alone(sealed), homes)
-        return self._moved((name,), home, is_folder=is_folder)
+        return self._moved(found, home)
 
     def _free(self, home: tuple[str, ...], homes: set[tuple[str, ...]]) -> tuple[str, ...]:
         """Return where something belongs, if that can be a place of an entry, and is not taken."""
@@ -104,52 +100,37 @@ class BaseListing(NamedTuple):
         homes.add(home)
         return home
 
-    def _moved(
-        self, parts: tuple[str, ...], home: tuple[str, ...], *, is_folder: bool, companions: tuple[str, ...] = ()
-    ) -> Entry:
+    def _moved(self, found: _Found, home: tuple[str, ...]) -> Entry:
         """Return an entry that an interrupted clean has moved; it belongs at `home`, where that is known and free."""
-        in_category = len(home) == 2 and not self.base.legacy
-        kept = in_category and self.directory.has(f"{home[0]}/{KEEP}")
-        return self._entry(
-            parts,
-            home[0] if in_category else LEGACY,
-            is_folder=is_folder,
-            state="kept" if kept else "unfinished",
-            companions=companions,
-            home=home,
-        )
+        kept = len(home) == 2 and not self.base.legacy and self.directory.has(f"{home[0]}/{KEEP}")
+        return self._entry(found, state="kept" if kept else "unfinished", home=home)
 
-    def _at_top(self, name: str, beside: tuple[str, ...], *, is_folder: bool) -> Iterator[Entry]:
+    def _at_top(self, found: _Found) -> Iterator[Entry]:
         """List a category's entries; what is no category is an entry itself."""
+        [name] = found[0]
         children = {} if self.base.legacy else _children(self.directory, (name,))
         if not is_category(self.directory, name, children):
-            yield self._entry((name,), LEGACY, is_folder=is_folder, companions=beside)
+            yield self._entry(found)
             return
         state: State = "kept" if KEEP in children else "idle"
-        companions = _companions(children)
-        for child in children:
-            if child != KEEP and child not in companions and not child.startswith(CATEGORY_MARK):
-                beside = _beside(companions, child)
-                is_folder = children[child]
-                yield self._entry((name, child), name, is_folder=is_folder, state=state, companions=beside)
+        for each in _grouped((name,), children):
+            child = each[0][1]
+            if child != KEEP and not child.startswith(CATEGORY_MARK):
+                yield self._entry(each, state=state)
 
     def _entry(
-        self,
-        parts: tuple[str, ...],
-        category: str,
-        *,
-        is_folder: bool,
-        state: State = "idle",
-        companions: tuple[str, ...] = (),
-        in_trash: bool = False,
-        home: tuple[str, ...] = (),
+        self, found: _Found, *, state: State = "idle", in_trash: bool = False, home: tuple[str, ...] = ()
     ) -> Entry:
-        """Return the entry at `parts`."""
+        """Return the entry that was found, which belongs at `home` where that is not where it is."""
+        parts, is_folder, companions = found
         belongs = home or parts
         stamped = parse_name(belongs[-1])
+        in_category = len(belongs) == 2 and belongs[0] != TRASH
+        category = UNFINISHED if in_trash else LEGACY
+        # What has no time in its name was not made by the engine.
+        if stamped and in_category and not (in_trash or self.base.legacy):
+            category = belongs[0]
         reason = _moved_by_a_clean(home) if state == "unfinished" else None
-        if not stamped and not in_trash:  # what has no time in its name was not made by the engine
-            category = LEGACY
         by_hand = is_folder and category == LEGACY and state in ("idle", "unfinished")
         if by_hand and _is_kept_inside(self.directory, parts):
             state, reason = "kept", f"kept: {KEEP} of an entry inside"
@@ -161,7 +142,7 @@ class BaseListing(NamedTuple):
             stamped.name if stamped else belongs[-1],
             companions,
             stamped.created if stamped else None,
-            in_trash or (len(belongs) == 2 and "/".join(belongs) in self.leased.made),
+            in_trash or (in_category and "/".join(belongs) in self.leased.made),
             in_trash,
             home,
             "unfinished" if in_trash else state,
@@ -226,21 +207,18 @@ def _is_kept_inside(directory: Directory, parts: tuple[str, ...]) -> bool:
     return False
 
 
-def _companions(names: dict[str, bool]) -> dict[str, str]:
-    """Return which of the files beside a database belong to which; `names` tell whether each is a directory."""
-    found = {}
-    for name in names:
-        if name.endswith(_BESIDE) and not names[name]:
-            main = name.rpartition("-")[0]
-            if names.get(main) is False:
-                found[name] = main
-    return found
+def _grouped(above: tuple[str, ...], names: dict[str, bool]) -> Iterator[_Found]:
+    """Yield the names in a folder (`names` tell whether each is a directory), files beside a database with that."""
+    companions = {name for name in names if name.endswith(_BESIDE) and _is_beside(name, names)}
+    for name, is_folder in names.items():
+        if name not in companions:
+            beside = tuple(name + end for end in _BESIDE if name + end in companions) if companions else ()
+            yield (*above, name), is_folder, beside
 
 
-def _beside(companions: Container[str], name: str) -> tuple[str, ...]:
-    if not companions:
-        return ()
-    return tuple(name + ending for ending in _BESIDE if name + ending in companions)
+def _is_beside(name: str, names: dict[str, bool]) -> bool:
+    """Tell whether the name of a database's file is that of a file, and the database is there and a file, too."""
+    return names[name] is False and names.get(name.rpartition("-")[0]) is False
 
 
 def files_beside(directory: Directory, name: str) -> set[str]:

@@ -1,9 +1,10 @@
 """What was taken out of sight and may not go comes back, whatever happens meanwhile."""
 
 import contextlib
+import errno
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,28 +160,69 @@ def test_what_was_not_decided_is_kept_as_any_other_entry(project: Path, pin: str
 def test_what_is_deleted_where_it_stands_is_lent_to_nobody_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lower = tmp_path / "lower"
-    lower.mkdir()
-    cache = make_entry(lower / f"project/.tmp/cache/c_{OLD}", hours=99)
-    (lower / "project/pyproject.toml").touch()
-    (lower / "project/.tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
-    ask = "from common_tasks.temp import *\nfrom common_tasks.temp import base_lock\nbase_lock.PATIENCE = 0.1\n"
-    ask += "print(get_cache_temp_dir('c'), flush=True); input()"
-    users = []
-    with overlay(tmp_path, "redirect_dir=off") as merged:
-        root = merged / "project"
-        monkeypatch.chdir(root)
-
-        def use_the_cache() -> None:
-            users.append(running(ask, root))
-            given.append(Path(said(users[0].__enter__())))
-
+    with a_cache_in_a_lower_layer(tmp_path) as cache, asking_for_it(cache) as ask:
+        monkeypatch.chdir(cache.parents[2])
         given: list[Path] = []
-        at("delete", monkeypatch, use_the_cache)
-        assert list(reasons(clean(root, DAY).removed)) == [cache.name]
+        at("delete", monkeypatch, lambda: given.append(ask()))
+        assert list(reasons(clean(Path.cwd(), DAY).removed)) == [cache.name]
         assert given[0].is_dir()
         assert given[0].name != cache.name
-        users[0].__exit__(None, None, None)
+
+
+@only_root_can_mount
+def test_what_was_lent_before_it_is_deleted_where_it_stands_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_cache_in_a_lower_layer(tmp_path) as cache, asking_for_it(cache) as ask:
+        monkeypatch.chdir(cache.parents[2])
+        given: list[Path] = []
+        at("decide", monkeypatch, lambda: given.append(ask()))
+        [(name, why)] = reasons(clean(Path.cwd(), DAY).kept).items()
+        assert name == cache.name
+        assert why.startswith("in use by pid")
+        assert given == [cache]
+        assert cache.is_dir()
+
+
+@contextlib.contextmanager
+def a_cache_in_a_lower_layer(folder: Path) -> Iterator[Path]:
+    """Yield an old cache that an overlay file system cannot rename."""
+    cache = make_entry(folder / f"lower/project/.tmp/cache/c_{OLD}", hours=99)
+    (folder / "lower/project/pyproject.toml").touch()
+    (folder / "lower/project/.tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
+    with overlay(folder, "redirect_dir=off") as merged:
+        yield merged / cache.relative_to(folder / "lower")
+
+
+@contextlib.contextmanager
+def asking_for_it(cache: Path) -> Iterator[Callable[[], Path]]:
+    """Yield what has a process ask for a cache, return what it was given, and use that until the block ends."""
+    code = "from common_tasks.temp import *\nfrom common_tasks.temp import base_lock\nbase_lock.PATIENCE = 0.1\n"
+    code += "print(get_cache_temp_dir('c'), flush=True); input()"
+    with contextlib.ExitStack() as stack:
+        yield lambda: Path(said(stack.enter_context(running(code, cache.parents[2]))))
+
+
+def test_entry_that_has_moved_unseen_comes_back_if_it_cannot_be_looked_at(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = make_entry(project / f".tmp/debug/x_{OLD}")
+
+    def has_gone(_: Move) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Batch, "inodes", lambda _: iter(()))
+    monkeypatch.setattr(Move, "has_gone", has_gone)
+    assert reasons(clean(project).failed) == {entry.name: "Input/output error"}
+    assert (entry / "sub/file-0").exists()
+    assert trash_is_empty(project)
+
+
+def test_what_is_in_the_trash_is_its_owners_alone(project: Path) -> None:
+    (project / ".tmp").mkdir()
+    with Directory.at(".tmp") as base, contextlib.ExitStack() as stack:
+        assert Folders(stack).new_batch(base)
+        assert os.stat(".tmp/.trash").st_mode & 0o777 == 0o700
 
 
 def test_trash_that_another_clean_tidies_away_meanwhile_is_made_again(

@@ -139,6 +139,12 @@ def test_what_somebody_put_into_the_trash_is_an_entry_like_others(project: Path,
     assert not outcome.failed
 
 
+def test_what_bears_a_time_in_the_trash_is_of_no_category(project: Path) -> None:
+    make_entry(project / ".tmp/.trash/mine_1696348800")
+    [entry] = take(project)
+    assert (entry.category, entry.made) == ("legacy", False)
+
+
 def test_name_of_the_trash_is_sealed_for_one_folder(project: Path) -> None:
     batch = leave_out_of_sight(project / ".tmp", names.TRASH)
     copy = make_entry(project / ".tmp/.trash/copy")

@@ -12,7 +12,7 @@ from ...fs.kernel import Mounts
 from ...fs.places import Parents, Place
 from ...fs.syscalls import open_on_same_mount
 from ..aside import IN, TOP, place_for
-from ..base import give_to_owner, open_base
+from ..base import make_folder, open_base
 from ..base_lock import locked
 from ..entry import Decision, Entry
 from ..leased import drop_ended, take_in
@@ -209,10 +209,7 @@ def _is_empty(base: Directory, name: str) -> bool:
 
 
 def _make_trash(base: Directory) -> Directory:
-    with contextlib.suppress(FileExistsError):
-        base.make(TRASH, 0o700)
-        with base.enter(TRASH) as made:
-            give_to_owner(made, base)
+    make_folder(base, TRASH, 0o700)
     return base.enter(TRASH)
 
 

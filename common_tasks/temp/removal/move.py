@@ -63,26 +63,20 @@ class Move:
         return self.entry.parts[-1] if self._now is None else self._now
 
     @property
-    def path(self) -> tuple[str, ...]:
-        """Where its own name is now."""
-        return (*self.above, self.now)
-
-    def paths(self) -> list[tuple[str, ...]]:
-        """Return where its names are now, its own first."""
-        if not self.entry.companions:
-            return [self.path]
-        moved, above, around = dict(self._companions), self.above, self.entry.parts[:-1]
-        companions = [(*above, moved[name]) if name in moved else (*around, name) for name in self.entry.companions]
-        return [self.path, *companions]
-
-    @property
     def place(self) -> Place:
         """Where its own name is now."""
-        return Place(self.folder, self.path)
+        return Place(self.folder, (*self.above, self.now))
 
     def places(self) -> list[Place]:
         """Return where its names are now, its own first."""
-        return [Place(self.folder, parts) for parts in self.paths()]
+        own = self.place
+        if not self.entry.companions:
+            return [own]
+        moved, standing = dict(self._companions), Place(self.folder, self.entry.parts)
+        return [
+            own,
+            *(own.beside(moved[name]) if name in moved else standing.beside(name) for name in self.entry.companions),
+        ]
 
     def go(self, batch: Batch | None, number: int) -> None:
         """Rename the entry, and what goes with it, out of sight.

@@ -40,7 +40,7 @@ from .second_look import (
     put_back_used,
 )
 from .together import move_together
-from .verdict import AS_PLANNED, Gone, Record, Stays
+from .verdict import AS_PLANNED, Record
 from .verify import Known, verify
 
 _MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
@@ -101,19 +101,9 @@ def _find_all(folders: Folders, decisions: Sequence[Decision], record: Record) -
     moves: list[Move] = []
     for (_, above), group in groupby(decisions, key=lambda row: (row.entry.folder, row.entry.parts[:-1])):
         rows = list(group)
-        try:
-            with AS_PLANNED:
-                folder = folders.open(rows[0].entry)
-                parent = folders.parent(folder, above)
-        except Gone:
-            pass
-        except Stays as stays:
-            for row in rows:
-                record.keep(row, str(stays))
-        except OSError as error:
-            for row in rows:
-                record.fail(row, complaint("", error))
-        else:
+        with record.noting(rows), AS_PLANNED:
+            folder = folders.open(rows[0].entry)
+            parent = folders.parent(folder, above)
             moves += [Move(row, folder, parent) for row in rows]
     return moves
 
@@ -140,24 +130,20 @@ def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Bat
 
 def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Record) -> bool:
     """Move one entry out of sight, unless that is done; tell whether it goes on, and note why not."""
-    try:
-        if move.has_gone():
-            move.verify()
-        else:
-            verify(move, known)
-            if not move.entry.in_trash:
-                move.go(batch, number)
-    except Gone:
-        return False
-    except Stays as stays:
-        record.keep(move.decision, str(stays))
-        return False
-    except OSError as error:
-        record.fail(move.decision, complaint("", error))
-        with contextlib.suppress(OSError):
-            move.come_back("")  # it may have moved though that could not be seen
-        return False
-    return True
+    with record.noting([move.decision]):
+        try:
+            if move.has_gone():
+                move.verify()
+            else:
+                verify(move, known)
+                if not move.entry.in_trash:
+                    move.go(batch, number)
+            return True
+        except OSError:
+            with contextlib.suppress(OSError):
+                move.come_back("")  # it may have moved though that could not be seen
+            raise
+    return False
 
 
 @contextlib.contextmanager
@@ -181,13 +167,10 @@ def _decide(moves: list[Move], batches: list[Batch]) -> None:
 def _delete_standing(moves: list[Move], record: Record, workers: Workers, *, force: bool) -> None:
     """Delete what could not be renamed where it stands, under the lock of its base: nobody is given it meanwhile."""
     folder, in_base = moves[0].folder, moves[0].entry.base is not None
-    try:
-        with _locked(folder) if in_base else contextlib.nullcontext():
-            left = moves if force else put_back_given(moves, record)
-            _delete_all(left, record, workers)
-    except OSError as error:
-        for move in moves:
-            record.fail(move.decision, complaint("", error))
+    decisions = [move.decision for move in moves]
+    with record.noting(decisions), _locked(folder) if in_base else contextlib.nullcontext():
+        left = moves if force else put_back_given(moves, record)
+        _delete_all(left, record, workers)
 
 
 def _delete_all(moves: list[Move], record: Record, workers: Workers) -> None:

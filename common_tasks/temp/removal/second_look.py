@@ -35,7 +35,9 @@ def put_back_used(moves: list[Move], uses: EntryUses, record: Record) -> list[Mo
     around = {(move.folder, move.above) for move in moves}
     if not any(uses.any_below(folder, parts) for folder, parts in around):
         return moves
-    users = [uses.of(move.folder, move.paths(), move.entry.identity.inode) for move in moves]
+    users = [
+        uses.of(move.folder, [place.parts for place in move.places()], move.entry.identity.inode) for move in moves
+    ]
     return _put_back_all_with(users, moves, record)
 
 

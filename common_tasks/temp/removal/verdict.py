@@ -1,8 +1,11 @@
 """What becomes of entries: what is noted of all of them, and why one cannot go as planned."""
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ...fs.directory import SWAPPED
+from ...fs.values import complaint
 from ..entry import Decision
 
 CHANGED = "changed since it was looked at"
@@ -22,6 +25,20 @@ class Record(NamedTuple):
     def fail(self, decision: Decision, reason: str) -> None:
         """Note that an entry could not be removed."""
         self.failed.append(decision._replace(reason=reason))
+
+    @contextlib.contextmanager
+    def noting(self, decisions: Iterable[Decision]) -> Iterator[None]:
+        """Note of all of them what ends the block: why they stay, or could not be removed; nothing of what is gone."""
+        try:
+            yield
+        except Gone:
+            pass
+        except Stays as stays:
+            for decision in decisions:
+                self.keep(decision, str(stays))
+        except OSError as error:
+            for decision in decisions:
+                self.fail(decision, complaint("", error))
 
 
 class Stays(Exception):
