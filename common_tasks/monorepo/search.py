@@ -21,12 +21,12 @@ from ..project.marks import find_homes, is_open_to_strangers
 from ..project.patterns import Patterns
 from ..temp import names
 from ..temp.entry import Identity
+from ..temp.layout import INSIDE
 from ..temp.names import SEAL_ROOM, looks_sealed, unseal
 from ..temp.states import WORK_MARKS, belongs_to_others
 
-_BASES = (".tmp", ".temp")
-_OF_PROJECTS = marks.NAMES | {*_BASES}  # names in a folder that may make it a project's root
-_UNTOUCHABLE = frozenset({".git", ".hg", ".jj", ".svn", *_BASES})  # never artifacts, whatever the patterns say
+_OF_PROJECTS = marks.NAMES | {*INSIDE}  # names in a folder that may make it a project's root
+_UNTOUCHABLE = frozenset({".git", ".hg", ".jj", ".svn", *INSIDE})  # never artifacts, whatever the patterns say
 NEVER_ENTERED = _UNTOUCHABLE | {"node_modules"}
 _ENVIRONMENT = frozenset({"pyvenv.cfg", "conda-meta"})  # of Python, of conda
 FOREIGN = _ENVIRONMENT | {".git"}  # what makes a folder an environment, or another repository
@@ -176,7 +176,7 @@ class _Reader:
         folder = os.path.join(self._root, *path)
         if not marks.NAMES.isdisjoint(names) and marks.begins_project(folder, exposed=exposed):
             return True
-        return any(name in names and _is_base(folder, name, exposed=exposed) for name in _BASES)
+        return any(name in names and _is_base(folder, name, exposed=exposed) for name in INSIDE)
 
     def _ordinary_files(self, here: _Here) -> set[str]:
         """Return names that are known to mean nothing here if they are no directories: most are met often."""

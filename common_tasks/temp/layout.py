@@ -20,7 +20,7 @@ from ..project.marks import variable
 from .names import RESERVED, TAG
 
 VARIABLE = "COMMON_TASKS_TMP"
-_INSIDE = (".tmp", ".temp")  # what a base in its project is called
+INSIDE = (".tmp", ".temp")  # what a base in its project is called
 _FROM_VARIABLE = f"from {VARIABLE}"
 # The folder of a project below the one that COMMON_TASKS_TMP names.
 _OF_A_PROJECT = r"(?s).+@[0-9a-f]{10}"
@@ -100,7 +100,7 @@ def _expand(root: str, variable: str) -> Path:
         raise BaseRefused(variable, f"from {VARIABLE} names the home folder of an unknown user; nothing was touched")
     path = Path(os.path.normpath(os.path.join(root, expanded)))
     for folder in _around(path):
-        if folder.name in _INSIDE and str(folder.parent) != os.path.realpath(root) and _is_base(folder):
+        if folder.name in INSIDE and str(folder.parent) != os.path.realpath(root) and _is_base(folder):
             raise BaseRefused(variable, f"from {VARIABLE} names the base of another project; nothing was touched")
     return path
 
