@@ -132,7 +132,7 @@ class _Here(NamedTuple):
     exposed: bool
 
     def at(self, path: Parts, found: os.stat_result) -> "_Here":
-        """Return the folder `path`, which is inside it, or the folder itself. `found`: what that is."""
+        """Return what holds in the folder `path`, which is this one or one inside it. `found`: its status."""
         sweep = Sweep() if (found.st_dev, found.st_ino) in self.homes else self.sweep
         return _Here(path, sweep, self.depth, self.homes, self.exposed or is_open_to_strangers(found.st_mode))
 
