@@ -104,7 +104,7 @@ class Choice(NamedTuple):
         if not self.period:
             return budget
         new = (entry for entry in entries if entry.created and 0 <= now - entry.created < self.period)
-        return budget.ahead(sum(entry.usage.disk_bytes for entry in new), _MARGIN)
+        return budget._replace(expected=sum(entry.usage.disk_bytes for entry in new), margin=_MARGIN)
 
     def plans(self, members: Sequence[Member], now: float, workers: Workers = ALONE) -> list[Plan]:
         """Return a plan for each project, artifacts last: they go at any age. `now`: seconds since 1970.

@@ -99,15 +99,11 @@ def _expand(root: str, variable: str) -> Path:
     if expanded.startswith("~"):
         raise BaseRefused(variable, f"from {VARIABLE} names the home folder of an unknown user; nothing was touched")
     path = Path(os.path.normpath(os.path.join(root, expanded)))
-    for folder in _around(path):
+    real = path.resolve()
+    for folder in (real, *real.parents):
         if folder.name in INSIDE and str(folder.parent) != os.path.realpath(root) and _is_base(folder):
             raise BaseRefused(variable, f"from {VARIABLE} names the base of another project; nothing was touched")
     return path
-
-
-def _around(path: Path) -> tuple[Path, ...]:
-    real = path.resolve()
-    return (real, *real.parents)
 
 
 def _is_base(folder: Path) -> bool:

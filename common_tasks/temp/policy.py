@@ -49,10 +49,6 @@ class Budget(NamedTuple):
         """Whether there is a bound at all."""
         return self.max_total is not None or self.keep_free is not None
 
-    def ahead(self, expected: int, margin: float) -> "Budget":
-        """Return the same bounds for a clean that looks ahead to the next one."""
-        return self._replace(expected=expected, margin=margin)
-
     def beyond(self, shared: "Budget") -> "Budget":
         """Return the bounds that are tighter than those of a budget that is `shared` with others."""
         total, free = self.max_total, self.keep_free

@@ -115,22 +115,21 @@ class _Rights:
         self._root = os.geteuid() == 0
 
     def check(self, folder: Directory, entry: Entry) -> Entry:
-        """Return an entry with the obstacle that missing rights are."""
+        """Return an entry with the obstacle that missing rights are, if it has none yet."""
         if entry.obstacle:
             return entry
-        if entry.usage.obstacle:
-            return entry._replace(obstacle=entry.usage.obstacle)
-        if self._root:
-            return entry
+        obstacle = entry.usage.obstacle or (None if self._root else self._find_obstacle(folder, entry))
+        return entry._replace(obstacle=obstacle) if obstacle else entry
+
+    def _find_obstacle(self, folder: Directory, entry: Entry) -> str | None:
         for parts in {(), entry.parts[:-1]}:
             if not self._may_change(folder, parts):
-                where = entry.folder.joinpath(*parts)
-                return entry._replace(obstacle=f"this user may not change {where}: Permission denied")
-        if self._is_sticky(folder, entry):
-            return entry._replace(obstacle="it belongs to another user: Operation not permitted")
+                return f"this user may not change {entry.folder.joinpath(*parts)}: Permission denied"
+        if _is_anothers(folder, entry):
+            return "it belongs to another user: Operation not permitted"
         if entry.identity.directory and not entry.in_trash and not _may_move(folder, entry):
-            return entry._replace(obstacle="it belongs to another user: Permission denied")
-        return entry
+            return "it belongs to another user: Permission denied"
+        return None
 
     def _may_change(self, folder: Directory, parts: tuple[str, ...]) -> bool:
         key = folder.fd, parts
@@ -138,16 +137,14 @@ class _Rights:
             self._folders[key] = _may(folder, "/".join(parts) or ".", os.W_OK | os.X_OK)
         return self._folders[key]
 
-    def _is_sticky(self, folder: Directory, entry: Entry) -> bool:
-        """Tell whether an entry is another user's, in a folder of another user's that is sticky."""
-        with contextlib.suppress(OSError):
-            around = folder.look("/".join(entry.parts[:-1]) or ".")
-            own = os.geteuid()
-            return bool(around.st_mode & stat.S_ISVTX) and own not in (
-                around.st_uid,
-                folder.owner("/".join(entry.parts)),
-            )
-        return False
+
+def _is_anothers(folder: Directory, entry: Entry) -> bool:
+    """Tell whether an entry is another user's, in a folder of another user's that is sticky."""
+    with contextlib.suppress(OSError):
+        around = folder.look("/".join(entry.parts[:-1]) or ".")
+        if around.st_mode & stat.S_ISVTX and around.st_uid != os.geteuid():
+            return folder.owner("/".join(entry.parts)) != os.geteuid()
+    return False
 
 
 def _may(folder: Directory, path: str, mode: int) -> bool:

@@ -153,6 +153,18 @@ def test_errors_of_the_variable_name_it(project: Path, monkeypatch: pytest.Monke
         assert (done.stdout, done.stderr.count("\n")) == ("", 1)
 
 
+@pytest.mark.parametrize("place", [".tmp", ".tmp/below/it"])
+def test_variable_names_no_folder_in_the_base_of_another_project(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    other = make_project(tmp_path / "other")
+    (other / place).mkdir(parents=True)
+    monkeypatch.setenv(layout.VARIABLE, str(other / place))
+    with pytest.raises(BaseRefused, match="names the base of another project"):
+        get_debug_temp_dir()
+    assert list(project.glob(".tmp")) == []
+
+
 @pytest.mark.usefixtures("project")
 def test_folder_that_may_not_be_written_to_is_refused_by_name(
     nobody: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch

@@ -114,7 +114,7 @@ def test_what_takes_up_nothing_does_not_go_for_space() -> None:
 
 def test_with_a_margin_more_goes_only_once_the_bound_is_broken() -> None:
     entries = [ruled("debug", "a", hours, KB, number=hours) for hours in range(1, 11)]
-    within, over = total(10 * KB).ahead(0, 0.2), total(9 * KB).ahead(0, 0.2)
+    within, over = total(10 * KB)._replace(expected=0, margin=0.2), total(9 * KB)._replace(expected=0, margin=0.2)
     assert not make_plan(entries, only(within), NOW).remove
     plan = make_plan(entries, only(over), NOW)
     assert held(entries, plan) == 7 * KB  # the mark is 7.2 kB
@@ -123,8 +123,8 @@ def test_with_a_margin_more_goes_only_once_the_bound_is_broken() -> None:
 
 def test_bound_that_will_be_broken_before_the_next_clean_counts_as_broken() -> None:
     entries = [ruled("debug", "a", hours, KB, number=hours) for hours in range(1, 11)]
-    assert not make_plan(entries, only(total(12 * KB).ahead(2 * KB, 0)), NOW).remove
-    plan = make_plan(entries, only(total(11 * KB).ahead(2 * KB, 0)), NOW)
+    assert not make_plan(entries, only(total(12 * KB)._replace(expected=2 * KB, margin=0)), NOW).remove
+    plan = make_plan(entries, only(total(11 * KB)._replace(expected=2 * KB, margin=0)), NOW)
     assert held(entries, plan) == 9 * KB
     assert not plan.shortfalls
 

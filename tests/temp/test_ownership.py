@@ -290,6 +290,36 @@ def test_what_anybody_may_write_to_is_protected_by_a_sticky_folder(
 
 
 @ROOT
+def test_owner_of_a_sticky_folder_may_remove_what_others_put_there(project: Path, nobody: As) -> None:
+    (project / ".tmp").mkdir()
+    (project / ".tmp").chmod(0o1777)
+    theirs = project / ".tmp/theirs"
+    theirs.touch()
+    planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=[theirs])
+    assert planned.keys() == removed.keys() == {"theirs"}
+    assert unable == failed == {}
+
+
+@ROOT
+def test_entry_in_a_folder_that_this_user_may_not_change_is_not_begun(project: Path, nobody: As) -> None:
+    (project / ".tmp").mkdir()
+    (project / ".tmp/CACHEDIR.TAG").write_bytes(SIGNATURE)
+    (project / ".tmp/mine").touch()
+    planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=[project / ".tmp"])
+    assert (planned, removed) == ({}, {})
+    assert unable == failed == {"mine": f"this user may not change {project / '.tmp'}: Permission denied"}
+
+
+@ROOT
+def test_empty_folder_of_somebody_else_that_cannot_be_moved_is_not_begun(project: Path, nobody: As) -> None:
+    theirs = project / f".tmp/debug/x_{OLD}"
+    theirs.mkdir(parents=True)
+    planned, unable, removed, failed = nobody(lambda: plan_and_clean(project), roots=[theirs])
+    assert (planned, removed) == ({}, {})
+    assert unable == failed == {theirs.name: "it belongs to another user: Permission denied"}
+
+
+@ROOT
 def test_what_root_makes_in_a_users_checkout_is_the_users_to_work_in(project: Path) -> None:
     TempManager.create_persistent_dir("first", "work")
     for path in (project, project / ".tmp"):
