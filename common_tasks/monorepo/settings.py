@@ -159,24 +159,18 @@ def _said_by(layers: Sequence[Any]) -> dict[str, _Given]:
 
 def flatten(layer: Any) -> dict[str, Any]:
     """Return what a configuration says of our settings, by the names of their keys. Raises InvalidSetting."""
-    return {
-        name: value
-        for section in SECTIONS
-        if layer and section in layer
-        for name, value in _flatten_section(section, _plain(layer[section])).items()
-    }
-
-
-def _flatten_section(section: str, values: Any) -> dict[str, Any]:
-    if values is None:
-        return {}
-    takes = ", ".join(key.partition(".")[2] for key in KEYS if key.startswith(f"{section}."))
-    if not isinstance(values, dict):
-        raise InvalidSetting(f"the setting {section} takes {takes}, not {values!r}")
-    for key in values:
-        if f"{section}.{key}" not in KEYS:
-            raise InvalidSetting(f"the setting {section}.{key} is unknown: {section} takes {takes}")
-    return {f"{section}.{key}": value for key, value in values.items() if value is not None}
+    found: dict[str, Any] = {}
+    for section in SECTIONS:
+        values = _plain(layer[section]) if layer and section in layer else None
+        takes = ", ".join(key.partition(".")[2] for key in KEYS if key.startswith(f"{section}."))
+        if not isinstance(values, dict | None):
+            raise InvalidSetting(f"the setting {section} takes {takes}, not {values!r}")
+        for key, value in (values or {}).items():
+            if f"{section}.{key}" not in KEYS:
+                raise InvalidSetting(f"the setting {section}.{key} is unknown: {section} takes {takes}")
+            if value is not None:
+                found[f"{section}.{key}"] = value
+    return found
 
 
 def _plain(value: Any) -> Any:
