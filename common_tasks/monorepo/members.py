@@ -4,12 +4,12 @@ From looking to removing there is one path, whether a task acts on one project o
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..fs.directory import most_descriptors
 from ..fs.workers import ALONE, Workers
@@ -28,6 +28,8 @@ from .settings import Settings
 _OPEN_TO_LOOK = 2
 _OPEN_TO_CLEAN = 4
 _RESERVE = 32  # descriptors for everything else
+
+T = TypeVar("T")
 
 
 class Member(NamedTuple):
@@ -104,9 +106,8 @@ def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Wo
     looked: list[Member] = []
     root = members[0].project.root
     sound = _with_bases_of_their_own(member for member in members if not member.error)
-    at_once = _most_at_once(_OPEN_TO_LOOK)
-    for start in range(0, len(sound), at_once):
-        looked += _scan(sound[start : start + at_once], root, workers, orphans=orphans and not start)
+    for number, part in enumerate(_batches(sound, _OPEN_TO_LOOK)):
+        looked += _scan(part, root, workers, orphans=orphans and not number)
     by_root = {member.project.root: member for member in (*members, *looked)}
     return tuple(by_root[member.project.root] for member in members)
 
@@ -114,11 +115,8 @@ def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Wo
 def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome, ...]:
     """Carry out the plans of projects, many at once; return an outcome for each, in order. See `removal.carry_out`."""
     outcomes: list[Outcome] = []
-    at_once = _most_at_once(_OPEN_TO_CLEAN)
-    for start in range(0, len(plans), at_once):
-        part = plans[start : start + at_once]
-        together = removal.carry_out(Plan.joined(part), workers)
-        outcomes += _split(together, part)
+    for part in _batches(plans, _OPEN_TO_CLEAN):
+        outcomes += _split(removal.carry_out(Plan.joined(part), workers), part)
     return tuple(outcomes)
 
 
@@ -190,12 +188,13 @@ def _with_bases_of_their_own(members: Iterable[Member]) -> list[Member]:
     return own
 
 
-def _most_at_once(folders: int) -> int:
-    """Return how many projects may be dealt with at once, if each keeps so many folders open.
+def _batches(things: Sequence[T], folders: int) -> Iterator[Sequence[T]]:
+    """Yield as many as may be dealt with at once, if for each so many folders are kept open.
 
     A removal takes as many descriptors again; see `removal.carry_out`.
     """
-    return max(1, (most_descriptors() - _RESERVE) // 2 // folders)
+    most = max(1, (most_descriptors() - _RESERVE) // 2 // folders)
+    yield from (things[start : start + most] for start in range(0, len(things), most))
 
 
 def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:
