@@ -140,9 +140,10 @@ def read(
     """
     below, first = list(layers), list(above)
     sections = {key for layer in (*below, *first) for key in (layer or {})}
+    general = _said_by(below)
     named, limits = _sorted_out(_ours(variables, prefix, sections), prefix)
     particular = _said_by(first)
-    given = _said_by(below) | named | particular
+    given = general | named | particular
     found = Settings(**{key.field: key.read(*given[name]) for name, key in KEYS.items() if name in given})
     if not limits or _RETENTION in particular:
         return found
