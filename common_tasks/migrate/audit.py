@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ..fs.workers import MOST_PIECES, Workers, divide, part
 from ..monorepo.members import find_roots
-from . import elsewhere, gitignore, legacy_helper, shadowing, task_files
+from . import elsewhere, legacy_helper, project_files, shadowing
 from .finding import Finding, Left
 from .kinds import is_foreign, is_sample_project
 from .look import look_at
@@ -69,9 +69,9 @@ def _check_projects(scope: Scope, repository: Repository, found: Sequence[Findin
     """Yield what concerns whole projects: the modules that hide ours, and the checklist's files."""
     users = [row.path for row in found if row.code == shadowing.CODE]
     yield from (shadowing.check_module(path, users, repository) for path in repository.shadows)
-    yield from gitignore.check(scope.projects, scope.root)
+    yield from project_files.check_ignored(scope.projects, scope.root)
     for project in scope.projects:
-        yield from task_files.check(project, repository)
+        yield from project_files.check_tasks(project, repository)
 
 
 def _order(finding: Finding) -> tuple[Path, int, int, str]:

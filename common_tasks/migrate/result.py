@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from . import gitignore, shadowing, task_files
+from . import project_files, shadowing
 from .finding import Finding, Item
 from .kinds import is_test
 from .repository import Repository
@@ -22,13 +22,13 @@ LINES = (SCRIPTS, TESTS, SHADOW, TASK_FILES, TASKS, IGNORED)
 def line_of(finding: Finding, project: Path) -> tuple[str, str]:
     """Return the group and the text of the line that a finding keeps open in its project."""
     path = finding.path.relative_to(project)
-    if finding.path.name == gitignore.NAME:
+    if finding.path.name == project_files.GITIGNORE:
         return IGNORED
-    if finding.code == task_files.CODE:
+    if finding.code == project_files.CODE:
         return TASKS
     if finding.code == shadowing.CODE:
         return SHADOW
-    if path.parts[0] in (task_files.NAME, "tasks"):
+    if path.parts[0] in (project_files.TASK_FILE, "tasks"):
         return TASK_FILES
     return TESTS if is_test(path) else SCRIPTS
 

@@ -1,11 +1,13 @@
-"""T6: a project's `tasks.py` shows temp-status, temp-clean and clean."""
+"""T6: a project's `tasks.py` shows temp-status, temp-clean and clean, and git ignores its `.tmp/` and `.temp/`."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..project import git
 from . import source
 from .finding import Doubt, Finding
+from .kinds import BASES
 from .names import Module
 from .place import why_not_import
 from .repository import Program, Repository
@@ -14,18 +16,18 @@ from .source import imports, line_of
 from .style import WrongSettings, style_of
 
 CODE = "T6"
-NAME = "tasks.py"
+TASK_FILE, GITIGNORE = "tasks.py", ".gitignore"
 _NEW_FILE = f'"""Tasks that `inv` runs."""\n\n{{}}from {OLD} import ns\n\n__all__ = ["ns"]\n'
 _COLLECTIONS = ("invoke.Collection", "invoke.collection.Collection")
 _TASK = ("invoke.task", "invoke.tasks.task")
 
 
-def check(project: Path, repository: Repository) -> Iterator[Finding]:
+def check_tasks(project: Path, repository: Repository) -> Iterator[Finding]:
     """Yield what the task file of a project lacks, and the form of it that suits the file."""
-    path = project / NAME
-    finding = Finding(path, 1, 0, CODE, f"{NAME} is missing: from {OLD} import ns")
+    path = project / TASK_FILE
+    finding = Finding(path, 1, 0, CODE, f"{TASK_FILE} is missing: from {OLD} import ns")
     if path.is_symlink():
-        yield finding._replace(message=f"{NAME} is a link: add the tasks to the file that it points to")
+        yield finding._replace(message=f"{TASK_FILE} is a link: add the tasks to the file that it points to")
     elif not path.exists() and (project / "tasks").is_dir():
         text = "the tasks are a package: import clean, temp_clean and temp_status, and add them to its collection"
         yield finding._replace(path=project / "tasks", message=text)
@@ -35,7 +37,7 @@ def check(project: Path, repository: Repository) -> Iterator[Finding]:
         try:
             program = Program(path, Module(source.read(path).text), repository)
         except source.UNREADABLE as error:
-            yield finding._replace(message=f"{NAME} cannot be read: {error}")
+            yield finding._replace(message=f"{TASK_FILE} cannot be read: {error}")
         else:
             yield from _lacking(finding, program)
 
@@ -57,7 +59,7 @@ def _imported(program: Program) -> Iterator[Doubt]:
         for at in [at for at, name in imports(text) if name.partition(".")[0] == "tasks"][:1]:
             if repository.home(path) == program.file.parent:
                 where = f"{path.name} line {line_of(text, at)}"
-                yield Doubt(f"{where} imports another module tasks, which a new {NAME} may hide")
+                yield Doubt(f"{where} imports another module tasks, which a new {TASK_FILE} may hide")
 
 
 def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
@@ -73,7 +75,7 @@ def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
         )
     if not wanted:
         return
-    lacks = f"{NAME} lacks {', '.join(wanted)} of this package"
+    lacks = f"{TASK_FILE} lacks {', '.join(wanted)} of this package"
     if refusal := _why_not(module, wanted):
         yield finding._replace(message=f"{lacks}; {refusal}")
         return
@@ -160,3 +162,23 @@ def _has_tasks(module: Module) -> bool:
     called = [each.func if isinstance(each, ast.Call) else each for each in decorators]
     starred = _is_imported(module, "*") or _is_imported(module, "*", NEW)
     return starred or any(not module.dotted(each).isdisjoint(_TASK) for each in called)
+
+
+def check_ignored(projects: Iterable[Path], root: Path) -> Iterator[Finding]:
+    """Yield a finding for each project in which git does not ignore the bases, whichever file would say so.
+
+    None where there is no git. Raises GuardFailed where git cannot tell.
+    """
+    asked = {project: [f"{(project.relative_to(root) / base).as_posix()}/" for base in BASES] for project in projects}
+    ignored = git.find_ignored(root, [path for paths in asked.values() for path in paths])
+    for project, paths in asked.items() if git.in_repository(root) else ():
+        missing = [f"{base}/" for base, path in zip(BASES, paths, strict=True) if path not in ignored]
+        if missing and not source.is_skipped(project / GITIGNORE):
+            yield _not_ignored(project / GITIGNORE, missing)
+
+
+def _not_ignored(path: Path, missing: list[str]) -> Finding:
+    message = f"git does not ignore {' and '.join(missing)} here"
+    finding = Finding(path, 1, 0, CODE, message, ending="".join(f"{base}\n" for base in missing)).concluded()
+    is_odd = path.is_symlink() or (path.exists() and not path.is_file())
+    return finding.refused(f"{GITIGNORE} is not a regular file") if is_odd else finding
