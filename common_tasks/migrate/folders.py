@@ -7,6 +7,7 @@ from typing import NamedTuple
 from .base_paths import asks_where
 from .finding import Drop
 from .names import Module, Scope, stand_alone
+from .naming import ONE, SEVERAL
 from .paths import is_path_of
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
@@ -32,10 +33,8 @@ class Folders(NamedTuple):
     @property
     def call(self) -> str:
         """The call that makes the same directories."""
-        names = ", ".join(f'"{name}"' for name in self.names)
-        return (
-            f"pytest_temp_dirs({len(self.names)}, [{names}])" if len(self.names) > 1 else f"temp_working_dir({names})"
-        )
+        number, names = len(self.names), ", ".join(f'"{name}"' for name in self.names)
+        return f"{SEVERAL}({number}, [{names}])" if number > 1 else f"{ONE}({names})"
 
     @property
     def target(self) -> str:

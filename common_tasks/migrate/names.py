@@ -72,10 +72,8 @@ class Module:
 
     def _read(self, nodes: Iterable[ast.AST | None], scope: Scope) -> None:
         """Note what each scope binds, and where each name is used."""
-        for node in nodes:
+        for node in filter(None, nodes):
             match node:
-                case None:
-                    pass
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     scope.bind(node.name, node)
                     annotations = [argument.annotation for argument in all_arguments(node.args)]
@@ -116,6 +114,12 @@ class Module:
                 scope.bind(name, node)
         # The annotation of a function's parameter was read outside of it.
         self._read(() if isinstance(node, ast.arg) else ast.iter_child_nodes(node), scope)
+
+    @cached_property
+    def imported(self) -> frozenset[str]:
+        """The dotted names of all that is imported at the top level."""
+        bindings = (binding for row in self.top.bindings.values() for binding in row)
+        return frozenset(binding.origin for binding in bindings if binding.origin)
 
     @cached_property
     def strings(self) -> tuple[str, ...]:

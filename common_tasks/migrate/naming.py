@@ -50,10 +50,8 @@ def _name(program: Program, call: ast.Call, target: str) -> str:
 def _meaning(text: str) -> list[str]:
     """Return the words of a name that say more than that it is a test or a directory."""
     words = [word.lower() for part in text.split("_") for word in _WORD.split(part) if word]
-    while words and _SAYS_NOTHING.fullmatch(words[0]):
-        words = words[1:]
-    while words and _SAYS_NOTHING.fullmatch(words[-1]):
-        words = words[:-1]
+    saying = [at for at, word in enumerate(words) if not _SAYS_NOTHING.fullmatch(word)]
+    words = words[saying[0] : saying[-1] + 1] if saying else []
     name = "_".join(words)
     says_something = not (_GENERIC.fullmatch(text) or _GENERIC.fullmatch(name))
     return words if says_something and _PLAIN.fullmatch(name) and len(name) > 1 else []

@@ -81,7 +81,7 @@ def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
         return
     taken = wanted if collection or wanted != missing or _has_tasks(module) else ["ns"]
     added = f", each added to {collection}" if collection else ""
-    new = [name for name in wanted if name not in shadows.replaced or not _is_imported(module, name)]
+    new = [name for name in wanted if name not in shadows.replaced or f"{OLD}.{name}" not in module.imported]
     yield (
         finding._replace(
             message=f"{lacks}; from {OLD} import {', '.join(taken)}{added}",
@@ -94,8 +94,7 @@ def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
 
 
 def _why_not(module: Module, wanted: list[str]) -> str | None:
-    origins = [binding.origin or "" for bindings in module.top.bindings.values() for binding in bindings]
-    if module.tree.body and {"invoke", OLD, NEW}.isdisjoint(origin.partition(".")[0] for origin in origins):
+    if module.tree.body and {"invoke", OLD, NEW}.isdisjoint(origin.partition(".")[0] for origin in module.imported):
         return "it is not a task file of invoke: add the tasks where invoke finds them"
     if _collection(module) is None:
         return f"its collection is not built at the top of the file: add {', '.join(wanted)} of {OLD} to it"
@@ -117,11 +116,8 @@ def _missing(module: Module, *, hidden: bool) -> list[str]:
     has_all = any(module.dotted(arg) & {OLD, f"{OLD}.ns"} for arg in added) or origins & {f"{OLD}.ns", f"{OLD}.*"}
     if has_all and not hidden:
         return []
-    return [name for name in TASKS if hidden or not (_is_imported(module, name) or _calls_ours(module, name))]
-
-
-def _is_imported(module: Module, name: str, home: str = OLD) -> bool:
-    return any(binding.origin == f"{home}.{name}" for row in module.top.bindings.values() for binding in row)
+    shown = {name for name in TASKS if f"{OLD}.{name}" in module.imported or _calls_ours(module, name)}
+    return [name for name in TASKS if hidden or name not in shown]
 
 
 def _calls_ours(module: Module, name: str) -> bool:
@@ -133,7 +129,7 @@ def _calls_ours(module: Module, name: str) -> bool:
 def _own(module: Module, shadows: Shadows) -> dict[str, int]:
     """Return the tasks of our names that are the project's own, each with its line."""
     own = {}
-    if _is_imported(module, "*", NEW) or (shadows.kept and _is_imported(module, "*")):
+    if f"{NEW}.*" in module.imported or (shadows.kept and f"{OLD}.*" in module.imported):
         # What an already renamed module has is not known here: it may have all of them.
         own = {name: 1 for name in TASKS if name in (shadows.kept or TASKS)}
     for name in TASKS:
@@ -160,7 +156,7 @@ def _collection(module: Module) -> str | None:
 def _has_tasks(module: Module) -> bool:
     decorators = [each for function in module.functions for each in function.decorator_list]
     called = [each.func if isinstance(each, ast.Call) else each for each in decorators]
-    starred = _is_imported(module, "*") or _is_imported(module, "*", NEW)
+    starred = not module.imported.isdisjoint({f"{OLD}.*", f"{NEW}.*"})
     return starred or any(not module.dotted(each).isdisjoint(_TASK) for each in called)
 
 

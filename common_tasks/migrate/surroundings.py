@@ -66,8 +66,7 @@ def fixtures(program: Program) -> dict[str, Fixture]:
 
 def _with_fixtures(program: Program) -> list[Module]:
     """Return where else they may be defined: in any plugin, base class, conftest above, and test module it imports."""
-    bindings = [each for row in program.module.top.bindings.values() for each in row]
-    imported = {part for binding in bindings for part in (binding.origin or "").split(".")}
+    imported = {part for origin in program.module.imported for part in origin.split(".")}
     found = []
     for path in program.repository.with_fixtures if program.is_test else ():
         is_conftest, module = path.name == "conftest.py", path.relative_to(program.repository.root)

@@ -12,6 +12,7 @@ from .base_paths import asks_where
 from .finding import Doubt, DropParameter, Finding, Wrap
 from .folders import Folders
 from .names import Function, Module, Scope, parameters
+from .naming import SEVERAL
 from .repository import Program
 
 CODE = "T3"
@@ -39,7 +40,7 @@ def _finding(program: Program, function: Function, scope: Scope, found: Folders)
     wrap = Wrap(module.place(after), f"{code}:")
     finding = program.report(found.statements[0], CODE, f"tmp_path: {code}")._replace(
         edits=(*found.drops(module), wrap, DropParameter(module.place(function), TMP_PATH)),
-        imports=("pytest_temp_dirs",),
+        imports=(SEVERAL,),
         last_line=found.statements[-1].end_lineno or 0,
     )
     doubts = (_odd_forms(module, function), _outlived(module, scope, found), _sharing(program, function))
