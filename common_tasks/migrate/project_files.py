@@ -64,33 +64,31 @@ def _imported(program: Program) -> Iterator[Doubt]:
 
 def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
     """Yield the findings for a file that lacks tasks of ours, or has tasks of its own in their place."""
-    module, collection, shadows = program.module, _collection(program.module), find_shadows(program.repository)
-    own = _own(module, shadows)
-    missing = _missing(module, hidden=bool(program.repository.shadows))
-    wanted = [name for name in missing if name not in own]
+    own = _own(program.module, find_shadows(program.repository))
+    missing = _missing(program.module, hidden=bool(program.repository.shadows))
     if kept := [name for name in missing if name in own]:
         names = " and ".join(f"{name} (line {own[name]})" for name in kept)
-        yield finding._replace(
-            message=f"{names}: the project's own; have it call temp_clean(c) of {OLD}", line=own[kept[0]]
-        )
-    if not wanted:
-        return
+        message = f"{names}: the project's own; have it call temp_clean(c) of {OLD}"
+        yield finding._replace(message=message, line=own[kept[0]])
+    if wanted := [name for name in missing if name not in own]:
+        yield _adding(finding, program, wanted, kept)
+
+
+def _adding(finding: Finding, program: Program, wanted: list[str], kept: list[str]) -> Finding:
+    """Return the finding for a file that gets the tasks `wanted` of ours, and keeps those of its own."""
+    module, collection = program.module, _collection(program.module)
     lacks = f"{TASK_FILE} lacks {', '.join(wanted)} of this package"
     if refusal := _why_not(module, wanted):
-        yield finding._replace(message=f"{lacks}; {refusal}")
-        return
-    taken = wanted if collection or wanted != missing or _has_tasks(module) else ["ns"]
-    added = f", each added to {collection}" if collection else ""
-    new = [name for name in wanted if name not in shadows.replaced or f"{OLD}.{name}" not in module.imported]
-    yield (
-        finding._replace(
-            message=f"{lacks}; from {OLD} import {', '.join(taken)}{added}",
-            imports=tuple(taken),
-            ending="".join(f"{collection}.add_task({name})\n" for name in new) if collection else "",
-        )
-        .concluded()
-        .judged(why_not_import(program))
+        return finding._replace(message=f"{lacks}; {refusal}")
+    replaced = find_shadows(program.repository).replaced
+    new = [name for name in wanted if name not in replaced or f"{OLD}.{name}" not in module.imported]
+    taken = wanted if collection or kept or _has_tasks(module) else ["ns"]
+    finding = finding._replace(
+        message=f"{lacks}; from {OLD} import {', '.join(taken)}{f', each added to {collection}' if collection else ''}",
+        imports=tuple(taken),
+        ending="".join(f"{collection}.add_task({name})\n" for name in new) if collection else "",
     )
+    return finding.concluded().judged(why_not_import(program))
 
 
 def _why_not(module: Module, wanted: list[str]) -> str | None:
