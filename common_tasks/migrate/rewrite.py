@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from . import edits, imports
 from .edits import NotFaithful
 from .finding import Finding
 from .names import Module
-from .naming import ONE
+from .naming import ONE, SEVERAL
 from .repository import Repository
 from .shadowing import OLD, TASKS
 from .source import comments, is_pragma
 from .style import style_of
 
-_ONE = rf"{ONE}\([^()\r\n]*\)(?: as \w+)?"
-# The head of a block with several directories, which may be longer than a line may be.
-_LONG = re.compile(r"^([ \t]*)(with pytest_temp_dirs\()(\d+, \[[^]\r\n]*\])(\) as [^\r\n]*)(\r?)$", re.MULTILINE)
-_SEVERAL = re.compile(rf"^([ \t]*)with ({_ONE}(?:, {_ONE})+):(\r?)$", re.MULTILINE)
+_ITEM = rf"{ONE}\([^()\r\n]*\)(?: as \w+)?"
+_CALL = re.compile(rf"(with {SEVERAL}\()(\d+, \[[^]\r\n]*\])(\) as [^\r\n]*)")
+# The heads of blocks with several directories, which may be longer than a line may be.
+_HEADS = re.compile(rf"^([ \t]*)({_CALL.pattern}|with {_ITEM}(?:, {_ITEM})+:)(\r?)$", re.MULTILINE)
 
 
 def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repository) -> str:
@@ -31,9 +31,7 @@ def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repo
     """
     found, style = tuple(findings), style_of(path.parent, repository.root)
     result = edits.make(text, (edit for finding in found for edit in finding.edits))
-    for pattern, fold in ((_LONG, _folded), (_SEVERAL, _listed)):
-        result = pattern.sub(partial(_fitting, fold, style.length), result)
-    result = append(result, "".join(finding.ending for finding in found))
+    result = append(_HEADS.sub(partial(_fitting, style.length), result), "".join(finding.ending for finding in found))
     names = {name for finding in found for name in finding.imports}
     result = imports.add(result, names - {*TASKS, "ns"}, repository.engine, style)
     result = imports.add(result, names & {*TASKS, "ns"}, OLD, style)
@@ -52,20 +50,14 @@ def append(text: str, ending: str) -> str:
     return text + joint + ending.replace("\n", end)
 
 
-def _fitting(fold: Callable[[re.Match[str]], str], length: int, head: re.Match[str]) -> str:
+def _fitting(length: int, head: re.Match[str]) -> str:
     """Return the head of a block, in several lines if it is longer than a line may be."""
-    return head[0] if len(head[0].rstrip("\r")) <= length else fold(head)
-
-
-def _listed(head: re.Match[str]) -> str:
-    indent, items, end = head.groups()
-    lines = "".join(f"{indent}    {item},{end}\n" for item in re.findall(_ONE, items))
-    return f"{indent}with ({end}\n{lines}{indent}):{end}"
-
-
-def _folded(head: re.Match[str]) -> str:
-    indent, call, arguments, rest, end = head.groups()
-    return f"{indent}{call}{end}\n{indent}    {arguments}{end}\n{indent}{rest}{end}"
+    indent, code, before, arguments, after, end = head.groups()
+    if len(indent) + len(code) <= length:
+        return head[0]
+    items = [f"    {item}," for item in re.findall(_ITEM, code)]
+    lines = [before, f"    {arguments}", after] if before else ["with (", *items, "):"]
+    return f"{end}\n".join(indent + line for line in lines) + end
 
 
 def _check(before: str, after: str) -> None:
