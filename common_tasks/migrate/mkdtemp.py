@@ -106,11 +106,10 @@ def _plan_block(program: Program, made: Made) -> Plan | None:
 
 
 def _find_span(program: Program, made: Made) -> _Span | None:
-    around = program.module.parents[made.statement]
+    around, after = program.module.parents[made.statement], program.module.following(made.statement)
     is_first = isinstance(around, ast.Try) and made.statement is around.body[0]
     if isinstance(around, ast.Try) and is_first and (span := _of_try(program, made, [around], around)):
         return span
-    after = program.module.following(made.statement)
     for number, statement in enumerate(after):
         if isinstance(statement, ast.Try) and (span := _of_try(program, made, after[: number + 1], statement)):
             return span
@@ -129,18 +128,12 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
     yield from hidden_errors(program, span.removal)
     between = span.statements[:-1] if span.ending else span.statements
     function = program.module.function_of(made.call)
+    fixture = surroundings.fixture_of(program.module, function) if function else None
     walked = (node for each in between for node in ast.walk(each))
     inner = [node for node in walked if program.module.function_of(node) is function]
     if leaves := next((node for node in inner if isinstance(node, _EXITS)), None):
         yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending:
-        late = span.ending.finalbody[span.ending.finalbody.index(span.removal) + 1 :]
-        yield from seen_late(program, late)
-    elif not (any(isinstance(node, ast.Yield) for node in inner) and _is_in_fixture(program, made)):
+        yield from seen_late(program, program.module.following(span.removal))
+    elif not (fixture and any(isinstance(node, ast.Yield) for node in inner)):  # which goes on even if a test fails
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")
-
-
-def _is_in_fixture(program: Program, made: Made) -> bool:
-    """Tell whether a fixture makes a directory: it goes on after its `yield` even if a test fails."""
-    function = program.module.function_of(made.call)
-    return function is not None and surroundings.fixture_of(program.module, function) is not None

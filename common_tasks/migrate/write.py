@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -16,23 +16,17 @@ class NotWritten(OSError):
     """A file that could not be written; it is as it was."""
 
 
-def find_unwritable(paths: Iterable[Path], root: Path, *, force: bool) -> dict[Path, str]:
+def find_unwritable(paths: Sequence[Path], root: Path, *, force: bool) -> dict[Path, str]:
     """Return the files that are left alone, with the reason: nothing of somebody's may be lost.
 
     That is what the newest commit does not hold as it stands (unless `force`), what is not a regular file of this
     user's, and what has another name. A file that is not there yet has nothing to lose. Raises GuardFailed where git
     cannot tell.
     """
-    found: dict[Path, str] = {}
-    plain: list[Path] = []
-    for path in paths:
-        if reason := _why_not_plain(path):
-            found[path] = reason
-        elif os.path.lexists(path):
-            plain.append(path)
+    found = {path: reason for path in paths if (reason := _why_not_plain(path))}
     if not force:
-        names = {str(path.relative_to(root)): path for path in plain}
-        found |= {names[name]: reason for name, reason in git.find_unsaved(root, names).items()}
+        plain = {str(path.relative_to(root)): path for path in paths if path not in found and os.path.lexists(path)}
+        found |= {plain[name]: reason for name, reason in git.find_unsaved(root, plain).items()}
     return found
 
 
