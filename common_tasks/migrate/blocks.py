@@ -145,7 +145,7 @@ def _find_uses(module: Module, name: ast.Name) -> list[ast.Name] | None:
     scope, function = module.scope_of(name), module.function_of(name)
     if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
         return None
-    return module.loads(name.id, scope) if len(scope.bindings[name.id]) == 1 else None
+    return module.uses(name) if len(scope.bindings[name.id]) == 1 else None
 
 
 def _folders(program: Program, block: _Block, name: ast.Name) -> Folders | None:

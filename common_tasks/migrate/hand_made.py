@@ -104,7 +104,7 @@ def _left_over(module: Module, made: _Made, names: frozenset[ast.Name]) -> Itera
         value, scope = module.value_of(name), module.scope_of(name)
         if value is None or scope is None or scope is not module.scope_of(made.variable):
             continue
-        users = [module.statement_of(load) for load in module.loads(name.id, scope)]
+        users = [module.statement_of(load) for load in module.uses(name)]
         makings = [each for each in users if isinstance(each, ast.Expr) and _is_made(module, each.value, name.id)]
         others = [each for each in users if each not in makings and each is not made.given]
         serving = {module.parents[each] for node in names if (each := module.value_of(node))}
@@ -124,7 +124,7 @@ def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
     if scope is None or isinstance(scope.node, ast.ClassDef):
         yield Doubt("the path belongs to a class, where others may read it")
         return
-    yield from seen(module, module.loads(made.variable.id, scope))
+    yield from seen(module, module.uses(made.variable))
 
 
 def _place(program: Program, made: _Made, base: Finding, name: str) -> Finding:
@@ -150,8 +150,7 @@ def _found_again(module: Module, made: _Made, name: str) -> Iterator[Doubt]:
     around = [parent for parent in module.above(made.call) if isinstance(parent, ast.stmt) and hasattr(parent, "body")]
     if not all(isinstance(parent, ast.If) and "__name__" in ast.unparse(parent.test) for parent in around):
         yield Doubt(f"it is one place for every call: line {made.call.lineno} may run more than once")
-    scope = module.scope_of(made.variable)
-    for load in module.loads(made.variable.id, scope) if scope else ():
+    for load in module.uses(made.variable):
         # `(name / "file").write_text(…)` makes a whole new file.
         writes = re.match(rf"\({load.id} / '[^']*'\)\.write_(text|bytes)\(", ast.unparse(module.statement_of(load)))
         if load.lineno != made.call.lineno and not writes:

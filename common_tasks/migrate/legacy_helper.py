@@ -23,8 +23,7 @@ _Use = ast.Name | ast.Attribute
 
 def check(program: Program) -> Iterator[Finding]:
     """Yield the uses of the helper, and a definition of it."""
-    module, definition = program.module, find_definition(program.module)
-    same = definition if definition and not why_different(module, definition) else None
+    module, definition, same = program.module, find_definition(program.module), _find_same(program.module)
     words = {HELPER, *(helper.rpartition(".")[2] for helper in program.helpers)}
     mentioned = any(word in module.text for word in words)
     for use in module.all(ast.Name) + module.all(ast.Attribute) if mentioned else ():
@@ -36,13 +35,10 @@ def check(program: Program) -> Iterator[Finding]:
 
 def find_helpers(repository: Repository) -> set[str]:
     """Return the dotted names, as seen from the root, of the guide's helper where the programs define it."""
-    defining = [path for path, text in repository.texts.items() if f"def {HELPER}" in text]
-    modules = {path: module for path in defining if (module := repository.classes.read(path))}
-    return {
-        ".".join([*path.relative_to(repository.root).with_suffix("").parts, HELPER])
-        for path, module in modules.items()
-        if (definition := find_definition(module)) and not why_different(module, definition)
-    }
+    defining = (path for path, text in repository.texts.items() if f"def {HELPER}" in text)
+    modules = [(path, module) for path in defining if (module := repository.classes.read(path))]
+    paths = (path.relative_to(repository.root).with_suffix("") for path, module in modules if _find_same(module))
+    return {".".join([*path.parts, HELPER]) for path in paths}
 
 
 def find_definition(module: Module) -> Function | None:
@@ -54,6 +50,12 @@ def find_definition(module: Module) -> Function | None:
             if not constants.isdisjoint(BASES) and not attributes.isdisjoint({"mkdir", "makedirs"}):
                 return statement
     return None
+
+
+def _find_same(module: Module) -> Function | None:
+    """Return the function of the helper's name if it is the guide's."""
+    definition = find_definition(module)
+    return definition if definition and not why_different(module, definition) else None
 
 
 def _is_helper(program: Program, use: _Use, definition: Function | None) -> bool:
@@ -111,8 +113,8 @@ def _doubts(program: Program, use: _Use, call: ast.Call) -> Iterator[Doubt]:
     if _given(call) is None:
         yield Doubt(f"it is called with arguments that {NEW}(name_prefix) does not take", final=True)
     match module.parents[call]:
-        case ast.Assign(targets=[ast.Name() as name]) if scope := module.scope_of(name):
-            yield from seen(module, module.loads(name.id, scope))
+        case ast.Assign(targets=[ast.Name() as name]):
+            yield from seen(module, module.uses(name))
         case _:
             yield from seen(module, [call])
 

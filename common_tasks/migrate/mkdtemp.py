@@ -90,7 +90,7 @@ def _plan_block(program: Program, made: Made) -> Plan | None:
     span = _find_span(program, made)
     if span is None or made.is_resolved or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
         return None
-    loads = module.loads(name.id, scope, [span.removal])
+    loads = module.uses(name, [span.removal])
     always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
     if made.is_path or not loads:
         bound = Plan(maker(program, made.call, name.id), name.id if loads or scope is module.top else "")

@@ -195,6 +195,11 @@ class Module:
         named = ((node, used_in) for node, used_in in self.names.get(name, ()) if isinstance(node.ctx, ast.Load))
         return [node for node, used_in in named if used_in.find(name) is scope and not self.within(outside, node)]
 
+    def uses(self, name: ast.Name, outside: Sequence[ast.AST] = ()) -> list[ast.Name]:
+        """Return the uses of what a name stands for, those `outside` of some nodes; none of a builtin's."""
+        scope = self.scope_of(name)
+        return self.loads(name.id, scope, outside) if scope else []
+
     def value_of(self, name: ast.Name) -> ast.expr | None:
         """Return what a name stands for, where it is given a value once."""
         scope = self.scope_of(name)

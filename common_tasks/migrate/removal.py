@@ -92,10 +92,9 @@ def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | 
     """Return what a directory is given to as a path, and how its uses change; None where it has to be text."""
     if made.is_path or made.is_resolved:
         return Renamed(made.name)
-    scope = module.scope_of(made.target) if isinstance(made.target, ast.Name) else None
-    if scope is None or not isinstance(made.target, ast.Name) or not made.is_given_once(module):
+    if not isinstance(made.target, ast.Name) or not made.is_given_once(module):
         return None
-    loads = module.loads(made.target.id, scope, [removal] if removal else [])
+    loads = module.uses(made.target, [removal] if removal else [])
     return give_path(module, [module.body_of(made.statement)], made.target, loads)
 
 
