@@ -1,12 +1,15 @@
 """Files that belong together go together; what only bears such a name does not."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from common_tasks.temp import removal
+from common_tasks.temp.removal import run
+from common_tasks.temp.removal.folders import Folders
 
-from ..helpers import HOUR, OLD, clean, git, make_entry, plan, python, reasons, running, said, set_age, take
+from ..helpers import HOUR, OLD, before, clean, git, make_entry, plan, python, reasons, running, said, set_age, take
 
 DAY = 24 * HOUR
 
@@ -74,3 +77,39 @@ def test_database_stays_if_what_is_beside_it_is_new_since_the_plan(project: Path
     assert reasons(removal.carry_out(decided).kept) == {"data.db": "changed since it was looked at"}
     assert database.exists()
     assert journal.exists()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_database_and_its_journal_come_back_together(
+    project: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
+) -> None:
+    database = make_database(project / ".tmp/data.db")
+
+    def interrupt() -> None:
+        assert not list(project.glob(".tmp/data.db*"))
+        raise KeyboardInterrupt
+
+    if full:
+        monkeypatch.setattr(Folders, "new_batch", lambda *_: None)
+    before(monkeypatch, run, "put_back_given", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clean(project)
+    assert database.read_text() == "database"
+    assert database.with_name("data.db-wal").read_text() == "not yet in the database"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_journal_of_a_database_that_was_decided_on_is_finished_with_it(project: Path, *, full: bool) -> None:
+    make_database(project / ".tmp/data.db")
+    child = os.fork()
+    if child == 0:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            if full:
+                monkeypatch.setattr(Folders, "new_batch", lambda *_: None)
+            before(monkeypatch, run, "delete_from", lambda: os._exit(9))
+            clean(project)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert {entry.category for entry in take(project)} == {".trash"}
+    assert not clean(project, DAY).failed
+    assert take(project) == ()

@@ -35,7 +35,7 @@ class Spot:
         self.batch = batch
         self.place = place
         self.prefix = "/".join((*place, ""))
-        self.parts = (*batch.parts, *place)
+        self.parts = (TRASH, batch.name, *place)
 
 
 class Batch:
@@ -53,11 +53,6 @@ class Batch:
         self.directory = trash.enter(self.name)
         lock.wait(self.directory.fd)  # nobody holds it for longer than a look
         self._spots: dict[tuple[str, ...], Spot] = {(): Spot(self, ())}
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The names that lead to it from the base."""
-        return TRASH, self.name
 
     def find_spot(self, entry: Entry) -> Spot | None:
         """Return the folder in it for an entry, made if need be; None where there is no room for one."""
@@ -93,7 +88,7 @@ class Batch:
         self._trash.rename(self.name, self._trash, decided)
         self.name = decided
         for spot in self._spots.values():
-            spot.parts = (*self.parts, *spot.place)
+            spot.parts = (TRASH, decided, *spot.place)
 
     def close(self) -> None:
         """Close it, and remove it if it is empty."""

@@ -35,7 +35,7 @@ class Move:
         self.verified = False  # that what is out of sight is what was planned for
         self._spot: Spot | None = None  # where in a batch it is; None for what is out of sight on its own
         self._now: str | None = None  # what its own name is out of sight
-        self._companions: tuple[tuple[str, str], ...] = ()  # those that are out of sight, and what each is called there
+        self._companions: dict[str, str] = {}  # those that are out of sight, and what each is called there
         self._mode: int | None = None  # what the mode of its directory was, if that had to be changed
 
     @property
@@ -72,11 +72,9 @@ class Move:
         own = self.place
         if not self.entry.companions:
             return [own]
-        moved, standing = dict(self._companions), Place(self.folder, self.entry.parts)
-        return [
-            own,
-            *(own.beside(moved[name]) if name in moved else standing.beside(name) for name in self.entry.companions),
-        ]
+        moved, standing = self._companions, Place(self.folder, self.entry.parts)
+        companions = self.entry.companions
+        return [own, *(own.beside(moved[name]) if name in moved else standing.beside(name) for name in companions)]
 
     def go(self, batch: Batch | None, number: int) -> None:
         """Rename the entry, and what goes with it, out of sight.
@@ -151,7 +149,7 @@ class Move:
             self._rename_own(str(number))
             for offset, name in enumerate(self.entry.companions, 1):
                 with contextlib.suppress(FileNotFoundError):  # gone already
-                    self._companions += ((name, self._rename(name, f"{number}-{offset}")),)
+                    self._companions[name] = self._rename(name, f"{number}-{offset}")
         except PermissionError:
             # A directory that its owner may not write to cannot be moved to another one.
             if not self.entry.identity.directory:
@@ -205,12 +203,11 @@ class Move:
         """Give what is alone out of sight the name by which the next clean finishes it. Raises OSError."""
         if self._now is not None:
             self._now = self._rename_decided(self._now)
-        for number, (name, now) in enumerate(self._companions):
-            new = name, self._rename_decided(now)
-            self._companions = (*self._companions[:number], new, *self._companions[number + 1 :])
+        for name, now in self._companions.items():
+            self._companions[name] = self._rename_decided(now)
 
     def _rename_decided(self, now: str) -> str:
-        new = seal(TRASH, self.entry.identity.inode)
+        new = seal(TRASH, self._target.look(now).st_ino)
         self._target.rename(now, self._target, new)
         return new
 
@@ -223,10 +220,9 @@ class Move:
         if self._now is not None:
             restored = self._return(self._now, wanted)
             self._now = None
-        while self._companions:
-            (name, now), *others = self._companions
+        for name, now in list(self._companions.items()):
             self._return(now, name)
-            self._companions = tuple(others)
+            del self._companions[name]
         self._restore_mode(restored)
         return why if restored == wanted else f"{why}; its place was taken, so it is now called {restored}"
 

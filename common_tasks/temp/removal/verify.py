@@ -163,14 +163,12 @@ class WorkBelow(Visitor):
         return [row.name for row in notable if row.is_dir(follow_symlinks=False)]
 
     def _go_down(self, position: Position, name: str) -> None:
-        if not self._repair:
-            position.enter(name)
-            return
-        folder, mode = enter_restricted(position.directory, name)
-        if mode is None:
-            folder.close()
-        else:
-            self._repaired.append((position.depth + 1, folder, mode))
+        if self._repair:
+            folder, mode = enter_restricted(position.directory, name)
+            if mode is None:
+                folder.close()
+            else:
+                self._repaired.append((position.depth + 1, folder, mode))
         position.enter(name)
 
     def left(self, position: Position, name: str) -> bool:  # noqa: ARG002  # as any visitor's
