@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..temp.layout import INSIDE as BASES
 from .finding import Doubt
-from .kinds import BASES
 from .names import Module
 from .paths import PATHS
 from .removal import sounds_like_removal

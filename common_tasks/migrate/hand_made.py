@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..temp.layout import INSIDE as BASES
 from .base_paths import Stamped, is_text, seen, stamped, text_of
 from .finding import Doubt, Drop, Finding, Replace
-from .kinds import BASES
 from .legacy_helper import find_definition
 from .names import Module, stand_alone
 from .repository import Program

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-BASES = (".tmp", ".temp")  # where legacy code makes its directories
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 _TEST_FILE = re.compile(r"test_.*|.*_test|.*_tests|tests?|conftest")
 _SAMPLES = frozenset({"examples", "samples", "templates", "template"})

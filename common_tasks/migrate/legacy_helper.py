@@ -6,9 +6,9 @@ A function of that name is the guide's only if its body does the same: a fresh `
 import ast
 from collections.abc import Iterator
 
+from ..temp.layout import INSIDE as BASES
 from .base_paths import is_text, seen, stamped
 from .finding import Doubt, Drop, Finding, Replace
-from .kinds import BASES
 from .names import Function, Module, parameters
 from .repository import Program, Repository
 from .surroundings import conclude, looked_for

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..project import git
+from ..temp.layout import INSIDE as BASES
 from . import source
 from .finding import Doubt, Finding
-from .kinds import BASES
 from .names import Module
 from .place import why_not_import
 from .repository import Program, Repository

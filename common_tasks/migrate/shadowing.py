@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..temp.layout import INSIDE as BASES
 from .base_paths import SHOWS_OR_REMOVES
 from .finding import Drop, Finding, Replace, ReplaceImport
-from .kinds import BASES
 from .names import Module, parameters
 from .repository import Program, Repository
 
