@@ -142,10 +142,9 @@ def _find_conversion(module: Module, block: With, name: str) -> ast.stmt | None:
 
 def _find_uses(module: Module, name: ast.Name) -> list[ast.Name] | None:
     """Return the uses of a name that stands for nothing but the directory; None for any other."""
-    scope, function = module.scope_of(name), module.function_of(name)
-    if scope is None or isinstance(scope.node, ast.ClassDef) or (function and scope.node is not function):
-        return None
-    return module.uses(name) if len(scope.bindings[name.id]) == 1 else None
+    scope, around = module.scope_of(name), module.function_of(name) or module.tree
+    is_own = scope is not None and scope.node is around and len(scope.bindings[name.id]) == 1
+    return module.uses(name) if is_own else None
 
 
 def _folders(program: Program, block: _Block, name: ast.Name) -> Folders | None:
