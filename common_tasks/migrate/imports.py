@@ -99,7 +99,7 @@ def _find_top(module: Module, lines: list[str]) -> _Place:
     """Return where the first import of a program belongs."""
     body = module.tree.body
     if body and is_docstring(body[0]):
-        at = body.pop(0).end_lineno or 0
+        at, body = body[0].end_lineno or 0, body[1:]
     else:
         at = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
     blank = sum(1 for _ in itertools.takewhile(lambda line: not line.strip(), lines[at:]))
