@@ -97,12 +97,12 @@ def _not_test_case(program: Program, this: Definition) -> Iterator[Doubt]:
         yield Doubt(f"cannot tell that {this.node.name} derives from unittest.TestCase, which has enterContext")
 
 
-def _inherits_the_same(program: Program, this: Definition, method: Function | None) -> bool:
+def _inherits_the_same(program: Program, this: Definition, method: Function) -> bool:
     """Tell whether a test case without a method does what it does with one that is idle, or calls the one above.
 
     It does not where the method of another class would take its place: one above, or beside it in a class below.
     """
-    if method is None or any(ast.unparse(each) == f"super().{method.name}()" for each in method.body):
+    if any(ast.unparse(each) == f"super().{method.name}()" for each in method.body):
         return True
     classes = program.repository.classes
     above = list(classes.ancestors(this))
