@@ -61,9 +61,7 @@ def temp_migrate(
         changes: tuple[Change, ...] = ()
         failed: dict[Path, str] = {}
         if diff or write:
-            found, changes, failed = _plan(found, unsafe=unsafe, force=force or diff)
-        if write:
-            found, failed = _write(found, changes, failed)
+            found, changes, failed = _change(found, write=write, unsafe=unsafe, force=force or diff)
         if diff and not json:
             report_migration.show_patch(changes, scope.root)
         else:
@@ -71,25 +69,21 @@ def temp_migrate(
     exit_if(failed=(write and bool(failed)) or (check and not all(item.done for item in found.checklist)))
 
 
-def _plan(
-    found: "audit.Audit", *, unsafe: bool, force: bool
+def _change(
+    found: "audit.Audit", *, write: bool, unsafe: bool, force: bool
 ) -> "tuple[audit.Audit, tuple[Change, ...], dict[Path, str]]":
+    """Plan what is to change, and write it if that is wanted: the audit then, the changes, and the files left alone."""
     from .. import report
     from ..migrate import change
+    from ..migrate import write as writing
     from .scope import workers_for
 
     with report.watch("Rewriting") as progress:
-        return change.plan(found, unsafe=unsafe, force=force, workers=workers_for(progress))
-
-
-def _write(
-    found: "audit.Audit", changes: "tuple[Change, ...]", left: dict[Path, str]
-) -> "tuple[audit.Audit, dict[Path, str]]":
-    from ..migrate import change
-    from ..migrate.write import write
-
-    failed = write(changes)
-    return change.settled(found, changes, failed), {**left, **failed}
+        found, changes, left = change.plan(found, unsafe=unsafe, force=force, workers=workers_for(progress))
+    if write:
+        left |= writing.write(changes)
+        found = change.settled(found, changes, left)
+    return found, changes, left
 
 
 def _refuse_unfit(*, diff: bool, write: bool, unsafe: bool, force: bool) -> None:
