@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ class _Told(NamedTuple):
 
 
 class Sources:
-    """Gives the settings of projects.
+    """Gives the settings of projects: `of(root)` are those of the project at `root`, or it raises InvalidSetting.
 
     `config`: what invoke made for the tasks that run, which it loaded from the folder `loaded`. `load`: reads files.
     `current`: the project that they run for. `monorepo`: the folder whose files hold for all projects that do not say
@@ -51,35 +52,28 @@ class Sources:
         # The environment is long, and there may be hundreds of projects.
         prefix = config._env_prefix.upper()
         self._variables = {name: text for name, text in os.environ.items() if name.startswith(prefix)}
-        self._told: dict[Path, _Told] = {}
-        self._read: dict[Path, Settings] = {}
-
-    def of(self, root: Path) -> Settings:
-        """Return the settings of the project at `root`. Raises InvalidSetting."""
-        if root not in self._read:
-            self._read[root] = self._settings(root)
-        return self._read[root]
+        self.of = cache(self._settings)
+        self._told = cache(self._ask)
+        self._said_in = cache(self._file_of)
 
     def _settings(self, root: Path) -> Settings:
         config = self._config
         around = [self._loaded] if self._loaded and root == self._current else []
-        told = {folder: self._ask(folder) for folder in dict.fromkeys([root, *around, self._monorepo])}
+        told = {folder: self._told(folder) for folder in dict.fromkeys([root, *around, self._monorepo])}
         layers = [
             _of_all_projects(layer) if folder == self._monorepo != root else layer
             for folder, each in told.items()
             for layer in (*each.files, each.tasks.values)
         ]
-        general = [self._file_of("user"), self._file_of("system"), config._defaults]
-        particular = [config._modifications, config._overrides, self._file_of("runtime")]
+        general = [self._said_in("user"), self._said_in("system"), config._defaults]
+        particular = [config._modifications, config._overrides, self._said_in("runtime")]
         settings = read([*layers, *general], self._variables, config._env_prefix, above=particular)
         return settings._replace(uncertain=_why_uncertain(told.values()))
 
     def _ask(self, folder: Path) -> _Told:
-        if folder not in self._told:
-            is_run = folder == self._loaded
-            tasks = Configured(self._config._collection) if is_run else read_tasks(os.fspath(folder))
-            self._told[folder] = _Told(self._files_in(folder), tasks)
-        return self._told[folder]
+        is_run = folder == self._loaded
+        tasks = Configured(self._config._collection) if is_run else read_tasks(os.fspath(folder))
+        return _Told(self._files_in(folder), tasks)
 
     def _file_of(self, kind: str) -> Any:
         """Return what invoke's file of this kind says; one that is Python was run by invoke."""
