@@ -36,12 +36,9 @@ def _label(root: str) -> bytes:
     if running.test:
         return os.fsencode(running.test)[:_MOST]
     if root not in _labels:
-        _labels[root] = os.fsencode(_describe(root))[:_MOST]
+        maker = describe(program(), os.path.realpath(root), os.path.realpath(sys.prefix))
+        _labels[root] = os.fsencode(maker)[:_MOST]
     return _labels[root]
-
-
-def _describe(root: str) -> str:
-    return describe(program(), os.path.realpath(root), os.path.realpath(sys.prefix))
 
 
 def with_makers(entries: Iterable["Entry"]) -> "Iterator[Entry]":
