@@ -64,7 +64,7 @@ class Position:
 
     @property
     def where(self) -> str:
-        """The path from the top, for messages only."""
+        """The path from the top."""
         names = [name for name, _, _ in self._above] + [self._name]
         return "/".join(names[1:])
 

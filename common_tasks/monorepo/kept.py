@@ -58,7 +58,7 @@ class _Finding(Visitor):
     def __init__(self, patterns: Patterns, above: Sequence[str]) -> None:
         self.found: tuple[str, ...] = ()
         self._patterns = patterns
-        self._path = list(above)
+        self._above = above
 
     def enter(self, position: Position, name: str) -> list[str] | None:
         if self.found:
@@ -67,19 +67,14 @@ class _Finding(Visitor):
             position.enter(name)
         except OSError:
             return None
-        self._path.append(name)
+        path = (*self._above, *position.where.split("/"))
         with contextlib.suppress(OSError), position.directory.scan() as rows:
-            return [row.name for row in rows if self._look(row)]
+            return [row.name for row in rows if self._look(path, row)]
         return []
 
-    def _look(self, row: "os.DirEntry[str]") -> bool:
+    def _look(self, path: tuple[str, ...], row: "os.DirEntry[str]") -> bool:
         """Note a match, and tell whether to look further inside."""
         is_directory = row.is_dir(follow_symlinks=False)
-        if self._patterns.match(self._path, row.name, directory=is_directory):
-            self.found = (*self._path, row.name)
+        if self._patterns.match(path, row.name, directory=is_directory):
+            self.found = (*path, row.name)
         return is_directory
-
-    def left(self, position: Position, name: str) -> bool:
-        del position, name
-        self._path.pop()
-        return True
