@@ -37,18 +37,15 @@ def _need_descriptors() -> None:
 
     Raises OSError where the system itself has no more.
     """
-    taken: list[int] = []
-    try:
-        while len(taken) < _FEWEST:
-            taken.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        if error.errno != errno.EMFILE:
-            raise
-        few = f"this process may open only {len(taken)} more files, and a task needs {_FEWEST}: see `ulimit -n`"
-        raise Exit(f"{few}; nothing was touched", code=2) from None
-    finally:
-        for fd in taken:
-            os.close(fd)
+    with contextlib.ExitStack() as taken:
+        for number in range(_FEWEST):
+            try:
+                taken.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    raise
+                few = f"this process may open only {number} more files, and a task needs {_FEWEST}: see `ulimit -n`"
+                raise Exit(f"{few}; nothing was touched", code=2) from None
 
 
 def _need_working_directory() -> None:
