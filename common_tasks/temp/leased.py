@@ -133,7 +133,7 @@ def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None
             return
         record = Record.parse(read_all(fd))
         leased.made |= record.given
-        if record.processes[:1] == [me]:
+        if _ENDED.fullmatch(name) or record.processes[:1] == [me]:
             return
         pids = record.running()
         if pids or lock.is_held(fd):

@@ -448,6 +448,15 @@ def test_leases_are_taken_in_though_another_user_has_done_that_before(project: P
     assert lease_files(project) == []
 
 
+def test_what_earlier_processes_were_given_is_in_use_by_nobody_whoever_locks_the_list(project: Path) -> None:
+    entry = leave_entry(project)
+    leave_entry(project)  # takes the lease in
+    with Directory.at(project / ".tmp/.leases") as leases, leases.opened(f"ended-{os.geteuid()}", os.O_RDONLY) as ended:
+        fcntl.flock(ended, fcntl.LOCK_EX)
+        assert states(project)[entry.name] == "idle"
+        assert is_made(project, entry)
+
+
 def test_what_is_noted_of_entries_that_are_gone_is_dropped_by_a_clean(project: Path) -> None:
     leave_entry(project)
     (leave_entry(project, "kept") / ".keep").touch()
