@@ -12,8 +12,8 @@ from common_tasks.migrate.patch import make_patch
 @pytest.mark.parametrize("name", ["plain.py", "sub/a b.py", 'q"uote\\.py', "ünï.py"])
 @pytest.mark.parametrize(
     ("before", "after"),
-    [(None, b"new\n"), (b"old\n", None), (b"one\ntwo", b"one\nthree"), (b"\xff\r\nx\n", b"\xff\r\ny")],
-    ids=["new", "gone", "no last line feed", "any bytes"],
+    [(None, b"new\n"), (None, b""), (b"old\n", None), (b"one\ntwo", b"one\nthree"), (b"\xff\r\nx\n", b"\xff\r\ny")],
+    ids=["new", "new and empty", "gone", "no last line feed", "any bytes"],
 )
 def test_git_makes_of_a_file_what_the_change_says(
     tmp_path: Path, name: str, before: bytes | None, after: bytes | None
