@@ -66,24 +66,23 @@ def loaded_elsewhere(repository: Repository) -> Mapping[Path, str]:
     found: dict[Path, str] = {}
     for path, text in repository.texts.items():
         if reason := own_environment(path, text, repository):
-            loaded = _loaded(repository, path)
-            found |= {each: f"{where}; {path.name} {reason}" for each, where in loaded.items() if each != path}
+            found |= _loaded(repository, path, f"{path.name} {reason}")
     for path, where in _plain_starts(repository):
-        loaded = _loaded(repository, path)
+        reason = f"{where} starts {path.name} by a plain python, and all that it needs is in the standard library"
+        loaded = _loaded(repository, path, reason)
         if all(_is_plain(repository, each) for each in loaded):
-            reason = f"{where} starts {path.name} by a plain python, and all that it needs is in the standard library"
-            found |= {each: reason if each == path else f"{said}; {reason}" for each, said in loaded.items()}
+            found |= loaded
     return found
 
 
-def _loaded(repository: Repository, start: Path) -> dict[Path, str]:
-    """Return a program and all that it loads, directly or not, each with the line that says so."""
-    found, pending = {start: ""}, [start]
+def _loaded(repository: Repository, start: Path, reason: str) -> dict[Path, str]:
+    """Return a program and all that it loads, directly or not, each with the reason and the line that loads it."""
+    found, pending = {start: reason}, [start]
     while pending:
         by = pending.pop()
         for line, path in _named(repository, by):
             if path not in found:
-                found[path] = f"{by.name} line {line} loads it"
+                found[path] = f"{by.name} line {line} loads it; {reason}"
                 pending.append(path)
     return found
 
