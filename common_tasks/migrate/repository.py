@@ -75,11 +75,8 @@ class Repository:
     @cached_property
     def replacing(self) -> tuple[Path, str] | None:
         """The first file that replaces functions of tempfile by others, and where, in words."""
-        for path, text in self.texts.items():
-            found = _REPLACES.search(text) if "tempfile" in text or "TemporaryDirectory" in text else None
-            if found:
-                return path, f"{path.name} line {line_of(text, found.start())}"
-        return None
+        made = {path: text for path, text in self.texts.items() if "tempfile" in text or "TemporaryDirectory" in text}
+        return _find_first(_REPLACES, made)
 
     def read(self) -> None:
         """Read what each file is looked at with, so that forked workers need not do it again."""
@@ -111,11 +108,8 @@ class Repository:
 
     def who_names(self, word: re.Pattern[str], texts: Mapping[Path, str]) -> str | None:
         """Return where a word stands in texts."""
-        for path, text in texts.items():
-            for number, line in enumerate(text.splitlines() if word.search(text) else (), 1):
-                if word.search(line):
-                    return f"{path.name} line {number} names it"
-        return None
+        found = _find_first(word, texts)
+        return f"{found[1]} names it" if found else None
 
     @cached_property
     def with_fixtures(self) -> tuple[Path, ...]:
@@ -155,6 +149,14 @@ class Program(NamedTuple):
         """Return the finding for a node, as one that is only reported."""
         line, column = self.module.place(node)
         return Finding(self.file, line, column, code, message, last_line=node.end_lineno or line)
+
+
+def _find_first(word: re.Pattern[str], texts: Mapping[Path, str]) -> tuple[Path, str] | None:
+    """Return the first file in which a word stands, and that with the line."""
+    for path, text in texts.items():
+        if found := word.search(text):
+            return path, f"{path.name} line {line_of(text, found.start())}"
+    return None
 
 
 def _label(module: Path) -> str:
