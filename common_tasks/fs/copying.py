@@ -1,4 +1,4 @@
-"""Copying trees to another file system: all that a tree consists of, or nothing.
+"""Copying trees to another file system: everything that a tree consists of, or nothing.
 
 By descriptor on both sides: no link is followed and no mount crossed, and depth is bounded by memory alone.
 """
@@ -18,11 +18,11 @@ _NOT_MADE_HERE = {errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def copy_tree(parent: Directory, name: str, target: Directory, opener: Opener) -> list[str]:
-    """Copy what is in the directory `name` in the open `parent` into the empty `target`, and its mode and times.
+    """Copy the contents, mode and times of the directory `name` in the open `parent` to the empty `target`.
 
-    Links, hard links, modes, times, extended attributes, holes, sockets and FIFOs are kept, owners where the system
-    lets us. Returns what could not be copied and why: devices, and attributes that the other file system does not
-    take. Raises OSError where anything else cannot be copied; what was copied until then is the caller's to remove.
+    Links, hard links, modes, times, extended attributes, holes, sockets and FIFOs are kept, and owners if this process
+    runs as root. Returns what could not be copied and why: devices, and attributes that the other file system does not
+    take. Raises OSError if anything else cannot be copied; the caller must then remove what was already copied.
     """
     copying = _Copying(target)
     with copying.position:
@@ -73,7 +73,7 @@ class _Copying(Visitor):
         return below
 
     def _link(self, name: str, inode: int) -> bool:
-        """Make another link to what was copied before, if it was; tell whether that was done."""
+        """Link to the copy of this file if it has already been copied; tell whether that was done."""
         path = self._path(name)
         first = self._links.setdefault(inode, path)
         if first == path:
@@ -143,7 +143,7 @@ class _Copying(Visitor):
 
 
 def _open_to_read(folder: Directory, name: str) -> int:
-    """Open a regular file by its owner's right, whatever its mode. Raises OSError."""
+    """Open a regular file whatever its mode, as its owner may, by changing the mode if needed. Raises OSError."""
     try:
         return folder.open(name, os.O_RDONLY | os.O_NONBLOCK)
     except PermissionError:
@@ -170,14 +170,14 @@ def _copy_data(original: int, copy: int) -> None:
         except OSError as error:
             if error.errno == errno.ENXIO:  # nothing but a hole follows
                 return
-            start, end = end, size  # a file system that does not tell its holes
+            start, end = end, size  # a file system that does not say where the holes are
         _copy_range(original, copy, start, end)
 
 
 def _copy_range(original: int, copy: int, start: int, end: int) -> None:
     while start < end:
         part = os.pread(original, min(_CHUNK, end - start), start)
-        if not part:  # it became shorter meanwhile
+        if not part:  # it has become shorter meanwhile
             return
         start += os.pwrite(copy, part, start)
 

@@ -1,7 +1,7 @@
 """Deleting trees: files on the way down and directories on the way up.
 
-By descriptor throughout: no link is followed and no mount point crossed, whoever swaps what meanwhile. Several
-processes may delete the same tree: what is gone already is no fault.
+By descriptor throughout: no link is followed and no mount point crossed, even if somebody swaps something meanwhile.
+Several processes may delete the same tree: it is not a fault if something is already gone.
 """
 
 import errno
@@ -16,11 +16,11 @@ _TRIES = 8
 
 
 def delete_tree(parent: Directory, name: str, progress: Progress, opener: Opener) -> str | None:
-    """Delete `name` in the open `parent`; return what stood in the way first, or None.
+    """Delete `name` in the open `parent`; return the first thing that stood in the way, or None.
 
-    The rest is deleted all the same. `progress` is called with the number of files deleted since the last call.
-    `opener` opens a directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which is
-    quicker, or `directory.open_on_same_mount`, which is quicker to load.
+    The rest is deleted anyway. `progress` is called with the number of files deleted since the last call.
+    `opener` opens a directory, and refuses one that something is mounted on: `syscalls.open_on_same_mount`, which runs
+    faster, or `directory.open_on_same_mount`, which loads faster.
     """
     with Position(parent, opener) as position:
         return delete_from(position, name, progress)
@@ -88,7 +88,7 @@ class _Deleting(Visitor):
         return below
 
     def left(self, position: Position, name: str) -> bool:
-        """Remove an emptied directory; False where it has filled again and is worth another pass."""
+        """Remove an emptied directory; False if something is in it again and it is worth another pass."""
         try:
             position.directory.remove(name)
         except FileNotFoundError:
@@ -104,7 +104,7 @@ class _Deleting(Visitor):
         return True
 
     def _unlink(self, position: Position, name: str) -> bool:
-        """Remove what is no directory; tell whether that was done."""
+        """Remove something that is not a directory; tell whether that was done."""
         try:
             os.unlink(name, dir_fd=position.directory.fd)
         except FileNotFoundError:
@@ -116,5 +116,5 @@ class _Deleting(Visitor):
 
     def _note(self, position: Position, error: OSError) -> None:
         if self.fault is None:
-            # The first name is the trash's, and means nothing to a reader.
+            # The first name is the one in the trash, which means nothing to a reader.
             self.fault = complaint(position.where.partition("/")[2], error)

@@ -1,7 +1,7 @@
 """An open directory.
 
 Everything is done to names inside it (`openat`, `fstatat`, `renameat`, …), no link is followed and no other mount
-entered, bind mounts included. So it makes no difference what somebody swaps on the way that led to it.
+entered, bind mounts included. So it makes no difference if somebody swaps something on the path that led to it.
 """
 
 import errno
@@ -14,14 +14,14 @@ from .values import Key
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NOFOLLOW = os.O_NOFOLLOW
-# How directories are opened to be looked into or emptied. Nobody opens a directory to append to it: so others who look
-# at who uses what (see `processes`) can tell this from a use.
+# How directories are opened to be looked into or emptied. Nobody opens a directory to append to it, so whoever looks
+# for uses (see `processes`) can tell from the flag that this is not one.
 VISITING = DIRECTORY | NOFOLLOW | os.O_APPEND
 _NAMING = DIRECTORY | getattr(os, "O_PATH", os.O_APPEND)  # O_PATH is Linux's
-GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # the name is no directory, or is nothing at all
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # the name is not a directory, or does not exist
 SWAPPED = frozenset({errno.ENOTDIR, errno.ELOOP})  # a link, or another kind of file
 
-_UNLIMITED = 4096  # descriptors that are taken to be there where there is no limit
+_UNLIMITED = 4096  # descriptors that we assume to be available if there is no limit
 _CAN_ASK_AS_EFFECTIVE = os.access in os.supports_effective_ids
 
 
@@ -33,16 +33,16 @@ class MountPoint(OSError):
 
 
 def mount_point(name: str) -> MountPoint:
-    """Return the error for a directory that another mount begins at."""
+    """Return the error for a directory where another mount begins."""
     return MountPoint(errno.EXDEV, "another file system is mounted here", name)
 
 
 def open_on_same_mount(parent: int, name: str) -> int:
     """Open the directory `name` in the open `parent` to look into it, unless something is mounted on it.
 
-    Raises MountPoint where another mount begins, bind mounts included; another OSError, ELOOP or ENOTDIR, where that
-    is a link or no directory, EXDEV where it cannot be told. `syscalls.open_on_same_mount` does the same, quicker, but
-    takes longer to load.
+    Raises MountPoint if another mount begins there, bind mounts included, or another OSError: ELOOP or ENOTDIR for a
+    link or something that is not a directory, EXDEV if the mount cannot be told. `syscalls.open_on_same_mount` does
+    the same faster, but takes longer to load.
     """
     return _open_if_same(parent, name, mount_of)
 
@@ -68,7 +68,7 @@ def can_compare_mounts() -> bool:
 def mount_of(fd: int) -> int:
     """Return which mount an open file is on. Only the kernel's number tells a bind mount from its surroundings.
 
-    Raises OSError: EXDEV where that cannot be told.
+    Raises OSError: EXDEV if that cannot be told.
     """
     if not sys.platform.startswith("linux"):
         return os.fstat(fd).st_dev
@@ -80,7 +80,7 @@ def mount_of(fd: int) -> int:
 
 
 def _mount_or_device(fd: int) -> int:
-    """Return the mount of an open file; without /proc its device, which is enough to look but not to delete."""
+    """Return the mount of an open file, or its device if there is no /proc: enough for looking, not for deleting."""
     try:
         return mount_of(fd)
     except OSError as error:
@@ -90,7 +90,7 @@ def _mount_or_device(fd: int) -> int:
 
 
 class Directory:
-    """An open directory. Whoever opened it closes it, best with a `with` block; it closes once only."""
+    """An open directory. Whoever opened it closes it, best with a `with` block; closing it again does nothing."""
 
     __slots__ = ("fd",)
 
@@ -124,9 +124,9 @@ class Directory:
         return Directory(_open_if_same(self.fd, name, _mount_or_device))
 
     def descend(self, parts: Iterable[str], opener: Opener | None = None) -> "Directory":
-        """Open the directory that `parts` lead to, one after the other; with none, this one once more.
+        """Open the directory that `parts` lead to, one after the other; without any, open this one once more.
 
-        `opener`: what does so as `enter` does, `syscalls.open_on_same_mount` for one. Raises as that does.
+        `opener`: what opens each instead of `enter`, such as `syscalls.open_on_same_mount`. Raises what that raises.
         """
         reached = Directory(os.dup(self.fd))
         for name in parts:
@@ -135,7 +135,7 @@ class Directory:
         return reached
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
-        """Open the file `name`, which is no link, and return its descriptor."""
+        """Open the file `name`, which must not be a link, and return its descriptor."""
         return os.open(name, flags | NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=self.fd)
 
     @contextmanager
@@ -170,7 +170,7 @@ class Directory:
         return found.st_dev, found.st_ino
 
     def look(self, name: str) -> os.stat_result:
-        """Look at `name`, not through a link. Raises OSError. `name` may be a path whose folders are trusted."""
+        """Look at `name` itself, even if it is a link. Raises OSError. May be a path if its folders are trusted."""
         return os.lstat(name, dir_fd=self.fd)
 
     def has(self, name: str) -> bool:
@@ -182,7 +182,7 @@ class Directory:
         return True
 
     def owner(self, name: str) -> int | None:
-        """Return the owner of `name`; None where that cannot be told."""
+        """Return the owner of `name`; None if that cannot be told."""
         try:
             return os.lstat(name, dir_fd=self.fd).st_uid
         except OSError:
@@ -193,7 +193,7 @@ class Directory:
         return os.access(name, mode, dir_fd=self.fd, effective_ids=_CAN_ASK_AS_EFFECTIVE)
 
     def make(self, name: str, mode: int = 0o777) -> None:
-        """Make the directory `name`. Raises FileExistsError where there is something of that name."""
+        """Make the directory `name`. Raises FileExistsError if something has that name."""
         os.mkdir(name, mode, dir_fd=self.fd)
 
     def rename(self, name: str, target: "Directory", new: str) -> None:
@@ -201,7 +201,7 @@ class Directory:
         os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=target.fd)
 
     def unlink(self, name: str) -> None:
-        """Remove what is no directory."""
+        """Remove something that is not a directory."""
         os.unlink(name, dir_fd=self.fd)
 
     def remove(self, name: str) -> None:
@@ -209,11 +209,11 @@ class Directory:
         os.rmdir(name, dir_fd=self.fd)
 
     def real_path(self) -> str:
-        """Return where it stands, as the kernel's tables name it. Raises OSError where there is no `/proc`."""
+        """Return its path as the kernel's tables name it. Raises OSError if there is no `/proc`."""
         return os.readlink(f"/proc/self/fd/{self.fd}")
 
 
 def most_descriptors() -> int:
-    """Return how many descriptors this process may have open; a system that sets no limit says -1."""
+    """Return how many descriptors this process may have open, or _UNLIMITED if the system sets no limit."""
     most = os.sysconf("SC_OPEN_MAX")
     return most if most > 0 else _UNLIMITED

@@ -1,4 +1,4 @@
-"""Deleting many trees, or a few large ones, shared out to workers; see `deletion`."""
+"""Deleting many trees, or a few large ones, shared among workers; see `deletion`."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ Tree = TypeVar("Tree")
 def delete_together(
     trees: Sequence[Tree], place_of: Callable[[Tree], Place], workers: Workers, opener: Opener
 ) -> list[Tree]:
-    """Delete most of some trees, shared out to `workers`; return those that may not be gone, or not whole.
+    """Delete most of what is in some trees, shared among `workers`; return the trees that may not be completely gone.
 
-    `place_of` tells where a tree stands. The caller uses `delete_from` to find out what is left, and why. Progress
+    `place_of` tells where a tree is. The caller uses `delete_from` to find out what is left, and why. Progress
     counts the files that this process deletes itself; for `opener` see `delete_tree`.
     """
     if len(trees) >= pool.ENOUGH_BRANCHES:
@@ -30,7 +30,7 @@ def delete_together(
 
 
 def _share_out(trees: Sequence[Tree], place_of: Callable[[Tree], Place], workers: Workers, opener: Opener) -> list[int]:
-    """Delete trees, shared out; return the numbers of those that are not gone completely."""
+    """Delete trees, shared among the workers; return the numbers of those that are not completely gone."""
     pieces = min(len(trees), pool.MOST_PIECES)
 
     def work(piece: int) -> list[int]:
@@ -50,7 +50,7 @@ def _delete_branch(parents: Parents, branch: Place, progress: Progress) -> bool:
 
 
 def _divide(places: Sequence[Place], enough: int, deepest: int, opener: Opener) -> Sequence[Place]:
-    """Divide trees into enough branches to be shared out evenly; files on the way stay where they are."""
+    """Divide trees into enough branches to be shared evenly; files above the branches are left out."""
     branches, level = places, 0
     while len(branches) < enough and level < deepest:
         below = [branch.below(name) for branch in branches for name in _subdirectories(branch, opener)]

@@ -1,4 +1,4 @@
-"""Directories with a mode that keeps even their owner out: opened by the owner's right to change it."""
+"""Directories with a mode that keeps even their owner out: opened by changing it, as the owner may."""
 
 import errno
 import os
@@ -15,9 +15,9 @@ def is_restricted(mode: int) -> bool:
 
 
 def allow_owner(directory: Directory) -> int | None:
-    """Let the owner list, enter and change an open directory; return its mode if that was changed.
+    """Let the owner list, enter and change an open directory; return its former mode if that was changed.
 
-    Users who are not the owner may not need this, so it is no error if it is refused.
+    Users who are not the owner may not need this, so it is not an error if the change is refused.
     """
     mode = directory.status().st_mode
     if is_restricted(mode):
@@ -28,7 +28,7 @@ def allow_owner(directory: Directory) -> int | None:
 
 
 def enter_restricted(parent: Directory, name: str) -> tuple[Directory, int | None]:
-    """Open a directory by its owner's right, whatever its mode; return also its mode if that was changed.
+    """Open a directory whatever its mode, as its owner may; also return its former mode if that was changed.
 
     The mode is changed through a descriptor that only names the directory: no link is followed. Root needs no change.
     """
@@ -58,7 +58,7 @@ def _allow_owner_unopened(parent: Directory, name: str) -> int:
 
 @contextmanager
 def accessible(parent: Directory, name: str) -> Iterator[Directory]:
-    """Lend the open directory `name`, opened by its owner's right; its mode is as before afterwards."""
+    """Open the directory `name` for the block, whatever its mode, as its owner may; then restore its mode."""
     directory, mode = enter_restricted(parent, name)
     with directory:
         try:

@@ -1,4 +1,4 @@
-"""Where trees stand."""
+"""Where trees are."""
 
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 
@@ -9,7 +9,7 @@ _MOST_OPEN = 4  # directories on the way to one
 
 
 class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
-    """Where a tree stands: an open directory, and the names that lead down from it.
+    """Where a tree is: an open directory, and the names that lead down from it.
 
     `guarded`: measuring it also tells whether a git repository or a marked folder lies inside.
     """
@@ -34,7 +34,7 @@ class Place(namedtuple("Place", "folder parts guarded", defaults=(False,))):
 
 
 class Parents:
-    """The directories that trees stand in. The latest stays open, and the nearest above it: neighbours share them.
+    """The directories that contain trees. The latest and the nearest above it stay open: neighbours share them.
 
     `opener`: see `Directory.descend`.
     """
@@ -55,7 +55,7 @@ class Parents:
             directory.close()
 
     def open(self, place: Place) -> Directory:
-        """Return the open directory that `place` stands in; it is closed by a later call, or at the end."""
+        """Return the open directory that contains `place`; it is closed by a later call, or at the end."""
         names = place.parts[:-1]
         if not self._open or names != self._names or place.folder.fd != self._top:
             self._leave()
@@ -64,7 +64,7 @@ class Parents:
         return self._open[-1]
 
     def _go_up(self, names: tuple[str, ...] | None) -> None:
-        """Close what is open, except what `names` lead through, too."""
+        """Close what is open, except the directories that `names` lead through as well."""
         while self._open and (names is None or self._names != names[: len(self._names)]):
             self._open.pop().close()
             self._names = self._names[:-1]
@@ -79,9 +79,9 @@ class Parents:
                 self._open.pop(0).close()
 
     def position(self, place: Place, opener: Opener | None = None) -> Position:
-        """Return a position in the directory that `place` stands in, for a walk of the tree; see `open`.
+        """Return a position in the directory that contains `place`, for a walk of the tree; see `open`.
 
-        `opener`: what opens the directories of the tree, where that is not what opens those above it.
+        `opener`: what opens the directories of the tree, if not what opens those above it.
         """
         directory = self.open(place)
         if self._position is None:

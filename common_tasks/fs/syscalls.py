@@ -1,7 +1,7 @@
 """System calls that Python's `os` does not have: `openat2`, `renameat2` and `kcmp` (Linux), `renameatx_np` (macOS).
 
-Numbers and flags are those of the manual pages openat2(2), renameat2(2) and kcmp(2). Loaded where something is
-removed or put back, not where a directory is made: `ctypes` takes some milliseconds.
+Numbers and flags are those of the manual pages openat2(2), renameat2(2) and kcmp(2). Loaded when something is
+removed or put back, not when a directory is made: `ctypes` takes some milliseconds.
 """
 
 import ctypes
@@ -12,11 +12,11 @@ import sys
 from .directory import VISITING, Directory, mount_point
 from .directory import open_on_same_mount as open_and_compare_mounts
 
-_OPENAT2 = 437  # the same on every architecture but alpha
+_OPENAT2 = 437  # the same on every architecture except alpha
 _NO_CROSSING = 0x01  # RESOLVE_NO_XDEV
 _NO_REPLACE = 1  # RENAME_NOREPLACE
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
-# The number of kcmp(2) by machine; programs of 32 bits on one of 64 have others.
+# The number of kcmp(2) by machine; 32-bit programs on a 64-bit machine have others.
 _KCMP = {"x86_64": 312, "aarch64": 272, "riscv64": 272, "loongarch64": 272, "ppc64le": 354, "s390x": 343}
 _KCMP_FILES, _KCMP_FS = 2, 3
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP}
@@ -48,7 +48,7 @@ HAS_OPENAT2 = _probe_openat2()
 def open_on_same_mount(parent: int, name: str) -> int:
     """Open the directory `name` in the open `parent`, unless something is mounted on it.
 
-    Raises OSError: EXDEV where another mount begins, bind mounts included, and where that cannot be told.
+    Raises OSError: EXDEV if another mount begins there, bind mounts included, or if that cannot be told.
     """
     if not HAS_OPENAT2:
         return open_and_compare_mounts(parent, name)
@@ -60,7 +60,7 @@ def open_on_same_mount(parent: int, name: str) -> int:
 
 
 def shares_tables(pid: int, thread: int) -> bool | None:
-    """Tell whether two threads have their descriptors, working directory and root in common; None if not told."""
+    """Tell whether two threads share their descriptors, working directory and root; None if that cannot be told."""
     number = _KCMP.get(os.uname().machine) if sys.platform == "linux" and sys.maxsize > 2**32 else None
     if number is None:
         return None
@@ -69,9 +69,9 @@ def shares_tables(pid: int, thread: int) -> bool | None:
 
 
 def rename_without_replacing(parent: Directory, name: str, target: Directory, new: str) -> None:
-    """Rename `name` to `new` in `target`. Raises FileExistsError where there is something of that name.
+    """Rename `name` to `new` in `target`. Raises FileExistsError if something has that name.
 
-    Where neither the kernel nor the file system can do that in one step, it is looked for first.
+    If the kernel or the file system cannot do that in one step, the name is looked for first.
     """
     number = _rename_exclusively(parent.fd, os.fsencode(name), target.fd, os.fsencode(new))
     if number in _UNSUPPORTED:
@@ -83,7 +83,7 @@ def rename_without_replacing(parent: Directory, name: str, target: Directory, ne
 
 
 def _rename_exclusively(parent: int, name: bytes, target: int, new: bytes) -> int:
-    """Do so if the C library can; return the error number, 0 where it was done."""
+    """Rename in one step if the C library can; return the error number, or 0 on success."""
     call, flag = getattr(_libc, "renameat2", None), _NO_REPLACE
     if call is None:
         call, flag = getattr(_libc, "renameatx_np", None), _EXCLUSIVE

@@ -1,7 +1,7 @@
 """What one tree takes up, added up while it is walked.
 
-The bytes are those that the disk would give back: allocated blocks, directories' own included, and a file with several
-links only if all of them lie inside (POSIX counts `st_blocks` in units of 512 bytes). The newest change is counted as
+The bytes are those that the disk would give back: allocated blocks, including those of directories, and a file with
+several links only if all of them are inside (`st_blocks` is in units of 512 bytes). The newest change is found as
 systemd-tmpfiles(8) does, from mtimes and ctimes.
 """
 
@@ -22,7 +22,7 @@ _NEVER = float("-inf")
 
 
 class Clock:
-    """Tells what lies in the past: a time in the future tells nothing, whoever set it."""
+    """Tells which times are in the past: a time in the future tells nothing, whoever set it."""
 
     __slots__ = ("now",)
 
@@ -30,7 +30,7 @@ class Clock:
         self.now = time.time()
 
     def past(self, moment: float) -> float:
-        """Return a time, or the beginning of all times where it lies in the future."""
+        """Return a time, or the earliest time of all if it is in the future."""
         if moment > self.now:
             self.now = time.time()  # somebody may be writing at this moment
         return moment if moment <= self.now else _NEVER
@@ -53,7 +53,7 @@ class Tally:
     top: os.stat_result | None = None
 
     def add_file(self, found: os.stat_result, clock: Clock, *, ctime: bool = True) -> None:
-        """Count what is no directory, with its ctime or without."""
+        """Count something that is not a directory, with or without its ctime."""
         self.files += 1
         self.device = found.st_dev
         self.modified = max(self.modified, clock.past(found.st_mtime))
@@ -65,7 +65,7 @@ class Tally:
             self.changed = max(self.changed, clock.past(found.st_ctime))
 
     def add_directory(self, found: os.stat_result, clock: Clock, *, ctime: bool = True) -> None:
-        """Count a directory itself, with its ctime or without."""
+        """Count a directory itself, with or without its ctime."""
         self.device = found.st_dev
         self.blocks += found.st_blocks
         if found.st_mtime > self.modified:
@@ -95,7 +95,7 @@ class Tally:
     ) -> tuple[list[str], set[str]]:
         """Count the files of the directory that a walk is in; return its directories, and which of `marks` are there.
 
-        This is the only code that runs for each file. So it uses local names, and calls only the system.
+        This is the only code that runs for each file. So it uses local names, and calls as little as possible.
         """
         below: list[str] = []
         marked: set[str] = set()
@@ -135,7 +135,7 @@ class Tally:
         return below, marked
 
     def add(self, part: "Tally") -> None:
-        """Add what was counted of another part of the same tree."""
+        """Add what was counted in another part of the same tree."""
         self.files += part.files
         self.blocks += part.blocks
         self.modified = max(self.modified, part.modified)
@@ -153,7 +153,7 @@ class Tally:
         self.top = self.top or part.top
 
     def row(self, *, ctimes: bool) -> "Row | None":
-        """Return what was added up, for `Usage.of`; None where the tree is not there.
+        """Return what was added up, for `Usage.of`; None if the tree is not there.
 
         It holds plain values only: workers send very many rows, and these are pickled ten times as fast as usages.
         """

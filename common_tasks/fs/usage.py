@@ -1,4 +1,4 @@
-"""Measuring trees: each is walked once, by descriptor, and the work shared out. See `tally` for what is counted."""
+"""Measuring trees: each is walked once, by descriptor, and the work is shared. See `tally` for what is counted."""
 
 import contextlib
 import os
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Probe(NamedTuple):
-    """What a caller wants to know of.
+    """What a caller wants to find in trees.
 
-    `tell` names it in an open directory, told which of `marks` are in there. `top`: a name that is looked for at the
-    top of each tree.
+    `tell` gets an open directory and which of `marks` are in it, and names what it finds there. `top`: a name that is
+    looked for at the top of each tree.
     """
 
     marks: frozenset[str]
@@ -80,7 +80,7 @@ class _Measuring(Visitor):
             self._tally.holds = self._path(position, held) if held else None
 
     def _check_rights(self, position: Position, found: os.stat_result) -> None:
-        """Note where this user may not remove what is in another user's directory."""
+        """Note as an obstacle that this user may not remove what is in another user's directory."""
         with position.directory.scan() as rows:
             inside = list(rows)
         where = self._path(position, "")
@@ -121,7 +121,7 @@ class _Measuring(Visitor):
 
 
 class _Options(NamedTuple):
-    """What holds for a whole call of `measure`."""
+    """What stays the same during a whole call of `measure`."""
 
     places: Sequence[Place]
     progress: Progress
@@ -148,10 +148,10 @@ def measure(
 ) -> list[Usage | None]:
     """Measure trees, in order; None for one that is not there (any more).
 
-    What vanishes meanwhile is no fault; what cannot be read is named in the usage's `fault`, and the rest is counted.
-    `probe` is asked in the guarded places. `moved`: the caller has renamed the trees, so the ctimes of their tops say
-    nothing. Without `ctimes` only mtimes count as changes. `workers` share the work if it is big enough to repay
-    forking them; the answer is the same.
+    What vanishes meanwhile is not a fault; the first thing that cannot be read is named in the usage's `fault`, and the
+    rest is counted. `probe` is asked in the guarded places. `moved`: the caller has renamed the trees, so the ctimes of
+    their tops say nothing. Without `ctimes` only mtimes count as changes. `workers` share the work if there is enough
+    of it to make up for forking them; the answer is the same.
     """
     top = frozenset({probe.top}) if probe else _NO_MARKS
     guarded = (probe.marks, probe.marks | top) if probe else (_NO_MARKS, _NO_MARKS)
@@ -169,14 +169,14 @@ def measure(
 
 
 class _Found(NamedTuple):
-    """What was found so far: of whole trees, and of those that are walked in parts."""
+    """What was found so far: for whole trees, and for those that are walked in parts."""
 
     rows: "list[Row | None]"
     parts: dict[int, Tally]
 
 
 def _walk_first(found: _Found, options: _Options, most: int | None) -> list[_Branch]:
-    """Walk here, all or until `most` files were found; then return enough branches to be shared out."""
+    """Walk in this process, everything or until `most` files were found; return the branches that are left."""
     branches = deque(map(_Branch, range(len(options.places)), options.places))
     files = 0
     with Parents(open_on_same_mount) as parents:
@@ -221,7 +221,7 @@ def _walk_whole(branch: _Branch, options: _Options, parents: Parents) -> "Row | 
 
 
 def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *, whole: bool) -> list[_Branch]:
-    """Add up a branch, all of it or one directory alone; return the branches that are left of it."""
+    """Add up a branch, all of it or one directory alone; return the branches that remain of it."""
     visitor = _Measuring(tally, branch, options)
     name = branch.place.name
     try:

@@ -1,4 +1,4 @@
-"""The values that the file-system machinery takes and returns, and how it words what went wrong."""
+"""The values that the file-system machinery takes and returns, and its wording of errors."""
 
 import os
 import stat
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     Row = tuple[Any, ...]  # the values of a usage
 
 Key = tuple[int, int]  # device and inode: what a file is, whatever its name
-Progress = Callable[[int], None]  # told how many files were dealt with since the last call
+Progress = Callable[[int], None]  # gets the number of files dealt with since the last call
 
 
 def no_progress(_: int) -> None:
-    """Report nothing: the progress of a caller who does not look."""
+    """Report nothing: for callers that show no progress."""
 
 
 class Identity(namedtuple("Identity", "device inode mtime_ns directory regular", defaults=(0, 0, 0, True, False))):
-    """What tells whether a path still names what was looked at, unchanged at its top.
+    """What tells whether a path still leads to what was looked at, unchanged at its top.
 
-    Before anybody has looked, only `directory` is known.
+    Before it is measured, only `directory` is known.
     """
 
     __slots__ = ()
@@ -36,18 +36,18 @@ class Identity(namedtuple("Identity", "device inode mtime_ns directory regular",
 
     @property
     def key(self) -> Key:
-        """What identifies it for as long as it exists."""
+        """What identifies it as long as it exists."""
         return self.device, self.inode
 
     @classmethod
     def of(cls, found: os.stat_result) -> "Identity":
-        """Take what is needed out of a stat."""
+        """Take what is needed from a stat result."""
         kind = stat.S_IFMT(found.st_mode)
         return cls(found.st_dev, found.st_ino, found.st_mtime_ns, kind == stat.S_IFDIR, kind == stat.S_IFREG)
 
 
 class Link(namedtuple("Link", "key disk_bytes links inside")):
-    """A file of which `inside` of its `links` lie in a tree, so that removing the tree alone gives nothing back."""
+    """A file with `links` links, only `inside` of them in a tree, so removing that tree alone does not free it."""
 
     __slots__ = ()
     key: Key
@@ -67,10 +67,10 @@ class Usage(
 
     `disk_bytes`: what the disk would give back if this tree alone were removed. `modified`: the newest mtime inside;
     `changed`: the newest of all mtimes and ctimes inside, except the ctime of a file with several links. Both in
-    seconds since 1970; what lies in the future is passed over. `fault`: the first thing that could not be looked into.
-    `holds`: the first git repository or marked folder inside, as a path from the top; None where nobody asked.
-    `obstacle`: the first thing that this user cannot remove. `shared`: files that have links outside the tree.
-    `marked`: the name that was asked for is at its top. `identity`: the tree's; None where it could not be looked at.
+    seconds since 1970; times in the future are ignored. `fault`: the first thing that could not be looked into.
+    `holds`: the first git repository or marked folder inside, as a path from the top; None if there is none, or nobody
+    asked. `obstacle`: the first thing that this user cannot remove. `shared`: files that have links outside the tree.
+    `marked`: the name that was asked for is at its top. `identity`: the tree's; None if it could not be looked at.
     """
 
     __slots__ = ()
@@ -92,7 +92,7 @@ class Usage(
 
 
 def freed_bytes(usages: Iterable[Usage]) -> int:
-    """Return what the disk gives back if all these trees are removed: a file does with the last of its links."""
+    """Return the bytes freed if all these trees are removed: a file counts if no link to it remains."""
     total = 0
     shared: dict[Key, Link] = {}
     for usage in usages:
@@ -111,13 +111,13 @@ def used_up(rows: "list[T]") -> "Iterator[T]":
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that could move a cursor or hide something written as an escape."""
+    """Return `text` with escapes for everything that could move a cursor or hide something."""
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:
     code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte that is no text (PEP 383)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python represents a byte that cannot be decoded (PEP 383)
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 

@@ -1,8 +1,8 @@
 """Walking a tree down and up by descriptor: the one loop that measuring, deleting and searching share.
 
 No path is ever looked up twice: each step opens one name in an open directory, without following links, and
-stays on the file system that it started on. Only the nearest levels stay open, so depth is bounded by memory
-and not by descriptors; a level that was closed is found again by its `..`, and believed only if it is the same
+stays on the file system that it started on. Only the nearest levels stay open, so depth is limited by memory
+and not by descriptors; a level that was closed is opened again by `..`, and accepted only if it is the same
 directory.
 """
 
@@ -23,7 +23,7 @@ _Level = tuple[str, Directory, int]  # a level's name, the directory itself, its
 
 
 class Position:
-    """Where a walk has got to: `directory` is open, and knows its way back up.
+    """Where a walk is now: `directory` is open, and there is a way back up.
 
     Use it in a `with` block, which closes what it opened; the top stays the caller's.
     """
@@ -71,8 +71,8 @@ class Position:
     def enter(self, name: str) -> os.stat_result:
         """Go down to the directory `name`, and return what it is.
 
-        Raises MountPoint where that is another file system, NotADirectoryError (or ELOOP) where it
-        is a link or no directory, another OSError where it cannot be opened; then nothing moved.
+        Raises MountPoint if that is another file system, NotADirectoryError (or ELOOP) if it is a link or not a
+        directory, another OSError if it cannot be opened; the position then stays where it was.
         """
         fd = self._open(self.directory.fd, name)
         found = os.fstat(fd)
@@ -92,7 +92,7 @@ class Position:
     def leave(self) -> str:
         """Go up again, and return the name of what was left.
 
-        Raises OSError (ESTALE) where the directory above is not the one that was entered from.
+        Raises OSError (ESTALE) if the directory above is no longer the one that the walk came from.
         """
         name, directory, inode = self._above[-1]
         if directory.fd < 0:
@@ -119,12 +119,12 @@ class Visitor:
     def enter(self, position: Position, name: str) -> list[str] | None:
         """Go down to `name` and deal with its files; return the directories to visit in it.
 
-        None where it was not entered. The walk takes the list over. Every OSError is dealt with here.
+        None if it was not entered. The walk empties the list. Every OSError is dealt with here.
         """
         raise NotImplementedError
 
     def left(self, position: Position, name: str) -> bool:
-        """Deal with a directory once all in it was visited; False to visit it once more."""
+        """Deal with a directory after everything in it has been visited; False to visit it once more."""
         del position, name
         return True
 
@@ -132,14 +132,14 @@ class Visitor:
 def walk(parent: Directory, name: str, visitor: Visitor, opener: Opener = open_directory) -> None:
     """Visit the directory `name` in the open `parent`, and all below it, depth first.
 
-    Raises OSError where the way back up from within is lost.
+    Raises OSError if the way back up is lost.
     """
     with Position(parent, opener) as position:
         walk_below(position, [name], visitor)
 
 
 def walk_below(position: Position, names: list[str], visitor: Visitor) -> None:
-    """Visit the directories `names`, which is used up, in the directory that a walk is in; see `walk`."""
+    """Visit the directories `names` in the directory that a walk is in, emptying the list; see `walk`."""
     pending = [names]
     while True:
         level = pending[-1]

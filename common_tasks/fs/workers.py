@@ -1,7 +1,7 @@
 """Work divided between this process and forked workers.
 
-Threads would wait for each other at every file, because Python runs between any two system calls. Each
-process takes the next piece of work from one pipe, so none is idle while there is some left.
+Threads would wait for each other at every file, because Python code runs between any two system calls. Each process
+takes its next piece of work from the same pipe, so none is idle while there is some left.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Workers(NamedTuple):
-    """How many processes may share work that is big enough, this one included, and what to call as it progresses.
+    """How many processes, this one included, may share work that is big enough, and what to call as it progresses.
 
     `progress` is called with the number of files dealt with since the last call.
     """
@@ -39,7 +39,7 @@ ALONE = Workers()
 
 
 def can_fork() -> bool:
-    """Tell whether workers may be forked: on Linux, while no other thread could hold a lock meanwhile."""
+    """Tell whether workers may be forked: on Linux, if there is no other thread that could hold a lock."""
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:
@@ -55,9 +55,9 @@ def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Res
     """Return `[work(0), … work(pieces - 1)]`, done by this process and by `workers` - 1 forked ones.
 
     There are at most MOST_PIECES. What `work` returns is pickled on its way. If a worker dies, or `work` raises
-    in it, this process does again what that one had taken, so doing a piece twice must do no harm. On any
+    in it, this process repeats the pieces that it had taken, so doing a piece twice must do no harm. On any
     exception here, Ctrl-C included, the workers end at once; if this process is killed, each ends after its piece.
-    Where forking is not safe or not possible, none is forked.
+    If forking is not safe or not possible, none is forked.
     """
     if workers < 2 or pieces < 2 or not can_fork():
         return [work(piece) for piece in range(pieces)]
@@ -65,7 +65,7 @@ def divide(pieces: int, work: Callable[[int], Result], workers: int) -> list[Res
     forked: list[tuple[int, int]] = []
     try:
         for _ in range(min(workers, pieces) - 1):
-            # Ctrl-C between a fork and this list would leave a process behind. If no fork is possible, fewer work.
+            # Ctrl-C between the fork and the append would leave a process behind. If a fork fails, fewer workers do it.
             with contextlib.suppress(OSError), _interrupts_blocked():
                 forked.append(_fork(queue, work))
         results = {piece: work(piece) for piece in _take(queue)}
@@ -132,7 +132,7 @@ def _read(answers: int) -> dict[int, Any]:
 
     with open(answers, "rb", closefd=False) as file:
         answer = file.read()
-    # Cut short, or nothing at all: the worker died.
+    # If the answer is cut short or missing, the worker died.
     with contextlib.suppress(EOFError, pickle.UnpicklingError):
         return dict(pickle.loads(answer))  # noqa: S301  (from a process of our own, by a pipe of our own)
     return {}
