@@ -1,4 +1,4 @@
-"""What the kernel's tables tell: mounts, locks, images of loop devices, swap files (Linux: proc(5), sysfs(5))."""
+"""Reading the kernel's tables: mounts, locks, images of loop devices, swap files (Linux: proc(5), sysfs(5))."""
 
 import errno
 import os
@@ -12,15 +12,15 @@ _LOCKS = "/proc/locks"
 _SWAPS = "/proc/swaps"
 _BLOCK_DEVICES = "/sys/block"
 _MOUNTS = "/proc/{}/mountinfo"
-SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look: nothing is told by that
+SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # this process cannot look, so it learns nothing
 
 Inode = tuple[str, int]  # device, as in `Location`, and inode number
 
 
 class Location(namedtuple("Location", "device path")):
-    """Where something is in its file system, whatever path a process sees it by.
+    """Where something is in its file system, whatever path a process sees it at.
 
-    `device`: "major:minor" of the file system, as mountinfo has it; on btrfs it is not the `st_dev` of a file.
+    `device`: "major:minor" of the file system, as in mountinfo; on btrfs it is not the `st_dev` of a file.
     `path`: from the root of that file system, without a slash at its end; empty for the root itself.
     """
 
@@ -29,7 +29,7 @@ class Location(namedtuple("Location", "device path")):
     path: str
 
     def below(self, *parts: str) -> "Location":
-        """Return the location that names inside this one lead to."""
+        """Return the location that the names `parts` lead to from this one."""
         return self._replace(path="/".join((self.path, *parts)))
 
     def holds(self, other: "Location") -> bool:
@@ -48,7 +48,7 @@ class Location(namedtuple("Location", "device path")):
 class Mount(namedtuple("Mount", "number device root point kind source options")):
     """A row of a mount table: the part `root` of the file system on `device` is seen at `point`.
 
-    `root` and `point` have no slash at their end. `source` and `options` are what the file system shows of itself.
+    `root` and `point` have no slash at their end. `source` and `options` are what the file system says of itself.
     """
 
     __slots__ = ()
@@ -71,10 +71,10 @@ class Mount(namedtuple("Mount", "number device root point kind source options"))
 
 
 def mount_table(process: str = "self") -> list[Mount]:
-    """Return what a process sees mounted; its points begin at its own root. Raises OSError.
+    """Return the mounts that a process sees, with points relative to its own root. Raises OSError.
 
-    The table leaves out the mount that holds the root of a process in a plain `chroot`. For this process, a row
-    stands in for that, which takes what is seen as "/" for the root of the file system.
+    The table leaves out the mount that holds the root of a process in a plain `chroot`. For this process, a row is
+    added for that mount, on the assumption that "/" is the root of the file system.
     """
     with open(_MOUNTS.format(process), "rb") as table:
         rows = [_mount(line) for line in table]
@@ -108,9 +108,9 @@ def _mount_number(path: str) -> int:
 
 
 def locate(folder: Directory, mounts: list[Mount]) -> Location:
-    """Return where an open directory is, by this process's own mount table. Raises OSError where it has no place there.
+    """Return where an open directory is, by this process's own mount table. Raises OSError if its mount is not there.
 
-    A directory on a mount that was detached, or that belongs to another mount namespace, has none.
+    That is so for a mount that was detached, or that belongs to another mount namespace.
     """
     number = mount_of(folder.fd)
     for mount in mounts:
@@ -121,7 +121,7 @@ def locate(folder: Directory, mounts: list[Mount]) -> Location:
 
 
 class Mounts:
-    """What is mounted on or inside open folders, at one moment; nothing where the kernel has no such table.
+    """What is mounted on or inside open folders, at one moment; nothing if the kernel has no such table.
 
     A bind mount has the device number of its surroundings, so only this table shows it.
     """
@@ -135,7 +135,7 @@ class Mounts:
         self._folders: dict[int, tuple[str, list[str]]] = {}
 
     def inside(self, folder: Directory, parts: tuple[str, ...] = ()) -> str | None:
-        """Return what is mounted on, or first inside, what stands at `parts` in the open `folder`."""
+        """Return the first mount point at or inside what `parts` lead to in the open `folder`, or None."""
         if not self._points:
             return None
         if folder.fd not in self._folders:
@@ -151,9 +151,9 @@ class Mounts:
 def lock_holders() -> dict[Inode, set[int]]:
     """Return the processes that hold a `flock`, by device and inode of what they locked. Raises OSError.
 
-    Locks of other PID namespaces (containers) are not in the table. The table is read page by page, and a
-    lock that is held throughout can slip from one page to another in between: so it is read twice, and what
-    either reading shows counts.
+    Locks of other PID namespaces (containers) are not in the table. The table is read page by page, and a lock
+    that is held throughout can move from one page to another in between. So it is read twice, and a lock counts if
+    either reading shows it.
     """
     holders: dict[Inode, set[int]] = {}
     for _ in range(2):
@@ -170,7 +170,7 @@ def lock_holders() -> dict[Inode, set[int]]:
 def work_of_holders(fd: int) -> frozenset[tuple[int, bytes]]:
     """Return the processes that hold a `flock` on an open file, each with the processor time that it has used so far.
 
-    Two answers differ if the lock's holder has worked in between. Empty where the system does not tell.
+    Two answers differ if the lock's holder has worked in between. Empty if the system does not tell.
     """
     found = os.fstat(fd)
     inode = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}", found.st_ino
@@ -183,7 +183,7 @@ def work_of_holders(fd: int) -> frozenset[tuple[int, bytes]]:
 
 
 def _processor_time(pid: int) -> bytes:
-    """Return the fields 14 and 15 of a process's `stat`, counted after the command, which may hold anything."""
+    """Return fields 14 and 15 of a process's `stat`. They are found after the command, which may contain anything."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             return b" ".join(file.read(4096).rpartition(b")")[2].split()[11:13])
@@ -193,7 +193,7 @@ def _processor_time(pid: int) -> bytes:
 
 
 def read_whole(path: str) -> str:
-    """Read a table to its end: a page with room left may be followed by another."""
+    """Read a table to its end: a read that returns less than was asked for need not be the last."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = []
@@ -205,9 +205,9 @@ def read_whole(path: str) -> str:
 
 
 def files_in_kernel_use() -> Iterator[tuple[str, str]]:
-    """Yield the path of each file that the kernel itself uses, and what for. Raises OSError of SHORT.
+    """Yield the path of each file that the kernel itself uses, and what for. Raises the errors in SHORT.
 
-    These are the images of loop devices, and swap files. A path is as whoever set it up saw it.
+    These are the images of loop devices, and swap files. Each path is the one that was seen when it was set up.
     """
     for device in _names_in(_BLOCK_DEVICES):
         if device.startswith("loop"):
@@ -226,7 +226,7 @@ def _names_in(folder: str) -> list[str]:
 
 
 def _lines(path: str) -> list[bytes]:
-    """Return the lines of a small table; none where there is no such table, or this user may not read it."""
+    """Return the lines of a small table; none if there is no such table, or this user may not read it."""
     try:
         with open(path, "rb") as file:
             return file.read().split(b"\n")[:-1]
@@ -236,6 +236,6 @@ def _lines(path: str) -> list[bytes]:
 
 
 def raise_if_short(error: OSError) -> None:
-    """Raise an error that says that this process cannot look; any other says that something is out of reach."""
+    """Raise `error` if it says that this process cannot look; any other only says that something is out of reach."""
     if error.errno in SHORT:
         raise error

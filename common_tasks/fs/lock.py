@@ -1,4 +1,4 @@
-"""Locks on open files and directories: flock(2). The kernel drops one with the last descriptor of its open file."""
+"""Locks on open files and directories: flock(2). The kernel drops one with its open file's last descriptor."""
 
 import contextlib
 import errno
@@ -42,7 +42,7 @@ def give_back(fd: int) -> None:
 
 @contextlib.contextmanager
 def alone(fd: int) -> Iterator[None]:
-    """Hold the exclusive lock for the block, after waiting for whoever has it."""
+    """Hold the exclusive lock for the block, after waiting until nobody else has one."""
     wait(fd)
     try:
         yield
@@ -62,7 +62,7 @@ def claim(fd: int) -> Iterator[Claim]:
 
 
 def look(fd: int) -> Claim:
-    """Tell what becomes of asking for the shared lock on an open file. It is given back at once."""
+    """Ask for the shared lock on an open file, and tell what became of that. It is given back at once."""
     granted = share(fd)
     if granted is Claim.GRANTED:
         give_back(fd)
@@ -75,7 +75,7 @@ def is_held(fd: int) -> bool:
 
 
 def can_lock(fd: int) -> bool:
-    """Tell whether there are locks where an open file is."""
+    """Tell whether the file system of an open file has locks."""
     return look(fd) is not Claim.IMPOSSIBLE
 
 
@@ -92,6 +92,6 @@ def _ask(fd: int, operation: int) -> Claim:
 
 
 def key_of(fd: int) -> tuple[int, int]:
-    """Return device and inode of an open file. Raises OSError."""
+    """Return the device and inode of an open file. Raises OSError."""
     found = os.fstat(fd)
     return found.st_dev, found.st_ino

@@ -1,4 +1,4 @@
-"""Looks into trees for uses that the kernel's tables do not show, or not with a path (see `uses.Unseen`)."""
+"""Looks into trees for uses that the kernel's tables do not show, or show without a path (see `uses.Unseen`)."""
 
 import errno
 import fcntl
@@ -23,14 +23,14 @@ PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before ea
 
 
 class Suspect(NamedTuple):
-    """Trees that go together, and which `unseen` uses they may have."""
+    """Trees that belong together, and which `unseen` uses they may have."""
 
     places: Sequence[Place]
     unseen: Unseen
 
 
 def find_uses(suspects: Sequence[Suspect], workers: Workers = ALONE) -> list[str | None]:
-    """Say for each, in words, who uses one of its trees; None for nobody. See `find_use`. `workers` share the work."""
+    """Say for each, in words, who uses one of its trees, or None. See `find_use`. `workers` share the work."""
     pieces = min(len(suspects), pool.MOST_PIECES)
 
     def work(piece: int) -> list[str | None]:
@@ -46,7 +46,7 @@ def _find_first(parents: Parents, suspect: Suspect) -> str | None:
     for place in suspect.places if suspect.unseen.in_trees else ():
         try:
             parent = parents.open(place)
-        except OSError:  # vanished, or not to be opened: a clean will say so
+        except OSError:  # vanished, or cannot be opened: a clean will say so
             continue
         found = find_use(parent, place.name, suspect.unseen)
         if found:
@@ -55,9 +55,9 @@ def _find_first(parents: Parents, suspect: Suspect) -> str | None:
 
 
 def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:
-    """Return in words who uses what is called `name` in an open directory, or something in it; None for nobody.
+    """Say in words who uses `name` in an open directory, or something in it; None if nobody does.
 
-    A directory that cannot be looked into tells nothing. Whether a file is open is found out by taking a lease on it
+    A directory that cannot be looked into shows no use. Whether a file is open is found out by taking a lease on it
     for an instant (see `is_open_elsewhere`); neither its content nor its times are touched.
     """
     if not unseen.in_trees:
@@ -121,7 +121,7 @@ def is_open_elsewhere(parent: int, name: str) -> bool:
     """Tell whether anybody has a regular file open or mapped, or runs it; what cannot be told counts as no.
 
     A write lease (fcntl(2), F_SETLEASE) is granted to the owner of a file, and to root, if nobody else has it open, and
-    is given back at once. Who opens the file in that instant waits for that, or fails if it said that it would not
+    is given back at once. A process that opens the file in that instant waits until then, or fails if it asked not to
     wait. Trying again for half a second tells a user from others that probe the same file at this moment.
     """
     for pause in PAUSES:
@@ -137,7 +137,7 @@ def _is_written_to(parent: int, name: str) -> bool:
 
 
 def _try_lease(parent: int, name: str, kind: int) -> bool | None:
-    """Tell whether a lease was granted; None where that tells nothing."""
+    """Tell whether a lease was granted; None if it was refused for a reason that tells nothing."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     except BlockingIOError:  # somebody else has a lease on it

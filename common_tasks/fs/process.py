@@ -1,9 +1,9 @@
-"""Which process this is, in words that fit no other process, and whether such a process still runs."""
+"""Which process this is, told apart from every other, and whether such a process still runs."""
 
 import os
 from collections import namedtuple  # `typing` would take a tenth of what a script needs to start
 
-_UNKNOWN = "-"  # where the system has no /proc
+_UNKNOWN = "-"  # if the system has no /proc
 _ENDED = "ended"
 
 
@@ -11,7 +11,7 @@ class Process(namedtuple("Process", "pid start boot namespace")):
     """A process, distinct from others that had its number before or have it in another namespace.
 
     `start`: when it began, in clock ticks since the boot. `boot`: the boot's identifier. `namespace`: the PID
-    namespace that the number is of. See proc(5). The last three are "-" where the system has no /proc.
+    namespace that the number belongs to. See proc(5). The last three are "-" if the system has no /proc.
     """
 
     __slots__ = ()
@@ -29,7 +29,7 @@ class Process(namedtuple("Process", "pid start boot namespace")):
     def runs(self) -> bool:
         """Tell whether it still runs, as far as that can be seen from here.
 
-        It is false for a process of another PID namespace that this one does not show.
+        It is false for a process of a PID namespace that cannot be seen from this one.
         """
         if self.boot != boot():
             return False
@@ -53,9 +53,9 @@ class Process(namedtuple("Process", "pid start boot namespace")):
 
 
 def _start(pid: str) -> str:
-    """Return when a process began, field 22 of its `stat`; "ended" where it only waits to be reaped by its parent.
+    """Return when a process began, field 22 of its `stat`; "ended" if it only waits to be reaped by its parent.
 
-    The fields are counted after the command, which may hold anything. See proc(5).
+    The fields are counted after the command, which may contain anything. See proc(5).
     """
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:

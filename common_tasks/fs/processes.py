@@ -1,17 +1,17 @@
-"""Who uses what below some folders, as the kernel's tables tell (Linux: proc(5), sock_diag(7), kcmp(2)).
+"""Who uses what below some folders, according to the kernel's tables (Linux: proc(5), sock_diag(7), kcmp(2)).
 
-Told: what a process, or a thread with tables of its own, has as its working directory, root, program, open or mapped
-file; what is mounted elsewhere, in any mount namespace that a process is met in; bound Unix sockets; images of loop
-devices; swap files. Uses are compared by where things are in their file system (`kernel.Location`), so it makes no
-difference by which path somebody sees them. Looking locks, opens and changes nothing.
+Seen: the working directory, root, program, and open or mapped files of each process, and of each thread with tables of
+its own; what is mounted elsewhere, in the mount namespace of any process that is seen; bound Unix sockets; images of
+loop devices; swap files. Uses are compared by where things are in their file system (`kernel.Location`), so it makes no
+difference at which path somebody sees them. Looking locks, opens and changes nothing.
 
-Told in part (see `Uses.unseen` and `probe`): what is held by a descriptor on its way through a socket, by io_uring, or
-by a process of this user that may not be looked into. Only probing a file tells that it is open for writing; a working
-directory or an open directory of such a process cannot be told.
+Seen in part (see `Uses.unseen` and `probe`): what is held by a descriptor on its way through a socket, by io_uring, or
+by a process of this user that may not be looked into. Only probing a file shows that it is open for writing; a working
+directory or an open directory of such a process cannot be seen.
 
-Not told: what other users' processes use, to an ordinary user, except locked directories, mounts, sockets, loop
+Not seen: for an ordinary user, what other users' processes use, except locked directories, mounts, sockets, loop
 devices and swap; what processes outside this PID namespace use; sockets bound by a relative name in another network
-namespace; mount namespaces that no process is in; what is used by way of a mount that was detached (`umount -l`);
+namespace; mount namespaces that no process is in; what is used through a mount that was detached (`umount -l`);
 watches (`inotify`).
 """
 
@@ -32,10 +32,10 @@ _RING = "anon_inode:[io_uring]"
 
 
 def look(folders: Sequence[Directory]) -> Uses | None:
-    """Return who uses what in the open `folders`; None where the system has no `/proc`.
+    """Return who uses what in the open `folders`; None if the system has no `/proc`.
 
-    Where a process may not be looked into, its locks tell (see `kernel.lock_holders`). Raises OSError where this
-    process may open no more files.
+    If a process may not be looked into, its locks still count (see `kernel.lock_holders`). Raises OSError if this
+    process cannot open any more files.
     """
     try:
         table = kernel.mount_table()
@@ -63,7 +63,7 @@ class _Scan:
         self.uses = Uses(places)
         self._refused = False  # some process may not be looked into
         self._readable: set[int] = set()
-        self._self = int(procfs.readlink("/proc/self") or 0)  # as this /proc numbers it: it may be another namespace's
+        self._self = int(procfs.readlink("/proc/self") or 0)  # its number in this /proc, maybe of another namespace
         self._heads = heads_of(places.values())
         self._view = View(self._heads, table)
         self._namespace = procfs.readlink("/proc/self/ns/mnt")
@@ -77,10 +77,10 @@ class _Scan:
             self.uses.add_hidden()
 
     def read(self, pid: int) -> None:
-        """Note what a process uses. One that has ended meanwhile uses nothing."""
+        """Note what a process uses. If it has ended meanwhile, it uses nothing."""
         folder = f"/proc/{pid}"
         if not self._read_one(pid, folder):
-            # Its first thread may have ended, and the others go on.
+            # Its first thread may have ended while the others go on.
             threads: Iterable[str] = procfs.list_threads(folder)
         else:
             threads = procfs.threads_apart(pid, folder) if pid in self._readable else ()
@@ -88,7 +88,7 @@ class _Scan:
             self._read_one(pid, f"{folder}/task/{thread}")
 
     def _read_one(self, pid: int, folder: str) -> bool:
-        """Note what a process, or one of its threads, uses; False where it has ended."""
+        """Note what a process, or one of its threads, uses; False if it has ended."""
         try:
             namespace = os.readlink(f"{folder}/ns/mnt")
             links = {name: procfs.target_of(f"{folder}/{name}") for name in ("cwd", "root")}
@@ -111,7 +111,7 @@ class _Scan:
             self.uses.add_hidden()
 
     def _view_of(self, pid: int, folder: str, namespace: str, root: str) -> View:
-        """Return how a process sees the folders; its mount table is read once for all that see the same."""
+        """Return how a process sees the folders; the mount table is read once for all processes that share it."""
         if namespace == self._namespace:
             return self._view
         if (namespace, root) not in self._views:
@@ -125,7 +125,7 @@ class _Scan:
         return self._views[namespace, root]
 
     def _add_mounts(self, view: View, user: User) -> None:
-        """Note what of the folders is mounted somewhere, and in other namespaces also what is mounted on them."""
+        """Note which parts of the folders are mounted anywhere and, in other namespaces, what is mounted on them."""
         for mount in view.mounts:
             covered = view.locate_point(mount)
             inside = None if user.pid else covered
@@ -138,7 +138,7 @@ class _Scan:
                 self.uses.add(covered, user._replace(how=f"{printable(mount.point)} is a mount point"))
 
     def _add_sockets(self, sockets: Sockets | None) -> None:
-        if sockets is None:  # names alone tell, as for other networks
+        if sockets is None:  # only their names can be had, as for other networks
             self._networks.discard(self._network)
             return
         devices = {head.device for head in self._heads}
@@ -150,7 +150,7 @@ class _Scan:
         self.uses.add_sockets(each.file for each, path in found.items() if path is None)
 
     def _read_network(self, pid: int, folder: str, view: View, root: str) -> None:
-        """Note the sockets of a network namespace of which only names are told."""
+        """Note the sockets of another network namespace, which can be known only by their names."""
         network = procfs.readlink(f"{folder}/ns/net")
         if network is None or network in self._networks or not view.prefixes:
             return
@@ -182,7 +182,7 @@ class _Scan:
             self.uses.add_hidden()
 
     def _read_descriptors(self, pid: int, folder: str, view: View) -> bool:
-        """Note what a process has open; False where that changed meanwhile: a file may have another number now."""
+        """Note what a process has open; False if that changed meanwhile: a file may have another number now."""
         settled = True
         for fd, target in procfs.open_files(folder, own=pid == self._self):
             if target == procfs.CHANGED:
@@ -194,7 +194,7 @@ class _Scan:
         return settled
 
     def _note_open(self, pid: int, folder: str, fd: int, target: str, view: View) -> bool:
-        """Note what a descriptor leads to; False if the number is another file's meanwhile."""
+        """Note what a descriptor leads to; False if the number belongs to another file by now."""
         visit = procfs.is_visit(folder, fd)
         if not procfs.still_leads_to(f"{folder}/fd/{fd}", target):
             return False
@@ -203,7 +203,7 @@ class _Scan:
         return True
 
     def _may_hold_more(self, target: str) -> bool:
-        """Tell whether something may be held through what a link names: a ring, or a socket with unread data."""
+        """Tell whether a descriptor may hold other files: it leads to a ring, or to a socket with unread data."""
         if target == _RING:
             return True
         if not target.startswith("socket:["):
@@ -218,16 +218,16 @@ class _Scan:
                 self.uses.add(place, User(pid))
 
     def _shorten(self, link: str) -> str:
-        """Return the path of the nearest folder, above what a link leads to, that has a path short enough."""
+        """Return the path of the nearest folder above a link's target whose path is short enough."""
         try:
             return procfs.short_path_above(link)
-        except OSError as error:  # it has ended, or it is a file: the system does not tell what that lies in
+        except OSError as error:  # it has ended, or this is a file: the system does not say which folder that is in
             raise_if_short(error)
             self.uses.add_hidden()
             return ""
 
     def finish(self) -> None:
-        """Note what no process shows."""
+        """Note uses that belong to no process, and locks of processes that may not be looked into."""
         for path, how in kernel.files_in_kernel_use():
             for view in (self._view, *self._views.values()):
                 for place in view.locate(path):
@@ -248,7 +248,7 @@ def _lock_holders() -> dict[kernel.Inode, set[int]]:
 
 
 def _hides_processes(table: list[kernel.Mount]) -> bool:
-    """Tell whether `/proc` is mounted so that it does not list what this user may not look into (`hidepid`)."""
+    """Tell whether `/proc` is mounted so that it hides processes that this user may not look into (`hidepid`)."""
     own = (mount.options for mount in table if mount.kind == "proc" and mount.point == "/proc")
     return os.geteuid() != 0 and any("hidepid=" in options and "hidepid=0" not in options for options in own)
 

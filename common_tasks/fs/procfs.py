@@ -1,7 +1,7 @@
-"""Reading what `/proc` tells of one process or thread (Linux: proc(5)).
+"""Reading what `/proc` says about one process or thread (Linux: proc(5)).
 
 A `folder` is "/proc/<pid>" or "/proc/<pid>/task/<thread>". A process may end, and a descriptor may be closed, at any
-moment: then there is nothing to tell. Where this process may open no more files, that is always raised as OSError.
+moment: then the answer is empty. If this process cannot open any more files, that is always raised as OSError.
 """
 
 import errno
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from .directory import VISITING
 from .kernel import raise_if_short
 
-TOO_LONG = ""  # in place of a path that the system does not tell for its length
+TOO_LONG = ""  # in place of a path that is too long for the system to return
 CHANGED = "changed"  # for a descriptor that was opened or closed meanwhile; no link leads to such a name
-_VISITING = VISITING & ~os.O_CLOEXEC  # which the kernel does not show among the flags of the open file
+_VISITING = VISITING & ~os.O_CLOEXEC  # F_GETFL does not show O_CLOEXEC
 
 
 def readlink(path: str) -> str | None:
-    """Return what a link leads to; None where that is not told."""
+    """Return what a link leads to; None if that cannot be read."""
     try:
         return os.readlink(path)
     except OSError:
@@ -26,7 +26,7 @@ def readlink(path: str) -> str | None:
 
 
 def target_of(link: str, directory: int | None = None) -> str:
-    """Return what a link of a process leads to, or TOO_LONG. Raises OSError where it has ended."""
+    """Return what a link of a process leads to, or TOO_LONG. Raises OSError if the process has ended."""
     try:
         return os.readlink(link, dir_fd=directory)
     except OSError as error:
@@ -44,9 +44,9 @@ def still_leads_to(link: str, target: str) -> bool:
 
 
 def short_path_above(link: str) -> str:
-    """Return the path of the nearest directory, at or above the one that a link leads to, that is short enough.
+    """Return the path of the nearest directory, at or above a link's target, whose path is short enough.
 
-    Raises OSError: NotADirectoryError where the link leads to a file, since nothing tells what that lies in.
+    Raises OSError: NotADirectoryError if the link leads to a file, because nothing says which folder that is in.
     """
     fd = os.open(link, os.O_PATH | os.O_CLOEXEC)
     try:
@@ -62,7 +62,7 @@ def short_path_above(link: str) -> str:
 def is_of_this_user(pid: int) -> bool:
     """Tell whether a process runs as this user; what cannot be told counts as yes, one that has ended as no.
 
-    What root may not look into supervises its sandbox from outside, and is no program of root's.
+    For root it is always no: a process that even root may not look into supervises root's sandbox from outside.
     """
     if os.geteuid() == 0:
         return False
@@ -87,9 +87,9 @@ def list_threads(folder: str) -> list[str]:
 
 
 def threads_apart(pid: int, folder: str) -> Iterator[str]:
-    """Yield the threads that have a working directory, root or descriptors of their own, apart from the first's."""
+    """Yield the threads that have their own working directory, root or descriptors, not shared with the first."""
     try:
-        if os.stat(f"{folder}/task").st_nlink <= 3:  # one for each thread, and two
+        if os.stat(f"{folder}/task").st_nlink <= 3:  # one link for each thread, plus two
             return
     except OSError:
         return
@@ -103,7 +103,7 @@ def threads_apart(pid: int, folder: str) -> Iterator[str]:
 def open_files(folder: str, *, own: bool) -> list[tuple[int, str]]:
     """Return the descriptors of a process, each with what it leads to, TOO_LONG or CHANGED.
 
-    `own`: it is this process. Its visits are left out: no removal has to wait for them, and there may be thousands.
+    `own`: it is this process. Directories that it only visits are left out: they stop no removal, and may be thousands.
     """
     found: list[tuple[int, str]] = []
     try:
@@ -125,8 +125,8 @@ def open_files(folder: str, *, own: bool) -> list[tuple[int, str]]:
 def _targets(directory: int, names: Iterable[str]) -> list[tuple[int, str]]:
     """Return what the links of these names lead to, in an open `/proc/<pid>/fd`."""
     found = []
-    # Listing takes a descriptor for itself, so in this process one of the names is gone afterwards. Another descriptor
-    # has that number meanwhile.
+    # Listing opens a descriptor of its own, so in this process one of the names is gone afterwards. Until all are read,
+    # another descriptor takes that number.
     instead = os.dup(directory)
     try:
         for name in names:
@@ -140,7 +140,7 @@ def _targets(directory: int, names: Iterable[str]) -> list[tuple[int, str]]:
 
 
 def maps(folder: str) -> bytes:
-    """Return the table of what a process has mapped."""
+    """Return the table of the files that a process has mapped."""
     try:
         with open(f"{folder}/maps", "rb", buffering=0) as file:
             return file.readall()
@@ -150,7 +150,7 @@ def maps(folder: str) -> bytes:
 
 
 def is_visit(folder: str, fd: int) -> bool:
-    """Tell whether a descriptor is of a directory that is only looked into, or emptied (see `directory`)."""
+    """Tell whether a descriptor is that of a directory which is only being looked into or emptied (see `directory`)."""
     told = _fdinfo(folder, fd)
     if told is None:  # closed meanwhile: `still_leads_to` says so
         return False
@@ -158,17 +158,17 @@ def is_visit(folder: str, fd: int) -> bool:
 
 
 def is_own_visit(fd: int) -> bool:
-    """Tell the same of a descriptor of this process."""
+    """Tell the same for a descriptor of this process."""
     try:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & _VISITING == _VISITING
-    except OSError:  # closed meanwhile, and its number may be another file's soon
+    except OSError:  # closed meanwhile, and its number may soon belong to another file
         return False
 
 
 def holds_more(folder: str, fd: int) -> bool:
     """Tell whether a socket carries descriptors that nobody has received, or a ring has files of its own.
 
-    Where the kernel does not say how many (before 5.9), there may be some.
+    If the kernel does not say how many (before 5.9), there may be some.
     """
     told = _fdinfo(folder, fd)
     if told is None:
@@ -177,7 +177,7 @@ def holds_more(folder: str, fd: int) -> bool:
 
 
 def _fdinfo(folder: str, fd: int) -> dict[str, str] | None:
-    """Return what the system tells of a descriptor; None where it was closed meanwhile."""
+    """Return what the system says about a descriptor; None if it was closed meanwhile."""
     try:
         with open(f"{folder}/fdinfo/{fd}", errors="surrogateescape") as rows:
             return {key: value.strip() for key, colon, value in (row.partition(":") for row in rows) if colon}
@@ -189,7 +189,7 @@ def _fdinfo(folder: str, fd: int) -> dict[str, str] | None:
 
 
 def told_at_start(pid: int) -> tuple[list[bytes], list[bytes]]:
-    """Return the arguments of a process, and the variables that it was started with; empty where that is not told."""
+    """Return the arguments of a process, and the variables that it was started with; empty if they cannot be read."""
     arguments, variables = (_read_words(f"/proc/{pid}/{name}") for name in ("cmdline", "environ"))
     return arguments, variables
 
@@ -204,7 +204,7 @@ def _read_words(path: str) -> list[bytes]:
 
 
 def list_own() -> list[int]:
-    """Return the processes of this user, for root all, without the calling one; none where there is no `/proc`."""
+    """Return the processes of this user (for root, of all users) except the calling one; none without `/proc`."""
     try:
         names = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError as error:

@@ -1,10 +1,10 @@
-"""What runs in this process: a program, or at the moment one of its tests. Loads nothing else."""
+"""What runs in this process: a program or, while a test runs, that test. Imports nothing but `os`."""
 
 import os
 
 
 class Running:
-    """The test that runs in this process, if there is one: whoever runs tests says so here."""
+    """The test that runs in this process, if there is one: the test runner sets it here."""
 
     test = ""
 
@@ -21,7 +21,7 @@ running = Running()
 
 
 def program() -> str:
-    """Return the absolute path of the file that Python was started with; nothing for code without a file."""
+    """Return the absolute path of the file that Python was started with; empty for code without a file."""
     import __main__
 
     file = getattr(__main__, "__file__", None)
@@ -32,10 +32,10 @@ def program() -> str:
 
 
 def describe(program: str, root: str, prefix: str) -> str:
-    """Return how a program is called in the folder `root`: by its path below the root, else by its name.
+    """Return what to call a program in the project at `root`: its path below the root, else its name.
 
-    `prefix`: the folder of Python's environment. What is installed there is not the project's, wherever it stands.
-    All paths are absolute; below `/` a program is called by its absolute path.
+    `prefix`: the folder of Python's environment. Programs installed there do not belong to the project, even if the
+    environment is inside it. All paths are absolute; if `root` is `/`, a program is called by its absolute path.
     """
     if not program:
         return "python"

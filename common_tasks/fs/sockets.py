@@ -1,6 +1,6 @@
 """The Unix sockets of this network namespace, as the kernel lists them (Linux: sock_diag(7)).
 
-Unlike `/proc/net/unix`, this tells device and inode of what a socket is bound to, so that relative names tell, too.
+Unlike `/proc/net/unix`, this gives the device and inode that a socket is bound to, so it works for relative names too.
 An ordinary user may ask.
 """
 
@@ -26,23 +26,23 @@ _ATTRIBUTE = struct.Struct("=HH")
 
 
 class BoundSocket(NamedTuple):
-    """A socket with a name in the file system: the name as it was given to bind(2), and what it named."""
+    """A socket with a name in the file system: the name as it was given to bind(2), and the file that it named."""
 
     name: str
     file: Inode
 
 
 class Sockets(NamedTuple):
-    """The Unix sockets there are: those bound to a file, and the numbers of those with data that nobody has read."""
+    """The Unix sockets: those bound to a file, and the numbers of those with data that nobody has read."""
 
     bound: list[BoundSocket]
     unread: frozenset[int]
 
 
 def list_sockets() -> Sockets | None:
-    """Return the Unix sockets of this network namespace; None where the system does not tell.
+    """Return the Unix sockets of this network namespace; None if the system does not list them.
 
-    Raises OSError where this process may open no more files.
+    Raises OSError if this process cannot open any more files.
     """
     bound: list[BoundSocket] = []
     unread = set()
@@ -97,7 +97,7 @@ def _aligned(length: int) -> int:
 def names_bound_elsewhere(pid: int) -> list[str]:
     """Return the absolute names of the Unix sockets in a process's network namespace. Raises OSError.
 
-    Names that are relative are not told: nobody outside that namespace can tell what they name.
+    Relative names are left out: nobody outside that namespace can tell what they refer to.
     """
     with open(f"/proc/{pid}/net/unix", "rb") as table:
         # Number, references, protocol, flags, type, state, inode, name.

@@ -1,4 +1,4 @@
-"""Who uses what in some open folders, at one moment: the values that `processes.look` gives, and their words."""
+"""Who uses what in some open folders, at one moment: the values that `processes.look` returns, and their wording."""
 
 import os
 from collections import namedtuple  # see `temp.layout`
@@ -14,8 +14,8 @@ _LONGEST = 60  # characters of a command
 class User(namedtuple("User", "pid how inside", defaults=(0, "", None))):
     """Who uses something: a process by its number, or `how` the kernel itself does, in words.
 
-    `inside`: for something mounted, the location of the mount point in this process's own namespace. What is mounted
-    inside itself stands in its own way, but nobody uses it by that.
+    `inside`: for something mounted, the location of the mount point in this process's own namespace. A folder that is
+    mounted inside itself cannot be removed, but that alone does not mean that anybody uses it.
     """
 
     __slots__ = ()
@@ -25,11 +25,11 @@ class User(namedtuple("User", "pid how inside", defaults=(0, "", None))):
 
 
 class Unseen(namedtuple("Unseen", "sockets files nothing_told", defaults=(frozenset(), False, False))):
-    """What the tables leave open; false where that is nothing.
+    """What the tables do not show; false if they show everything.
 
-    `sockets`: the numbers of inodes that sockets are bound to, by a name that does not tell where. `files`: somebody
-    may hold files open whom the tables do not show, or of whom they do not say what. Only a look into a tree tells:
-    see `probe.find_use`. `nothing_told`: there are no tables.
+    `sockets`: the inode numbers that sockets are bound to by names that do not tell where. `files`: a process may hold
+    files open that the tables do not show. Only a look into a tree tells: see `probe.find_use`. `nothing_told`: there
+    are no tables.
     """
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class Unseen(namedtuple("Unseen", "sockets files nothing_told", defaults=(frozen
 
     @property
     def in_trees(self) -> bool:
-        """Whether a look into a tree tells more."""
+        """Whether a look into a tree can tell more."""
         return bool(self.sockets) or self.files
 
 
@@ -52,8 +52,8 @@ NOTHING_UNSEEN = Unseen()
 class Uses:
     """Who uses what at or below some open folders. A use of something is a use of each folder above it, too.
 
-    The folders are known by their descriptors: they stay open as long as this is asked. Asking for one that was not
-    looked at raises KeyError.
+    The folders are known by their descriptors, so they must stay open while this is in use. Asking about one that was
+    not looked at raises KeyError.
     """
 
     def __init__(self, folders: Mapping[int, Location]) -> None:
@@ -75,14 +75,14 @@ class Uses:
         return bool(self._locked) or self._location(folder, parts) in self._above
 
     def of(self, folder: Directory, parts: tuple[str, ...], inode: int = 0) -> set[User]:
-        """Return who uses what stands at `parts` in a folder, or something in it; `inode`: the number of its inode."""
+        """Return who uses what `parts` lead to in a folder, or something in it; `inode`: its inode number."""
         place = self._location(folder, parts)
         users = self._within.get(place, ())
         found = {user for user in users if not (user.inside and place.holds(user.inside))}
         return found | self._locked.get((place.device, inode), set()) if self._locked else found
 
     def at(self, folder: Directory, parts: tuple[str, ...] = ()) -> set[User]:
-        """Return who uses the very directory at `parts`: has it as working directory or root, open, or mounted."""
+        """Return who uses the directory at `parts` itself: as working directory or root, open, or mounted."""
         place = self._location(folder, parts)
         return {user for user in self._at.get(place, ()) if user.inside != place}
 
@@ -114,12 +114,12 @@ class Uses:
                 self._locked.setdefault(inode, set()).update(User(pid) for pid in pids)
 
     def add_sockets(self, files: Iterable[Inode]) -> None:
-        """Note what sockets are bound to, where a path does not tell where that is."""
+        """Note what sockets are bound to if no path tells where that is."""
         for device, inode in files:
             self._sockets.setdefault(device, set()).add(inode)
 
     def add_hidden(self) -> None:
-        """Note that somebody may hold files open who is not seen by the tables."""
+        """Note that somebody may hold files open that the tables do not show."""
         self._hidden = True
 
 
@@ -146,7 +146,7 @@ def _name(pid: int) -> str:
 
 
 def command_of(pid: int) -> str:
-    """Return what a process was started as, short and printable; empty where that cannot be read."""
+    """Return the command of a process, short and printable; empty if that cannot be read."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = os.fsdecode(file.read()).split("\0")[:-1]

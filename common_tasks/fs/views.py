@@ -1,4 +1,4 @@
-"""By which paths some folders are seen, in each mount namespace."""
+"""The paths at which some folders are seen, in each mount namespace."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator
@@ -9,7 +9,7 @@ _MOST_HEADS = 16  # a monorepo has hundreds of folders; each path of each proces
 
 
 def heads_of(folders: Collection[Location]) -> list[Location]:
-    """Return a few locations that all of `folders` are at or below: themselves, or what lies above many of them."""
+    """Return a few locations that contain all of `folders`: the folders themselves, or what is above many of them."""
     heads = _outermost(folders)
     while len(heads) > _MOST_HEADS and any(head.path for head in heads):
         deepest = max(head.path.count("/") for head in heads)
@@ -29,10 +29,10 @@ def _outermost(locations: Iterable[Location]) -> list[Location]:
 
 
 class View:
-    """How one mount namespace shows what lies at or below some locations.
+    """How one mount namespace shows what is at or below some locations.
 
-    `root`: where the process that the table was read from has its own root, if that is not "/": its table leaves
-    that out. Every mount counts, also where a later one hides it: what was opened before that goes on being used.
+    `root`: the root of the process that the table was read from, if that is not "/": the paths in its table begin
+    there. Every mount counts, even if a later one hides it: what was opened before may still be in use.
     """
 
     def __init__(self, heads: Iterable[Location], mounts: Iterable[Mount], root: str = "/") -> None:
@@ -63,15 +63,15 @@ class View:
                     yield from (Location(each.device, each.path + rest) for each in locations)
 
     def locate_point(self, mount: Mount) -> Location | None:
-        """Return what a mount covers, if that is inside one of the given locations."""
+        """Return the location of a mount's mount point, if that is inside one of the given locations."""
         folder, _, name = mount.point.rpartition("/")
         return next((place.below(name) for place in self.locate(folder or "/")), None) if name else None
 
     def mapped_in(self, table: bytes) -> set[str]:
-        """Return the paths in a table of what a process has mapped, unless none of them can concern anybody here."""
+        """Return the paths in a table of the files that a process has mapped, or none if no path there can matter."""
         if not any(prefix in table for prefix in self._as_mapped):
             return set()
-        rows = (row.split(None, 5) for row in table.split(b"\n"))  # a path may hold any other end of a line
+        rows = (row.split(None, 5) for row in table.split(b"\n"))  # a path may contain any other line separator
         paths = {os.fsdecode(words[5]) for words in rows if len(words) == 6}
-        # A newline is escaped, and a backslash is not: it may be these very characters, too.
+        # A newline is escaped, but a backslash is not, so "\012" may also be these very characters.
         return paths | {path.replace("\\012", "\n") for path in paths if "\\012" in path}
