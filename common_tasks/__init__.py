@@ -1,10 +1,10 @@
 """Temporary directories for a monorepo: made by one engine, seen and cleaned with `inv`.
 
-Every name is loaded on first use, so a script pays neither for invoke nor for drawing, and `inv --list`
-not for the engine. A star import leaves `ns` out: beside bare tasks it would hide them from invoke.
+Every name is loaded on first use, so a script loads neither invoke nor what draws tables, and `inv --list`
+does not load the engine. A star import leaves `ns` out: invoke would use it and ignore any tasks beside it.
 """
 
-TYPE_CHECKING = False  # type checkers take this name for true; loading `typing` for it would be felt by every script
+TYPE_CHECKING = False  # type checkers treat this name as true; loading `typing` for it would slow down every script
 
 if TYPE_CHECKING:
     from .cli import clean, temp_clean, temp_migrate, temp_status
@@ -37,7 +37,7 @@ _TASKS = ("clean", "ns", "temp_clean", "temp_migrate", "temp_status")
 _MODULES = {"ARTIFACTS": "project.patterns", **dict.fromkeys(_TASKS, "cli")}
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of ours
+if not TYPE_CHECKING:  # with it, a checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in __all__ and name not in _MODULES:

@@ -15,7 +15,7 @@ from .context import allow_descriptors
 
 
 def main(root: str) -> None:
-    """Clean the project at `root` by its rules, or all of its monorepo's, at the lowest priority."""
+    """Clean the project at `root`, or all projects of its monorepo, by their rules, at the lowest priority."""
     _give_way()
     allow_descriptors()
     project = layout.project_at(root)
@@ -24,13 +24,13 @@ def main(root: str) -> None:
         config = Configuration()
         sources = Sources(config, load, loaded=None, current=project.root, monorepo=monorepo)
         by_itself.run(project, monorepo, sources.of)
-    except Exception as error:  # noqa: BLE001  # nobody is there to see it: whatever it is, the next status shows it
+    except Exception as error:  # noqa: BLE001  # nobody is watching: the next status shows it, whatever it is
         by_itself.note(project, time.time(), f"{type(error).__name__}: {error}")
 
 
 def _give_way() -> None:
     """Let every other process go first."""
     with contextlib.suppress(OSError):
-        os.setsid()  # where the system could not do that at the start
+        os.setsid()  # in case the system could not do that at the start
     if ionice := shutil.which("ionice"):
         subprocess.run([ionice, "-c", "3", "-p", str(os.getpid())], check=False, capture_output=True)

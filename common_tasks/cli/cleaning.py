@@ -20,12 +20,12 @@ from .scope import check_reserved, find_scope, is_dry, workers_for
 
 
 def choose(limits: Limits, category: Iterable[str] | None, *, no_rules: bool, force: bool) -> Choice:
-    """Return what the options of a clean say. Raises InvalidSetting where one has a wrong value."""
+    """Return what the options of a clean say. Raises InvalidSetting if one has a wrong value."""
     return Choice(limits.policy(), no_rules, named(category), force)
 
 
 def named(category: Iterable[str] | None) -> frozenset[str]:
-    """Return the categories that were asked for. Raises InvalidSetting where one is no name of a folder."""
+    """Return the categories that were asked for. Raises InvalidSetting if one cannot be the name of a folder."""
     names = sorted([category] if isinstance(category, str) else category or ())
     return frozenset(parse_category("--category", name) for name in names)
 
@@ -33,9 +33,9 @@ def named(category: Iterable[str] | None) -> frozenset[str]:
 def clean_projects(
     c: Context, choice: Choice, view: View, *, dry_run: bool, swept: bool, status: str | None, pick: bool = False
 ) -> None:
-    """Remove what the options chose, or with `dry_run` only show it. Ends with exit code 1 where something failed.
+    """Remove what the options chose, or with `dry_run` only show it. Ends with exit code 1 if something failed.
 
-    `swept`: artifacts, too. `pick`: the user chooses from a list. `status`: the command that shows a project.
+    `swept`: remove artifacts, too. `pick`: the user chooses from a list. `status`: the command that shows a project.
     """
     if pick:
         _refuse_to_ask(view)
@@ -65,7 +65,7 @@ def clean_projects(
 
 
 def carry_out(plans: list[Plan], *, dry_run: bool) -> Sequence[Outcome]:
-    """Carry plans out, or with `dry_run` return what would become of everything."""
+    """Carry out plans, or with `dry_run` only return what would become of each entry."""
     if dry_run:
         return [Outcome(removed=plan.remove, kept=plan.keep, failed=plan.fail) for plan in plans]
     with report.watch("Removing") as progress:
@@ -73,7 +73,7 @@ def carry_out(plans: list[Plan], *, dry_run: bool) -> Sequence[Outcome]:
 
 
 def _note_unswept(scope: Scope, found: Sequence[Member]) -> None:
-    """Say on standard error which projects below a single one kept their artifacts, and why."""
+    """Say on standard error which projects below a single project kept their artifacts, and why."""
     for member in () if scope.whole else found[1:]:
         if member.error:
             print(f"not swept: {member.project.root}: {member.error}", file=sys.stderr)
@@ -98,7 +98,7 @@ def _count_forceable(choice: Choice, looked: Sequence[Member], outcomes: Sequenc
 
 
 def _refuse_to_ask(view: View) -> None:
-    """End with exit code 2 where nobody can answer."""
+    """End with exit code 2 if nobody can answer."""
     if view.as_json:
         raise Exit("--pick shows a list to choose from, so it takes no --json", code=2)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):

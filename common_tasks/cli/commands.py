@@ -10,12 +10,12 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task
 
-# Programs that start another for what they read, or again and again: not to be proposed.
+# Programs that start another one again and again, or for each thing that they read: never proposed.
 _REPEATERS = frozenset({"entr", "watch", "watchexec", "xargs"})
 
 
 def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None:
-    """Return the command line that runs the task `wanted` in the way in which the task `current` was run.
+    """Return the command line that runs the task `wanted` in the same way as the task `current` was run.
 
     None if another task called `current`, or sent it to another folder (`c.cd`).
     """
@@ -34,9 +34,9 @@ def command_for(c: Context, wanted: Task[Any], current: Task[Any]) -> str | None
 
 
 def loaded_tasks(c: Context) -> ModuleType | None:
-    """Return the module of the tasks that run; None where invoke has loaded none.
+    """Return the module of the tasks that run; None if invoke has loaded none.
 
-    A task is not told which collection it is in, but invoke imports that under the configured name.
+    A task is not told which collection it is in, but invoke imports the module under the configured name.
     """
     return sys.modules.get(c.config.tasks.collection_name)
 
@@ -62,7 +62,7 @@ def _launcher(path: str) -> list[str]:
 
 
 def _program(started: str, path: str) -> list[str]:
-    """Return the words that start a program which was started as `started`."""
+    """Return the words to type for a program that was started as `started`."""
     folder, name = os.path.split(started)
     if name == "__main__.py":
         return [*_program(sys.executable, path), "-m", os.path.basename(folder)]

@@ -1,4 +1,4 @@
-"""invoke's configuration as this package reads it: settings of ours are left to us to check, and names stay text."""
+"""invoke's configuration as this package reads it: our own settings are checked elsewhere, and keys stay text."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ _yaml: Any = util.yaml  # type: ignore[attr-defined]  # its own copy, or the sys
 
 
 class _TextKeys(_yaml.SafeLoader):  # type: ignore[misc]  # it has no types
-    """Reads YAML with text for keys, also where they look like numbers or truth values."""
+    """Reads YAML with text for keys, even if they look like numbers or booleans."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  # as in YAML's
         """Return a mapping."""
@@ -33,7 +33,7 @@ def load(path: str) -> Any:
 
 
 def _refuse_misplaced(path: str, content: Any, known: Any, above: str = "") -> None:
-    """Raise InvalidSetting where a file has one value for a section of invoke's, or a section for one value."""
+    """Raise InvalidSetting if a file has one value where invoke has a section, or a section where it has one value."""
     for key, value in content.items():
         ours, theirs = isinstance(value, dict), isinstance(known.get(key), dict)
         if key in known and ours != theirs:
@@ -47,8 +47,8 @@ class Configuration(Config):
     """invoke's configuration for the command `common-tasks`."""
 
     def load_shell_env(self) -> None:
-        """Load variables of the environment, except those that are settings of ours."""
-        from ..monorepo.settings import SECTIONS  # loads the engine: who lists tasks does not pay for it
+        """Load environment variables, except those for our own settings."""
+        from ..monorepo.settings import SECTIONS  # loads the engine, which listing tasks does not need
 
         self.merge()
         others: Any = {key: value for key, value in self._config.items() if key not in SECTIONS}
@@ -56,7 +56,7 @@ class Configuration(Config):
         self.merge()
 
     def _load_yaml(self, path: Any) -> Any:
-        if not os.path.isfile(path):  # a folder or a pipe of that name is no file
+        if not os.path.isfile(path):  # a folder or a pipe of that name is not a file
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         from ..monorepo.sources import read_file
 
@@ -67,7 +67,7 @@ class Configuration(Config):
     _load_yml = _load_json = _load_yaml
 
     def _load_py(self, path: Any) -> Any:
-        """Run a file that the user named, or has at home; but none of the project's."""
+        """Run a configuration file, unless it is the project's and the user did not name it."""
         is_projects = os.path.dirname(path) == (self._project_prefix or "").rstrip(os.sep)
         if is_projects and path != self._runtime_path:
             return {}

@@ -1,4 +1,4 @@
-"""What holds while a task runs, and how it ends where something is refused."""
+"""What applies while a task runs, and how it ends if something is refused."""
 
 import contextlib
 import errno
@@ -16,26 +16,26 @@ _MOMENT = 0.001  # seconds: by then Python has left the code in which it ignores
 
 
 def exit_if(*, failed: bool) -> None:
-    """End with exit code 1 where something failed."""
+    """End with exit code 1 if something failed."""
     if failed:
         raise Exit(code=1)
 
 
 def allow_descriptors() -> None:
-    """Let this process have as many files open as the system allows: a clean then deals with more projects at once."""
+    """Let this process open as many files as the system allows: a clean then handles more projects at once."""
     import resource
 
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
     if 0 <= now < wanted:
-        with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not keep
+        with contextlib.suppress(ValueError, OSError):  # macOS reports a limit that it does not grant
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _need_descriptors() -> None:
-    """End with exit code 2 where this process may open so few files that a task would see only part of what is there.
+    """End with exit code 2 if this process may open so few files that a task would see only part of what is there.
 
-    Raises OSError where the system itself has no more.
+    Raises OSError if the system itself has none left.
     """
     with contextlib.ExitStack() as taken:
         for number in range(_FEWEST):
@@ -49,7 +49,7 @@ def _need_descriptors() -> None:
 
 
 def _need_working_directory() -> None:
-    """End with exit code 2 where the working directory was deleted."""
+    """End with exit code 2 if the working directory was deleted."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -58,7 +58,7 @@ def _need_working_directory() -> None:
 
 @contextlib.contextmanager
 def no_collections() -> Iterator[None]:
-    """Switch off the search for reference cycles during the block: there may be very many entries, and no cycles."""
+    """Turn off garbage collection of cycles during the block: there may be very many entries, and no cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -90,9 +90,9 @@ def refusals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_kept() -> Iterator[None]:
-    """Raise KeyboardInterrupt a moment later where Python reports and ignores it.
+    """Raise KeyboardInterrupt again, a moment later, if Python only reports it.
 
-    It does so in finalizers and in the callbacks of weak references. One of those runs whenever a module is imported.
+    It does that in finalizers and in weak reference callbacks. One of those runs whenever a module is imported.
     """
     before = sys.unraisablehook
 

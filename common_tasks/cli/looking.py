@@ -18,7 +18,7 @@ from .scope import check_reserved, find_scope, workers_for
 
 
 def choose_view(*, whole: bool, sort: str, full: bool, as_json: bool, by: str | None = None) -> View:
-    """Return how results are shown. Ends with exit code 2 where `sort` or `by` has a wrong value."""
+    """Return how results are shown. Ends with exit code 2 if `sort` or `by` has a wrong value."""
     if by not in (None, "maker"):
         raise Exit(f"--by takes maker, not {by!r}", code=2)
     if sort not in SORTS:
@@ -27,7 +27,7 @@ def choose_view(*, whole: bool, sort: str, full: bool, as_json: bool, by: str | 
 
 
 def show_projects(c: Context, view: View, *, clean: str | None, status: str | None) -> None:
-    """Print what there is. `clean` and `status`: the commands that clean and show a project, to be proposed."""
+    """Print what there is. `clean` and `status`: the commands to propose for cleaning and for showing a project."""
     scope = find_scope(c, all_projects=view.whole)
     check_reserved(scope.project)
     found, looked = look(scope, Aim(searched=not view.as_json and not scope.project.reserved))
@@ -52,8 +52,8 @@ def show_projects(c: Context, view: View, *, clean: str | None, status: str | No
 def look(scope: Scope, aim: Aim) -> tuple[Sequence[Member], Sequence[Member]]:
     """Return the projects that were found, and those of them that are asked for, with their entries.
 
-    Ends with exit code 2 where the only project that is asked for is left alone, and where the settings at the root
-    are wrong: those hold for all.
+    Ends with exit code 2 if the only project that is asked for is left alone, or if the settings at the root are
+    wrong: those apply to all projects.
     """
     with report.watch("Looking") as progress:
         workers = workers_for(progress)
@@ -66,7 +66,7 @@ def look(scope: Scope, aim: Aim) -> tuple[Sequence[Member], Sequence[Member]]:
 
 
 def tell_of_projects_below(scope: Scope, found: Sequence[Member], status: str | None) -> None:
-    """Say in one line what the projects below a single one hold. `status`: the command that shows a project."""
+    """Say in one line what the projects below a single project hold. `status`: the command that shows a project."""
     if scope.whole or len(found) < 2:
         return
     with report.watch("Looking") as progress:

@@ -72,7 +72,7 @@ def temp_migrate(
 def _change(
     found: "audit.Audit", *, write: bool, unsafe: bool, force: bool
 ) -> "tuple[audit.Audit, tuple[Change, ...], dict[Path, str]]":
-    """Plan what is to change, and write it if that is wanted: the audit then, the changes, and the files left alone."""
+    """Plan the changes, and with `write` make them; return the new audit, the changes, and the files left alone."""
     from .. import report
     from ..migrate import change
     from ..migrate import write as writing
@@ -87,7 +87,7 @@ def _change(
 
 
 def _refuse_unfit(*, diff: bool, write: bool, unsafe: bool, force: bool) -> None:
-    """End with exit code 2 where options contradict each other, or do nothing."""
+    """End with exit code 2 if options contradict each other, or do nothing."""
     if diff and write:
         raise Exit("--diff only shows and --write changes: give one of them", code=2)
     if unsafe and not (diff or write):
@@ -97,7 +97,7 @@ def _refuse_unfit(*, diff: bool, write: bool, unsafe: bool, force: bool) -> None
 
 
 def _need(module: str, name: str) -> None:
-    """End with exit code 2 where a module is not installed."""
+    """End with exit code 2 if a module is not installed."""
     try:
         there = importlib.util.find_spec(module) is not None
     except ValueError:  # switched off in sys.modules

@@ -33,13 +33,13 @@ HELP = {
     "json": "Print one JSON document instead of tables.",
     "full": "On a terminal, list every entry; pipes and JSON always get all of them.",
 }
-# These options have their first letter for short, and the others none: so a letter means the same in every task.
+# Only these options have a short form, their first letter: so a letter means the same in every task.
 _LETTERED = frozenset(
     {"all_projects", "category", "dry_run", "force", "json", "keep_last", "max_age_hours", "no_rules", "pick"}
     | {"temp_age_hours", "unsafe", "write"}
 )
-# invoke casts a variable to the kind of value that the configuration holds, and where that is a list or a number ends
-# in a traceback. So it must not see those that are ours while it prepares a task.
+# invoke casts a variable to the type of the value that the configuration holds; if that is a list or a number, it ends
+# in a traceback. So it must not see our variables while it prepares a task.
 _OURS = re.compile(
     r"INVOKE_(CLEAN_(ARTIFACTS|KEEP)|TEMP_(AUTO|KEEP_FREE|MAX_TOTAL|SYSTEM)|TEMP_RETENTION_.+_(MAX_AGE|MAX_SIZE|KEEP_LAST))"
 )
@@ -49,7 +49,7 @@ _HIDDEN = "COMMON_TASKS_"  # before the name of a variable that is hidden
 class Option(Argument):
     """An option that invoke's messages call by the name that a user types.
 
-    A repeatable one needs a value: invoke would take it for not given where the value is missing.
+    A repeatable one needs a value: without one, invoke would behave as if the option had not been given.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -85,7 +85,7 @@ class TempTask(Task[Any]):
 
     @property
     def pre(self) -> list[Any]:
-        """The tasks that run before: invoke asks for them before it reads the variables for a run."""
+        """The tasks that run before it. invoke asks for them before it reads variables, so those are hidden here."""
         _hide_variables()
         return self._pre
 
@@ -99,7 +99,7 @@ class TempTask(Task[Any]):
             return super().__call__(*args, **options)
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
-        """Return what an option is made of."""
+        """Return the arguments from which an option is made."""
         options = super().arg_opts(name, default, taken_names)
         if options.get("kind", str) is str:
             options["kind"] = as_text

@@ -1,4 +1,4 @@
-"""The command `common-tasks`: the same tasks, where there is no `tasks.py` at all."""
+"""The command `common-tasks`: the same tasks, without any `tasks.py`."""
 
 import contextlib
 import difflib
@@ -17,7 +17,7 @@ from . import ns
 from .configuration import Configuration
 from .context import refusals
 
-_BARE = "temp-status"  # what runs where no task is named
+_BARE = "temp-status"  # what runs if no task is named
 _LISTS = "flat", "nested", "json"
 # invoke has more, for tasks that run other programs; ours run none.
 _OPTIONS = (
@@ -30,10 +30,10 @@ _OPTIONS = (
 
 
 class CommonTasks(Program):
-    """A program that reads the project's configuration file, as `inv` does where there are tasks.
+    """A program that reads the project's configuration file, as `inv` does if there are tasks.
 
-    A configuration file that is Python is not run: whoever looks at a checkout need not trust it. Bad usage is one line
-    and exit code 2; invoke alone would say 1, as if something could not be removed.
+    A configuration file in Python is not run, so that a checkout can be looked at without trusting it. Bad usage gives
+    one line and exit code 2; invoke alone would exit with 1, as if something could not be removed.
     """
 
     def create_config(self) -> None:
@@ -115,7 +115,7 @@ class CommonTasks(Program):
             raise Exit(f"an option before the task has a wrong value: {error}", code=2) from None
 
     def _explained(self, error: ParseError) -> str:
-        """Return what is wrong in one line, with a name that is nearly the same if there is one."""
+        """Return what is wrong in one line, with a similar name if there is one."""
         if lacks := re.fullmatch(r"Flag (?:--|<Argument: )([\w-]+).* needed value .*", str(error)):
             return f"--{lacks[1].replace('_', '-')} needs a value"
         unknown = re.fullmatch(r"No idea what '(.*)' is!", str(error))
@@ -138,12 +138,12 @@ class CommonTasks(Program):
 
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
-    """End in one line where a configuration cannot be read, or holds what invoke does not take."""
+    """End in one line if a configuration cannot be read, or holds something that invoke does not take."""
     try:
         yield
     except InvalidSetting as error:
         raise Exit(str(error), code=2) from None
-    except Exception as error:  # invoke, YAML and the user's own files have many kinds
+    except Exception as error:  # invoke, YAML and the user's own files raise many kinds
         problem = " ".join(str(error).split())
         raise Exit(f"the configuration cannot be read: {problem}", code=2) from error
 

@@ -33,7 +33,7 @@ def find_scope(c: Context, *, all_projects: bool) -> Scope:
 
 
 def find_project(c: Context) -> Project:
-    """Return the project that the context was sent to, or whose tasks invoke loaded; else a script's."""
+    """Return the project that the context was sent to, else the one whose tasks invoke loaded, else a script's."""
     _refuse_missing_file(c)
     tasks, working = _tasks_folder(c), os.getcwd()
     if c.command_cwds:
@@ -45,14 +45,14 @@ def find_project(c: Context) -> Project:
 
 
 def _refuse_missing_file(c: Context) -> None:
-    """End with exit code 2 where `-f` names no file: invoke passes over that, and settings in it would not hold."""
+    """End with exit code 2 if `-f` names a missing file: invoke ignores that, and its settings would not apply."""
     config = c.config
     if config._runtime_path and not config._runtime_found:
         raise Exit(f"--config takes a file that exists, not {config._runtime_path!r}", code=2)
 
 
 def _tasks_folder(c: Context) -> str | None:
-    prefix = c.config._project_prefix  # invoke keeps there, and only there, where it found the tasks
+    prefix = c.config._project_prefix  # the only place in which invoke keeps where it found the tasks
     return None if prefix is None else os.path.realpath(prefix, strict=True)
 
 
@@ -65,9 +65,9 @@ def _is_named(c: Context, tasks: str) -> bool:
 
 
 def check_reserved(project: Project, *, swept: bool = False, force: bool = False) -> None:
-    """Deal with a folder, such as a home, that is no project's alone: say so on standard error.
+    """Handle a folder, such as a home, that does not belong to one project alone: say so on standard error.
 
-    Where it would be `swept`, end with exit code 2 unless there is `force`.
+    If it would be `swept`, end with exit code 2 unless there is `force`.
     """
     if not project.reserved:
         return
@@ -85,5 +85,5 @@ def workers_for(progress: Progress = no_progress) -> Workers:
 
 
 def is_dry(c: Context, *, dry_run: bool) -> bool:
-    """Tell whether nothing is to be changed: by our own option, or by invoke's."""
+    """Tell whether this is a dry run, by our own option or by invoke's."""
     return dry_run or bool(c.config.run.dry)

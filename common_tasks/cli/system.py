@@ -20,7 +20,7 @@ from .scope import find_scope, is_dry, workers_for
 
 
 def refuse_with_system(options: Sequence[str]) -> None:
-    """End with exit code 2 where options were given that make no sense there."""
+    """End with exit code 2 if options were given that make no sense with `--system`."""
     if options:
         raise Exit(f"--system takes no {options[0]}", code=2)
 
@@ -34,7 +34,7 @@ def show_system(c: Context, view: View, *, clean: str | None) -> None:
 
 
 def clean_system(c: Context, view: View, limits: Limits, category: Iterable[str] | None, *, dry_run: bool) -> None:
-    """Remove what nothing has changed for a day, or for as long as the options say."""
+    """Remove what has not changed for a day, or for as long as the options say."""
     policy, dry_run = system.policy(_hours(limits), named(category)), is_dry(c, dry_run=dry_run)
     plan = settled(retention.make_plan(_look(c), policy, time.time()), workers_for())
     [outcome] = carry_out([plan], dry_run=dry_run)
@@ -51,7 +51,7 @@ def _look(c: Context) -> tuple[Entry, ...]:
 
 
 def _hours(limits: Limits) -> float:
-    """Return the age that the options ask for. Raises InvalidSetting; ends where they ask for something else."""
+    """Return the age in hours that the options ask for. Raises InvalidSetting; ends if they ask for anything else."""
     refuse_with_system([option for name, option in limits.given.items() if "_age" not in name])
     age = limits.read().get("max_age")
     if age is None:

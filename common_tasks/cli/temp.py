@@ -8,7 +8,7 @@ from .commands import command_for
 from .context import no_collections, refusals
 from .options import temp_task
 
-# What a task does is imported when it runs: who lists the tasks pays neither for the engine nor for drawing.
+# What a task needs is imported when it runs, so listing the tasks loads neither the engine nor what draws tables.
 
 
 @temp_task
