@@ -1,6 +1,6 @@
-"""Temporary directories for scripts and tests: made here, seen and cleaned with `inv`.
+"""Temporary directories for scripts and tests: made here, listed and cleaned with `inv`.
 
-Importing this loads the standard library only, and no more of it than making a directory needs.
+Importing this loads nothing but the parts of the standard library that making a directory needs.
 """
 
 import os
@@ -51,7 +51,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name != "pytest_temp_dirs":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .testdirs import pytest_temp_dirs  # tests alone need it
+    from .testdirs import pytest_temp_dirs  # only tests need it
 
     globals()[name] = pytest_temp_dirs
     return pytest_temp_dirs

@@ -18,8 +18,8 @@ TYPE_CHECKING = False  # type checkers take this name for true; see `common_task
 if TYPE_CHECKING:
     from .entry import Entry, State
 
-# The modules that look and delete are imported where they are needed: a script that only makes a
-# directory does not pay for them.
+# The modules that look and delete are imported inside the functions that need them: a script that only
+# makes a directory does not pay for them.
 
 
 class TempEntry(namedtuple("TempEntry", "path category name created changed files disk_bytes state reason")):
@@ -41,24 +41,24 @@ class TempEntry(namedtuple("TempEntry", "path category name created changed file
     reason: str | None
 
     def age(self, now: float) -> float:
-        """Return how many seconds ago it changed, as seen at `now`; 0 where that lies in the future."""
+        """Return how many seconds before `now` it changed; 0 if it changed after that."""
         return max(0.0, now - self.changed)
 
 
 class TempManager:
     """Every kind of temporary directory, from one place.
 
-    What is handed out is live and in use: no clean takes it while this process runs (for the
+    What it makes or lends is in use at once: no clean takes it while this process runs (for the
     auto-cleanup kinds, while the block lasts). All methods raise InvalidName, a ValueError, for a name,
-    category or suffix that no directory may have, and BaseRefused, an OSError, where `.tmp` is not ours.
+    category or suffix that is not allowed, and BaseRefused, an OSError, if `.tmp` is not ours.
     """
 
     @staticmethod
     def create_persistent_dir(name_prefix: str = "temp", category: str | None = None) -> Path:
         """Make `.tmp/<category>/<name>_<unix>/` and return its absolute path.
 
-        Always a new, empty directory that no other thread or process got. It stays until a clean
-        removes it, which none does while this process runs.
+        It is always a new, empty directory that no other thread or process gets. It stays until a clean
+        removes it; none does so while this process runs.
         """
         label = names.UNCATEGORIZED if category is None else category
         return create_entry(layout.find_project(), name_prefix, label)
@@ -76,15 +76,15 @@ class TempManager:
     ) -> contextlib.AbstractContextManager[Path]:
         """Lend a directory `<name>_…` in the system's temporary location for the block.
 
-        Only this user can enter it. It is removed when the block ends, at the latest when the process does,
+        Only this user can enter it. It is removed when the block ends, or at the latest when the process ends,
         whatever is in it and whatever its permissions; a forked child that leaves the block removes nothing.
-        Raises Unremovable, an OSError, where something stood in the way, unless the block itself failed: then
-        that is a note on the block's exception.
+        Raises Unremovable, an OSError, if it cannot be removed; if the block itself failed, a note on the block's
+        exception says so instead.
 
-        With `keep_on_error`, what the block leaves when an exception ends it is moved to `.tmp/debug/<name>_<unix>/` of
+        With `keep_on_error`, if an exception ends the block, the directory is moved to `.tmp/debug/<name>_<unix>/` of
         the project that this was called in, and a note on the exception says so. `SystemExit` with exit code 0, a
-        generator's close and a cancellation are no errors. Where that cannot be made, it stays where it is, and the
-        note says why.
+        generator's close and a cancellation do not count as errors. If it cannot be moved, it stays where it is, and
+        the note says why.
         """
         if not keep_on_error:
             return LentDirectory(name_prefix)
@@ -96,22 +96,22 @@ class TempManager:
     @staticmethod
     @contextlib.contextmanager
     def auto_cleanup_file(name_prefix: str = "temp", suffix: str = ".tmp") -> Iterator[Path]:
-        """Lend an empty file `<name>_…<suffix>` for the block, in a directory as `auto_cleanup_dir` lends it."""
+        """Lend an empty file `<name>_…<suffix>` for the block, in a directory like that of `auto_cleanup_dir`."""
         _check_suffix(name_prefix, suffix, system_folder())
         with TempManager.auto_cleanup_dir(name_prefix) as folder:
             yield _touch(folder / (names.entry_name(name_prefix, int(time.time())) + suffix))
 
     @staticmethod
     def list_persistent_temps() -> list[Path]:
-        """Return the paths of the project's entries: those of `inventory`, in that order."""
+        """Return the paths of the project's entries, as listed by `inventory` and in the same order."""
         return [entry.path for entry in TempManager.inventory()]
 
     @staticmethod
     def inventory() -> list[TempEntry]:
-        """Return the project's entries with size, age and state, those whose newest change is the oldest first.
+        """Return the project's entries with size, age and state, sorted by their newest change, oldest first.
 
-        What only a killed process left behind (in the trash, in the system's temporary location) is
-        none of them. Raises GuardFailed where git is there but cannot tell what it tracks.
+        What killed processes left in the trash or in the system's temporary location is not included.
+        Raises GuardFailed if git is there but cannot tell what it tracks.
         """
         entries = _scan(layout.find_project())
         return sorted(
@@ -122,12 +122,12 @@ class TempManager:
     def clean_persistent_temps(
         max_age_hours: float | None = None, *, dry_run: bool = False, category: str | None = None
     ) -> int:
-        """Remove the project's entries without a change for `max_age_hours`, all where it is None.
+        """Remove the project's entries that have not changed for `max_age_hours`, or all of them if it is None.
 
-        Only those of `category`, where one is given; with `dry_run` none. Returns how many were (or would be)
-        removed. In use, `.keep` and tracked by git stay, but what this process itself made may go. An entry that
-        cannot be removed is told by an EngineWarning and stops nothing. Raises InvalidAge, a ValueError, for an
-        age below 0 or not finite, InvalidName for what can be no category, and GuardFailed.
+        If a `category` is given, only its entries are removed; with `dry_run` none. Returns how many were (or would
+        be) removed. Entries that are in use, kept or tracked by git stay, but what this process itself made may go. If
+        one cannot be removed, an EngineWarning says so, and the rest go on. Raises InvalidAge, a ValueError, for an
+        age below 0 or not finite, InvalidName for a name that cannot be a category, and GuardFailed.
         """
         from . import removal, retention, uses
 
@@ -171,20 +171,20 @@ def _as_public(entry: "Entry") -> TempEntry:
 
 
 def get_debug_temp_dir(name_prefix: str = "debug") -> Path:
-    """Make `.tmp/debug/<name>_<unix>/` to look into afterwards; see `TempManager.create_persistent_dir`."""
+    """Make `.tmp/debug/<name>_<unix>/`, to be looked into later; see `TempManager.create_persistent_dir`."""
     return TempManager.create_persistent_dir(name_prefix, "debug")
 
 
 def get_temp_dir(name_prefix: str = "temp") -> Path:
-    """Make `.tmp/uncategorized/<name>_<unix>/`: the helper that projects used before `TempManager`."""
+    """Make `.tmp/uncategorized/<name>_<unix>/`. Projects used this helper before there was `TempManager`."""
     return TempManager.create_persistent_dir(name_prefix)
 
 
 def get_cache_temp_dir(name_prefix: str = "cache") -> Path:
-    """Return the newest `.tmp/cache/<name>_<unix>/`, made now if there is none.
+    """Return the newest `.tmp/cache/<name>_<unix>/`, or make one if there is none.
 
-    All who ask at the same time get the same one. Asking counts as a use: the directory is young
-    again, and in use until this process ends. Raises as `TempManager.create_persistent_dir`.
+    All callers that ask at the same time get the same one. Asking counts as a use: the directory's age begins
+    anew, and it is in use until this process ends. Raises what `TempManager.create_persistent_dir` raises.
     """
     return find_or_create_cache(layout.find_project(), name_prefix)
 

@@ -1,8 +1,8 @@
-"""Cleaning by itself: whoever makes a directory in a base whose turn has come starts the clean in the background.
+"""Cleaning by itself: making a directory in a base whose turn has come starts a clean in the background.
 
-A mark in the base says when its turn comes: that is the file's time, so one look tells. The mark is written before the
-clean begins, so whatever becomes of that, nobody tries again before the next turn. Nothing is read here beyond
-whether `auto` is mentioned where settings are written; the background process reads and checks those.
+A mark in the base says when its turn comes: by the file's time, so one look is enough. The mark is written before the
+clean begins, so nobody tries again before the next turn, whatever becomes of that clean. All that is read before it
+starts is whether the settings mention `auto`; the background process reads and checks them.
 """
 
 import os
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 VARIABLE = "COMMON_TASKS_AUTO"
 _OFF = ("off", "no", "false", "0")  # in any case
 
-_looks: "dict[Path, float]" = {}  # when this process looks next at a base, by a clock that never jumps
+_looks: "dict[Path, float]" = {}  # when this process next looks at a base, by the monotonic clock
 
 
 def look(base: "Path", root: "Path") -> None:
     """Start the clean in the background if it is the turn of a base; whatever goes wrong, the caller is not disturbed.
 
-    A process looks once, and again after an hour. `root`: of the project that the base belongs to.
+    A process looks once, and again after an hour. `root`: the root of the project that the base belongs to.
     """
     now = time.monotonic()
     if now < _looks.get(base, 0.0):

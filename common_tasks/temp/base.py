@@ -1,4 +1,4 @@
-"""A base on disk: made and marked, opened by descriptor, refused where it is not ours."""
+"""A base on disk: made and marked, opened by descriptor, refused if it is not ours."""
 
 import contextlib
 import errno
@@ -19,12 +19,12 @@ _MODE = 0o775  # at most, however open the umask: a base that everybody may writ
 
 
 def open_base(base: Base) -> Directory | None:
-    """Open a base for looking and cleaning; None where there is none, or only an empty folder.
+    """Open a base for looking and cleaning; None if there is none, or only an empty folder.
 
     The caller closes it. A base is a real directory of the caller's own at `<root>/.tmp` or `<root>/.temp`;
-    anything else (a link, somebody else's directory, a folder that COMMON_TASKS_TMP names) has to carry our
-    tag; a git repository or work tree is not accepted. Raises BaseRefused, with nothing touched; a shared base is
-    None then.
+    anything else (a link, somebody else's directory, a folder that COMMON_TASKS_TMP names) must have our tag; a git
+    repository or work tree is not accepted. Otherwise raises BaseRefused, with nothing touched, or returns None for a
+    shared base.
     """
     try:
         return _open(base, unmarked=frozenset())
@@ -35,10 +35,10 @@ def open_base(base: Base) -> Directory | None:
 
 
 def make_base(base: Base) -> Directory:
-    """Open a base for creation, making and marking it where needed. The caller closes it.
+    """Open a base to make entries in it, making and marking it if needed. The caller closes it.
 
-    It belongs to this user, to root or to whoever owns the folder it lies in, and not everybody may write to it.
-    Raises BaseRefused where what stands there is not ours or not safe, and where it cannot be made.
+    It belongs to this user, to root or to the owner of the folder it is in, and is not writable for everybody.
+    Raises BaseRefused if what is there is not ours or not safe, or if it cannot be made.
     """
     for _ in range(100):
         _make_folders(base)
@@ -56,7 +56,7 @@ def make_base(base: Base) -> Directory:
 
 
 def _make_ours(base: Base, directory: Directory) -> None:
-    """See that an open base is safe to make something in, and mark it. Raises BaseRefused."""
+    """Check that an open base is safe to make something in, and mark it. Raises BaseRefused."""
     problem = unsafe_to_make_in(directory, os.stat(base.path.parent).st_uid)
     if problem:
         raise _refused(base, f"{problem}; nothing was made there")
@@ -76,9 +76,9 @@ def _make_folders(base: Base) -> None:
 
 
 def make_folder(parent: Directory, name: str, most: int = _MODE) -> bool:
-    """Make a folder for entries, for all who work in `parent`; tell whether it was not there.
+    """Make a folder for entries, for everybody who works in `parent`; tell whether it was made now.
 
-    `most`: the mode that it has where the umask allows that. Its owner may always use it, whatever the umask.
+    `most`: the mode that it gets, less the umask. Its owner may always use it, whatever the umask.
     """
     try:
         parent.make(name, most)
@@ -114,7 +114,7 @@ def _open(base: Base, unmarked: frozenset[str]) -> Directory | None:
 
 
 def _open_directory(base: Base) -> tuple[Directory | None, bool]:
-    """Open what stands at the base's place; tell also whether a link leads there."""
+    """Open the directory at the base's path; tell also whether a link leads there."""
     try:
         with Directory.named(base.path.parent) as parent:
             return parent.enter(base.path.name), False
@@ -130,7 +130,7 @@ def _open_directory(base: Base) -> tuple[Directory | None, bool]:
 
 
 def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linked: bool) -> bool:
-    """Tell whether a directory is a base that there is something to do in. Raises BaseRefused."""
+    """Tell whether a directory is a base with something to do in it. Raises BaseRefused."""
     try:
         directory.look(".")
     except PermissionError as error:
@@ -140,10 +140,10 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
     foreign = directory.status().st_uid != os.geteuid()
     if not (base.needs_tag or linked or foreign) or is_tagged(directory):
         return True
-    # Root has just made an empty one for the owner of the project, say; `make_base` checks the owner.
+    # Root may just have made an empty one for the owner of the project; `make_base` checks the owner.
     if (foreign or base.needs_tag) and not linked and set(directory.names()) <= unmarked:
         return bool(unmarked)
-    if is_tagged(directory):  # since just now: whoever makes a base writes the tag first
+    if is_tagged(directory):  # it has just been tagged: the tag is the first thing written to a new base
         return True
     if foreign:
         what, advice = "belongs to somebody else", "let its owner clean it"
@@ -155,9 +155,9 @@ def _accept(base: Base, directory: Directory, unmarked: frozenset[str], *, linke
 
 
 def unsafe_to_make_in(directory: Directory, trusted: int) -> str | None:
-    """Say why somebody else could swap what is made in an open directory; None where nobody could.
+    """Say why somebody else could swap what is made in an open directory; None if nobody could.
 
-    Safe is what belongs to this user, to root or to the user `trusted`, and what not everybody may write to.
+    It is safe if it belongs to this user, to root or to the user `trusted`, and is not writable for everybody.
     """
     found = directory.status()
     if found.st_uid not in (os.geteuid(), 0, trusted):
@@ -168,7 +168,7 @@ def unsafe_to_make_in(directory: Directory, trusted: int) -> str | None:
 
 
 def _lacks_modes(directory: Directory) -> bool:
-    """Tell whether the file system has no modes of its own: there everything looks open to everybody."""
+    """Tell whether the file system has no modes of its own: then everything looks open to everybody."""
     name = f".mode-{os.urandom(8).hex()}"
     directory.make(name, 0o700)
     try:
@@ -180,7 +180,7 @@ def _lacks_modes(directory: Directory) -> bool:
 
 def _mark(base: Base, directory: Directory) -> None:
     missing = [name for name in MARKS if not _is_written(directory, name)]
-    # A clean that began before there was a tag ends first.
+    # Wait for a clean that began before there was a tag.
     with lock_of(directory) if TAG in missing else contextlib.nullcontext():
         _write_marks(base, directory, missing)
 
@@ -195,12 +195,12 @@ def _write_marks(base: Base, directory: Directory, names: Iterable[str]) -> None
     # Every process writes the same bytes to an empty file, so it does not matter who is first, or killed.
     for name in names:
         with directory.opened(name, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o644) as mark:
-            os.fchmod(mark, 0o644)  # whatever the umask: others have to know it, too
+            os.fchmod(mark, 0o644)  # whatever the umask: others have to read it, too
             os.write(mark, MARKS[name] + project_line(base.root) if name == TAG else MARKS[name])
 
 
 def give_to_owner(made: Directory, parent: Directory) -> None:
-    """Where root has made something in a user's folder, give it to that user, who has to work there, too."""
+    """If root has made something in a user's folder, give it to that user, who has to work there, too."""
     owner = parent.status()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.fchown(made.fd, owner.st_uid, owner.st_gid)

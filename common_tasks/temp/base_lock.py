@@ -1,7 +1,7 @@
-"""The lock of a base: who holds it moves entries out of sight, or gives out one that was there before.
+"""The lock of a base: it is held to move entries out of sight, or to give out an entry that was there before.
 
-It is a lock on the base's tag: not on the base itself, which somebody may have locked for good reasons of their own.
-Only as long as there is no tag, it is a lock on the base.
+It is a lock on the base's tag, not on the base itself, which somebody may have locked for reasons of their own.
+Only while there is no tag is it a lock on the base.
 """
 
 import contextlib
@@ -13,27 +13,27 @@ from ..fs.directory import VISITING, Directory
 from ..fs.lock import Claim
 from .tag import opened_tag
 
-PATIENCE = 2.0  # seconds without a sign that the holder of a lock works
-CLEANS_PATIENCE = 300.0  # seconds that a clean waits for others that work
+PATIENCE = 2.0  # seconds to wait without a sign that the holder of a lock is working
+CLEANS_PATIENCE = 300.0  # seconds that a clean waits for others that are working
 
 
 @contextlib.contextmanager
 def locked(base: Directory, most: float | None = None) -> Iterator[bool]:
-    """Hold the lock of an open base for the block: nobody else is given an entry that was there before.
+    """Hold the lock of an open base for the block: meanwhile nobody else is given an entry that was there before.
 
-    Yields False where others have had it for `most` seconds, else PATIENCE, or one that does not work for PATIENCE, say
-    because it was stopped.
+    Yields False if others have held it for `most` seconds (by default PATIENCE), or if the holder has not worked for
+    PATIENCE, for instance because it was stopped.
     """
     with contextlib.ExitStack() as stack:
         granted, tag = True, _open_tag(base, stack)
-        if tag is None:  # nobody is given anything in it before it has one, which waits for the lock of the folder
+        if tag is None:  # nobody is given anything in it before it has a tag, and making that takes the folder's lock
             granted = stack.enter_context(lock_of(base, most))
             tag = _open_tag(base, stack)
         yield granted if tag is None else _obtain(tag, most)
 
 
 def _open_tag(base: Directory, stack: contextlib.ExitStack) -> int | None:
-    """Open the tag of a base until the stack is closed; None where there is none."""
+    """Open the tag of a base until the stack is closed; None if there is none."""
     with contextlib.suppress(OSError):
         return stack.enter_context(opened_tag(base))
     return None
@@ -41,16 +41,16 @@ def _open_tag(base: Directory, stack: contextlib.ExitStack) -> int | None:
 
 @contextlib.contextmanager
 def lock_of(directory: Directory, most: float | None = None) -> Iterator[bool]:
-    """Hold the lock of a folder that is no marked base; yields as `locked` does."""
+    """Hold the lock of a folder that is not a marked base; yields as `locked` does."""
     with directory.opened(".", VISITING) as fd:
         yield _obtain(fd, most)
 
 
 def _obtain(fd: int, most: float | None) -> bool:
-    """Get the exclusive lock of an open file, until that is closed; tell whether it was given, as `locked` does."""
+    """Get the exclusive lock of an open file, until that is closed; tell whether it was granted, as `locked` does."""
     if lock.own(fd) is not Claim.REFUSED:
         return True
-    from ..fs.kernel import work_of_holders  # where somebody has to be waited for
+    from ..fs.kernel import work_of_holders  # only needed if there is somebody to wait for
 
     end = time.monotonic() + (PATIENCE if most is None else most)
     look, work = time.monotonic() + PATIENCE, work_of_holders(fd)
@@ -69,7 +69,7 @@ def _obtain(fd: int, most: float | None) -> bool:
 
 @contextlib.contextmanager
 def locked_at_once(base: Directory) -> Iterator[bool]:
-    """Hold the lock for the block if nobody else has it; yields whether that is so."""
+    """Hold the lock for the block if nobody else has it; yields whether it was granted."""
     with contextlib.ExitStack() as stack:
         tag = _open_tag(base, stack)
         yield tag is not None and lock.own(tag) is Claim.GRANTED

@@ -1,4 +1,4 @@
-"""Budgets: a bound on what all entries hold, and one on what stays free on their disks. Pure, like `retention`."""
+"""Budgets: a limit on what all entries take up, and one on what stays free on their disks. Pure, like `retention`."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ Free = Mapping[int, int]  # the free bytes of disks, by device number
 
 
 class _Bound(NamedTuple):
-    """A bound of a budget, and the entries that it is about. `free`: what was free on their disk, where that counts."""
+    """A bound of a budget, and the entries that it covers. `free`: what was free on their disk, if that counts."""
 
     name: str
     limit: Limit
@@ -21,14 +21,14 @@ class _Bound(NamedTuple):
 
     @property
     def missing(self) -> float:
-        """How many bytes more have to be freed, as things were decided so far."""
+        """How many more bytes have to be freed, after what was decided so far."""
         if self.free is None:
             return sum(case.held for case in self.cases) - self.limit.value
         return self.limit.value - self.free - sum(case.freed for case in self.cases)
 
     @property
     def reason(self) -> str:
-        """Why something goes by it."""
+        """The reason given for an entry that goes because of it."""
         return f"over {self.limit.words} in all" if self.free is None else f"less than {self.limit.words} free"
 
 
@@ -42,7 +42,7 @@ def _bounds(cases: Sequence[Case], budget: Budget, free: Free) -> Iterator[_Boun
 
 
 def meet(cases: Sequence[Case], budget: Budget, free: Free) -> None:
-    """Let the oldest go, of all or of those on one disk, until the budget is met or nothing else may go."""
+    """Let the oldest entries go, of all or of those on one disk, until the budget is met or nothing else may go."""
     for bound in _bounds(cases, budget, free):
         missing = bound.missing + budget.expected
         if missing > 0:
@@ -50,7 +50,7 @@ def meet(cases: Sequence[Case], budget: Budget, free: Free) -> None:
 
 
 def shortfalls(cases: Sequence[Case], budget: Budget, free: Free) -> tuple[Shortfall, ...]:
-    """Return by how much a budget is not met, and what holds it."""
+    """Return by how much a budget is missed, and what takes up the space."""
     return tuple(
         Shortfall(bound.name, bound.limit.words, math.ceil(bound.missing), _holders(bound.cases))
         for bound in _bounds(cases, budget, free)
@@ -59,7 +59,7 @@ def shortfalls(cases: Sequence[Case], budget: Budget, free: Free) -> tuple[Short
 
 
 def _holders(cases: Iterable[Case]) -> tuple[tuple[str, int], ...]:
-    """Return what stays, in words, with the bytes that it takes up, the most first."""
+    """Return why entries stay, in words, with the bytes that they take up, the largest first."""
     sums: dict[str, int] = {}
     for case in cases:
         if case.held:

@@ -1,4 +1,4 @@
-"""An entry while it is decided on: what retention works with, from the first rule to the last."""
+"""An entry while its removal is being decided: what retention works with, from the first rule to the last."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -8,7 +8,7 @@ from .entry import Entry
 
 
 class Ruling(NamedTuple):
-    """What is decided on an entry. `firm`: what keeps it from going by a budget, in a word or two."""
+    """What was decided on an entry. `firm`: what protects it from a budget, in a word or two."""
 
     goes: bool
     reason: str
@@ -52,7 +52,7 @@ class Case:
         return (self.ruling.firm if self.ruling else "") or "of unknown age"
 
     def let_go(self, reason: str, *, by_age: bool) -> None:
-        """Let it go; where it is forced, say so."""
+        """Let it go; if that is forced, say so."""
         if self.entry.state in ("in-use", "kept"):
             reason = f"forced, {(self.entry.reason or '').removeprefix('kept: ')}"
         self.ruling = _ruling(goes=True, reason=reason, by_age=by_age)
@@ -68,7 +68,7 @@ def is_undecided(case: Case) -> bool:
 
 
 def let_oldest_go(cases: Iterable[Case], excess: float, reason: str) -> None:
-    """Let the oldest go until so much is freed. What takes up nothing would not help; nor would what cannot go."""
+    """Let the oldest go until `excess` bytes are freed. Empty ones stay; those that cannot be removed free nothing."""
     aged = [case for case in cases if case.open and not case.entry.usage.fault]
     for case in sorted(aged, key=lambda case: newest_first(case.entry), reverse=True):
         if excess <= 0:
@@ -79,5 +79,5 @@ def let_oldest_go(cases: Iterable[Case], excess: float, reason: str) -> None:
 
 
 def newest_first(entry: Entry) -> tuple[float, int, str, tuple[str, ...]]:
-    """Return what sorts the newest first, in one order however the entries are listed."""
+    """Return a sort key that puts the newest first, in the same order however the entries are listed."""
     return -entry.usage.changed, -(entry.created or 0), str(entry.folder), entry.parts

@@ -1,4 +1,4 @@
-"""Making persistent directories: noted in this process's lease before they exist, so in use from the first moment."""
+"""Making persistent directories: they are noted in a lease before they exist, so they are in use from the start."""
 
 import contextlib
 import errno
@@ -30,7 +30,7 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
         made = _create(base, category, name)
     except OSError as error:
         refuse_if_short(error, project)
-        if not isinstance(error, BaseRefused):  # the disk is full, say: then a clean helps most
+        if not isinstance(error, BaseRefused):  # the disk is full, for instance: then a clean helps most
             auto.look(base.path, project.root)
         raise
     auto.look(base.path, project.root)
@@ -39,7 +39,7 @@ def create_entry(project: layout.Project, name: str, category: str) -> Path:
 
 
 def refuse_if_short(error: OSError, project: layout.Project) -> None:
-    """Raise BaseRefused where this process may open no more files: which one that was says little."""
+    """Raise BaseRefused if this process cannot open any more files: which file that was says little."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         raise BaseRefused(project.bases[0].path, f"cannot be used: {error.strerror}") from error
 
@@ -49,7 +49,7 @@ def _create(base: layout.Base, category: str, name: str) -> str:
     folder = f"{base.path}/{category}"
     for _ in range(_TRIES):
         if not _stands(folder, _categories.get(folder)) and not _open_category(base, category, folder):
-            time.sleep(0.001)  # a cleaner is at it
+            time.sleep(0.001)  # a clean is removing it
             continue
         made = _make_numbered(base, category, folder, name)
         if made:
@@ -57,11 +57,11 @@ def _create(base: layout.Base, category: str, name: str) -> str:
     raise FileExistsError(f"{printable(folder)!r} is removed as soon as it is made")
 
 
-_categories: dict[str, Key] = {}  # those that this process has made something in
+_categories: dict[str, Key] = {}  # the categories that this process has found safe, by path
 
 
 def _stands(folder: str, key: Key | None) -> bool:
-    """Tell whether a folder still is the one that was seen to be safe."""
+    """Tell whether a folder is still the one that was found to be safe."""
     if key is None:
         return False
     try:
@@ -72,7 +72,7 @@ def _stands(folder: str, key: Key | None) -> bool:
 
 
 def _open_category(base: layout.Base, category: str, folder: str) -> bool:
-    """See that a category is there, made if need be, and safe; False where a cleaner removed it meanwhile."""
+    """Make a category if needed, and check that it is safe; False if a clean removed it meanwhile."""
     lease.own.look_again(base)
     with make_base(base) as directory:
         made = make_folder(directory, category)
@@ -95,11 +95,11 @@ def _open_category(base: layout.Base, category: str, folder: str) -> bool:
 
 
 def _make_numbered(base: layout.Base, category: str, folder: str, name: str) -> str | None:
-    """Make the first free `<name>_<unix>`, `…-2`, …, noted in the lease before; None where the category is gone."""
+    """Make the first free `<name>_<unix>`, `…-2`, …, after noting it in the lease; None if the category is gone."""
     unix = int(time.time())
     label = f"{folder}/{name}/{unix}"
     if len(_last_number) > _MOST_NUMBERS:
-        _last_number.clear()  # most are of earlier seconds; the others begin anew at little cost
+        _last_number.clear()  # most are of earlier seconds; counting the others again costs little
     number = _last_number.get(label, 0)
     while True:
         number += 1
@@ -115,12 +115,12 @@ def _make_numbered(base: layout.Base, category: str, folder: str, name: str) -> 
 
 
 def find_or_create_cache(project: layout.Project, name: str) -> Path:
-    """Return the newest cache of that name, made now if there is none; see `api.get_cache_temp_dir`."""
+    """Return the newest cache of that name, or make one if there is none; see `api.get_cache_temp_dir`."""
     names.check_name(name, "the name", project.root)
     base = project.bases[0]
     try:
         with make_base(base) as directory, locked(directory) as granted:
-            # Without the lock, what is found may be on its way to being deleted.
+            # Without the lock, what is found may be about to be deleted.
             found = _find_cache(base, directory, name) if granted else None
             return found or create_entry(project, name, "cache")
     except OSError as error:
@@ -133,7 +133,7 @@ def _find_cache(base: layout.Base, directory: Directory, name: str) -> Path | No
     try:
         parent = directory.enter("cache")
     except OSError as error:
-        if error.errno in GONE:  # what is no directory is told when one is made
+        if error.errno in GONE:  # if it is not a directory, making an entry in it says so
             return None
         raise
     with parent:

@@ -9,7 +9,7 @@ from .entry import Entry
 def look_at_disks(entries: Iterable[Entry]) -> dict[int, int]:
     """Return the bytes that an ordinary user may still take up on each disk, by device number.
 
-    A disk that cannot be asked is left out: nothing goes for its sake.
+    A disk that cannot be asked is left out: nothing is removed to free space on it.
     """
     folders = {entry.identity.device: entry.folder for entry in entries}
     free: dict[int, int] = {}

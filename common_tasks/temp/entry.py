@@ -1,4 +1,4 @@
-"""The values that travel through the engine: what is there, what is to become of it, and what became of it."""
+"""The values that travel through the engine: the entries, what should become of them, and what became of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,20 +15,19 @@ State = Literal["idle", "in-use", "kept", "tracked", "orphaned", "unfinished"]
 ARTIFACT = "artifact"  # the category of what builds and tests leave in a project
 ORPHANED = "orphaned"  # the category of what killed processes leave in the system's temporary location
 UNFINISHED = TRASH  # the category of what interrupted cleans leave
-UNMEASURED = Usage(0, 0, 0.0, 0.0, fault="it was not measured")  # so it has no age that a rule could go by
+UNMEASURED = Usage(0, 0, 0.0, 0.0, fault="it was not measured")  # so it has no age that a rule could use
 
 
 class Entry(NamedTuple):
     """What is shown, aged and removed, always whole.
 
-    It stands at `folder` / `parts`; `companions` are the names beside it that go with it, a database's journal
-    for instance. `base` is None outside the bases. `created`: seconds since 1970, from the name. `made`: the engine
-    made it. `in_trash`: an interrupted clean had decided that it goes. `home`: where it belongs in the base, if an
+    It is at `folder` / `parts`; `companions` are the names beside it that go with it, for instance a database's
+    journal. `base` is None outside the bases. `created`: seconds since 1970, from the name. `made`: the engine made
+    it. `in_trash`: an interrupted clean had decided that it goes. `home`: where it belongs in the base, if an
     interrupted clean moved it from there and the next one puts it back. `reason`: why `state` is what it is.
-    `forceable`: `--force` takes it though its state is kept. `obstacle`: what can be seen to make a removal
-    impossible. `made_by`: the program or test that made it, where that is known. `unseen`: the uses that only a
-    closer look can tell, if there may be any (see `uses.settled`). `identity`: before it is measured, only its kind
-    is known.
+    `forceable`: `--force` removes it although its state is kept. `obstacle`: what is already known to prevent its
+    removal. `made_by`: the program or test that made it, if known. `unseen`: the uses that only a closer look can
+    find, if there may be any (see `uses.settled`). `identity`: before it is measured, only its kind is known.
     """
 
     folder: Path
@@ -56,32 +55,32 @@ class Entry(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where it stands."""
+        """Where it is."""
         return self.folder.joinpath(*self.parts)
 
     @property
     def key(self) -> tuple[Path, tuple[str, ...]]:
-        """What identifies it among all that was listed."""
+        """What identifies it among all entries that were listed."""
         return self.folder, self.parts
 
     @property
     def belongs(self) -> tuple[str, ...]:
-        """The names that lead to where it belongs: that is where it stands, unless a clean was interrupted."""
+        """The names that lead to where it belongs: that is where it is, unless an interrupted clean moved it."""
         return self.home or self.parts
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that go together, its own first."""
+        """Its own name, and then its companions."""
         return self.parts[-1], *self.companions
 
     @property
     def in_category(self) -> bool:
-        """Whether it stands in a category: then a `.keep` there keeps it, too."""
+        """Whether it is in a category: then a `.keep` there keeps it, too."""
         return self.base is not None and len(self.parts) > 1
 
     @property
     def guarded(self) -> bool:
-        """Whether somebody may have put work of his own into it: a git repository, a base of another project."""
+        """Whether somebody may have put their own work into it: a git repository, a base of another project."""
         return not self.made and self.identity.directory
 
 
@@ -94,9 +93,9 @@ class Decision(NamedTuple):
 
 
 class Shortfall(NamedTuple):
-    """A bound of a budget that cannot be met: `missing` bytes more would have to go.
+    """A bound of a budget that cannot be met: `missing` more bytes would have to go.
 
-    `bound`: the key of the setting. `words`: its value. `held`: what stays, in words, with the bytes that it takes up.
+    `bound`: the key of the setting. `words`: its value. `held`: why entries stay, with the bytes that they take up.
     """
 
     bound: str
@@ -106,9 +105,9 @@ class Shortfall(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a clean removes and keeps, and what it cannot remove though it should, in the inventory's order.
+    """What a clean removes, what it keeps, and what it should but cannot remove, in the inventory's order.
 
-    `force`: even what is in use is removed. `shortfalls`: the budgets that are not met by this.
+    `force`: even what is in use is removed. `shortfalls`: the budgets that this plan does not meet.
     """
 
     remove: tuple[Decision, ...] = ()
@@ -119,7 +118,7 @@ class Plan(NamedTuple):
 
     @classmethod
     def joined(cls, plans: Sequence["Plan"]) -> "Plan":
-        """Return several plans of the same `force` in one. The caller gives at least one."""
+        """Join several plans with the same `force` into one. The caller gives at least one."""
         return cls(
             remove=tuple(row for plan in plans for row in plan.remove),
             keep=tuple(row for plan in plans for row in plan.keep),
@@ -130,7 +129,7 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a plan. What another process removed first is in none of the three."""
+    """What became of a plan. Entries that another process removed first are in none of the three."""
 
     removed: tuple[Decision, ...]
     kept: tuple[Decision, ...]

@@ -1,6 +1,6 @@
-"""What a failure left: moved into a category of a project as an entry like others, whole.
+"""What a failed block or test left: moved whole into a category of a project, as an entry like any other.
 
-On one file system that is one rename; across two, the tree is copied and then removed. Where neither can be done it
+Within a file system that is one rename; across two, the tree is copied and then removed. If neither can be done, it
 stays in the system's temporary location, under a sealed name, so that a clean finds it there.
 """
 
@@ -24,7 +24,7 @@ Make = Callable[[], Path]  # makes an empty entry
 
 
 class Kept(NamedTuple):
-    """Where something is now, and what else is to be said: what was left out, or why it is not in the project."""
+    """Where something is now, and what else to say: what was left out, or why it is not in the project."""
 
     path: Path
     notes: tuple[str, ...] = ()
@@ -39,9 +39,8 @@ def keep(folder: Path, make: Make, elsewhere: Path | None = None) -> Kept:
     """Move the directory `folder` to the place of the entry that `make` makes, and return where it is now.
 
     No link is followed and no mount crossed. Links, modes, times, extended attributes, holes, sockets and FIFOs
-    survive; what cannot be copied to another file system is named. Where `folder` cannot be moved there it stays as it
-    is: where it stands, or in the folder `elsewhere` on its own file system. Raises FileNotFoundError where nothing is
-    there.
+    survive; what cannot be copied to another file system is named. If `folder` cannot be moved there, it stays as it
+    is: where it is, or in the folder `elsewhere` on its own file system. Raises FileNotFoundError if nothing is there.
     """
     with Directory.at(folder.parent, follow=True) as parent:
         inode = parent.look(folder.name).st_ino
@@ -66,7 +65,7 @@ def _move(parent: Directory, name: str, make: Make) -> Kept:
 
 
 def _transfer(parent: Directory, name: str, category: Directory, entry: str) -> tuple[str, ...]:
-    """Put a directory in the place of an empty one; return what else is to be said."""
+    """Put a directory in the place of an empty one; return what else there is to say."""
     with movable(parent, name):
         try:
             parent.rename(name, category, entry)
@@ -92,14 +91,14 @@ def _leave(parent: Directory, folder: Path, inode: int, elsewhere: Path | None) 
     try:
         with Directory.at(elsewhere, follow=True) as other, movable(parent, folder.name):
             parent.rename(folder.name, other, new)
-    except OSError:  # then it is named where it stands
+    except OSError:  # then it stays where it is
         return folder
     return elsewhere / new
 
 
 @contextlib.contextmanager
 def movable(parent: Directory, name: str) -> Iterator[None]:
-    """Let its owner change the directory `name` for the block: else it cannot be renamed into another folder."""
+    """Let the owner change the directory `name` for the block: otherwise it cannot be moved to another folder."""
     with accessible(parent, name) as directory:
         mode = allow_owner(directory)  # root may not need it
         try:
@@ -110,9 +109,9 @@ def movable(parent: Directory, name: str) -> Iterator[None]:
 
 
 def ends_in_failure(error: BaseException) -> bool:
-    """Tell whether a program that this exception ends has failed: its exit code is other than 0.
+    """Tell whether a program that ends with this exception has failed: its exit code is not 0.
 
-    A generator that is closed and a coroutine that is cancelled have not.
+    A generator that is closed and a coroutine that is cancelled have not failed.
     """
     if isinstance(error, SystemExit):
         return error.code not in (None, 0)
@@ -120,7 +119,7 @@ def ends_in_failure(error: BaseException) -> bool:
 
 
 class KeptOnFailure(LentDirectory):
-    """Lends a directory that is moved to the entry that `make` makes when an exception ends the block as a failure.
+    """Lends a directory. If an exception ends the block as a failure, it is moved to the entry that `make` makes.
 
     A note on the exception says where it is.
     """

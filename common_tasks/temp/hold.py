@@ -15,7 +15,7 @@ from ..fs.values import Key
 class Held:
     """A file or directory that this process keeps open.
 
-    A program may close all its descriptors, to run as a daemon: then the number may be another file's by now.
+    A program may close all its descriptors, to run as a daemon: then the number may belong to another file by now.
     """
 
     def __init__(self, fd: int) -> None:
@@ -23,7 +23,7 @@ class Held:
         self.key: Key = lock.key_of(fd)
 
     def status(self) -> os.stat_result | None:
-        """Look at it; None where it is closed."""
+        """Look at it; None if it has been closed."""
         try:
             found = os.fstat(self.fd)
         except OSError:
@@ -31,7 +31,7 @@ class Held:
         return found if (found.st_dev, found.st_ino) == self.key else None
 
     def close(self) -> None:
-        """Close it, which gives its lock back; in a forked child that stays the parent's."""
+        """Close it, which gives its lock back; if a forked child does this, the parent keeps the lock."""
         if self.status():
             os.close(self.fd)
         self.fd = -1
@@ -41,10 +41,10 @@ _holds: dict[Key, Held] = {}
 
 
 def share(directory: Directory) -> Key | None:
-    """Put a directory of its own to use until `drop`, or until this process ends, and return what it is known by.
+    """Put a directory in use until `drop`, or until this process ends, and return the key that identifies it.
 
-    None where a cleaner is about to take it: the protocol of systemd-tmpfiles is to pass by what somebody has locked.
-    Takes the descriptor over, also where it raises OSError.
+    None if a clean is about to take it: as with systemd-tmpfiles, cleaners leave alone what somebody has locked.
+    Takes over the descriptor, even if it raises OSError.
     """
     try:
         granted = lock.share(directory.fd)
@@ -60,7 +60,7 @@ def share(directory: Directory) -> Key | None:
 
 
 def held_here(key: Key) -> bool:
-    """Tell whether this very process holds a directory."""
+    """Tell whether this process itself holds a directory."""
     return key in _holds
 
 

@@ -1,8 +1,8 @@
-"""Who holds what lies in the system's temporary location, where the kernel does not tell.
+"""Who uses what is in the system's temporary location, if the kernel does not tell.
 
-A program may have nothing open in a directory and still need it. What a running process of this user names in its
+A program may have nothing open in a directory and still need it. Whatever a running process of this user names in its
 arguments, or in the variables that it was started with, is in use. So are a run of pytest and a folder of joblib that
-name a running process, and all of pip's directories while a pip runs that makes them there: it names only some of them.
+name a running process, and all of pip's directories while a pip with that location runs: it names only some of them.
 """
 
 import os
@@ -21,12 +21,12 @@ JOBLIB, PIP, PYTEST = "joblib", "pip", "pytest"  # categories
 _LOCK = ".lock"  # in a run of pytest: the number of the process
 _OF_JOBLIB = re.compile(r"joblib_memmapping_folder_(\d{1,10})_")
 _PIP = re.compile(rb"pip(?:3(?:\.\d+)?)?|__pip-runner__\.py")
-_MOST_WORDS = 4  # before the name of a program that Python runs: `python -I -m pip`
+_MOST_WORDS = 4  # up to and including the name of a program that Python runs: `python -I -m pip`
 _END_OF_PATH = rb"[^\0:;,='\"\s]+"
 
 
 class Holders:
-    """Tells which running processes hold entries of a folder; the processes are looked at once."""
+    """Tells which running processes need entries of a folder; the processes are looked at once."""
 
     def __init__(self, folder: Path) -> None:
         self._named: dict[tuple[str, ...], set[int]] = {}
@@ -41,14 +41,14 @@ class Holders:
                 self._pips.add(pid)
 
     def _note(self, pid: int, paths: Iterable[bytes]) -> None:
-        """Note what a process names, an entry at the top or one below a folder of pytest's."""
+        """Note what a process names: an entry at the top, or one inside a folder of pytest's."""
         for path in paths:
             parts = tuple(os.fsdecode(path).split("/"))
             for length in (1, 2):
                 self._named.setdefault(parts[:length], set()).add(pid)
 
     def of(self, directory: Directory, entry: Entry) -> str | None:
-        """Say who holds an entry of the open folder; None for nobody."""
+        """Say who uses an entry of the open folder; None if nobody does."""
         if entry.category == PYTEST and (pid := _locked_by(directory, entry.parts)):
             return f"in use by pid {pid} (its {_LOCK})"
         holders = set(self._named.get(entry.parts, ()))

@@ -1,6 +1,6 @@
 """What is there: the entries of projects, and what killed processes left in the system's temporary location.
 
-Looking takes no lock but an instant's shared one on each lease, and changes nothing on disk.
+Looking takes no lock except a shared one on each lease, for an instant, and changes nothing on disk.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from .states import WORK_MARKS, Listed, belongs_to_others, with_states
 def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Entry, ...]:
     """Return the entries of `projects`, sorted by base and name; then, if asked for, the orphans.
 
-    Every entry has its usage: one walk over each tree. Raises BaseRefused where a base is not ours, GuardFailed where
-    git is there but cannot tell what it tracks, InvalidAge where COMMON_TASKS_AGE has a value that it does not take.
+    Every entry has its usage, from one walk over each tree. Raises BaseRefused if a base is not ours, GuardFailed if
+    git is there but cannot tell what it tracks, InvalidAge if COMMON_TASKS_AGE has a value that is not allowed.
     """
     with contextlib.ExitStack() as stack:
         listed: list[Listed] = []
@@ -39,13 +39,13 @@ def scan(projects: Iterable[Project], *, orphans: bool = True, workers: Workers 
         entries = with_states(with_usage(listed, workers=workers))
     if not orphans:
         return tuple(entries)
-    # Where the system's temporary folder is a base, an entry is listed once.
+    # If the system's temporary folder is a base, list each entry only once.
     in_bases = {entry.identity.key for entry in entries if entry.base}
     return tuple(entry for entry in entries if entry.base or not (entry.identity.key in in_bases or _is_lent(entry)))
 
 
 def _is_lent(entry: Entry) -> bool:
-    """Tell whether a directory in the system's temporary folder is in use, by this process too: no orphan."""
+    """Tell whether a directory in the system's temporary folder is in use, by this process too, so not orphaned."""
     if hold.held_here(entry.identity.key):
         return True
     return entry.state == "in-use" and (not entry.in_trash or is_unnamed(entry.parts[-1]))
@@ -63,12 +63,12 @@ def _list_project(project: Project, stack: contextlib.ExitStack) -> list[Listed]
 
 
 def _list_orphans(stack: contextlib.ExitStack) -> list[Listed]:
-    """List the directories in the system's temporary folder that are ours, of this user, and sealed."""
+    """List the directories in the system's temporary folder that the engine made for this user, by sealed names."""
     folder = system_folder()
     try:
         directory = stack.enter_context(Directory.at(folder, follow=True))
         names = sorted(name for name in directory.names() if looks_sealed(name) or is_unnamed(name))
-    except OSError:  # nowhere to make one, so nothing was left
+    except OSError:  # nobody can make one there, so nothing was left
         return []
     found = (_orphan(folder, directory, name) for name in names)
     return [Listed(directory, [orphan for orphan in found if orphan])]
@@ -98,7 +98,7 @@ def _orphan(folder: Path, directory: Directory, sealed: str) -> Entry | None:
 
 
 def _unnamed(directory: Directory, name: str) -> str | None:
-    """Return what an empty directory counts as that was killed off before it had its name."""
+    """Return TRASH for an empty directory, whose process was killed before it had its name; None for any other."""
     with contextlib.suppress(OSError), directory.enter(name) as inside:
         return None if inside.names() else TRASH
     return None
@@ -115,7 +115,7 @@ def _with_tracked(project: Project, listed: list[Listed]) -> list[Listed]:
 
 
 def _tracked(project: Project, folders: set[Path]) -> dict[Path, "TrackedBelow"]:
-    """Ask git once for the bases in the project, and once more for each that lies elsewhere."""
+    """Ask git once about the bases in the project, and once more about each that is elsewhere."""
     root = project.root.resolve()
     real = {folder: folder.resolve() for folder in folders}
     below = {folder: path.parts[len(root.parts) :] for folder, path in real.items() if path.is_relative_to(root)}
@@ -129,17 +129,17 @@ def _tracked(project: Project, folders: set[Path]) -> dict[Path, "TrackedBelow"]
 
 
 class TrackedBelow(NamedTuple):
-    """What git tracks, asked about by paths that begin below the root at `prefix`."""
+    """What git tracks, for entries whose paths begin at `prefix` below the root."""
 
     tracked: Tracked
     prefix: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        """Whether git has anything to say of an entry."""
+        """Whether git has anything to say about an entry."""
         return bool(self.tracked)
 
     def mark(self, entry: Entry) -> Entry:
-        """Return the entry, as tracked where git tracks something of it, as kept where that cannot be told."""
+        """Return the entry: tracked if git tracks anything in it, kept if that is unknown, else as it is."""
         above = (*self.prefix, *entry.belongs[:-1])
         if any((*above, name) in self.tracked for name in entry.names):
             return entry._replace(state="tracked", reason="tracked by git")
@@ -149,7 +149,7 @@ class TrackedBelow(NamedTuple):
 
 
 def with_usage(listed: list[Listed], *, workers: Workers = ALONE) -> list[Listed]:
-    """Return the entries that still are there, with what each takes up."""
+    """Return the entries that are still there, with what each takes up."""
     places = [place for each in listed for place in each.places()]
     probe = Probe(WORK_MARKS, belongs_to_others, KEEP)
     usages = used_up(measure(places, workers, probe=probe, ctimes=layout.counts_ctimes()))
@@ -166,7 +166,7 @@ def _measured(entries: list[Entry], usages: Iterator[Usage | None]) -> Iterator[
 
 
 def _sum_of(own: Usage | None, companions: Sequence[Usage | None]) -> Usage | None:
-    """Add up what belongs together; None where the entry itself is not there."""
+    """Add up an entry and its companions; None if the entry itself is not there."""
     if own is None:
         return None
     there = [own, *filter(None, companions)]
