@@ -18,7 +18,7 @@ from .installs import Installs
 from .kept import reason_inside
 from .search import Artifact, Found, Parts, SweepOf, find_environments, search
 
-# At a project's root, or in its `src`, people give these names to sources, too.
+# People also give these names to sources at a project's root, or in its `src`.
 _BY_PLACE = Patterns(pattern for pattern in ARTIFACTS if "/" in pattern.removesuffix("/"))
 _NEW_TO_GIT = "git neither tracks nor ignores it, so it may be source code; add it to .gitignore to have it cleaned"
 _EXPOSED = "its folder is writable by everybody, and you are root"
@@ -27,14 +27,14 @@ _EXPOSED = "its folder is writable by everybody, and you are root"
 def survey(root: Path, sweep_of: SweepOf, *, listed: bool, workers: Workers) -> dict[Parts, tuple[Entry, ...]]:
     """Find the projects at and below `root`, and artifacts if `listed`, in one walk.
 
-    Return the artifacts of each project, by the names that lead from `root` to it; both are sorted by path. What is
-    swept in a folder is what `sweep_of` says of the nearest project above it. Links are neither artifacts nor followed.
-    Never entered: other mounts, what is kept, bases, `.git`, `node_modules`, environments, other git repositories. What
-    an interrupted sweep left is found again as `unfinished`. Raises GuardFailed where git cannot tell what it tracks.
+    Return the artifacts of each project, by the names that lead from `root` to it; both are sorted by path. In each
+    folder, `sweep_of` the nearest project above it says what is swept. Links are neither artifacts nor followed. Never
+    entered: other mounts, what is kept, bases, `.git`, `node_modules`, environments, other git repositories. What an
+    interrupted sweep left is found again as `unfinished`. Raises GuardFailed if git cannot tell what it tracks.
 
-    These artifacts are kept, with the reason: what holds something that is to be kept; what an environment uses; at a
-    project's root, what git neither tracks nor ignores, since it may be source code; if root runs this, what lies in a
-    folder that strangers can write to.
+    These artifacts are kept, with the reason: those that hold something to be kept; those that an environment uses; at
+    a project's root, those that git neither tracks nor ignores, since they may be source code; if the user is root,
+    those in a folder that strangers can write to.
     """
     with Directory.at(root, follow=True) as top:
         found = search(root, top, sweep_of, workers)
@@ -99,7 +99,7 @@ class _Judge:
     def _installs(self) -> Installs:
         environments = [self._root.joinpath(*parts) for parts in self._found.environments]
         monorepo = monorepo_root(self._root)
-        # Where the search has not been.
+        # Folders that the search has not entered.
         missed = [self._root.joinpath(*parts) for parts in self._found.kept] if monorepo == self._root else [monorepo]
         elsewhere = (find_environments(folder, self._workers) for folder in missed)
         return Installs(chain(environments, *elsewhere))

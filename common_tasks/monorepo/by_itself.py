@@ -1,6 +1,6 @@
-"""What a clean by itself does: what `temp-clean` would do by the rules, but what changed within an hour stays.
+"""What a clean by itself does: the same as `temp-clean` by the rules, except that what changed within an hour stays.
 
-Before anything is removed, each base notes when its next turn comes; afterwards, what was done.
+Before anything is removed, each base notes when its next turn comes; afterwards, it notes what was done.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def run(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings
         if scope is None:
             _put_off([project], time.time() + DAY, asked=False)
             return
-        # One clean of these projects by itself at a time: the lock is on their folder, so nothing has to be made.
+        # Only one clean of these projects by itself at a time: the lock is on their folder, so no lock file is needed.
         with Directory.at(scope.root, follow=True) as folder, lock.claim(folder.fd) as claim:
             if claim is not Claim.REFUSED:
                 _clean(scope, settings_of(scope.root))
@@ -46,12 +46,12 @@ def run(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings
 
 
 def note(project: Project, now: float, problem: str) -> None:
-    """Note what stopped a clean in the base of the project that asked for it. `now`: seconds since 1970."""
+    """In the base of the project that asked for a clean, note what stopped it. `now`: seconds since 1970."""
     _write(project, partial(mark.write_report, report=Report(now, problems=(problem,))))
 
 
 def _scope(project: Project, monorepo: Path, settings_of: Callable[[Path], Settings]) -> Scope | None:
-    """Return what is to be cleaned; None where nobody asks for that. Raises InvalidSetting."""
+    """Return what to clean; None if the project does not ask for that. Raises InvalidSetting."""
     if settings_of(project.root).auto is None:
         return None
     whole = settings_of(monorepo).auto is not None
@@ -78,13 +78,13 @@ def _report(member: Member, outcome: Outcome) -> Report:
 
 
 def _put_off(projects: Iterable[Project], due: float, *, asked: bool) -> None:
-    """Write when the next turn of projects comes."""
+    """Write when the projects' next turn comes."""
     for project in projects:
         _write(project, partial(mark.write_turn, due=due, asked=asked))
 
 
 def _write(project: Project, write: Callable[[int], None]) -> None:
-    """Write into the mark in a project's base, where that is possible: no clean depends on it."""
+    """Write into the mark in a project's base, if that is possible: no clean depends on it."""
     for path in _marks(project):
         with contextlib.suppress(OSError), mark.own(path) as owned:
             if owned is not None:
@@ -92,7 +92,7 @@ def _write(project: Project, write: Callable[[int], None]) -> None:
 
 
 def _marks(project: Project) -> list[str]:
-    """Return where the mark of a project's base is, if that is a base that the engine has made."""
+    """Return the path of the mark in a project's base, if the engine has made that base."""
     base = project.bases[0]
     with contextlib.suppress(OSError):  # refused, or gone
         directory = open_base(base)
@@ -103,7 +103,7 @@ def _marks(project: Project) -> list[str]:
 
 
 def last_report(project: Project) -> Report | None:
-    """Return what the last clean by itself did in a project; None where there was none."""
+    """Return what the last clean by itself did in a project; None if there was none."""
     return next(filter(None, map(mark.read_report, _marks(project))), None)
 
 

@@ -28,7 +28,7 @@ _CHANGED = "changed since it was shown"
 
 
 class Limits(NamedTuple):
-    """What the options of a clean say, which replaces all rules; None where one is not given."""
+    """What the options of a clean say, which replaces all rules; None for an option that is not given."""
 
     max_age_hours: Any = None
     temp_age_hours: Any = None
@@ -40,11 +40,11 @@ class Limits(NamedTuple):
 
     @property
     def given(self) -> dict[str, str]:
-        """The options that were given, as a user types them, by their fields."""
+        """The options that were given, as a user types them, by field."""
         return {name: f"--{name.replace('_', '-')}" for name in self._fields if getattr(self, name) is not None}
 
     def read(self) -> dict[str, Any]:
-        """Return what was given as values: any age as `max_age`, the others by their fields. Raises InvalidSetting."""
+        """Return the given options as values: any age as `max_age`, the others by field. Raises InvalidSetting."""
         ages = [option for name, option in self.given.items() if "_age" in name]
         if len(ages) > 1:
             raise InvalidSetting(f"{' and '.join(ages)} mean the same: give one")
@@ -52,9 +52,9 @@ class Limits(NamedTuple):
         return {"max_age" if "_age" in name else name: value for name, value in found.items()}
 
     def policy(self) -> Policy | None:
-        """Return what they let go; None where no option is given. Raises InvalidSetting.
+        """Return the policy that they make; None if no option is given. Raises InvalidSetting.
 
-        A budget alone lets nothing go until it is broken.
+        With a budget alone, nothing is removed unless the budget is broken.
         """
         found = self.read()
         if not found:
@@ -69,7 +69,8 @@ class Choice(NamedTuple):
     """What the options of a clean say.
 
     `limits`: the policy that replaces the configured rules. `categories`: only these, if any are named. `force`: also
-    what is in use. `period`: of a clean by itself, the seconds until the next one; it only follows rules and budgets.
+    what is in use. `period`: for a clean by itself, the seconds until the next; such a clean follows rules and budgets
+    only.
     """
 
     limits: Policy | None = None
@@ -79,7 +80,7 @@ class Choice(NamedTuple):
     period: float = 0.0
 
     def policy(self, settings: Settings | None) -> Policy:
-        """Return what decides in a project with these settings."""
+        """Return the policy for a project with these settings."""
         configured = Policy() if self.no_rules or settings is None else settings.policy
         policy = (self.limits or configured)._replace(categories=self.categories, force=self.force)
         return policy._replace(rules=policy.rules or {}, min_age=HOUR) if self.period else policy
@@ -87,7 +88,7 @@ class Choice(NamedTuple):
     def portions(self, members: Sequence[Member], now: float) -> tuple[list[Portion], Budget]:
         """Return the entries and the policy of each project, and the budget that they share: that of the first.
 
-        The first is the monorepo's root, or the only one. A project with settings that are not certain has no entries
+        The first is the monorepo's root, or the only one. A project whose settings are not certain has no entries
         here: a clean leaves it alone.
         """
         policies = [self.policy(member.settings) for member in members]
@@ -120,22 +121,22 @@ class Choice(NamedTuple):
         ]
 
     def due(self, members: Sequence[Member], now: float) -> tuple[tuple[Due, ...], ...]:
-        """Return, for each project, what a clean lets go now, within a day and within a week."""
+        """Return, for each project, what a clean would remove now, within a day and within a week."""
         portions, shared = self.portions(members, now)
         return retention.forecasts(portions, now, _free(portions, shared), shared)
 
 
 def narrow(plan: Plan, picked: Iterable[Decision]) -> Plan:
-    """Return what of a plan was picked. `plan`: made after the answer, of the same project, with everything measured.
+    """Return the part of a plan that was picked. `plan`: made after the answer, for the same project, fully measured.
 
-    What has changed since it was shown stays; so does what the new plan keeps.
+    Entries that have changed since they were shown stay; so do those that the new plan keeps.
     """
     shown = {row.entry.key: row.entry for row in picked}
     remove = [row for row in plan.remove if row.entry.key in shown]
     same = [row for row in remove if _is_same(row.entry, shown[row.entry.key])]
     changed = [row._replace(reason=_CHANGED) for row in remove if not _is_same(row.entry, shown[row.entry.key])]
     return Plan(
-        # As if its age had decided: what changes from now on stays, too.
+        # As if chosen by age: what changes from now on stays, too.
         remove=tuple(row._replace(by_age=True) for row in same),
         keep=tuple(row for row in plan.keep if row.entry.key in shown) + tuple(changed),
         fail=tuple(row for row in plan.fail if row.entry.key in shown),
@@ -148,7 +149,7 @@ def _is_same(now: Entry, then: Entry) -> bool:
 
 
 def _free(portions: Sequence[Portion], shared: Budget) -> dict[int, int]:
-    """Return what is free on the disks, if a budget asks for that."""
+    """Return how much is free on the disks, if a budget asks for that."""
     if not shared.keep_free and not any(portion.policy.budget.keep_free for portion in portions):
         return {}
     return look_at_disks(entry for portion in portions for entry in portion.entries)

@@ -1,8 +1,8 @@
 """What a file of tasks configures, as far as that can be read without running it.
 
-invoke runs such a file; whoever looks at a project from outside must not. So its syntax is read, and that of the local
-modules that it imports: a `configure({…})` of literals at the top of a module is read as it stands. Whatever else may
-configure a collection makes the answer uncertain: see `doubts`.
+invoke runs such a file; looking at a project from outside must not. So its syntax is parsed, and that of the local
+modules that it imports: a call `configure({…})` with literals at the top level of a module is read as it stands.
+Anything else that may configure a collection makes the answer uncertain: see `doubts`.
 """
 
 import os
@@ -21,7 +21,7 @@ _ADVICE = f"tasks are not run to find their settings: set {', '.join(PROTECTING)
 
 
 class Configured(NamedTuple):
-    """What the tasks in a folder configure of ours. `uncertain`: why there may be more, in words."""
+    """Which of our settings the tasks in a folder configure. `uncertain`: why there may be more, in words."""
 
     values: Mapping[str, Any]
     uncertain: str | None = None
@@ -54,7 +54,7 @@ def _modules(folder: str) -> Iterator[Module]:
     name = next((name for name in marks.TASKS if marks.read(folder, name) is not None), "")  # as invoke chooses
     if not name or not _CONCERNS_INVOKE.search(marks.read_whole(folder, name)):
         return
-    # Where Python finds what they import: of a package of tasks, invoke puts the inside on the path.
+    # Where Python finds what they import: for a package of tasks, invoke puts its own folder on the path.
     places = tuple(dict.fromkeys([os.path.dirname(f"{folder}/{name}"), folder]))
     known = {f"{folder}/{name}": True}  # whether each is imported for certain
     pending = [*known]

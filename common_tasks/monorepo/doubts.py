@@ -1,4 +1,4 @@
-"""One module of a project's tasks: what it configures, and what in it may configure something in a way not read."""
+"""One module of a project's tasks: what it configures, and what in it may configure more than can be read."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ _MAKES = frozenset({"Collection", "from_module"})
 _TAKES = _MAKES | {"add_collection"}
 _CONFIGURE = "configure"
 _INSIDE = "_configuration"  # where a collection holds what it was configured with
-# What runs text or files.
+# These run code from text or from files.
 _RUNS = frozenset({"exec", "eval", "__import__", "import_module", "run_path", "run_module"})
 _LOADS = frozenset({"spec_from_file_location", "exec_module", "load_module", "load_source", "SourceFileLoader"})
 _HIDDEN = _RUNS | _LOADS
@@ -33,7 +33,7 @@ class Unread(Exception):
 class Module:
     """A module of tasks. `places`: the folders in which Python looks for what it imports.
 
-    `certain`: it is imported for certain, and not only if a function runs, say. Raises Unread where it is no Python.
+    `certain`: it is certain to be imported, not only if some function runs. Raises Unread if it is not valid Python.
     """
 
     def __init__(self, path: str, text: bytes, places: tuple[str, ...], *, certain: bool) -> None:
@@ -49,7 +49,7 @@ class Module:
         tops = [(name, top) for node in self._imports for name, top in _tops(node)]
         self._imported = frozenset(name for name, _ in tops)
         self._of_invoke = any(top in _TRUSTED for _, top in tops)
-        # Names from modules that are neither Python's, nor invoke's or ours, nor local: they may hold anything.
+        # Names from modules other than Python's, invoke's, ours and local ones: they may hold anything.
         self._foreign = frozenset(name for name, top in tops if top and top not in _KNOWN and not self._is_local(top))
         self._held = frozenset(self._find_held())
         calls = [node for node in self._nodes if isinstance(node, ast.Call)]
@@ -68,7 +68,7 @@ class Module:
         return any(os.path.lexists(f"{place}/{name}") for place in self._places for name in (f"{top}.py", top))
 
     def imported_files(self) -> Iterator[tuple[str, bool]]:
-        """Yield the files beside the tasks that imports read if they are there, and whether that is certain."""
+        """Yield the local files that the imports read if these exist, each with whether it is certain to be read."""
         for node in self._imports:
             certain = self._certain and node in self._tree.body
             module, level = getattr(node, "module", None) or "", getattr(node, "level", 0)
@@ -82,13 +82,13 @@ class Module:
 
     @property
     def has_collection(self) -> bool:
-        """Whether invoke finds a collection here, and does not make one itself."""
+        """Whether invoke finds a collection here, so that it does not make one itself."""
         names = {alias.asname or alias.name for node in self._imports for alias in node.names}
         return not (names | {target.id for target, _ in self._assignments()}).isdisjoint({*_COLLECTIONS, "*"})
 
     @property
     def collections(self) -> Iterator[str]:
-        """The collections that are made or imported here, each told from all others."""
+        """The collections that are made or imported here, each by a label that no other has."""
         for node in self._nodes:
             if isinstance(node, ast.Call) and _called(node) in _MAKES:
                 yield f"{self._path}:{node.lineno}"
@@ -96,7 +96,7 @@ class Module:
                 yield from ("ours" for alias in node.names if alias.name in _COLLECTIONS)
 
     def configured(self) -> Iterator[dict[str, Any]]:
-        """Yield what each call that configures something of ours says. Raises Unread where there may be more."""
+        """Yield our settings in each call that configures any of them. Raises Unread if there may be more."""
         self._refuse_doubtful()
         at_top = [node.value for node in self._tree.body if isinstance(node, ast.Expr)]
         others = {name for node in self._imports if isinstance(node, ast.Import) for name, _ in _tops(node)}
@@ -116,7 +116,7 @@ class Module:
                 yield values
 
     def _literal(self, call: ast.Call) -> dict[str, Any]:
-        """Return what a call says of our settings. Raises Unread unless that is written out in it."""
+        """Return our settings in a call. Raises Unread unless they are written out in it."""
         match call:
             case (
                 ast.Call(args=[ast.Dict() as options], keywords=[])
@@ -128,7 +128,7 @@ class Module:
         raise self._doubt(call)
 
     def _refuse_doubtful(self) -> None:
-        """Raise Unread for what may configure a collection out of sight."""
+        """Raise Unread for anything that may configure a collection in a way that is not read."""
         read = {id(argument) for call in self._configuring.values() for argument in ast.walk(call)}
         shared = bool(self._foreign) and any(map(_takes_collection, self._nodes))
         for node in self._nodes:
@@ -163,7 +163,7 @@ class Module:
         return False
 
     def _allowed(self) -> Iterator[int]:
-        """Yield the nodes at which a collection may stand: what is done with it there is known."""
+        """Yield the ids of the nodes at which a collection is allowed: it is known what is done with it there."""
         for node in self._nodes:
             match node:
                 case ast.Attribute(value=value):
@@ -175,7 +175,7 @@ class Module:
                 yield from (id(target), id(value))
 
     def _assignments(self) -> Iterator[tuple[ast.Name, ast.expr]]:
-        """Yield each name that alone is assigned a value, and that value."""
+        """Yield each name that is the only target of an assignment, with the assigned value."""
         for node in self._nodes:
             match node:
                 case ast.Assign(targets=[ast.Name() as target], value=value):
@@ -194,7 +194,7 @@ class Module:
 
 
 def _tops(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Yield each name that an import binds, and the top of the module that it comes from; "" if that is relative."""
+    """Yield each name that an import binds, and the top-level module that it comes from; "" for a relative import."""
     for alias in node.names:
         if isinstance(node, ast.Import):
             top = alias.name.partition(".")[0]
@@ -204,7 +204,7 @@ def _tops(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
 
 
 def _with_names(node: ast.AST, names: frozenset[str]) -> Iterator[tuple[ast.AST, frozenset[str]]]:
-    """Yield the nodes below one, each with those of the names that no function around it has for its own."""
+    """Yield the nodes below one, each with those of the names that are not local to a function around it."""
     for child in ast.iter_child_nodes(node):
         inside = names - _own_names(child) if isinstance(child, _FUNCTION) else names
         yield child, inside
@@ -282,12 +282,12 @@ def _changes_settings(node: ast.AST) -> bool:
 
 
 def _called(call: ast.Call) -> str:
-    """Return the name of what is called, without the way to it."""
+    """Return the name of what is called, without anything before its last dot."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _root(node: ast.expr) -> str:
-    """Return the name that a dotted one begins with; empty for anything else."""
+    """Return the first part of a dotted name; empty for anything else."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""

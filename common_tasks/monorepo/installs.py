@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..project.marks import identify
 
-# The files in a `site-packages` that name folders outside of it: of `setup.py develop`, of plain and of strict
-# editable installs (PEP 660), of those of meson-python and scikit-build-core, and of pip (PEP 610).
+# The files in a `site-packages` that name folders outside it: made by `setup.py develop`, by plain and strict editable
+# installs (PEP 660), by those of meson-python and scikit-build-core, and by pip (PEP 610).
 _NAMING = ("*.egg-link", "*.pth", "*editable*.py", "*.dist-info/direct_url.json")
 _SITES = ("lib*/python*/site-packages", "lib*/python*/dist-packages", "site-packages")
 _ABSOLUTE = re.compile(r"/[^\n\r\t'\";,]*")
@@ -20,7 +20,7 @@ _METADATA = ".egg-info"
 
 
 class Installs:
-    """What environments name: compared by what it is, so links and bind mounts do not matter.
+    """What environments name: compared by device and inode, so links and bind mounts do not matter.
 
     `environments`: their folders. Always included are the one that runs this program, those that are activated, the
     user's own and the system's.
@@ -33,7 +33,7 @@ class Installs:
         self._named = [(environment, _identify(paths), _identify_around(paths)) for environment, paths in named]
 
     def find_user(self, artifact: Path) -> Path | None:
-        """Return an environment that uses an artifact: metadata of a package, or a folder that it links to.
+        """Return an environment that uses an artifact: as a package's metadata, or as a folder that it links to.
 
         The environment that runs this program also uses the folders around it.
         """
@@ -55,7 +55,7 @@ def _find_usual() -> Iterator[Path]:
 
 
 def _identify(paths: Iterable[Path]) -> set[tuple[int, int] | None]:
-    """Return what paths lead to; what this user cannot look at is left out, since nothing is equal to it."""
+    """Return device and inode of what paths lead to, without what this user cannot look at: it must match nothing."""
     return {*map(identify, paths)} - {None}
 
 
@@ -64,7 +64,7 @@ def _identify_around(paths: Iterable[Path]) -> set[tuple[int, int] | None]:
 
 
 def _find_named(environment: Path) -> set[Path]:
-    """Return the paths outside of an environment that it names."""
+    """Return the paths that an environment names outside itself."""
     inside = f"{os.path.abspath(environment)}/"
     names = (f"/{name.lstrip('/')}" for file in _find_naming(environment) for name in _read_names(file))
     return {Path(path) for path in map(os.path.normpath, names) if not f"{path}/".startswith(inside)}

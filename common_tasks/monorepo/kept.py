@@ -1,4 +1,4 @@
-"""What `clean.keep` names stays, in a base as elsewhere, and so does what holds it."""
+"""What `clean.keep` names stays, in a base as well as elsewhere, and so does what holds it."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from ..temp.entry import Entry
 
 
 def mark_kept(entries: Iterable[Entry], keep: Patterns) -> tuple[Entry, ...]:
-    """Return the entries of a project. Kept are those that its patterns name, that lie in what they name, or hold it.
+    """Return the entries of a project, as kept if its patterns name them, or something that they hold or lie in.
 
     A base that was moved elsewhere counts as the `.tmp` of the project.
     """
@@ -39,13 +39,13 @@ def _is_named(keep: Patterns, path: Sequence[str], entry: Entry) -> bool:
 def reason_inside(entry: Entry, keep: Patterns, path: Sequence[str]) -> str:
     """Return why an entry stays if patterns match something inside it; else an empty text.
 
-    `path`: the names that lead to the entry from where the patterns begin.
+    `path`: the names that lead to the entry from the folder to which the patterns are relative.
     """
     if not entry.identity.directory or not keep.may_match_below(path):
         return ""
     *above, name = entry.parts
     finding = _Finding(keep, path[:-1])
-    # What cannot be looked into is dealt with when it is to be removed.
+    # What cannot be looked into is dealt with at its removal.
     with contextlib.suppress(OSError), Directory.at(entry.folder, follow=True) as top, top.descend(above) as parent:
         walk(parent, name, finding, open_on_same_mount)
     inside = "/".join(finding.found[len(path) :])

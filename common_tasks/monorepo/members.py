@@ -1,6 +1,6 @@
 """The projects that a task acts on, with what lies in them. A single project is a monorepo of one.
 
-From looking to removing there is one path, whether a task acts on one project or on all of a monorepo's.
+Looking and removing work the same way, whether a task acts on one project or on all those of a monorepo.
 """
 
 import os
@@ -24,7 +24,7 @@ from .orphans import find_bases, mark_orphaned
 from .search import Sweep
 from .settings import Settings
 
-# How many folders a project keeps open at most: its bases while it is looked at, their trashes too while it is cleaned.
+# The most folders that a project keeps open: its bases while it is looked at, their trashes too while it is cleaned.
 _OPEN_TO_LOOK = 2
 _OPEN_TO_CLEAN = 4
 _RESERVE = 32  # descriptors for everything else
@@ -35,7 +35,7 @@ T = TypeVar("T")
 class Member(NamedTuple):
     """A project, and what lies in it.
 
-    `settings`: None where they are wrong. `error`: why it, or something of it, was left alone, in words.
+    `settings`: None if they are wrong. `error`: why the project, or a part of it, was left alone, in words.
     """
 
     project: Project
@@ -60,8 +60,8 @@ class Scope(NamedTuple):
 class Aim(NamedTuple):
     """What a task looks for.
 
-    `cleaned`: it removes, so it leaves alone a project with settings that are not certain. `swept`: it also wants
-    artifacts, including those of the projects below a single one. `searched`: it wants the projects below a single one.
+    `cleaned`: it removes, so it leaves alone a project whose settings are not certain. `swept`: it also wants
+    artifacts, including those of projects below a single one. `searched`: it wants the projects below a single project.
     """
 
     cleaned: bool = False
@@ -73,7 +73,7 @@ def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]
     """Return the projects of a scope and below, the one at its root first, with their settings and artifacts.
 
     They are sorted by path, and found in one walk; a single project needs no walk unless the aim asks for more. A
-    project with wrong settings has that as its error. Raises GuardFailed where git cannot tell what it tracks.
+    project with wrong settings has that as its error. Raises GuardFailed if git cannot tell what it tracks.
     """
     root = scope.root
     if not (scope.whole or aim.swept or aim.searched):
@@ -84,7 +84,7 @@ def find(scope: Scope, aim: Aim, workers: Workers = ALONE) -> tuple[Member, ...]
 
 
 def find_roots(root: Path) -> tuple[Path, ...]:
-    """Return the roots of the projects at and below `root`, sorted by path; nobody's settings are read."""
+    """Return the roots of the projects at and below `root`, sorted by path; no settings are read."""
     found = artifacts.survey(root, lambda _: Sweep(), listed=False, workers=ALONE)
     return tuple(root.joinpath(*parts) for parts in found)
 
@@ -100,8 +100,8 @@ def asked_for(scope: Scope, members: Sequence[Member]) -> tuple[Member, ...]:
 def with_entries(members: Sequence[Member], *, orphans: bool = True, workers: Workers = ALONE) -> tuple[Member, ...]:
     """Return the projects with their entries; the first also gets `orphans`, which killed processes left elsewhere.
 
-    All share the workers. A base that two projects have is the first one's. A project that cannot be read has that as
-    its error, and no entries. Raises GuardFailed where git cannot tell what it tracks.
+    All share the workers. A base that two projects have counts for the first. A project that cannot be read has that as
+    its error, and no entries. Raises GuardFailed if git cannot tell what it tracks.
     """
     looked: list[Member] = []
     root = members[0].project.root
@@ -121,7 +121,7 @@ def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome,
 
 
 def _sweep(scope: Scope, aim: Aim, root: Path) -> Sweep:
-    """Return what is swept and kept in the project at `root`: nothing is swept in a home, or where it is uncertain."""
+    """Return what is swept and kept in the project at `root`: nothing is swept in a home, or if that is uncertain."""
     member = _member(scope, aim, root)
     if member.settings is None or member.error or (root != scope.root and member.project.reserved):
         return Sweep()
@@ -150,7 +150,7 @@ def _without_bases(root: Path, members: Sequence[Member]) -> tuple[Member, ...]:
 
 
 def _scan(members: Sequence[Member], root: Path, workers: Workers, *, orphans: bool) -> list[Member]:
-    """Look at the entries of several projects at once, and of each apart where one of them cannot be read."""
+    """Look at the entries of several projects at once, or of each separately if one of them cannot be read."""
     # As one project with many bases: git is asked once.
     gone = tuple(find_bases(members[0].project)) if orphans else ()
     together = Project(root, (*(base for member in members for base in member.project.bases), *gone))
@@ -166,7 +166,7 @@ def _scan(members: Sequence[Member], root: Path, workers: Workers, *, orphans: b
 
 
 def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Member]:
-    """Give each project its entries, as kept where its settings say so."""
+    """Give each project its entries, as kept if its settings say so."""
     owners = {base: number for number, member in enumerate(members) for base in member.project.bases}
     lists: list[list[Entry]] = [[] for _ in members]
     for base, found in groupby(entries, key=attrgetter("base")):
@@ -178,7 +178,7 @@ def _shared_out(members: Sequence[Member], entries: Iterable[Entry]) -> list[Mem
 
 
 def _with_bases_of_their_own(members: Iterable[Member]) -> list[Member]:
-    """Leave a base that several projects have to the first of them."""
+    """Let a base that several projects have belong to the first of them only."""
     taken: set[Base] = set()
     own = []
     for member in members:
@@ -189,16 +189,16 @@ def _with_bases_of_their_own(members: Iterable[Member]) -> list[Member]:
 
 
 def _batches(things: Sequence[T], folders: int) -> Iterator[Sequence[T]]:
-    """Yield as many as may be dealt with at once, if for each so many folders are kept open.
+    """Yield batches of as many as can be handled at once if each keeps that many `folders` open.
 
-    A removal takes as many descriptors again; see `removal.carry_out`.
+    A removal takes the same number of descriptors again; see `removal.carry_out`.
     """
     most = max(1, (most_descriptors() - _RESERVE) // 2 // folders)
     yield from (things[start : start + most] for start in range(0, len(things), most))
 
 
 def _split(together: Outcome, plans: Sequence[Plan]) -> list[Outcome]:
-    """Give each plan its part of what became of all."""
+    """Give each plan its part of the outcome of all."""
     owner = {
         row.entry.key: number for number, plan in enumerate(plans) for row in (*plan.remove, *plan.keep, *plan.fail)
     }

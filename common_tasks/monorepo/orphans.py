@@ -24,7 +24,7 @@ def find_bases(project: Project) -> Iterator[Base]:
 
 
 def mark_orphaned(entries: Iterable[Entry], bases: Iterable[Base]) -> Iterator[Entry]:
-    """Yield the entries; those in the bases of projects that are gone come as orphaned."""
+    """Yield the entries; those in the bases of projects that are gone are marked as orphaned."""
     orphaned = frozenset(bases)
     for entry in entries:
         if entry.base is None or entry.base not in orphaned or entry.in_trash:

@@ -13,7 +13,7 @@ _AGES = {"m": (60, "minute"), "h": (3600, "hour"), "d": (86_400, "day"), "w": (6
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)(b?)", re.IGNORECASE)
 _POWERS = {letter: power for power, letter in enumerate(["", "k", "m", "g", "t"])}
 
-Parse = Callable[[str, Any], Any]  # reads a value that was given by that name
+Parse = Callable[[str, Any], Any]  # reads a value that was given under that name
 
 
 def parse_age(name: str, value: Any) -> Limit:
@@ -35,7 +35,7 @@ def parse_hours(name: str, value: Any) -> Limit:
 
 
 def parse_size(name: str, value: Any) -> Limit:
-    """Read a size: with `B` alone in powers of 1000, with `iB` of 1024, and a bare letter as `du -h` means it.
+    """Read a size: in powers of 1000 with `B` alone, of 1024 with `iB` or only a letter, which is what `du -h` prints.
 
     Raises InvalidSetting.
     """
@@ -56,7 +56,7 @@ def parse_count(name: str, value: Any) -> int:
 
 
 def parse_category(name: str, value: str) -> str:
-    """Read the name of a category: that of a folder. Raises InvalidSetting."""
+    """Read the name of a category, which is that of a folder. Raises InvalidSetting."""
     if value in ("", ".", "..") or "/" in value:
         raise InvalidSetting(f"{name} takes the name of a category, such as debug, not {value!r}")
     return value

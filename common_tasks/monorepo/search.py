@@ -83,11 +83,11 @@ class Found(NamedTuple):
 
 
 def search(root: Path, top: Directory, sweep_of: SweepOf | None, workers: Workers) -> Found:
-    """Search below `root`, a project's: the first levels here, then each branch, shared out. `top`: it, open.
+    """Search below `root`, a project's: the first levels here, then each branch, shared among workers. `top`: it, open.
 
-    Other projects' roots are those with a marker, or a base, that nobody else could have put there; `sweep_of` is None
-    where none are looked for. Other mounts are not entered, and links not followed. What has vanished, was swapped or
-    may not be read is passed over: it is nothing to sweep.
+    Other projects' roots are folders with a marker or a base that no stranger could have put there; `sweep_of` is None
+    if none are looked for. Other mounts are not entered, and links are not followed. What has vanished, was swapped or
+    may not be read is skipped: there is nothing to sweep.
     """
     reader, found = _Reader(root, sweep_of), Found([], {}, [], [])
     branches: deque[tuple[Parts, _Here]] = deque([((), _Here((), Sweep(), 0, find_homes(), exposed=False))])
@@ -113,14 +113,14 @@ def search(root: Path, top: Directory, sweep_of: SweepOf | None, workers: Worker
 
 
 def find_environments(folder: Path, workers: Workers) -> list[Path]:
-    """Return the environments below a folder; none where it cannot be opened."""
+    """Return the environments below a folder; none if it cannot be opened."""
     with contextlib.suppress(PermissionError), Directory.at(folder, follow=True) as top:
         return [folder.joinpath(*parts) for parts in search(folder, top, None, workers).environments]
     return []
 
 
 class _Here(NamedTuple):
-    """A folder: what is swept there, at what depth that project begins, whether it is `exposed`.
+    """A folder: what is swept there, how many parts lead to its project, whether it is `exposed`.
 
     `homes`: home folders. Nothing is swept in one, except by projects that lie in it.
     """
@@ -132,7 +132,7 @@ class _Here(NamedTuple):
     exposed: bool
 
     def at(self, path: Parts, found: os.stat_result) -> "_Here":
-        """Return what holds in the folder `path`, which is this one or one inside it. `found`: its status."""
+        """Return what applies in the folder `path`, which is this one or one inside it. `found`: its status."""
         sweep = Sweep() if (found.st_dev, found.st_ino) in self.homes else self.sweep
         return _Here(path, sweep, self.depth, self.homes, self.exposed or is_open_to_strangers(found.st_mode))
 
@@ -148,9 +148,9 @@ class _Reader:
         self._ordinary: dict[Patterns, set[str]] = {}
 
     def read(self, directory: Directory, here: _Here, found: Found) -> tuple[list[str], _Here]:
-        """Collect what is in a folder; return the folders in it that are to be entered, and what holds there.
+        """Collect what is in a folder; return the folders in it that are to be entered, and what applies there.
 
-        What is said to hold in the folder does so unless it is a project's root.
+        `here`: what applies in the folder, unless it is found to be a project's root.
         """
         path, ordinary = here.path, self._ordinary_files(here)
         with directory.scan() as rows:
@@ -172,14 +172,14 @@ class _Reader:
         return self._collect_from(directory, here, notable, found), here
 
     def _is_project(self, path: Parts, names: Collection[str], *, exposed: bool) -> bool:
-        """Tell whether a folder below the root is a project: a marker or a base is in it that no stranger put there."""
+        """Tell whether a folder below the root is a project: it holds a marker or a base that no stranger put there."""
         folder = os.path.join(self._root, *path)
         if not marks.NAMES.isdisjoint(names) and marks.begins_project(folder, exposed=exposed):
             return True
         return any(name in names and _is_base(folder, name, exposed=exposed) for name in INSIDE)
 
     def _ordinary_files(self, here: _Here) -> set[str]:
-        """Return names that are known to mean nothing here if they are no directories: most are met often."""
+        """Return names that are known to mean nothing here, unless of directories: most names occur often."""
         if len(here.path) - here.depth < here.sweep.artifacts.deepest:
             return set()
         return self._ordinary.setdefault(here.sweep.artifacts, set())
@@ -187,14 +187,14 @@ class _Reader:
     def _collect_from(
         self, directory: Directory, here: _Here, rows: Iterable["os.DirEntry[str]"], found: Found
     ) -> list[str]:
-        """Collect those of the rows of a folder that are artifacts; return the folders that are to be entered."""
+        """Collect the artifacts among the rows of a folder; return the folders that are to be entered."""
         enter, below, ordinary = [], here.path[here.depth :], self._ordinary_files(here)
         swept, kept = here.sweep.artifacts.match, here.sweep.keep.match
         for row in rows:
             name, is_directory = row.name, row.is_dir(follow_symlinks=False)
             matches = swept(below, name, directory=is_directory)
             if len(name) > SEAL_ROOM and looks_sealed(name):
-                # Any other sealed directory than one left by an interrupted sweep is somebody's working one.
+                # A sealed directory that was not left by an interrupted sweep is one that somebody works in.
                 if _is_trash(directory, name):
                     found.collect(directory, here, name, in_trash=True)
             elif matches and _is_free(directory, here, row) and not kept(below, name, directory=is_directory):
@@ -212,18 +212,18 @@ class _Reader:
 
 
 def _is_free(directory: Directory, here: _Here, row: "os.DirEntry[str]") -> bool:
-    """Tell whether what has the name of an artifact may be one: no link, nobody's work, not the only copy."""
+    """Tell whether something with an artifact's name may be one: not a link, nobody's work, not the only copy."""
     name = row.name
     if row.is_symlink() or name in _UNTOUCHABLE:
         return False
     if row.is_dir(follow_symlinks=False):
         return not any(directory.has(f"{name}/{mark}") for mark in FOREIGN)
-    # Outside of __pycache__ what was compiled may be all that there is.
+    # Outside __pycache__, the compiled file may be all that there is.
     return not name.endswith(_COMPILED) or here.path[-1:] == (COMPILED_IN,) or directory.has(name[:-1])
 
 
 def _is_trash(directory: Directory, name: str) -> bool:
-    """Tell whether a sealed name is one that a sweep has given."""
+    """Tell whether a sealed name was given by a sweep."""
     with contextlib.suppress(OSError):
         return unseal(name, directory.look(name).st_ino) == names.TRASH
     return False
@@ -242,7 +242,7 @@ class _Searching(Visitor):
 
     def __init__(self, reader: _Reader, around: _Here, found: Found) -> None:
         self._reader = reader
-        self._way = [around]  # to where the walk is
+        self._way = [around]  # the folders that lead to where the walk is
         self._found = found
 
     def enter(self, position: Position, name: str) -> list[str] | None:

@@ -1,6 +1,6 @@
 """What a project's configuration says, checked and read into values.
 
-Everything wrong is an InvalidSetting: one line that names the key or variable, and what it takes.
+Anything wrong raises InvalidSetting: one line that names the key or variable, and what it takes.
 
     clean:
       artifacts: ["...", "/out/"]           INVOKE_CLEAN_ARTIFACTS=...,/out/
@@ -35,8 +35,8 @@ MAX_TOTAL = "temp.max_total"
 class Settings(NamedTuple):
     """What a project's configuration says.
 
-    `rules`: by category; None where there are none. `max_total` and `keep_free`: the budget. `auto`: the seconds
-    between two cleans that happen by themselves; None where none do. `system`: globs of names in the system's temporary
+    `rules`: by category; None if there are none. `max_total` and `keep_free`: the budget. `auto`: the seconds
+    between two cleans that happen by themselves; None if none do. `system`: globs of names in the system's temporary
     location. `uncertain`: why there may be more that was not read, in words.
     """
 
@@ -51,7 +51,7 @@ class Settings(NamedTuple):
 
     @property
     def policy(self) -> Policy:
-        """What the rules and the budget let go; everything where there is neither."""
+        """What the rules and the budget allow to be removed; everything if there is neither."""
         budget = Budget(max_total=self.max_total, keep_free=self.keep_free)
         return Policy(rules=self.rules or ({} if budget else None), budget=budget)
 
@@ -86,7 +86,7 @@ def _rule(name: str, rule: Any) -> Rule:
 class _Key(NamedTuple):
     """A key: the field of Settings that it gives, and how its value is read.
 
-    `from_text`: makes a value of the text of the key's variable; None where it has no variable of its own.
+    `from_text`: turns the text of the key's variable into a value; None if the key has no variable of its own.
     """
 
     field: str
@@ -98,7 +98,7 @@ _PERIODS = {"off": None, "hourly": 3600.0, "daily": 86_400.0, "weekly": 604_800.
 
 
 def _period(name: str, value: Any) -> float | None:
-    word = "off" if value is False else value  # YAML reads `off` as a truth value
+    word = "off" if value is False else value  # YAML reads `off` as a boolean
     if not isinstance(word, str) or word not in _PERIODS:
         raise InvalidSetting(f"{name} takes {', '.join(_PERIODS)}, not {value!r}")
     return _PERIODS[word]
@@ -124,7 +124,7 @@ KEYS = {
     "temp.auto": _Key("auto", _period, str),
     "temp.system": _Key("system", _globs, _words),
 }
-# Where one of these is missed, a clean may take more than it should.
+# If one of these is missed, a clean may remove more than it should.
 PROTECTING = ("clean.artifacts", "clean.keep", _RETENTION)
 SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in KEYS))
 
@@ -132,10 +132,10 @@ SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in KEYS))
 def read(
     layers: Iterable[Any], variables: Mapping[str, str], prefix: str = "INVOKE_", above: Iterable[Any] = ()
 ) -> Settings:
-    """Read settings from configurations, the most particular first, and from variables, which come before them.
+    """Read settings from configurations, the most specific first, and from variables, which take precedence over them.
 
-    Each setting is taken from the first configuration that has it; those `above` come before the variables. A
-    configuration is a mapping, or what invoke makes of one; `prefix` is what the names of its variables begin with.
+    Each setting is taken from the first configuration that has it; those `above` take precedence over the variables. A
+    configuration is a mapping, or what invoke makes of one; the names of its variables begin with `prefix`.
     Raises InvalidSetting.
     """
     below, first = list(layers), list(above)
@@ -151,7 +151,7 @@ def read(
 
 
 def _said_by(layers: Sequence[Any]) -> dict[str, _Given]:
-    """Return what configurations say of our settings, the first of those that have it."""
+    """Return our settings in configurations, each from the first one that has it."""
     found: dict[str, Any] = {}
     for layer in reversed(layers):
         found |= flatten(layer)
@@ -159,7 +159,7 @@ def _said_by(layers: Sequence[Any]) -> dict[str, _Given]:
 
 
 def flatten(layer: Any) -> dict[str, Any]:
-    """Return what a configuration says of our settings, by the names of their keys. Raises InvalidSetting."""
+    """Return our settings in a configuration, by the names of their keys. Raises InvalidSetting."""
     found: dict[str, Any] = {}
     for section in SECTIONS:
         values = _plain(layer[section]) if layer and section in layer else None
@@ -184,7 +184,7 @@ def _plain(value: Any) -> Any:
 def _ours(variables: Mapping[str, str], prefix: str, sections: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the variables that are settings of ours.
 
-    `sections`: the tops of the configuration, since INVOKE_CLEAN_UP is none of ours where there is a `clean_up`.
+    `sections`: the top-level keys of the configuration: INVOKE_CLEAN_UP is not ours if there is a `clean_up`.
     """
     others = tuple(f"{prefix}{key}_".upper() for key in sections if key not in SECTIONS)
     ours = tuple(f"{prefix}{section}_".upper() for section in SECTIONS)
@@ -194,7 +194,7 @@ def _ours(variables: Mapping[str, str], prefix: str, sections: Iterable[str]) ->
 
 
 def _sorted_out(variables: Iterable[tuple[str, str]], prefix: str) -> tuple[dict[str, _Given], list[_Limit]]:
-    """Return the settings that variables of ours give, by the names of their keys, and limits. Raises InvalidSetting.
+    """Return the settings that our variables give, by the names of their keys, and the limits. Raises InvalidSetting.
 
     An empty list of patterns means unset.
     """
@@ -219,7 +219,7 @@ def _sorted_out(variables: Iterable[tuple[str, str]], prefix: str) -> tuple[dict
 
 
 def _with_limits(rules: Rules, limits: Iterable[_Limit]) -> Rules:
-    """Return rules with more limits, which are added to those that files give."""
+    """Return rules with these limits added to those that files give."""
     for spelled, limit, value in limits:
         name = next((name for name in rules if re.sub(r"\W", "_", name).upper() == spelled), spelled.lower())
         rules = {**rules, name: rules.get(name, Rule())._replace(**{limit: value})}

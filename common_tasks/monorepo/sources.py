@@ -1,8 +1,8 @@
 """Where the settings of projects come from: files, variables, and what tasks configure. Nobody's code is run.
 
-From the most particular to the most general, as in invoke: what a running task has set, `inv -f FILE`, variables of
-the environment, the project's own files, what its tasks configure, the same of the monorepo's root, the files of the
-user and of the system.
+From the most specific to the most general, as in invoke: what a running task has set, `inv -f FILE`, environment
+variables, the project's own files, what its tasks configure, the same for the monorepo's root, the user's files, the
+system's files.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ Load = Callable[[str], Any]  # reads a file of YAML or JSON; raises whatever its
 
 
 class _Told(NamedTuple):
-    """What a folder says: each of its files, and its tasks."""
+    """The settings in a folder: those of each of its files, and of its tasks."""
 
     files: Sequence[Any]
     tasks: Configured
 
 
 class Sources:
-    """Gives the settings of projects: `of(root)` are those of the project at `root`, or it raises InvalidSetting.
+    """Gives the settings of projects: `of(root)` returns those of the project at `root`, or raises InvalidSetting.
 
     `config`: what invoke made for the tasks that run, which it loaded from the folder `loaded`. `load`: reads files.
-    `current`: the project that they run for. `monorepo`: the folder whose files hold for all projects that do not say
+    `current`: the project that they run for. `monorepo`: the folder whose files apply to all projects that do not say
     otherwise.
     """
 
@@ -76,14 +76,14 @@ class Sources:
         return _Told(self._files_in(folder), tasks)
 
     def _file_of(self, kind: str) -> Any:
-        """Return what invoke's file of this kind says; one that is Python was run by invoke."""
+        """Return what invoke's file of this kind says; if it is Python, invoke has run it."""
         path = getattr(self._config, f"_{kind}_path")
         if not path or not getattr(self._config, f"_{kind}_found") or path.endswith(".py"):
             return getattr(self._config, f"_{kind}")
         return read_file(os.path.expanduser(path), self._load)
 
     def _files_in(self, folder: Path) -> list[Any]:
-        """Return what each configuration file in a folder says. Raises InvalidSetting where two say the same."""
+        """Return what each configuration file in a folder says. Raises InvalidSetting if two have the same setting."""
         origin: dict[str, str] = {}
         contents = self._contents(folder)
         for path, content in contents:
@@ -105,9 +105,9 @@ class Sources:
 
 
 def _why_uncertain(told: Iterable[_Told]) -> str | None:
-    """Say why tasks may protect more than is known; None where files, which come before them, say all of that.
+    """Say why tasks may protect more than is known; None if files, which take precedence, say all of that.
 
-    `told`: what folders say, the most particular first.
+    `told`: the settings in folders, the most specific first.
     """
     said: set[str] = set()
     for each in told:
@@ -118,7 +118,7 @@ def _why_uncertain(told: Iterable[_Told]) -> str | None:
 
 
 def _of_all_projects(layer: Any) -> Any:
-    """Return what a layer of the monorepo's root says of each project: its `max_total` is that of all together."""
+    """Return what a layer of the monorepo's root says for each project: not `max_total`, which is for all together."""
     section, _, key = MAX_TOTAL.partition(".")
     values: Any = layer[section] if layer and section in layer else None
     if not hasattr(values, "keys"):
@@ -137,7 +137,7 @@ def _reading(path: str) -> Iterator[None]:
 
 
 def read_file(path: str, load: Load) -> Any:
-    """Read a configuration file. Raises InvalidSetting where that is not possible, or not safe."""
+    """Read a configuration file. Raises InvalidSetting if that is not possible, or not safe."""
     with _reading(path):
         planted = marks.is_planted(os.path.dirname(path), os.lstat(path))
         content = None if planted else load(path)
@@ -153,7 +153,7 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
     path = f"{folder}/{_PYPROJECT}"
     with _reading(path):
         text = marks.read_whole(folder, _PYPROJECT)
-        if not _MENTION.search(text):  # most say nothing of ours, and templates of projects may be no TOML
+        if not _MENTION.search(text):  # most do not mention us, and in a project template it may not be TOML
             return {}
         import tomllib  # seldom needed
 
@@ -169,7 +169,7 @@ def read_pyproject(folder: str) -> Mapping[str, Any]:
 
 
 def is_file(path: str) -> bool:
-    """Tell whether there is a file. Raises InvalidSetting where that cannot be told: it might name what to keep."""
+    """Tell whether there is a file. Raises InvalidSetting if that is unknown: the file might name what to keep."""
     with _reading(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return stat.S_ISREG(os.stat(path).st_mode)
     return False
