@@ -1,4 +1,4 @@
-"""What a project is: what marks its root, what git says of it, which of its files are left-overs.
+"""What a project is: what marks its root, what git says of it, which of its files are leftovers.
 
 Also the errors that are raised.
 """

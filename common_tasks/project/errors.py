@@ -1,4 +1,4 @@
-"""What is raised: every error is a TempError, and the built-in error that fits."""
+"""The errors that are raised: each is a TempError, and also the built-in error that fits."""
 
 import os
 
@@ -14,7 +14,7 @@ class InvalidName(TempError, ValueError):
 
 
 class InvalidAge(TempError, ValueError):
-    """A number of hours that is negative, not finite or no number."""
+    """An age in hours that is negative, not finite or not a number."""
 
 
 class InvalidSetting(TempError, ValueError):
@@ -38,7 +38,7 @@ class BaseRefused(PathError):
 
 
 class Unremovable(PathError):
-    """A directory that was to be cleaned up, and what stood in the way."""
+    """A directory that could not be cleaned up, and what prevented that."""
 
 
 class GuardFailed(TempError, RuntimeError):
@@ -46,4 +46,4 @@ class GuardFailed(TempError, RuntimeError):
 
 
 class EngineWarning(RuntimeWarning):
-    """A fault on one directory that a library call lived with."""
+    """A problem with one directory that did not stop a library call."""

@@ -1,8 +1,8 @@
-"""The one door to git: what is tracked, ignored, saved. Nothing that a repository names is run.
+"""The only module that calls git: what is tracked, ignored, saved. No program that a repository names is run.
 
-What lies in a repository may be anybody's: its configuration names programs (hooks, fsmonitor, filters, textconv,
-pagers, transports). Only commands that read the index, trees and patterns are used, with all of these switched off.
-Variables that send git elsewhere (GIT_DIR and its like, set in hooks) are taken away.
+A repository may be anybody's: its configuration can name programs (hooks, fsmonitor, filters, textconv, pagers,
+transports). Only commands that read the index, trees and patterns are used, with all of these switched off. Variables
+that send git elsewhere (GIT_DIR and the like, set in hooks) are removed.
 """
 
 import os
@@ -17,8 +17,8 @@ from ..fs.values import printable
 from . import marks
 from .errors import GuardFailed
 
-# The user's own configuration files; every other variable of git's could send it to another repository, make it
-# write, or run something.
+# The user's own configuration files; any other git variable could send git to another repository, or make it write or
+# run something.
 _ALLOWED = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 _HARMLESS = {
     "GIT_ALLOW_PROTOCOL": "none",  # nothing is fetched: a transport is a program
@@ -33,20 +33,20 @@ _OPTIONS = (
     "--no-pager",
     *("-c", "core.fsmonitor="),
     *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "safe.bareRepository=explicit"),  # a folder that only looks like a repository must not pass for one
+    *("-c", "safe.bareRepository=explicit"),  # a folder that only looks like a repository must not be taken for one
 )
-# Where a program reaps or ignores its children, a failed git looks successful: so success is written down.
+# If a program reaps or ignores its children, a failed git looks successful: so success is marked in the output.
 _WITH_PROOF = 'most=$1; shift; "$@"; [ $? -le "$most" ] && printf //'
-_PROOF = b"//"  # part of no path that git prints
+_PROOF = b"//"  # occurs in no path that git prints
 _READ_BY_GIT = (".gitignore", ".gitattributes", ".git/info/exclude", ".git/info/attributes")
-# git compares every file with each folder that it is asked about: with more folders, all files are listed sooner.
+# git compares every file with each folder that it is asked about: with more folders, listing all files is faster.
 MOST_FOLDERS = 32
 
 
 class Tracked:
     """The files that git tracks; paths as in `git ls-files -z`.
 
-    `unknown`: why that cannot be told, where git is missing.
+    `unknown`: why that cannot be told, if git is missing.
     """
 
     def __init__(self, files: Iterable[bytes] = (), unknown: str | None = None) -> None:
@@ -54,18 +54,18 @@ class Tracked:
         self._files = sorted(files)
 
     def __bool__(self) -> bool:
-        """Whether it tracks anything, or that cannot be told."""
+        """Whether git tracks anything, or that cannot be told."""
         return bool(self._files or self.unknown)
 
     def __contains__(self, parts: tuple[str, ...]) -> bool:
         """Tell whether the path made of `parts`, relative to the root, is tracked or holds what is."""
         path = os.fsencode("/".join(parts))
         first, below = self._first_from(path), path + b"/"
-        # What begins with the path stands together, `path-2` before `path/file`.
+        # All that begins with the path is contiguous in the list, with `path-2` before `path/file`.
         return bool(path) and first.startswith(path) and (first == path or self._first_from(below).startswith(below))
 
     def _first_from(self, path: bytes) -> bytes:
-        """Return the first of the files that comes at or after `path` in order; empty where none does."""
+        """Return the first of the sorted files that is `path` or comes after it; empty if there is none."""
         at = bisect_left(self._files, path)
         return self._files[at] if at < len(self._files) else b""
 
@@ -73,7 +73,7 @@ class Tracked:
 def ask_git(root: Path, *below: str) -> Tracked:
     """Return what git tracks in `root`, or at least in the folders `below` it: one `git ls-files` call.
 
-    Nothing where there is no repository. Raises GuardFailed where there is one and git cannot read it
+    Nothing if there is no repository. Raises GuardFailed if there is one and git cannot read it
     (a broken index, somebody else's repository): guessing would risk tracked files.
     """
     if not in_repository(root):
@@ -88,7 +88,7 @@ def ask_git(root: Path, *below: str) -> Tracked:
 def find_new(root: Path, paths: Collection[str]) -> Tracked:
     """Return the files below `paths`, relative to `root`, that git neither tracks nor ignores.
 
-    Nothing where there is no repository, or no git. Raises GuardFailed where git cannot tell.
+    Nothing if there is no repository, or no git. Raises GuardFailed if git cannot tell.
     """
     if not _has_answers(root, paths):
         return Tracked()
@@ -100,7 +100,7 @@ def find_new(root: Path, paths: Collection[str]) -> Tracked:
 def find_ignored(root: Path, paths: Collection[str]) -> frozenset[str]:
     """Return those of `paths`, relative to `root`, that git ignores; what it tracks is not ignored.
 
-    None where there is no repository, or no git. Raises GuardFailed where git cannot tell.
+    Nothing if there is no repository, or no git. Raises GuardFailed if git cannot tell.
     """
     if not _has_answers(root, paths):
         return frozenset()
@@ -110,12 +110,12 @@ def find_ignored(root: Path, paths: Collection[str]) -> frozenset[str]:
 
 
 def find_unsaved(root: Path, paths: Collection[str]) -> dict[str, str]:
-    """Return those of `paths`, files relative to `root`, that the newest commit does not hold as they stand, with why.
+    """Return those of `paths`, files relative to `root`, that the newest commit does not hold as they are, and why.
 
     The content itself is compared, so neither a flag in the index (assume-unchanged, skip-worktree) nor a time counts,
-    and no filter is run: a file that goes through one counts as unsaved. Line endings may differ where all of them
-    are CRLF. Outside a repository, without git and before the first commit nothing is saved. Raises GuardFailed where
-    git cannot tell.
+    and no filter is run: a file that goes through one counts as unsaved. Line endings may differ if all of them are
+    CRLF. Outside a repository, without git or before the first commit, everything counts as unsaved. Raises
+    GuardFailed if git cannot tell.
     """
     if not _has_answers(root, paths):
         return dict.fromkeys(paths, "not in a git repository")
@@ -125,9 +125,9 @@ def find_unsaved(root: Path, paths: Collection[str]) -> dict[str, str]:
 
 
 def _has_answers(root: Path, paths: Collection[str]) -> bool:
-    """Tell whether git can be asked about paths: not outside a repository.
+    """Tell whether git can be asked about paths, which it cannot outside a repository.
 
-    Raises GuardFailed where it would wait forever: it opens files of some names whatever they are.
+    Raises GuardFailed if git would wait forever on a pipe: it opens files with certain names whatever they are.
     """
     if not paths or not in_repository(root):
         return False
@@ -140,7 +140,7 @@ def _has_answers(root: Path, paths: Collection[str]) -> bool:
 
 
 def _read_commit(root: Path) -> Mapping[bytes, bytes]:
-    """Return the hash of each file below `root` in the newest commit; none where git is not installed."""
+    """Return the hash of each file below `root` in the newest commit; none if git is not installed."""
     if not _run(root, "rev-parse", "--revs-only", "HEAD"):
         return {}
     rows = (row.split(b"\t", 1) for row in _split(_run(root, "ls-tree", "-r", "-z", "HEAD") or b""))
@@ -156,7 +156,7 @@ def _find_filtered(root: Path, paths: Iterable[str]) -> frozenset[str]:
 
 
 def _compare(root: Path, path: str, committed: Mapping[bytes, bytes]) -> str:
-    """Say why a file is not saved; empty where it is. Raises OSError where it cannot be read."""
+    """Say why a file is not saved; empty if it is. Raises OSError if it cannot be read."""
     known = committed.get(os.fsencode(path))
     if known is None:
         return "not committed"
@@ -171,8 +171,8 @@ def _compare(root: Path, path: str, committed: Mapping[bytes, bytes]) -> str:
 
 
 def _hash(data: bytes, like: bytes) -> bytes:
-    """Return the name that git gives to a file's content, by the same algorithm as the name `like`."""
-    import hashlib  # loads OpenSSL: most who come through this door have no need of it
+    """Return git's hash of a file's content, by the same algorithm as the hash `like`."""
+    import hashlib  # loads OpenSSL, which most callers do not need
 
     algorithm = "sha1" if len(like) == 40 else "sha256"
     return hashlib.new(algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest().encode()
@@ -187,9 +187,9 @@ def _join(paths: Iterable[str]) -> bytes:
 
 
 def _run(root: Path, *words: str, given: bytes = b"", most: int = 0) -> bytes | None:
-    """Return what a git command prints; None where git is not installed.
+    """Return what a git command prints; None if git is not installed.
 
-    `given`: its standard input; `most`: the highest exit code that is an answer. Raises GuardFailed where it fails.
+    `given`: its standard input; `most`: the highest exit code that is an answer. Raises GuardFailed if it fails.
     """
     stays = (name for name in os.environ if not name.startswith("GIT_") or name in _ALLOWED)
     environment = {name: os.environ[name] for name in stays} | _HARMLESS
@@ -227,5 +227,5 @@ def in_repository(root: Path) -> bool:
 def _holds_repository(folder: Path) -> bool:
     try:
         return marks.holds_repository(os.fspath(folder))
-    except OSError:  # not to be looked into: git will say so
+    except OSError:  # it may not be looked into: git will say so
         return True

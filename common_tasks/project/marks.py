@@ -1,4 +1,4 @@
-"""Which folder is a project's root: the one rule, asked upward by scripts and tasks and downward in a monorepo.
+"""The one rule for which folder is a project's root. Scripts and tasks search upward by it, a monorepo downward.
 
 A root holds `pyproject.toml`, a `setup.py` that calls `setup`, a git repository, or a `tasks.py` or `tasks/` that
 invoke can load. A marker that a stranger could have put there marks nothing.
@@ -16,7 +16,7 @@ from itertools import takewhile
 from pathlib import Path
 
 # A file of tasks is invoke's if it imports invoke or this package, or brings a collection under a name that invoke
-# looks for. Others, celery among them, call their files `tasks.py`, too.
+# looks for. Files of other programs, celery among them, are called `tasks.py`, too.
 _USES_INVOKE = rb"""(?mx)
          ^[ \t]*(?:from|import)\b.*\b(?:invoke|common_tasks)\b
        | ^from[ \t]+[\w.]+[ \t]+import\b(?:[^\n(]*|[ \t]*\([^)]*)\b(?:ns|namespace)\b
@@ -35,10 +35,10 @@ _SYSTEM_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (where `tempfi
 
 
 def find_root(start: "str | os.PathLike[str] | None" = None) -> str:
-    """Return the root of a script that works in the absolute path `start` (the working directory where it is None).
+    """Return the root of a script that works in the absolute path `start` (the working directory if it is None).
 
-    It is the nearest folder at or above that begins a project, but never a home folder, the system's temporary folder
-    or `/`; `start` itself where there is none.
+    It is the nearest folder at or above it that begins a project, but never a home folder, the system's temporary
+    folder or `/`; `start` itself if there is none.
     """
     folder = os.getcwd() if start is None else os.fspath(start)
     return _nearest(folder, _TOP) or folder
@@ -58,7 +58,7 @@ def find_root_of_tasks(tasks: str, working: str, *, named: bool) -> str:
 def find_root_below(sent: str, above: str) -> str:
     """Return the root for work that is sent to a folder: the nearest at or above it, but none that holds `above`.
 
-    `sent`, the folder itself, where there is none.
+    `sent`, the folder itself, if there is none.
     """
     return _nearest(sent, _ancestors(above)) or sent
 
@@ -66,7 +66,7 @@ def find_root_below(sent: str, above: str) -> str:
 def monorepo_root(start: Path) -> Path:
     """Return the git top level at or above the absolute path `start`, else the outermost project's root there.
 
-    `start` itself where there is neither. Home folders, the system's temporary folder and `/` are none, and nothing
+    `start` itself if there is neither. Home folders, the system's temporary folder and `/` do not count, and nothing
     above them is looked at.
     """
     folders = [start, *takewhile(lambda folder: not what_is_reserved(str(folder)), start.parents)]
@@ -83,7 +83,7 @@ _TOP = frozenset({"/"})
 
 
 def _nearest(start: str, stops: frozenset[str]) -> str | None:
-    """Return the nearest project's root at or above `start`; search no further than the first of the `stops`."""
+    """Return the nearest project's root at or above `start`; search only up to the first of the `stops`, without it."""
     folder = start
     while folder not in stops:
         if begins_project(folder) and (folder is start or not what_is_reserved(folder)):
@@ -113,9 +113,9 @@ def _has_pyproject(folder: str, *, exposed: bool) -> bool:
 
 
 def holds_repository(folder: str, *, exposed: bool = False) -> bool:
-    """Tell whether a folder is the top of a git work tree. An empty `.git` makes it none.
+    """Tell whether a folder is the top of a git work tree. An empty `.git` does not make it one.
 
-    Raises OSError where the folder may not be looked into.
+    Raises OSError if the folder may not be looked into.
     """
     mark = f"{folder}/.git"
     try:
@@ -137,7 +137,7 @@ def _has_tasks(folder: str, *, exposed: bool) -> bool:
 
 
 def read_whole(folder: str, name: str) -> bytes:
-    """Return the text of a file as `read` does, empty where there is none. Raises OSError where it is over 1 MiB."""
+    """Return the text of a file as `read` does, empty if there is none. Raises OSError if it is over 1 MiB."""
     text = read(folder, name) or b""
     if text and os.stat(f"{folder}/{name}").st_size > _MOST_READ:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), f"{folder}/{name}")
@@ -147,11 +147,10 @@ def read_whole(folder: str, name: str) -> bytes:
 def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:
     """Return the text of a file in a folder; of files over 1 MiB the first mebibyte.
 
-    None where there is no such file, or where a stranger could have put it there. Raises OSError where it cannot be
-    read.
+    None if there is no such file, or if a stranger could have put it there. Raises OSError if it cannot be read.
     """
     try:
-        # A pipe of that name, which anybody can put above a folder, must not keep us waiting.
+        # A pipe of that name, which others may be able to put there, must not keep us waiting.
         fd = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -174,19 +173,19 @@ def is_planted(folder: str, found: os.stat_result, *, exposed: bool = False) -> 
 def is_open_to_strangers(mode: int) -> bool:
     """Tell whether users who do not trust each other may put files into a directory of this mode.
 
-    That is one that everybody may write to, or a group with the sticky bit set. Without that bit, whoever may write
-    to it may remove everything in it, too: that is how a team shares a folder.
+    That is one that everybody may write to, or one with the sticky bit that a group may write to. Without that bit,
+    all who may write to it may also remove everything in it: that is how a team shares a folder.
     """
     return bool(mode & stat.S_IWOTH or (mode & stat.S_ISVTX and mode & stat.S_IWGRP))
 
 
 def variable(name: str) -> str:
-    """Return a variable of the environment; empty where it is unset."""
+    """Return an environment variable; empty if it is unset."""
     return os.environ.get(name, "")
 
 
 def what_is_reserved(folder: str) -> str:
-    """Say what a folder is that holds everybody's and everything's files; empty for any other.
+    """Say what a folder is if it holds files of all kinds or of everybody, as a home does; empty for any other.
 
     Folders are compared by device and inode, so the path that led there does not matter.
     """
@@ -205,7 +204,7 @@ def find_homes() -> frozenset[tuple[int, int]]:
 
 
 def identify(path: "str | os.PathLike[str]") -> tuple[int, int] | None:
-    """Return device and inode of what a path leads to, by whatever links and mounts; None where that is nothing."""
+    """Return device and inode of what a path leads to, through any links and mounts; None if that is nothing."""
     with suppress(OSError, ValueError):
         found = os.stat(path)
         return found.st_dev, found.st_ino
@@ -213,7 +212,7 @@ def identify(path: "str | os.PathLike[str]") -> tuple[int, int] | None:
 
 
 def _reserved(folder: str, owner: int) -> Iterator[tuple[str, str]]:
-    """Yield the paths of what is reserved, and what each is. `owner`: of the folder that is compared with them."""
+    """Yield the reserved paths, and what each is. `owner`: the owner of the folder that is compared with them."""
     yield "/", "the top of the file system"
     for path in (variable("TMPDIR"), variable("TEMP"), variable("TMP"), *_SYSTEM_FOLDERS):
         yield path, "the system's temporary folder"
@@ -222,7 +221,7 @@ def _reserved(folder: str, owner: int) -> Iterator[tuple[str, str]]:
     yield _home(owner), "the home folder of its owner"
     for caller in _callers():
         home = _home(caller)
-        # Where the list of users names no home that exists, any folder of this user's may be the home.
+        # If the list of users names no home that exists, any folder of that user may be the home.
         is_known = caller != owner or os.path.isdir(home)
         yield home if is_known else folder, "the home folder of the user who called sudo"
 
@@ -235,7 +234,7 @@ def _callers() -> list[int]:
 
 @lru_cache(maxsize=256)
 def _home(user: int) -> str:
-    """Return the home folder of a user from the system's list of users; empty where the user is not in it."""
+    """Return the home folder of a user from the system's list of users; empty if the user is not in it."""
     import pwd
 
     try:

@@ -1,9 +1,9 @@
-r"""Which files of a project are left-overs of builds and tests: the patterns, and matching one path.
+r"""Which files of a project are leftovers of builds and tests: the patterns, and matching one path.
 
 They are lines of a `.gitignore` (https://git-scm.com/docs/gitignore): `*.pyc` anywhere below the root, `/build` at
 the root, `src/*.egg-info` at that path, `docs/**/out` at any depth below another, `docs/**` for all that is inside, a
-slash at the end for directories only, `\` before a character that is meant as it is. What takes something back
-(`!name`) or says nothing (`# …`) is refused. In a list of patterns `...` stands for the built-in ones.
+slash at the end for directories only, `\` before a character that stands for itself. Negations (`!name`) and comments
+(`# …`) are refused. In a list of patterns, `...` stands for the built-in ones.
 """
 
 import re
@@ -38,7 +38,7 @@ _TOKEN = re.compile(r"\\(?P<plain>.)|(?P<star>\*+)|(?P<one>\?)|\[(?P<set>[!^]?\]
 
 
 class _Pattern(NamedTuple):
-    """A pattern taken apart: `parts` of a path from the root where it is `anchored`, else one name anywhere."""
+    """A pattern taken apart: `parts` of a path from the root if it is `anchored`, else one name anywhere."""
 
     parts: tuple[str, ...]
     anchored: bool
@@ -46,7 +46,7 @@ class _Pattern(NamedTuple):
 
 
 class Patterns:
-    """A list of patterns, made ready for asking. Raises ValueError, naming it, for one that is no pattern."""
+    """A list of patterns, ready for matching. Raises ValueError for one that is not valid, and names it."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._texts = [text for pattern in patterns for text in (ARTIFACTS if pattern == BUILT_IN else (pattern,))]
@@ -56,7 +56,7 @@ class Patterns:
         names = _regex(pattern for pattern in parsed if not pattern.anchored)
         self._match_name = lru_cache(_MOST_KNOWN)(names.fullmatch)  # most names occur again and again
         self._paths = _regex(self._anchored)
-        # As deep in a tree as this, or deeper, names alone decide.
+        # At this depth in a tree, and deeper, names alone decide.
         depths = (float("inf") if _ANY_DEPTH in each.parts else len(each.parts) for each in self._anchored)
         self.deepest = max(depths, default=0)
 
@@ -80,12 +80,12 @@ class Patterns:
 
 @lru_cache
 def parse(patterns: tuple[str, ...]) -> Patterns:
-    """Return these patterns made ready, for the same ones the same object. Raises ValueError as `Patterns` does."""
+    """Return these patterns, ready for matching; equal ones are one object. Raises ValueError as `Patterns` does."""
     return Patterns(patterns)
 
 
 def _parse(text: str) -> _Pattern:
-    """Take a pattern apart. Raises ValueError where the text is no pattern."""
+    """Take a pattern apart. Raises ValueError if the text is not a pattern."""
     if text.startswith("!"):
         _refuse(text, rf"name what is to stay in clean.keep; for a name that begins with '!' write {chr(92) + text!r}")
     if text.startswith("#"):
