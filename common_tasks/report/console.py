@@ -1,4 +1,4 @@
-"""Where output goes: lines of styled text, on a terminal in colour and into a pipe as they are."""
+"""Output: lines of styled text, in colour on a terminal and plain into a pipe."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 1000  # lines
 _NARROWEST, _USUAL = 20, 80  # columns
-# What stands in for a shape where the encoding has none.
+# What replaces the shapes if the encoding lacks them.
 _PLAIN = {"○": "o", "●": "*", "■": "=", "◆": "#", "△": "^", "◐": "~", "✗": "x", "━": "=", "╸": "-", "…": "~"}
 
 
@@ -102,14 +102,14 @@ def write(text: str | bytes) -> None:
             sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # Python's last flush of standard output has to go nowhere, or it fails once more.
+        # Python flushes standard output again at exit: that has to go nowhere, or it fails once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # the reader has gone
             raise
 
 
 def terminal(*, stderr: bool = False) -> "Console":
-    """Return what draws on a terminal: standard output, or standard error."""
+    """Return a console that draws on a terminal: on standard output, or on standard error."""
     from rich.console import Console
 
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)

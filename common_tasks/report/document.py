@@ -76,7 +76,7 @@ def _outcome(row: ProjectOutcome, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _shortfall(shortfall: Shortfall) -> dict[str, Any]:
-    """Return by how much a budget is not met, and how many bytes stay for which reason."""
+    """Return by how much a budget is not met, and how many bytes stay for each reason."""
     return {
         "setting": shortfall.bound,
         "value": shortfall.words,
@@ -112,5 +112,5 @@ def _row(root: Path, entry: Entry, reason: str | None) -> dict[str, Any]:
 
 
 def plain(text: str | Path | None) -> str | None:
-    r"""Return text for JSON: a byte that is no UTF-8 as `\xNN`; json itself escapes the rest. None stays None."""
+    r"""Return text for JSON: a byte that is not UTF-8 becomes `\xNN`; json itself escapes the rest. None stays None."""
     return None if text is None else os.fsencode(text).decode("utf-8", "backslashreplace")

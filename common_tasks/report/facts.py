@@ -18,28 +18,28 @@ def total(entries: Iterable[Entry]) -> int:
 
 
 def changed(entry: Entry) -> float | None:
-    """Return when an entry changed last, in seconds since 1970; None where nobody could look into it."""
+    """Return when an entry changed last, in seconds since 1970; None if it could not be looked into."""
     return None if entry.usage.fault is not None and entry.usage.changed <= 0 else entry.usage.changed
 
 
 def newest(entries: Iterable[Entry]) -> float | None:
-    """Return when the newest of these changed; None where that is known for none of them."""
+    """Return when the newest of these changed; None if that is not known for any of them."""
     return max(filter(None, map(changed, entries)), default=None)
 
 
 def oldest(entries: Iterable[Entry]) -> float | None:
-    """Return when the oldest of these changed last; None where that is known for none of them."""
+    """Return when the oldest of these changed last; None if that is not known for any of them."""
     return min(filter(None, map(changed, entries)), default=None)
 
 
 def path(root: Path, entry: Entry) -> str:
-    """Return where an entry stands: relative to the root, absolute outside it."""
+    """Return the path of an entry: relative to the root, or absolute outside it."""
     return _prefix(root, entry.folder, entry.parts[:-1]) + entry.parts[-1]
 
 
-@lru_cache(maxsize=1024)  # very many entries may stand in one folder
+@lru_cache(maxsize=1024)  # very many entries may lie in one folder
 def _prefix(root: Path, folder: Path, above: tuple[str, ...]) -> str:
-    """Return what stands before the names that are in the folder `above`, which is inside another."""
+    """Return what comes before the names in the folder `above`, which lies in `folder`."""
     whole = "/".join((str(folder).rstrip("/"), *above, ""))
     return whole.removeprefix(f"{str(root).rstrip('/')}/")
 

@@ -27,7 +27,7 @@ _IN_WORDS = {
 def show_audit(audit: Audit, failed: Mapping[Path, str], *, as_json: bool) -> None:
     """Print the checklist with what keeps each of its lines open, on standard output.
 
-    `failed`: the files that were to be written and were not, with the reason; they go to standard error.
+    `failed`: the files that should have been written but were not, with the reason; they go to standard error.
     """
     for path, reason in failed.items():
         name = shown(relative(audit.scope.root, path), sys.stderr.encoding)
@@ -82,7 +82,7 @@ def _project(audit: Audit, project: Path, screen: Screen) -> Iterator[Line]:
 
 
 def _finding(root: Path, row: Finding, screen: Screen) -> Iterator[Line]:
-    """Draw a finding in one line, or where a terminal has no room for that, with the message below."""
+    """Draw a finding in one line, or, if a terminal has no room for that, with the message below."""
     where = f"        {shown(relative(root, row.path), screen.encoding)}:{row.line}:{row.column + 1}  {row.code}  "
     safety = "fixed" if row.fixed else row.safety
     message = f"  {shown(row.message, screen.encoding)}"

@@ -14,8 +14,8 @@ from .view import View
 
 SIZE, SHARE, FILES, AGE = Column("Size"), Column("Share", 3, left=True, style="cyan"), Column("Files", 2), Column("Age")
 MAKER = Column("Made by", 4, left=True)
-_HOLDER = 24  # columns of the command of who uses something
-_MAKER = 28  # columns of who made something
+_HOLDER = 24  # columns for the command of a process that uses something
+_MAKER = 28  # columns for who made something
 _BAR = 10  # columns
 
 
@@ -63,7 +63,7 @@ class Page(NamedTuple):
             yield ()
 
     def age(self, since: float | None) -> str:
-        """Say how long ago a time was; "?" where it is not known."""
+        """Say how long ago a time was; "?" if it is not known."""
         return "?" if since is None else age(self.now - since)
 
     def figures(self, entry: Entry) -> tuple[str, str, str]:
@@ -78,11 +78,11 @@ class Page(NamedTuple):
         return told if not self.screen.is_terminal or width(told) <= _MAKER else f"…{told[1 - _MAKER :]}"
 
     def reasons(self, entry: Entry, reason: str) -> tuple[str, ...]:
-        """Return a reason in full and, where it names a process, in shorter forms with less of its command."""
+        """Return a reason in full and, if it names a process, in shorter forms with less of its command."""
         return _reasons(reason, entry.state, self.screen.encoding)
 
     def states(self, entry: Entry) -> tuple[str, ...]:
-        """Return the reason of an entry's state in the same forms, and the state itself as the shortest."""
+        """Return the reason for an entry's state in the same forms, and the state itself as the shortest."""
         return _states(entry.reason, entry.state, self.screen.encoding)
 
     def link(self, path: Path) -> str:

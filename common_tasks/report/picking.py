@@ -20,8 +20,8 @@ _TAKES = "Type numbers and ranges such as 1,3-5, or * for all. Enter keeps every
 def pick(root: Path, plans: Sequence[Plan], now: float, view: View) -> tuple[Decision, ...]:
     """Let the user choose, on the terminal, from what the plans remove; return what was chosen.
 
-    The largest comes first unless the view says otherwise, each with the total so far. What stays in any case is
-    shown, too, with its reason. The end of input chooses nothing.
+    Each is shown with the total so far, the largest first unless the view says otherwise. What stays in any case is
+    shown, too, with its reason. At the end of input, nothing is chosen.
     """
     rows = sorted((row for plan in plans for row in plan.remove), key=lambda row: view.key(row.entry))
     staying = sorted((row for plan in plans for row in (*plan.keep, *plan.fail)), key=lambda row: view.key(row.entry))
@@ -34,7 +34,7 @@ def pick(root: Path, plans: Sequence[Plan], now: float, view: View) -> tuple[Dec
 
 
 def parse(answer: str, most: int) -> frozenset[int]:
-    """Return the numbers that an answer names, from 1 to `most`. Raises ValueError for another answer."""
+    """Return the numbers that an answer names, from 1 to `most`. Raises ValueError for any other answer."""
     if answer.strip() == "*":
         return frozenset(range(1, most + 1))
     numbers: set[int] = set()

@@ -20,7 +20,7 @@ _FRAME = 0.1  # seconds between two drawings of it
 
 @contextlib.contextmanager
 def watch(what: str) -> Iterator[Report]:
-    """Lend a progress report for long work: on a terminal, a bar on standard error after half a second."""
+    """Yield a function that reports progress: on a terminal, with a bar on standard error after half a second."""
     if not (sys.stderr and sys.stderr.isatty()):
         yield no_progress
         return
@@ -32,7 +32,7 @@ def watch(what: str) -> Iterator[Report]:
 
 
 class _Watcher:
-    """A progress bar that begins late and draws without a thread of its own: workers are forked beside it.
+    """A progress bar that begins late and draws without a thread of its own, because workers are forked meanwhile.
 
     In a forked worker it draws nothing: two processes cannot share a terminal.
     """
@@ -55,7 +55,7 @@ class _Watcher:
 
             columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} files")
             console = terminal(stderr=True)
-            # Known before it hides the cursor: Ctrl-C may come at any time.
+            # Assigned before it hides the cursor, so that `stop` can undo that: Ctrl-C may come at any time.
             self._bar = Progress(*columns, TimeElapsedColumn(), console=console, auto_refresh=False, transient=True)
             self._bar.add_task(self._what, total=None)
             self._bar.start()

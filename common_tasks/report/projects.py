@@ -58,7 +58,7 @@ def maker_lines(rows: Sequence[ProjectStatus], page: Page) -> Iterator[Line]:
 def _lines(
     rows: Sequence[T], listed: Sequence[T], columns: Sequence[Column], cells_of: CellsOf[T], page: Page
 ) -> Iterator[Line]:
-    """Draw a row for each listed project, or for the first ones, a sum of the rest, and the total."""
+    """Draw a row for each listed project, or for the first ones and the sum of the rest; then the total."""
     first, rest = split(listed, full=page.full)
     drawn = [
         Row(page.shown(facts.relative(page.root, row.root)), cells_of([row]), link=page.link(row.root)) for row in first

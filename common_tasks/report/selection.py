@@ -31,7 +31,7 @@ class Group:
 
     @property
     def figures(self) -> tuple[str, str, str]:
-        """Size and files in words, and no age; nothing where there are no entries."""
+        """Size and files in words, and no age; nothing if there are no entries."""
         files = sum(entry.usage.files for entry in self.entries)
         return (size(self.disk_bytes), f"{files:,}", "") if self.entries else ("", "", "")
 
@@ -43,7 +43,7 @@ class Group:
 
 
 def grouped(labelled: Iterable[tuple[str, Entry]]) -> list[Group]:
-    """Return entries by the labels before them; the label that comes first is the first group."""
+    """Return the entries grouped by their labels, in the order in which the labels first occur."""
     groups: dict[str, list[Entry]] = defaultdict(list)
     for label, entry in labelled:
         groups[label].append(entry)
@@ -61,13 +61,13 @@ def by_category(entries: Iterable[Entry], view: View) -> list[Group]:
 
 
 def by_maker(root: Path, rows: Sequence[ProjectStatus]) -> list[Group]:
-    """Return the entries by who made them, the largest group first. If nobody knows, the label is empty."""
+    """Return the entries by who made them, the largest group first. If that is unknown, the label is empty."""
     made = grouped((_maker(root, row.root, entry), entry) for row in rows for entry in row.entries)
     return sorted(made, key=lambda group: -group.disk_bytes)
 
 
 def _maker(root: Path, project: Path, entry: Entry) -> str:
-    """Return who made an entry, as a path from the root where it is a program of a project below."""
+    """Return who made an entry, as a path from the root if it is a program of a project below."""
     if entry.made_by is None or "/" not in entry.made_by or entry.made_by.startswith("/") or not entry.base:
         return entry.made_by or ""
     below = facts.relative(root, project)
@@ -75,7 +75,7 @@ def _maker(root: Path, project: Path, entry: Entry) -> str:
 
 
 def choose(entries: Sequence[Entry], *, full: bool) -> Iterator[Entry | Group]:
-    """Return what to show of the entries of one group, which are sorted: the first, and a sum of the rest.
+    """Yield what to show of one group's entries, which are sorted: the first ones, and a sum of the rest.
 
     Artifacts are summed up by kind. Every entry is shown if the list is to be `full`, or is short.
     """

@@ -15,7 +15,7 @@ _TOGETHER = 600  # seconds: projects are cleaned together, and noted one after t
 
 
 def outlook(terms: Iterable[Due], clean: str | None) -> Iterator[Line]:
-    """Say what a clean lets go now, and what falls due later. `clean`: the command, if any."""
+    """Say what a clean would free now, and what falls due later. `clean`: the command, if any."""
     due: dict[str, list[Entry]] = defaultdict(list)
     for term in terms:
         due[term.when] += [decision.entry for decision in term.rows]

@@ -17,7 +17,7 @@ from .view import ProjectStatus, View
 def show_status(root: Path, rows: Sequence[ProjectStatus], now: float, view: View, *, clean: str | None = None) -> None:
     """Print what there is in projects, on standard output. `now`: seconds since 1970.
 
-    `root`: what paths are relative to. `clean`: the command that cleans what is shown, to be proposed.
+    `root`: what paths are relative to. `clean`: the command to propose for cleaning what is shown.
     """
     if view.as_json:
         found = document.makers(root, rows) if view.by_maker else document.statuses(root, rows, whole=view.whole)
@@ -44,7 +44,7 @@ def _lines(page: Page, rows: Sequence[ProjectStatus], clean: str | None) -> Iter
 
 
 def _table(entries: Sequence[Entry], page: Page) -> Table:
-    """Return the table of entries; where there is no room for their states, it says what the marks mean."""
+    """Return the table of entries; if there is no room for their states, it says what the marks mean."""
     states = dict.fromkeys(entry.state for entry in entries)
     legend = "  ".join(f"{STATES[state].shape} {word(state)}" for state in states)
     columns = (SIZE, SHARE, FILES, AGE, MAKER)

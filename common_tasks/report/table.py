@@ -1,7 +1,7 @@
-"""Tables of things on disk, laid out for the width there is.
+"""Tables of things on disk, laid out for the available width.
 
-A row's label is a path, and never cut: it stands in one line with the rest if there is room, else in a line of its
-own. Where room is short, columns are left out one after the other; last, the note is shortened or moves to a line
+A row's label is a path, and is never cut: it shares a line with the rest if there is room, else it has a line of its
+own. If room is short, columns are left out one after the other; last, the note is shortened or moves to a line
 below. A pipe gets all columns, and nothing is cut. A column that is empty in every row is always left out.
 """
 
@@ -21,7 +21,7 @@ _LONGEST_WORD = 16  # columns that a note asks for at least
 
 
 class Column(NamedTuple):
-    """A column between label and note. `yields`: where room is short, the highest is left out first, and 0 never is."""
+    """A column between label and note. `yields`: if room is short, the highest is left out first, and 0 never."""
 
     heading: str
     yields: int = 0
@@ -33,8 +33,8 @@ class Row(NamedTuple):
     """One thing, or with `head` the sum of those that follow.
 
     `notes`: the text of the last column, in full and in shorter forms. `mark` stands before the label. `link`: what a
-    click on the label opens, in rich's words. `below`: what has to be said in full, whatever the width, so in a line of
-    its own. `apart`: it belongs to no sum above it, and on a terminal an empty line says so.
+    click on the label opens, in rich's words. `below`: what has to be said in full, whatever the width, so on a line of
+    its own. `apart`: it belongs to no sum above it, which an empty line shows on a terminal.
     """
 
     label: str
@@ -56,7 +56,7 @@ def head(label: str, cells: tuple[str, ...], notes: tuple[str, ...] = ()) -> Row
 class Table(NamedTuple):
     """What is to be laid out.
 
-    `whole_notes`: a note for which there is no room is said on a line below. Otherwise it is cut; if there is no room
+    `whole_notes`: a note for which there is no room goes on a line below. Otherwise it is cut; if there is no room
     for any note, the `legend` says what the marks mean.
     """
 
@@ -75,7 +75,7 @@ def draw(table: Table, screen: Screen) -> Iterator[Line]:
 
 
 class _Widths:
-    """The widths that a table's rows need. `note` and `word`: those of the longest and of the shortest notes."""
+    """The widths that a table's rows need. `note` and `word`: for notes in full and at their shortest."""
 
     def __init__(self, table: Table) -> None:
         # There may be very many rows, but what stands in their cells is often the same.
@@ -115,9 +115,9 @@ def _plain_lines(table: Table, widths: _Widths) -> Iterator[Line]:
 
 
 class _Fitted:
-    """A table in so many columns: the label first, then what never yields, then what yields last.
+    """A table fitted into a width: room goes to the label and to what never yields, then to what yields last.
 
-    A column of width 0 is left out; `_label` is None where labels have their own lines.
+    A column of width 0 is left out; `_label` is None if labels have their own lines.
     """
 
     def __init__(self, table: Table, widths: _Widths, room: int) -> None:
@@ -133,7 +133,7 @@ class _Fitted:
         self._share_out(widths, room - self._indent)
 
     def _share_out(self, widths: _Widths, room: int) -> None:
-        """Find out which columns there is room for, and how much the note has."""
+        """Find out which columns there is room for, and how much is left for the note."""
         columns, self._cells = self._table.columns, list(widths.cells)
         for number in sorted(range(len(columns)), key=lambda number: -columns[number].yields):
             if columns[number].yields and _sum(self._cells) + _GAP + widths.note > room:

@@ -1,4 +1,4 @@
-"""What is shown, a row for each project, and how."""
+"""What is shown, with a row for each project, and how it is shown."""
 
 from collections.abc import Sequence
 from math import inf
@@ -16,10 +16,10 @@ Name = TypeVar("Name", str, tuple[str, ...])
 
 
 class ProjectStatus(NamedTuple):
-    """What there is in one project, and what a clean removes when.
+    """What there is in one project, and what a clean would remove, and when.
 
     `error`: why it could not be looked at. `cleaned`: what the last clean by itself did. `waits_for_hand`: there are
-    rules, but they do not apply by themselves.
+    rules, but they apply only when somebody runs a clean.
     """
 
     root: Path
@@ -31,7 +31,7 @@ class ProjectStatus(NamedTuple):
 
     @classmethod
     def joined(cls, root: Path, rows: Sequence["ProjectStatus"]) -> "ProjectStatus":
-        """Return what there is in several projects, and what a clean removes when, in one row."""
+        """Return in one row what there is in several projects, and what a clean would remove, and when."""
         entries = [entry for row in rows for entry in row.entries]
         return cls(root, entries, [due for row in rows for due in row.due])
 
@@ -46,7 +46,7 @@ class ProjectOutcome(NamedTuple):
 
     @classmethod
     def joined(cls, root: Path, rows: Sequence["ProjectOutcome"]) -> "ProjectOutcome":
-        """Return what a clean did in several projects in one row."""
+        """Return in one row what a clean did in several projects."""
         outcomes = [row.outcome for row in rows]
         outcome = Outcome(
             removed=tuple(decision for each in outcomes for decision in each.removed),
