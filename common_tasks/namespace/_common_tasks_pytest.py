@@ -89,7 +89,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _chosen(config: pytest.Config, name: str, choices: tuple[str, ...]) -> str:
-    """Return an option, else its ini value, checked; empty where there is neither."""
+    """Return an option, else its ini value, checked; empty if there is neither."""
     value = str(getattr(config.known_args_namespace, name, None) or config.getini(name))
     if value not in ("", *choices):
         raise pytest.UsageError(f"{name} takes {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}")
@@ -97,7 +97,7 @@ def _chosen(config: pytest.Config, name: str, choices: tuple[str, ...]) -> str:
 
 
 def _is_on(config: pytest.Config, in_the_way: str | None) -> bool:
-    """Tell whether the plugin can do its work; where it cannot, that is said at the end."""
+    """Tell whether the plugin can do its work; if it cannot, that is said at the end."""
     if _WHY_OFF in config.stash:
         return False
     in_the_way = in_the_way or _hidden_by()
@@ -111,7 +111,7 @@ def _is_on(config: pytest.Config, in_the_way: str | None) -> bool:
 
 
 def _hidden_by() -> str | None:
-    """Return what `import common_tasks` finds in place of our package; nothing is run for that."""
+    """Return what `import common_tasks` finds in place of our package; nothing is run to find out."""
     try:
         spec = importlib.util.find_spec("common_tasks")
     except ValueError:  # a module that somebody has put together by hand

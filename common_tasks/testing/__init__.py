@@ -1,10 +1,10 @@
 """What the pytest plugin does: keeps the directories of failed tests, finds what tests leave behind.
 
-    keeping      who lends tests their directories, and decides what becomes of them
+    keeping      lends tests their directories, and decides what becomes of them
     loans        a directory that is lent, and the lines that say what was kept
     leaks        what a run has left, and whose it is; with
     containment  a temporary directory for the run alone
-    watch        who ran when a name appeared in it
+    watch        what was running when a name appeared in it
     pending      what will still be removed when Python ends
     findings     values, and the closing report
 

@@ -19,7 +19,7 @@ from ..temp import TempManager, hold
 from ..temp.lent import opener
 from .findings import MAIN
 
-# How a run tells its xdist workers where they belong; each takes it out of its environment at once.
+# How a run tells its xdist workers where they belong; each removes it from its environment at once.
 HANDOVER = "COMMON_TASKS_TEST_RUN"
 
 _TMPDIR = "TMPDIR"
@@ -37,26 +37,26 @@ class Containment:
         if os.path.isdir(handed):
             self.run = Path(handed)
             self.worker = os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")
-            _hold(handed)  # in use, even where only this worker is left of the run
+            _hold(handed)  # in use, even if only this worker is left of the run
         else:
             self.run = self._stack.enter_context(TempManager.auto_cleanup_dir("t"))
         self.system = os.path.dirname(self.run)
         self.folder = f"{self.run}/{self.worker or MAIN}"
         os.mkdir(self.folder, 0o700)
-        # Others may have asked for the directory already, so setting the variable alone is not enough.
+        # Other code may have asked for the directory already, so setting the variable alone is not enough.
         patch.setattr(tempfile, "tempdir", self.folder)
         patch.setenv(_TMPDIR, self.folder)
         if _PYTEST_ROOT not in os.environ:  # tmp_path and pytest-of-<user> stay where they are
             patch.setenv(_PYTEST_ROOT, self.system)
 
     def is_in_force(self) -> bool:
-        """Tell whether temporary files still go here, or where a test chose, and not to the system's folder again."""
+        """Tell whether temporary files still go here, or where a test chose, and not back to the system's folder."""
         return os.environ.get(_TMPDIR, "") not in ("", self.system) and tempfile.tempdir != self.system
 
     def open(self, process: str) -> Directory:
-        """Open the directory of a process, for looking; the caller closes it.
+        """Open the directory of a process to look into it; the caller closes it.
 
-        Raises OSError where it is gone, where a link stands in its place, and where something is mounted on it.
+        Raises OSError if it is gone, if a link has taken its place, or if something is mounted on it.
         """
         with Directory.at(self.run) as run:
             return Directory(opener()(run.fd, process))

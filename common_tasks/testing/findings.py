@@ -15,7 +15,7 @@ _SCOPE = (
 
 
 class Owner(NamedTuple):
-    """Who has left a name. `once`: it does so in each process of the run, so that counts once."""
+    """Who has left a name. `once`: each process of the run leaves the same, which counts once."""
 
     label: str
     once: bool = False
@@ -31,7 +31,7 @@ class Leak(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is among all that is kept of a run."""
+        """Its path in the directory in which all leaks of a run are kept."""
         return self.name if self.process == MAIN else f"gw{self.process}/{self.name}"
 
 
@@ -59,9 +59,9 @@ class _Group(NamedTuple):
 
 
 def describe(leaks: Iterable[Leak], notes: Sequence[str], mode: str, folder: str, *, verbose: bool) -> list[str]:
-    """Return the closing section: who left what, and the notes; nothing where there is nothing to say.
+    """Return the closing section: who left what, and the notes; nothing if there is nothing to say.
 
-    Ten owners are named; all of them with `verbose`, or where they make the run fail.
+    Ten owners are named; all of them with `verbose`, or if they make the run fail.
     """
     groups = _grouped(leaks)
     total = _total(groups)
@@ -94,7 +94,7 @@ def _test(leak: Leak) -> str:
 
 
 def _counted_once(leaks: list[Leak]) -> _Group:
-    """Return what one process has left, where several have left the same: the one that has left most."""
+    """Return what a single process has left, if several have left the same: the one that has left most."""
     numbers = Counter(leak.process for leak in leaks)
     most = max(numbers, key=lambda process: (numbers[process], process))
     return _Group([leak for leak in leaks if leak.process == most], len(numbers))

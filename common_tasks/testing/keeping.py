@@ -1,8 +1,8 @@
 """Lends tests their directories, and decides what becomes of them.
 
-A block of a test's own body that ends without an exception removes its directory there and then. Any other is taken
-from its path when its block ends. What becomes of it is decided after the last teardown of the test that it was lent
-to, or of the fixture if that has a wider scope.
+A block in a test's own body that ends without an exception removes its directory at once. Any other directory is moved
+away from its path when its block ends. What becomes of it is decided after the last teardown of the test that it was
+lent to, or of the fixture if that has a wider scope.
 """
 
 import contextlib
@@ -56,21 +56,21 @@ class Keeper:
     # Lending
 
     def lend(self, lent: Lent | None = None) -> contextlib.AbstractContextManager[Path]:
-        """Lend whoever runs now a directory for the block: `lent`, or a new one in the system's location."""
+        """Lend the running test or fixture a directory for the block: `lent`, or a new one in the system's location."""
         if os.getpid() == self._pid and (self._item or self._setups):
             return self._lend(lent or LentToTest())
-        # In a forked child, or outside of any test, nobody comes later to decide.
+        # In a forked child, or outside any test, nothing will decide on it later.
         return testdirs.LentUntilFailed(Borrower("pytest", "outside of any test"), self._root)
 
     @contextlib.contextmanager
     def lend_many(self) -> Iterator[Lend]:
-        """Give a function that lends directories until the block ends, by their names or by how many they are."""
+        """Give a function that lends directories until the block ends, by their names or by their number."""
         with contextlib.ExitStack() as stack:
             yield lambda *names: stack.enter_context(testdirs.pytest_temp_dirs(*_number_and_names(names)))
 
     @contextlib.contextmanager
     def lend_in_project(self) -> Iterator[Path]:
-        """Lend a directory in `.tmp/test/` for the block; where that cannot be made, in the system's location."""
+        """Lend a directory in `.tmp/test/` for the block; if that cannot be made, one in the system's location."""
         lent: Lent | None = None
         # In a read-only checkout, say, the test can do its work all the same.
         with contextlib.suppress(OSError, TempError):
@@ -98,7 +98,7 @@ class Keeper:
                     lent.set_aside()
 
     def _borrower(self) -> tuple[Borrower, str]:
-        """Return whom a directory is lent to, and the name of the fixture if the tests that use one decide on it."""
+        """Return a directory's borrower, and the fixture's name if the tests that use it decide on the directory."""
         request = self._setups[-1] if self._setups else None
         if request is None or request.scope == "function":
             item: pytest.Item = self._item or self._setups[-1].node
@@ -154,13 +154,13 @@ class Keeper:
                 report.__dict__["temp_dirs"] = [tuple(row) for row in rows]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Collect what a test's report says was kept; a part of the running test may have failed, too."""
+        """Collect what a test's report says was kept; also count a failed part of the running test."""
         self.rows += map(Row._make, getattr(report, "temp_dirs", ()))
         if self._in_body and self._item and report.nodeid == self._item.nodeid and report.failed:
             self._failures += 1
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note that nobody knows whether the test that ran would have passed."""
+        """Note that it is unknown whether the running test would have passed."""
         self._interrupted = True
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)

@@ -25,7 +25,7 @@ from .keeping import keep_policy
 from .watch import Record, Watch
 
 _NAME = "temp-leaks"
-_LIST = ".temp-leaks.txt"  # says who has left what is kept beside it
+_LIST = ".temp-leaks.txt"  # says who left what is kept beside it
 
 
 def watch_run(config: pytest.Config, mode: str) -> None:
@@ -41,7 +41,7 @@ class Run:
         self._config = config
         self._mode = mode
         self._interrupted = False
-        self._crashed: dict[str, str] = {}  # the test that a worker ran when it ended early
+        self._crashed: dict[str, str] = {}  # the test that each worker was running when it ended early
         self._notes: list[str] = []
         self._patch = pytest.MonkeyPatch()
         self._containment = Containment(self._patch)
@@ -86,7 +86,7 @@ class Run:
         self._watch.look_closely()
         self._patch.undo()
         session: Any = self._config.pluginmanager.get_plugin("session")
-        # In an xdist worker it is pytest itself that looks, and removes, when all its workers have ended.
+        # For an xdist worker, pytest itself looks and removes, after all its workers have ended.
         waiting = session and not self._containment.worker and self._settle(session)
         if not waiting:
             self._remove()
@@ -136,7 +136,7 @@ class Run:
         return {MAIN: self._watch.record} | {worker.name: Record.read(Path(f"{worker}.log")) for worker in workers}
 
     def _keep(self, leaks: tuple[Leak, ...]) -> list[str]:
-        """Keep what was left to be looked at; return what to say of that."""
+        """Keep what was left, so that it can be looked at; return what to say about that."""
         if keep_policy(self._config) == "none":
             return ["removed; --temp-dirs-keep=failed keeps them to be looked at"]
         root, gathered = self._config.rootpath, self._containment.run / "kept"

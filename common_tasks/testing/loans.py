@@ -1,4 +1,4 @@
-"""A directory that is lent to a test, or to what shares a fixture; and what is said of those that are still there."""
+"""A directory that is lent to a test, or to the users of a fixture; and what is said about those still there."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 @dataclass(eq=False)
 class Loan:
-    """A directory that is lent: to a test, or to what shares the fixture `fixture` where that is set.
+    """A directory that is lent: to a test, or, if `fixture` is set, to all that share the fixture of that name.
 
     `failed`: the tests that worked with it and failed.
     """
@@ -51,12 +51,12 @@ class Loan:
             self.failed.append(item.nodeid)
 
     def keep(self, root: Path, elsewhere: Path | None) -> Row | None:
-        """Move it to where it is kept; return what to say of that, None where the test has removed it."""
+        """Move it to where it is kept; return what to say about that, None if the test has removed it."""
         kept = self.lent.keep(self.borrower, root, elsewhere)
         return Row(str(kept.path), self.borrower.id, kept.notes, tuple(self.failed)) if kept else None
 
     def end(self) -> Row | None:
-        """Remove it; return what to say where that was not possible."""
+        """Remove it; return what to say if that was not possible."""
         try:
             self.lent.end()
         except Unremovable as error:
@@ -72,7 +72,7 @@ def borrower_of_fixture(request: Any) -> Borrower:
 
 
 def show_in_reports(rows: Iterable[Row], reports: Callable[[str], list[Any]]) -> None:
-    """Name in the report of each failed test the directories that it worked with, by where they are now."""
+    """In the report of each failed test, name the directories that it worked with, by their present paths."""
     paths: dict[str, list[str]] = {}
     for row in rows:
         for test in row.tests:

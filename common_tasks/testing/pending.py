@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-_DEEPEST = 6  # callback, its object, that one's list, and what lies between
+_DEEPEST = 6  # callback, its object, that object's list, and what lies between
 _MOST = 10_000  # values that are looked at on one level
 
 Call = tuple[Any, ...]  # whatever a callback holds: function, arguments
 
 
 class AtExit:
-    """Notes what is registered with `atexit`, which itself tells nobody, until `patch` is undone."""
+    """Notes what is registered with `atexit`, which itself cannot be asked, until `patch` is undone."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.calls: list[Call] = []
@@ -29,12 +29,12 @@ class AtExit:
         patch.setattr(atexit, "unregister", self.unregister)
 
     def register(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """Do as `atexit.register`, and note it."""
+        """Do what `atexit.register` does, and note the call."""
         self.calls.append((function, args, kwargs))
         return self._register(function, *args, **kwargs)
 
     def unregister(self, function: Callable[..., Any], /) -> None:
-        """Do as `atexit.unregister`, and forget it."""
+        """Do what `atexit.unregister` does, and forget the calls."""
         self.calls = [call for call in self.calls if call[0] != function]
         self._unregister(function)
 
@@ -77,7 +77,7 @@ def _of_multiprocessing() -> Iterator[Call]:
 
 
 def _reachable(call: Call) -> Iterator[Any]:
-    """Yield what a callback holds, directly or through what it holds, but no modules and what is in them."""
+    """Yield what a callback holds, directly or through what it holds, except modules and what is in them."""
     level: list[Any] = [call]
     seen: set[int] = set()
     for _ in range(_DEEPEST):
@@ -88,7 +88,7 @@ def _reachable(call: Call) -> Iterator[Any]:
 
 
 def _held_by(value: Any) -> list[Any]:
-    """Return what a value holds, as the garbage collector knows; of a function's globals, those that it uses."""
+    """Return what a value holds, according to the garbage collector; of a function's globals, those that it uses."""
     held = gc.get_referents(value)
     if isinstance(value, FunctionType):
         space, names = value.__globals__, value.__code__.co_names
@@ -99,7 +99,7 @@ def _held_by(value: Any) -> list[Any]:
 
 def _name_in(folder: str, value: Any) -> str | None:
     """Return the name in `folder` that a path is or leads through; None for any other."""
-    with contextlib.suppress(Exception):  # a path-like object of somebody else's, in whatever state
+    with contextlib.suppress(Exception):  # somebody else's path-like object may be in any state
         text = os.fsdecode(value)
         if text.startswith(folder + os.sep):
             return text.removeprefix(folder).split(os.sep)[1]

@@ -20,11 +20,11 @@ from .findings import Owner
 # Made by multiprocessing for itself, and removed by it when its process ends.
 _ALWAYS_ACCEPTED = ("pymp-*",)
 _GENERATED = re.compile(r"_(?:xunit|unittest)_(\w+?)_fixture_(.*)")
-# A directory's time of change comes from a clock that ticks every 10 ms at the slowest: a younger one
-# may hide another change that falls into the same tick.
+# A directory's modification time comes from a clock that ticks every 10 ms at the slowest: a recent time
+# may hide another change in the same tick.
 _TICK_NS = 20_000_000
-# Few names (a listing takes 0.3 us for each) are listed at every look. With more, one listing is paid for by looks that
-# are skipped: then an owner is one of the tests since the last listing.
+# Few names (a listing takes 0.3 us for each) are listed at every look. With more, looks are skipped to make up for the
+# time that a listing takes: then an owner is one of the tests since the last listing.
 _FEW_NAMES = 2000
 _NAMES_PER_LOOK = 25
 
@@ -43,7 +43,7 @@ _SYSTEM = SimpleNamespace(
 
 
 class Record:
-    """Who owns the names that are there; None where the name is accepted.
+    """Who owns each name that is there; None if the name is accepted.
 
     A worker's record is written to a file as it grows: the process may end at any moment.
     """
@@ -67,7 +67,7 @@ class Record:
     def _append(self, *row: object) -> None:
         if self._file is None:
             return
-        with contextlib.suppress(OSError):  # a full disk, say: then the report knows no owner
+        with contextlib.suppress(OSError):  # such as a full disk: then the report knows no owner
             fd = _SYSTEM.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
                 _SYSTEM.write(fd, json.dumps(row).encode() + b"\n")
@@ -103,8 +103,8 @@ class Watch:
         self._running = [_START]  # the innermost last
         self._item: pytest.Item | None = None
         self._latest = ""  # the test that runs, or that ran last
-        self._seen: int | None = None  # when the directory had changed as it was listed last
-        self._settled_at = 0  # until then, the time of a change may hide another one
+        self._seen: int | None = None  # when the directory had last changed at the time of the last listing
+        self._settled_at = 0  # until then, another change may have the same time
         self._looks_to_skip = 0
         self._skipped = False  # a look has been skipped since the last listing
         self._in_force = True
@@ -112,7 +112,7 @@ class Watch:
     # Looking
 
     def look(self) -> None:
-        """Note what is new. Costs one `stat` where nothing has changed."""
+        """Note what is new. Costs one `stat` if nothing has changed."""
         if _SYSTEM.getpid() != self._containment.pid:
             return
         try:
@@ -146,7 +146,7 @@ class Watch:
         self._skipped = False
 
     def _owner_of(self, name: str) -> Owner | None:
-        """Return who made a new name: what runs innermost; if looks were skipped, only roughly which test."""
+        """Return who made a new name: the innermost running step; if looks were skipped, only roughly which test."""
         marks = self._item.iter_markers("temp_leaks") if self._item else ()
         globs = [glob for mark in marks for glob in (mark.args or ("*",))]
         if any(fnmatchcase(name, glob) for glob in (*self._accepted, *globs)):
@@ -177,14 +177,14 @@ class Watch:
 
     @contextlib.contextmanager
     def _during(self, owner: Owner) -> Iterator[None]:
-        """Let what appears during the block belong to `owner`."""
+        """Count what appears during the block as made by `owner`."""
         self._running.append(owner)
         yield
         self.look()
         self._running.pop()
 
     def _fixture(self, fixture: Any) -> Owner:
-        """Return the owner that a fixture is; one that only hands out a test's parameter is none of its own."""
+        """Return the owner for a fixture; one that only passes on a test's parameter is not an owner of its own."""
         if getattr(fixture.func, "__name__", "") == "get_direct_param_fixture_func":
             return self._running[-1]
         generated = _GENERATED.fullmatch(fixture.argname)

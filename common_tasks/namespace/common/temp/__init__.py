@@ -1,14 +1,14 @@
 """The module `common_tasks.temp` under the name `common.temp`, unless a project has one of its own.
 
 `common` is a namespace (PEP 420), so Python prefers a project's own package of that name. Its own `temp` in
-another folder of the namespace is preferred here, wherever that folder stands on the path.
+another folder of the namespace is preferred here, wherever that folder is on the path.
 """
 
 import os
 import sys
 from types import ModuleType
 
-TYPE_CHECKING = False  # type checkers take this name for true
+TYPE_CHECKING = False  # type checkers treat this name as true
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -21,13 +21,13 @@ _SPARE = "_installed_common_tasks"
 
 
 def _find(name: str, path: list[str] | None) -> "ModuleSpec | None":
-    """Ask what `import` asks, in the same order; nothing is loaded."""
+    """Ask the finders that `import` asks, in the same order; nothing is loaded."""
     finders = (finder for finder in sys.meta_path if hasattr(finder, "find_spec"))
     return next((spec for finder in finders if (spec := finder.find_spec(name, path))), None)
 
 
 def _find_projects_own() -> "ModuleSpec | None":
-    """Find a `common.temp` in other folders of the namespace; a folder without any module in it is none."""
+    """Find a `common.temp` in other folders of the namespace; a folder without any module in it does not count."""
     spec = _find(__name__, [folder for folder in sys.modules["common"].__path__ if not folder.endswith(_PORTION)])
     if spec is None or spec.has_location:
         return spec
@@ -46,7 +46,7 @@ def _load(spec: "ModuleSpec") -> ModuleType:
 
 
 def _load_ours() -> ModuleType:
-    """Load `common_tasks.temp`; where another `common_tasks` stands in its way, under a spare name."""
+    """Load `common_tasks.temp`; if another `common_tasks` stands in its way, under a spare name."""
     loaded = sys.modules.get("common_tasks")
     spec = loaded.__spec__ if loaded else _find("common_tasks", None)
     folders = spec.submodule_search_locations if spec else None
