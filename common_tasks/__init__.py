@@ -37,7 +37,7 @@ _TASKS = ("clean", "ns", "temp_clean", "temp_migrate", "temp_status")
 _MODULES = {"ARTIFACTS": "project.patterns", **dict.fromkeys(_TASKS, "cli")}
 
 
-if not TYPE_CHECKING:  # with it, a checker would accept any name
+if not TYPE_CHECKING:  # with `__getattr__`, a checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in __all__ and name not in _MODULES:

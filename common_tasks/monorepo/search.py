@@ -83,7 +83,7 @@ class Found(NamedTuple):
 
 
 def search(root: Path, top: Directory, sweep_of: SweepOf | None, workers: Workers) -> Found:
-    """Search below `root`, a project's: the first levels here, then each branch, shared among workers. `top`: it, open.
+    """Search below a project's `root`: the first levels here, then the branches, shared by workers. `top`: it, open.
 
     Other projects' roots are folders with a marker or a base that no stranger could have put there; `sweep_of` is None
     if none are looked for. Other mounts are not entered, and links are not followed. What has vanished, was swapped or
@@ -144,7 +144,7 @@ class _Reader:
         self._root = root
         self._sweep_of = sweep_of
         projects = _OF_PROJECTS if sweep_of else frozenset()
-        self._marks = _ENVIRONMENT | WORK_MARKS | projects  # names that tell of more than an artifact
+        self._marks = _ENVIRONMENT | WORK_MARKS | projects  # names that mark an environment, others' work or a project
         self._ordinary: dict[Patterns, set[str]] = {}
 
     def read(self, directory: Directory, here: _Here, found: Found) -> tuple[list[str], _Here]:
@@ -179,7 +179,7 @@ class _Reader:
         return any(name in names and _is_base(folder, name, exposed=exposed) for name in INSIDE)
 
     def _ordinary_files(self, here: _Here) -> set[str]:
-        """Return names that are known to mean nothing here, unless of directories: most names occur often."""
+        """Return names that are known to mean nothing here if they are of files: most names occur often."""
         if len(here.path) - here.depth < here.sweep.artifacts.deepest:
             return set()
         return self._ordinary.setdefault(here.sweep.artifacts, set())

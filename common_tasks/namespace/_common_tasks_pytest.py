@@ -2,8 +2,8 @@
 
 A project may have a module `common_tasks` of its own, which hides this package: then the plugin is off, and says so in
 one line. So this module needs nothing but pytest; options, settings and fixtures exist in either case. The package is
-looked for when the tests are about to run, or earlier if leaks are to be found: by then the project's own folders are
-on Python's path.
+looked for when the tests are about to run, since the project's own folders are on Python's path by then; or earlier,
+if leaks are to be found.
 """
 
 import importlib.util

@@ -58,7 +58,7 @@ class Tracked:
         return bool(self._files or self.unknown)
 
     def __contains__(self, parts: tuple[str, ...]) -> bool:
-        """Tell whether the path made of `parts`, relative to the root, is tracked or holds what is."""
+        """Tell whether the path made of `parts`, relative to the root, is tracked or holds something that is."""
         path = os.fsencode("/".join(parts))
         first, below = self._first_from(path), path + b"/"
         # All that begins with the path is contiguous in the list, with `path-2` before `path/file`.

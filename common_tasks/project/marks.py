@@ -145,7 +145,7 @@ def read_whole(folder: str, name: str) -> bytes:
 
 
 def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:
-    """Return the text of a file in a folder; of files over 1 MiB the first mebibyte.
+    """Return the text of a file in a folder; of a file over 1 MiB, only the first mebibyte.
 
     None if there is no such file, or if a stranger could have put it there. Raises OSError if it cannot be read.
     """
@@ -164,7 +164,7 @@ def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:
 
 
 def is_planted(folder: str, found: os.stat_result, *, exposed: bool = False) -> bool:
-    """Tell whether a stranger could have put a file into a folder. `found`: what the file is; `exposed`: see above."""
+    """Tell whether a stranger could have put a file into a folder. `found`: its status; `exposed`: see above."""
     if found.st_uid in (os.geteuid(), 0):
         return False
     return exposed or is_open_to_strangers(os.stat(folder).st_mode)
@@ -173,8 +173,8 @@ def is_planted(folder: str, found: os.stat_result, *, exposed: bool = False) -> 
 def is_open_to_strangers(mode: int) -> bool:
     """Tell whether users who do not trust each other may put files into a directory of this mode.
 
-    That is one that everybody may write to, or one with the sticky bit that a group may write to. Without that bit,
-    all who may write to it may also remove everything in it: that is how a team shares a folder.
+    That is one that everybody may write to or, if the sticky bit is set, a group. Without that bit, all who may write
+    to it may also remove everything in it: that is how a team shares a folder.
     """
     return bool(mode & stat.S_IWOTH or (mode & stat.S_ISVTX and mode & stat.S_IWGRP))
 

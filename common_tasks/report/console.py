@@ -1,4 +1,4 @@
-"""Output: lines of styled text, in colour on a terminal and plain into a pipe."""
+"""Output: lines of styled text, in colour on a terminal and plain in a pipe."""
 
 import os
 import sys

@@ -69,7 +69,7 @@ class _Part(NamedTuple):
     """What was removed, what was kept, or what could not be removed.
 
     `verb`: the word for it in a pipe. `mark`: the mark of its rows, unless that depends on their states. `summed`: on
-    a terminal, a reason that several entries share is said once, and a long list is summed up.
+    a terminal, a reason that several entries share is shown once, and a long list is summed up.
     """
 
     page: Page

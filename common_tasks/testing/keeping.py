@@ -23,7 +23,7 @@ Lend = Callable[..., tuple[Path, ...]]
 
 
 def start(config: pytest.Config, name: str) -> None:
-    """Lend tests their directories from now on until the configuration goes out of use; `name`: the plugin's."""
+    """Lend tests their directories from now on until the configuration is no longer used. `name`: the plugin's."""
     keeper = Keeper(config, keep_policy(config))
     config.pluginmanager.register(keeper, name)
     stack = contextlib.ExitStack()
@@ -109,7 +109,7 @@ class Keeper:
         """Return how many failures are known while the test still runs; unittest notes its own."""
         return self._failures + len(getattr(self._item, "_excinfo", None) or ())
 
-    # What pytest tells
+    # Hooks that pytest calls
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -165,7 +165,7 @@ class Keeper:
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        """Settle what the last teardowns of an interrupted session, or of one with `-x`, have ended."""
+        """Settle what was lent until the last teardowns of a session that was interrupted, or ran with `-x`."""
         yield
         if os.getpid() != self._pid:
             return

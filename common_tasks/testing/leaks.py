@@ -29,7 +29,7 @@ _LIST = ".temp-leaks.txt"  # says who left what is kept beside it
 
 
 def watch_run(config: pytest.Config, mode: str) -> None:
-    """Contain a run until its configuration goes out of use, and then say what was left."""
+    """Contain a run until its configuration is no longer used, and then say what was left."""
     run = Run(config, mode)
     config.add_cleanup(run.finish)
 
@@ -52,7 +52,7 @@ class Run:
         config.pluginmanager.register(self, "common_tasks_leaks")
         config.pluginmanager.register(self._watch, "common_tasks_watch")
 
-    # What pytest tells
+    # Hooks that pytest calls
 
     def pytest_keyboard_interrupt(self) -> None:
         """Note that the list will be incomplete, because of Ctrl-C or `pytest.exit`."""

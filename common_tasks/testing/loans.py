@@ -1,4 +1,4 @@
-"""A directory that is lent to a test, or to the users of a fixture; and what is said about those still there."""
+"""A directory that is lent to a test or to a fixture's users; what is said about directories that are still there."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field

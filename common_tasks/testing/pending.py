@@ -63,7 +63,7 @@ def _self_deleting() -> Iterator[Any]:
 
 
 def _finalizers() -> Iterator[Call]:
-    """Yield what `weakref.finalize` does at exit: that is how a `TemporaryDirectory` goes."""
+    """Yield what `weakref.finalize` does at exit: that is how a `TemporaryDirectory` is removed."""
     for info in list(getattr(weakref.finalize, "_registry", {}).values()):
         if info.atexit:
             yield info.func, info.args, info.kwargs

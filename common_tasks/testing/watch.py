@@ -103,7 +103,7 @@ class Watch:
         self._running = [_START]  # the innermost last
         self._item: pytest.Item | None = None
         self._latest = ""  # the test that runs, or that ran last
-        self._seen: int | None = None  # when the directory had last changed at the time of the last listing
+        self._seen: int | None = None  # the directory's modification time at the last listing
         self._settled_at = 0  # until then, another change may have the same time
         self._looks_to_skip = 0
         self._skipped = False  # a look has been skipped since the last listing
@@ -192,7 +192,7 @@ class Watch:
         name = generated[1] if generated else f"fixture {fixture.argname} ({fixture.scope})"
         return Owner(f"{name} of {place}" if place else name, once=fixture.scope == "session")
 
-    # What pytest tells
+    # Hooks that pytest calls
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """See what importing a conftest.py has left: it is registered right afterwards."""
