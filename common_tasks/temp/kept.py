@@ -1,6 +1,6 @@
-"""What is kept of tests: moved to `.tmp/test/<test name>_<unix>/`, the newest three of each test.
+"""Directories that are kept for tests: moved to `.tmp/test/<test name>_<unix>/`, the newest three of each test.
 
-A file in it says which test it was: tests of one name in several files do not push one another out.
+A file in each says which test it was, so that tests with one name in several files do not push one another out.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 CATEGORY = "test"
-NEWEST = 3  # so many directories of one test stay
+NEWEST = 3  # how many directories of one test stay
 TEST_ID = ".test-id"  # the file in a kept directory that says which test it was
 
-_NAME = "t"  # of what is lent: the path of a Unix socket in it has to fit
+_NAME = "t"  # of a lent directory: short, because the path of a Unix socket in it has to fit
 _NO_NAME = "pytest"
 _LONGEST = 100
 _MOST_ID = 4096
@@ -36,7 +36,7 @@ _NOT_PLAIN = re.compile(r"[^\w.-]+", re.ASCII)
 
 
 class Borrower(NamedTuple):
-    """Whom a directory is lent to: a name for files, and what tells it from others of that name."""
+    """The test that a directory is lent to: a name for files, and an id that tells it from others of that name."""
 
     name: str
     id: str
@@ -49,9 +49,9 @@ class LentToTest(LentDirectory):
         super().__init__(_NAME)
 
     def keep(self, borrower: Borrower, root: Path | None, elsewhere: Path | None = None) -> Kept | None:
-        """Move it to `.tmp/test/` of a project, and return where it is now; None where nothing is left of it.
+        """Move it to `.tmp/test/` of a project, and return where it is now; None if nothing is left of it.
 
-        Where it cannot be moved there, it stays in the system's temporary location (see `evidence.keep`).
+        If it cannot be moved there, it stays in the system's temporary location (see `evidence.keep`).
         """
         try:
             _note_id(self.folder, borrower.id)
@@ -66,7 +66,7 @@ class LentInProject(LentDirectory):
     """A directory in `.tmp/test/` of a project, where it stays if it is kept."""
 
     def __init__(self, root: Path, name: str) -> None:
-        """Make it. Raises as `create`."""
+        """Make it. Raises what `create` raises."""
         super().__init__(name)
         self.folder = create(root, name)
         self._maker = os.getpid()
@@ -79,14 +79,14 @@ class LentInProject(LentDirectory):
 
     @property
     def is_lent(self) -> bool:
-        """Whether it is for this process to decide on."""
+        """Whether this process decides what becomes of it."""
         return os.getpid() == self._maker
 
     def set_aside(self) -> None:
         """Leave it where it is, to be decided on later."""
 
     def keep(self, borrower: Borrower, root: object, elsewhere: object = None) -> Kept | None:
-        """Leave it where it is, and return that; None where nothing is left of it."""
+        """Leave it where it is, and return where that is; None if nothing is left of it."""
         del root, elsewhere
         _note_id(self.folder, borrower.id)
         self.let_go()
@@ -94,7 +94,7 @@ class LentInProject(LentDirectory):
 
 
 def find_root() -> Path | None:
-    """Return the root of the project of the working directory; None where that is gone."""
+    """Return the root of the project of the working directory; None if that directory is gone."""
     with contextlib.suppress(FileNotFoundError):
         return Path(marks.find_root())
     return None
@@ -103,7 +103,7 @@ def find_root() -> Path | None:
 def create(root: Path | None, name: str) -> Path:
     """Make `.tmp/test/<name>_<unix>/` in the project of `root`; any text will do as `name` (see `plain_name`).
 
-    Whatever umask a test has left, its owner may use what is made. Raises as `TempManager.create_persistent_dir`.
+    Whatever umask a test has set, the owner may use what is made. Raises as `TempManager.create_persistent_dir` does.
     """
     if root is None:
         raise TempError("there is no project: the working directory was removed")
@@ -117,7 +117,7 @@ def create(root: Path | None, name: str) -> Path:
 
 
 def _note_id(folder: Path, test_id: str) -> None:
-    """Write down in a directory which test it was; where that cannot be written, its name tells."""
+    """Write down in a directory which test it was; if that cannot be written, the directory's name has to do."""
     with (
         contextlib.suppress(OSError),
         Directory.at(folder.parent, follow=True) as parent,
@@ -128,9 +128,9 @@ def _note_id(folder: Path, test_id: str) -> None:
 
 
 def plain_name(name: str) -> str:
-    """Return `name` as part of a file name that every shell takes as it is.
+    """Return `name` as part of a file name that needs no quoting in any shell.
 
-    Where more than a parameter's brackets had to go, a checksum keeps different names apart.
+    If more than a parameter's brackets had to be replaced, a checksum keeps different names apart.
     """
     plain = _NOT_PLAIN.sub("_", name).strip("._-")
     if 0 < len(plain) <= _LONGEST and plain == name.replace("[", "_").removesuffix("]"):
@@ -142,13 +142,13 @@ def plain_name(name: str) -> str:
 
 
 def keep_newest(root: Path | None, kept: Mapping[Path, str]) -> tuple[str, ...]:
-    """Remove older directories of the tests that `kept` belong to, by their ids; the newest three of each stay.
+    """Remove older directories of the tests in `kept` (path to test id); the newest three of each test stay.
 
-    `kept` themselves stay, however many they are of one test, and so does what a clean would leave alone. Returns what
-    stood in the way, in words: a test's own failure matters more.
+    All of `kept` stay, even more than three of one test, and so does what a clean would leave alone. Faults are
+    returned, in words, and not raised: a test's own failure matters more.
     """
     names = {stamped.name for path in kept if (stamped := parse_name(path.name))}
-    if not names:  # what stayed in the system's temporary location
+    if not names:  # all of them stayed in the system's temporary location
         return ()
     try:
         project = layout.find_project(root)
@@ -162,7 +162,7 @@ def keep_newest(root: Path | None, kept: Mapping[Path, str]) -> tuple[str, ...]:
 
 
 def _too_many(folder: Path, names: set[str]) -> bool:
-    """Tell whether there is anything to remove, by one listing."""
+    """Tell from one listing whether there is anything to remove."""
     found = Counter(stamped.name for child in os.listdir(folder) if (stamped := parse_name(child)))
     return any(found[name] > NEWEST for name in names)
 
@@ -183,9 +183,9 @@ def _remove_older(project: layout.Project, kept: Mapping[Path, str], names: set[
 
 
 def _beyond_newest(entries: Iterable["Entry"], kept: Mapping[Path, str]) -> Iterator["Entry"]:
-    """Yield the entries of the tests of `kept` that have `NEWEST` or more of the same test that are newer.
+    """Yield the entries of the tests in `kept` for which there are `NEWEST` or more newer ones of the same test.
 
-    `kept` are the newest: within a second they may have the numbers of what was removed in between.
+    `kept` count as the newest: within a second, they may have the numbers of entries that were removed in between.
     """
 
     def age(entry: "Entry") -> tuple[bool, tuple[object, ...]]:
@@ -200,12 +200,12 @@ def _beyond_newest(entries: Iterable["Entry"], kept: Mapping[Path, str]) -> Iter
 
 
 def _id_of_name(name: str, kept: Mapping[Path, str]) -> str:
-    """Return the id of the test of that name: what has no note of its own counts for it."""
+    """Return the id of the test in `kept` with that name: an entry without a note counts as that test's."""
     return next(test for path, test in kept.items() if (parse_name(path.name) or ("",))[0] == name)
 
 
 def _noted_id(folder: Path) -> str:
-    """Return which test a kept directory was, as noted in it; empty where nothing is."""
+    """Return the id of the test that a kept directory was lent to, as noted in it; empty if there is no note."""
     with (
         contextlib.suppress(OSError),
         Directory.at(folder) as top,

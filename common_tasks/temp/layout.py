@@ -2,7 +2,7 @@
 
 Pure, except that the root is looked for upward. On disk::
 
-    <root>/.tmp/<category>/<name>_<unix>/     made here; where COMMON_TASKS_TMP is set:
+    <root>/.tmp/<category>/<name>_<unix>/     made here, unless COMMON_TASKS_TMP is set; then here:
     $COMMON_TASKS_TMP/<root's name>@<digest>/<category>/<name>_<unix>/
     $COMMON_TASKS_TMP/<category>/...          if it carries our tag: shown and cleaned, never written
     <root>/.temp/...                          legacy: shown and cleaned, never written
@@ -20,7 +20,7 @@ from ..project.marks import variable
 from .names import RESERVED, TAG
 
 VARIABLE = "COMMON_TASKS_TMP"
-INSIDE = (".tmp", ".temp")  # what a base in its project is called
+INSIDE = (".tmp", ".temp")  # the names of a base inside its project
 _FROM_VARIABLE = f"from {VARIABLE}"
 # The folder of a project below the one that COMMON_TASKS_TMP names.
 _OF_A_PROJECT = r"(?s).+@[0-9a-f]{10}"
@@ -29,11 +29,11 @@ _OF_A_PROJECT = r"(?s).+@[0-9a-f]{10}"
 class Base(namedtuple("Base", "path origin shared legacy root", defaults=("", False, False, ""))):
     """A folder of entries.
 
-    `origin`: what makes it the project's, in words, where it is not simply inside; then only our tag makes it ours.
-    `shared`: others use the folder, too: without our tag it is passed over, not refused, and other projects'
-    bases in it are no entries.
-    `legacy`: it is shown and cleaned, never written, and all that lies in it is of the category legacy.
-    `root`: the project's, where the base lies elsewhere: the base names it.
+    `origin`: what makes it the project's, in words, if it is not simply inside; then only our tag makes it ours.
+    `shared`: others use the folder, too: without our tag it is ignored, not refused, and other projects' bases in it
+    are not entries.
+    `legacy`: it is shown and cleaned, never written, and everything in it has the category legacy.
+    `root`: the project's root, if the base is elsewhere: the base's tag names it.
     """
 
     __slots__ = ()
@@ -49,14 +49,14 @@ class Base(namedtuple("Base", "path origin shared legacy root", defaults=("", Fa
         return bool(self.origin)
 
     def reserves(self, name: str) -> bool:
-        """Tell whether what bears this name in it is no entry."""
+        """Tell whether something with this name in it is not an entry."""
         return name in RESERVED or (self.shared and re.fullmatch(_OF_A_PROJECT, name) is not None)
 
 
 class Project(namedtuple("Project", "root bases reserved", defaults=("",))):
-    """A root and the bases that belong to it, the one that is written to first.
+    """A root and its bases; the first is the one that is written to.
 
-    `reserved`: what the root is in words, where it is a folder for everything: no project's alone.
+    `reserved`: what the root is, in words, if it is a folder for all kinds of things that belongs to no one project.
     """
 
     __slots__ = ()
@@ -66,13 +66,13 @@ class Project(namedtuple("Project", "root bases reserved", defaults=("",))):
 
 
 def find_project(start: Path | None = None) -> Project:
-    """Return the project of a script that works in the absolute path `start` (the working directory where it is None).
+    """Return the project of a script that works in the absolute path `start` (the working directory if it is None).
 
     Its root is the nearest folder at or above with `pyproject.toml`, `setup.py`, `.git`, or a `tasks.py` or `tasks/` of
-    invoke's, but never the home folder, the system's temporary folder or `/`; `start` itself where there is none.
-    `COMMON_TASKS_TMP`, unless unset or empty, names a folder in which each project has one of its own in place
+    invoke's, but never the home folder, the system's temporary folder or `/`; if there is none, `start` itself.
+    `COMMON_TASKS_TMP`, unless unset or empty, names a folder in which each project has its own folder in place
     of `<root>/.tmp`; `~` is the home folder, and a relative path is relative to the root. Raises BaseRefused
-    where it begins with the home folder of a user that there is not.
+    if it begins with the home folder of a user that does not exist.
     """
     return project_at(marks.find_root(start))
 
@@ -107,7 +107,7 @@ def _expand(root: str, variable: str) -> Path:
 
 
 def _is_base(folder: Path) -> bool:
-    """Tell whether a folder that is called like a base is that of a project."""
+    """Tell whether a folder with a base's name is a project's base."""
     around = os.fspath(folder.parent)
     is_used = marks.begins_project(around) or os.path.lexists(folder / TAG)
     return is_used and not marks.what_is_reserved(around)
@@ -116,7 +116,7 @@ def _is_base(folder: Path) -> bool:
 def orphaned_base(path: Path, root: str) -> Base | None:
     """Return the base at `path`, below the folder that COMMON_TASKS_TMP names, if the project at `root` is gone.
 
-    `root`: what is written down there. None where it is still there, or was another's.
+    `root`: as the base's tag names it. None if the project is still there, or the base belonged to another project.
     """
     if path.name != _name_of_project(root):
         return None
@@ -130,8 +130,8 @@ def orphaned_base(path: Path, root: str) -> Base | None:
 
 
 def _name_of_project(root: str) -> str:
-    """Return the name of its root, and what tells it from namesakes: the digest of where it stands."""
-    import hashlib  # loads OpenSSL: only those who set the variable pay for that
+    """Return the name of the root, with a digest of its real path to tell it from others of that name."""
+    import hashlib  # loads OpenSSL: only users who set the variable pay for that
 
     where = os.fsencode(os.path.realpath(root))
     name = os.path.basename(where)[:100].decode("utf-8", "ignore").lstrip(".")
@@ -149,9 +149,9 @@ def seconds(hours: float) -> float:
 
 
 def counts_ctimes() -> bool:
-    """Tell whether changes of a file's state count for its age: not where COMMON_TASKS_AGE is `modified`.
+    """Tell whether changes of a file's state (ctimes) count for its age: they do unless COMMON_TASKS_AGE is `modified`.
 
-    Raises InvalidAge for another value.
+    Raises InvalidAge if it has any other value.
     """
     value = os.environ.get("COMMON_TASKS_AGE") or ""
     if value not in ("", "modified"):

@@ -1,16 +1,16 @@
-"""Leases: what a process was given in a base is in use for as long as that process runs.
+"""Leases: an entry that a process was given is in use as long as that process runs.
 
-    <base>/.leases/<pid>-<random>   one file a process, locked exclusively by it (flock), written from then on
-    <base>/.leases/ended-<user id>  the entries that processes which have ended were given, by who takes that in
+    <base>/.leases/<pid>-<random>   one file for each process, which locks it exclusively (flock) and adds to it
+    <base>/.leases/ended-<user id>  entries given to processes that have ended, by the user who recorded them
 
 A lease names its process, and each forked child that goes on, by pid, start time, boot and PID namespace. It names an
 entry before the entry is made. An entry is in use while the lock on its lease is held, or while a process that the
-lease names still runs: so after `exec`, and after a daemon has closed its descriptors. Whoever looks asks for the
-shared lock and gives it back at once, which disturbs nobody.
+lease names still runs: the latter holds even after `exec`, or after a daemon has closed its descriptors. To look at a
+lease, a process asks for the shared lock and gives it back at once, which disturbs nobody.
 
-A lease whose processes have ended is taken in: its entries go to `ended-…`, and the file goes. That is done under the
-lock of the base (see `base_lock.locked`), by a clean and by whoever makes a new lease. What neither a lease nor such a
-file names was not made by the engine.
+A lease whose processes have ended is taken in: its entries go to `ended-…`, and the file is deleted. That is done under
+the lock of the base (see `base_lock.locked`), by a clean and when a new lease is made. An entry that neither a lease
+nor such a file names was not made by the engine.
 """
 
 import contextlib
@@ -43,36 +43,36 @@ from .leased import (
 )
 from .names import LEASES
 
-_TAKEN_IN = 8  # leases that whoever makes a new one looks at
-_MOST_RECORDS = 8192  # of one process, before those of entries that are gone are dropped
-_MOST_OPEN = 32  # leases of one process, before the descriptor of the one that was begun first is closed
+_TAKEN_IN = 8  # other leases that are looked at when a new one is made
+_MOST_RECORDS = 8192  # in one lease, before those of entries that are gone are dropped
+_MOST_OPEN = 32  # leases of one process, before the descriptor of the oldest is closed
 
 
 class _Lease(Held):
-    """The lease of this process in one base: the file at `path`, kept open as long as nobody closes that."""
+    """The lease of this process in one base: the file at `path`, which stays open unless the program closes it."""
 
     def __init__(self, path: str, fd: int) -> None:
         super().__init__(fd)
         self.path = path
         self.name = os.path.basename(path)
         self.records = 0
-        self.most = _MOST_RECORDS  # 0: look first whether it still is where it was
+        self.most = _MOST_RECORDS  # 0: check first whether it is still where it was
 
     def is_open(self) -> bool:
-        """Tell whether the descriptor still is this file's, and the file still stands."""
+        """Tell whether the descriptor is still that of this file, and the file still exists."""
         found = self.status()
         return found is not None and found.st_nlink > 0
 
     def read(self) -> bytes:
-        """Return what is in it, also where somebody has removed it; nothing where the descriptor was closed."""
+        """Return what is in it, even if somebody has removed it; empty if the descriptor was closed."""
         with contextlib.suppress(OSError):
             if self.status():
-                os.lseek(self.fd, 0, os.SEEK_SET)  # what is written goes to its end all the same
+                os.lseek(self.fd, 0, os.SEEK_SET)  # writes go to the end of the file anyway
                 return read_all(self.fd)
         return b""
 
     def name_process(self) -> None:
-        """Name the calling process in it, also where the descriptor was closed. Raises OSError."""
+        """Name the calling process in it, even if the descriptor was closed. Raises OSError."""
         if self.is_open():
             write(self.fd, _head())
             return
@@ -87,10 +87,10 @@ class _Lease(Held):
 
 
 class Leases:
-    """The leases of this process, by the path of their base: one descriptor a base."""
+    """The leases of this process, by the path of their base: one descriptor for each base."""
 
     def __init__(self) -> None:
-        self._guard = RLock()  # a signal's handler may ask for a directory, too
+        self._guard = RLock()  # a signal handler may ask for a directory, too
         self._leases: dict[str, _Lease] = {}
 
     def note(self, base: Base, path: str) -> None:
@@ -99,9 +99,9 @@ class Leases:
             self._open(base).write(GIVEN, path)
 
     def make(self, base: Base, path: str) -> None:
-        """Make the directory at `path` in a base, and write down that this process is given it. Raises OSError.
+        """Make the directory at `path` in a base, after writing down that this process is given it. Raises OSError.
 
-        That is written first. No other thread may take the entry for one that is gone in between.
+        In between, no other thread may take the entry for one that is gone.
         """
         with self._guard:
             lease = self._open(base)
@@ -119,7 +119,7 @@ class Leases:
         return lease
 
     def look_again(self, base: Base) -> None:
-        """Have the next note see whether the base still is the folder that it was."""
+        """Make the next use of the lease check whether the base is still the same folder."""
         lease = self._leases.get(str(base.path))
         if lease:
             lease.most = 0
@@ -129,18 +129,18 @@ class Leases:
         self._guard = RLock()
         inherited, self._leases = list(self._leases.values()), {}
         for lease in inherited:
-            # Where that cannot be written, the lock, which the child has too, still tells.
+            # If that cannot be written, the lock still tells, because the child holds it, too.
             with contextlib.suppress(OSError):
                 lease.name_process()
 
     def _begin(self, base: Base) -> _Lease:
-        """Make a lease, open again the one that is there, or make one without the records that are of no more use."""
+        """Make a lease, go on with the one that is there, or make it again without the records no longer needed."""
         with make_base(base) as directory, _folder(directory) as folder:
             before = self._leases.pop(str(base.path), None)
             lease = _make(base, folder, directory) if before is None else _go_on(base, folder, directory, before)
             self._leases[str(base.path)] = lease
             for early in islice(reversed(self._leases.values()), _MOST_OPEN, _MOST_OPEN + 1):
-                early.close()  # the process that it names still counts
+                early.close()  # its entries stay in use, because the process that it names still runs
             return lease
 
 
@@ -148,7 +148,7 @@ def _folder(base: Directory) -> Directory:
     with contextlib.suppress(FileExistsError):
         base.make(LEASES, 0o777)
         with base.enter(LEASES) as made:
-            # Whoever may write to the base may have leases there.
+            # Everybody who may write to the base may have leases there.
             os.fchmod(made.fd, stat.S_IMODE(base.status().st_mode) & 0o2775 | stat.S_IRWXU)
             give_to_owner(made, base)
     return base.enter(LEASES)
@@ -157,7 +157,7 @@ def _folder(base: Directory) -> Directory:
 def _make(
     base: Base, folder: Directory, directory: Directory, given: Iterable[str] = (), children: Iterable[Process] = ()
 ) -> _Lease:
-    """Make a lease that names this process, what it has been `given` so far, and its `children` that have that, too."""
+    """Make a lease that names this process, its `children` that share its entries, and what it was `given` so far."""
     with locked_at_once(directory) as granted:
         if granted:
             take_in(directory, most=_TAKEN_IN)
@@ -167,14 +167,14 @@ def _make(
         lock.wait(fd)
         if os.fstat(fd).st_nlink:
             break
-        os.close(fd)  # a clean took it for one whose process was killed before it could write
+        os.close(fd)  # a clean thought that its process had been killed before it could write, and removed it
     os.fchmod(fd, MODE)
     write(fd, _head() + b"".join(map(_name_process, children)) + records_of(given))
     return _Lease(f"{base.path}/{LEASES}/{name}", fd)
 
 
 def _go_on(base: Base, folder: Directory, directory: Directory, before: _Lease) -> _Lease:
-    """Go on with a lease: made again where it was removed or closed, without records that are of no more use."""
+    """Go on with a lease; if it was removed, closed or is too full, make it again without needless records."""
     with opened_lease(folder, before.name) as fd:
         stands = fd is not None and lock.key_of(fd) == before.key
         record = Record.parse(read_all(fd) if fd is not None and stands else before.read())

@@ -17,7 +17,7 @@ from .names import LEASES
 
 _ENDED = re.compile(r"ended-\d+")
 PROCESS, GIVEN, TAKEN_BACK = b"process ", b"+", b"-"
-END = b"\0"  # of each record: the one byte that no name holds
+END = b"\0"  # of each record: the one byte that no path can contain
 MODE = 0o644  # everybody who may look at the base may know what is in use
 _BEING_MADE = 60.0  # seconds that an empty lease may be on its way to getting its first record
 _MOST_PID = 2**31
@@ -30,16 +30,16 @@ class Leased:
         self.made: set[str] = set()
         self._users: dict[str, set[int]] = {}
         self._tops: dict[str, set[int]] = {}
-        self._moved: dict[str, set[int]] = {}  # by the last name, where an entry is not at its path any more
+        self._moved: dict[str, set[int]] = {}  # by their last names: entries that are no longer at their paths
 
     def __bool__(self) -> bool:
         return bool(self._users)
 
     def users(self, parts: tuple[str, ...]) -> tuple[int, ...] | None:
-        """Return the processes that use the entry at `parts`, or one below it; None where nobody does.
+        """Return the processes that use the entry at `parts`, or one below it; None if nobody does.
 
-        An entry of which the category was renamed is known by its own name. Of a holder in another PID namespace only
-        its existence is known: then the result is empty.
+        An entry whose category was renamed is known by its own name. If all that is known is that some process, in
+        another PID namespace, holds the lease, the result is empty.
         """
         users = self._tops.get(parts[0]) if len(parts) == 1 else self._users.get("/".join(parts))
         if users is None:
@@ -67,9 +67,9 @@ class Record(namedtuple("Record", "processes given")):
 
     @classmethod
     def parse(cls, text: bytes) -> "Record":
-        """Take a lease's text apart. A last record that was cut short is left out, and what is no record.
+        """Parse a lease's text. A last record that was cut short is left out, and so is anything that is not a record.
 
-        An entry may be given several times. What is taken back is one of these, so what was given before stays given.
+        An entry may be given several times. Taking it back undoes only one of these, so an earlier one still counts.
         """
         processes: list[Process] = []
         times: dict[str, int] = {}
@@ -97,7 +97,7 @@ def _parse_process(record: bytes) -> list[Process]:
 def read_leases(base: Directory) -> Leased:
     """Read the leases of an open base. Nothing is changed.
 
-    What this very process was given is made by the engine, but in use by nobody: it may clean that itself.
+    What this process itself was given counts as made by the engine, but not as in use: it may clean that itself.
     """
     leased = Leased()
     with _folder(base) as folder:
@@ -115,7 +115,7 @@ def read_leases(base: Directory) -> Leased:
 
 @contextlib.contextmanager
 def _folder(base: Directory) -> Iterator[Directory | None]:
-    """Lend the folder of leases in an open base; None where there is none that this user may look into."""
+    """Open the folder of leases in an open base for the block; None if there is none that this user may look into."""
     try:
         folder = base.enter(LEASES)
     except OSError as error:
@@ -143,7 +143,7 @@ def _read_one(folder: Directory, name: str, me: Process, leased: Leased) -> None
 
 @contextlib.contextmanager
 def opened_lease(folder: Directory, name: str, flags: int = os.O_RDONLY) -> Iterator[int | None]:
-    """Open a lease; None where it was taken in meanwhile, and for anything that is no file of ours to read."""
+    """Open a lease; None if it was taken in meanwhile, or is not a regular file that this user may open."""
     try:
         fd = folder.open(name, flags | os.O_NONBLOCK)
     except OSError as error:
@@ -166,12 +166,12 @@ def read_all(fd: int) -> bytes:
 
 
 def _own_ended() -> str:
-    """Return the name of the file that this user may write to, also where several users share a base."""
+    """Return the name of this user's file of ended processes: several users may share a base."""
     return f"ended-{os.geteuid()}"
 
 
 def take_in(base: Directory, *, most: int | None = None) -> None:
-    """Take in the leases of processes that have ended, or look at `most` of them. The caller holds the base's lock."""
+    """Take in the leases whose processes have ended, looking at `most` of them. The caller holds the base's lock."""
     with _folder(base) as folder:
         if folder is None:
             return
@@ -180,7 +180,7 @@ def take_in(base: Directory, *, most: int | None = None) -> None:
             first = int.from_bytes(os.urandom(4), "big") % len(names)
             names = (names + names)[first : first + most]
         for name in names:
-            with contextlib.suppress(PermissionError):  # another user's, who does that for himself
+            with contextlib.suppress(PermissionError):  # another user's, whose own processes take it in
                 _take_in_one(folder, name)
 
 
@@ -199,14 +199,14 @@ def _take_in_one(folder: Directory, name: str) -> None:
 
 
 def _may_run_elsewhere(record: Record, granted: Claim) -> bool:
-    """Tell whether nothing says that a process of another machine or namespace has ended: there are no locks."""
+    """Tell whether a process may still run on another machine: its boot is not this one, and there are no locks."""
     return granted is Claim.IMPOSSIBLE and any(process.boot != boot() for process in record.processes)
 
 
 def drop_ended(base: Directory) -> None:
-    """Drop what is noted of earlier processes' entries that are gone. The caller holds the base's lock.
+    """Drop the records of ended processes' entries that are gone. The caller holds the base's lock.
 
-    Where that cannot be written they stay noted, which does no harm: no other entry gets their names.
+    If that cannot be written, the records stay, which does no harm: no other entry gets their names.
     """
     with _folder(base) as folder:
         if folder is None:
@@ -227,14 +227,14 @@ def drop_ended(base: Directory) -> None:
 
 
 def still_there(base: Directory, paths: set[str]) -> set[str]:
-    """Return those of the paths that still stand, or may, by one listing of each category."""
+    """Return the paths that still exist, or may exist, by one listing of each category."""
     left: set[str] = set()
     for category in {path.partition("/")[0] for path in paths}:
         try:
             with base.enter(category) as folder:
                 left.update(f"{category}/{name}" for name in folder.names())
         except OSError as error:
-            if error.errno not in GONE:  # it may not be looked into, or something is mounted on it
+            if error.errno not in GONE:  # this user may not look into it, or something is mounted on it
                 left.update(path for path in paths if path.startswith(f"{category}/"))
     return paths & left
 

@@ -1,7 +1,7 @@
 """Directories lent for a block, in the system's temporary location.
 
-Each has a sealed name (see `seal`), so what a killed process leaves is known again, and is locked before it gets
-that name. Deleting one loads no more than that takes.
+Each has a sealed name (see `seal`), so that what a killed process leaves is recognized, and is locked before it gets
+that name. Deleting one loads only the modules that this takes.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from ..fs.values import Key, complaint, no_progress
 from ..project.errors import Unremovable
 from . import hold, maker, names
 
-_ASIDE = "ended"  # what was taken from its path, and is still to be decided on, has a name that begins so
+_ASIDE = "ended"  # the name begins so if a directory was taken from its path and is still to be decided on
 _UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
 
@@ -26,7 +26,7 @@ def system_folder() -> Path:
     """Return the system's temporary location, as `tempfile.gettempdir` finds it, without writing there.
 
     The first of these in which this process may make something: `tempfile.tempdir` if it is set, TMPDIR, TEMP,
-    TMP, `/tmp`, `/var/tmp`, `/usr/tmp` and the working directory; `/tmp` where there is none.
+    TMP, `/tmp`, `/var/tmp`, `/usr/tmp` and the working directory; `/tmp` if there is none.
     """
     chosen = getattr(sys.modules.get("tempfile"), "tempdir", None)
     named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
@@ -38,14 +38,14 @@ def system_folder() -> Path:
 
 
 def is_unnamed(name: str) -> bool:
-    """Tell whether a directory of this name was killed off before it got its sealed one: empty, if it is ours."""
+    """Tell whether this is the name of a directory before it gets its sealed name; if it is ours, it is empty."""
     return re.fullmatch(_UNNAMED, name) is not None
 
 
 class LentDirectory:
     """A context manager that lends a directory; see `TempManager.auto_cleanup_dir`.
 
-    `folder`: where it stands, or what took its place there, once it is lent.
+    `folder`: its path, once it is lent; something else may have taken its place there.
     """
 
     def __init__(self, name: str) -> None:
@@ -80,11 +80,11 @@ class LentDirectory:
 
     @property
     def is_lent(self) -> bool:
-        """Whether it is still to be decided on: by the process that made it alone, and once."""
+        """Whether its fate is still to be decided: only by the process that made it, and only once."""
         return self._key in _lent and os.getpid() == self._maker
 
     def set_aside(self) -> None:
-        """Take it from its path, to be decided on later. Raises OSError where that cannot be done."""
+        """Rename it, so that its path is free, to decide on it later. Raises OSError if that cannot be done."""
         if not self.is_lent:
             return
         with Directory.at(self.folder.parent, follow=True) as parent:
@@ -111,7 +111,7 @@ _lent: dict[Key, LentDirectory] = {}  # until their blocks end
 
 @atexit.register
 def _end_all() -> None:
-    # A generator that is still in its block when Python ends is closed too late to remove anything.
+    # A generator that is still inside its block when Python ends is closed too late to remove anything.
     for directory in list(_lent.values()):
         try:
             directory.end()
@@ -119,7 +119,7 @@ def _end_all() -> None:
             sys.stderr.write(f"{left}\n")
 
 
-_given: set[str] = set()  # names that this process has had: tests may keep things by path, and inodes come again
+_given: set[str] = set()  # names that this process has used: tests may remember paths, and inodes are used again
 _DRAWS = 100
 
 
@@ -133,15 +133,15 @@ def _new_name(name: str, inode: int) -> str:
 
 
 def _make(system: Path, name: str) -> tuple[Path, Key]:
-    """Make a directory under a sealed name; it bears that name only once it is in use."""
+    """Make a directory with a sealed name; it gets that name only after it is in use."""
     while True:
         unnamed = system / f"{names.TRASH}-{os.urandom(8).hex()}"
         unnamed.mkdir(0o700)
         try:
             key = hold.share(Directory(os.open(unnamed, DIRECTORY | NOFOLLOW)))
-        except FileNotFoundError:  # a cleaner took it for one that was left
+        except FileNotFoundError:  # a clean thought that a killed process had left it
             continue
-        except OSError:  # too many open files, say
+        except OSError:  # too many open files, for instance
             unnamed.rmdir()
             raise
         if key is None:
@@ -157,10 +157,10 @@ def _make(system: Path, name: str) -> tuple[Path, Key]:
 
 
 def discard(folder: Path) -> None:
-    """Remove what stands where this process made a directory: out of sight first, then deleted.
+    """Remove whatever is at the path of a directory that this process made: out of sight first, then deleted.
 
-    Nobody else gets a directory of this path, so what the block has put in its place goes, too; but nothing that
-    belongs to another user. Raises Unremovable, naming the first thing that stood in the way.
+    Nobody else gets a directory with this path, so what the block has put in its place goes, too, unless it belongs to
+    another user. Raises Unremovable, naming the first thing that stood in the way.
     """
     try:
         with Directory.at(folder.parent, follow=True) as parent:
@@ -175,7 +175,7 @@ def discard(folder: Path) -> None:
 
 
 def delete(parent: Directory, name: str) -> None:
-    """Remove what stands at `name` in the open `parent`. Raises OSError; what holds a mount is not begun."""
+    """Remove `name` in the open `parent`. Raises OSError; if there is a mount on it or inside, nothing is removed."""
     from ..fs.deletion import delete_tree
 
     refuse_mounts(parent, name)
@@ -187,7 +187,7 @@ def delete(parent: Directory, name: str) -> None:
 
 
 def refuse_mounts(parent: Directory, name: str) -> None:
-    """Raise OSError where something is mounted on or in what stands at `name` in the open `parent`."""
+    """Raise OSError if something is mounted on or inside `name` in the open `parent`."""
     from ..fs.kernel import Mounts
 
     mounted = Mounts().inside(parent, (name,))
@@ -196,10 +196,10 @@ def refuse_mounts(parent: Directory, name: str) -> None:
 
 
 def opener() -> Opener:
-    """Return what opens directories on one mount alone: without `/proc` that takes a module that is slow to load."""
+    """Return a function that opens directories on the same mount only; without `/proc`, its module is slow to load."""
     from ..fs import walk
 
-    if not isinstance(os, ModuleType):  # a test's fake file system (pyfakefs) stands in its place, without mounts
+    if not isinstance(os, ModuleType):  # a test's fake file system (pyfakefs), which has no mounts
         return walk.open_directory
     if can_compare_mounts():
         return open_on_same_mount

@@ -1,4 +1,4 @@
-"""What lies in a base: which folders are categories, and which names are entries. Looking changes nothing."""
+"""What is in a base: which folders are categories, and which names are entries. Looking changes nothing."""
 
 import contextlib
 import stat
@@ -19,7 +19,7 @@ from .tag import CATEGORY_MARK, is_category_mark
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 _FOLDER, _OTHER = Identity(directory=True), Identity(directory=False)  # until they are measured
 
-# The names that lead to something in a base, whether it is a folder, and the names beside it that go with it.
+# The names that lead to something in a base, whether that is a folder, and the names beside it that go with it.
 _Found = tuple[tuple[str, ...], bool, tuple[str, ...]]
 
 
@@ -36,8 +36,8 @@ class BaseListing(NamedTuple):
         return cls(base, directory, read_leases(directory))
 
     def entries(self) -> Iterator[Entry]:
-        """Return the entries of the base, sorted by name. They are not measured: one may have vanished by now."""
-        homes: set[tuple[str, ...]] = set()  # of what is to be put back
+        """Return the entries of the base, sorted by name. They are not measured, and may have vanished by now."""
+        homes: set[tuple[str, ...]] = set()  # of entries to be put back
         for found in _grouped((), _listed(self.directory)):
             [name] = found[0]
             if name == TRASH:
@@ -48,13 +48,13 @@ class BaseListing(NamedTuple):
                 yield from self._at_top(found)
 
     def _in_trash(self, homes: set[tuple[str, ...]]) -> Iterator[Entry]:
-        """List what interrupted cleans left. What has no name of theirs is somebody's own."""
+        """List what interrupted cleans left. If it does not have a name of theirs, somebody else put it there."""
         try:
             trash = self.directory.enter(TRASH)
         except MountPoint:
             yield self._entry(((TRASH,), True, ()))
             return
-        except OSError:  # no directory, or not to be looked into: a clean will say so
+        except OSError:  # not a directory, or cannot be looked into: a clean will say so
             return
         with trash:
             inode = trash.status().st_ino
@@ -65,15 +65,15 @@ class BaseListing(NamedTuple):
                     yield self._entry(((TRASH, name), is_folder, ()), in_trash=_sealed_as(trash, name) == TRASH)
 
     def _undecided(self, parts: tuple[str, ...], homes: set[tuple[str, ...]]) -> Iterator[Entry]:
-        """List what a clean has moved and not decided on: entries like others, unless that clean still works."""
+        """List what a clean has moved but not decided on: entries like any other, unless that clean still runs."""
         try:
             with self.directory.descend(parts) as batch:
                 places = [(), *places_in(batch)]
                 found = {place: _children(batch, place) for place in places}
-                claim = lock.look(batch.fd)  # now: who puts anything in there has locked it before
+                claim = lock.look(batch.fd)  # only now: a clean locks it before it puts anything in there
                 status = batch.status()
                 trusted = is_trusted(status, self.directory) and is_private(status, self.directory)
-        except OSError:  # decided meanwhile, or not to be looked into
+        except OSError:  # decided meanwhile, or cannot be looked into
             return
         if claim is Claim.REFUSED:
             return
@@ -84,7 +84,7 @@ class BaseListing(NamedTuple):
                 yield self._moved(each, self._free(home_of(place, each[0][-1]), homes) if known else ())
 
     def _alone(self, found: _Found, sealed: str, homes: set[tuple[str, ...]]) -> Entry:
-        """List what a clean has moved for which there was no room in the trash."""
+        """List an entry that a clean has moved, but for which there was no room in the trash."""
         if sealed == TRASH:
             return self._entry(found, in_trash=True)
         home: tuple[str, ...] = ()
@@ -94,19 +94,19 @@ class BaseListing(NamedTuple):
         return self._moved(found, home)
 
     def _free(self, home: tuple[str, ...], homes: set[tuple[str, ...]]) -> tuple[str, ...]:
-        """Return where something belongs, if that can be a place of an entry, and is not taken."""
+        """Return where something belongs, if an entry can be there and nothing else is; otherwise empty."""
         if not home or home in homes or self.base.reserves(home[0]) or self.directory.has("/".join(home)):
             return ()
         homes.add(home)
         return home
 
     def _moved(self, found: _Found, home: tuple[str, ...]) -> Entry:
-        """Return an entry that an interrupted clean has moved; it belongs at `home`, where that is known and free."""
+        """Return an entry that an interrupted clean has moved; `home`: where it belongs, if that is known and free."""
         kept = len(home) == 2 and not self.base.legacy and self.directory.has(f"{home[0]}/{KEEP}")
         return self._entry(found, state="kept" if kept else "unfinished", home=home)
 
     def _at_top(self, found: _Found) -> Iterator[Entry]:
-        """List a category's entries; what is no category is an entry itself."""
+        """List a category's entries; anything that is not a category is an entry itself."""
         [name] = found[0]
         children = {} if self.base.legacy else _children(self.directory, (name,))
         if not is_category(self.directory, name, children):
@@ -121,13 +121,13 @@ class BaseListing(NamedTuple):
     def _entry(
         self, found: _Found, *, state: State = "idle", in_trash: bool = False, home: tuple[str, ...] = ()
     ) -> Entry:
-        """Return the entry that was found, which belongs at `home` where that is not where it is."""
+        """Return the entry that was found; `home` is where it belongs, if that is not where it is."""
         parts, is_folder, companions = found
         belongs = home or parts
         stamped = parse_name(belongs[-1])
         in_category = len(belongs) == 2 and belongs[0] != TRASH
         category = UNFINISHED if in_trash else LEGACY
-        # What has no time in its name was not made by the engine.
+        # If there is no time in its name, it was not made by the engine.
         if stamped and in_category and not (in_trash or self.base.legacy):
             category = belongs[0]
         reason = _moved_by_a_clean(home) if state == "unfinished" else None
@@ -159,8 +159,8 @@ def _moved_by_a_clean(home: tuple[str, ...]) -> str:
 def is_category(base: Directory, name: str, children: Iterable[str]) -> bool:
     """Tell whether the folder `name` at the top of an open base is a category, from the names in it.
 
-    It is one if the engine made it as one, or if it holds nothing but time-stamped children (and perhaps `.keep`).
-    An empty folder, and one that has a time in its own name, is an entry unless the engine made it as a category.
+    It is one if the engine made it as one, or if it holds only time-stamped children (and perhaps `.keep`).
+    An empty folder is an entry unless the engine made it as a category; one with a time in its own name always is.
     """
     entries = [child for child in children if child != KEEP]
     if not entries or is_stamped(name):
@@ -177,21 +177,21 @@ def _listed(directory: Directory) -> dict[str, bool]:
 
 
 def _children(directory: Directory, parts: tuple[str, ...]) -> dict[str, bool]:
-    """Return what is in a folder, sorted, and whether it is a directory; nothing where it cannot be looked into."""
+    """Return what is in a folder, sorted, and whether each is a directory; nothing if it cannot be looked into."""
     try:
         with directory.descend(parts) as below:
-            below.look(".")  # to list names is not enough
+            below.look(".")  # being allowed to list names is not enough
             return _listed(below)
     except (PermissionError, MountPoint):  # an entry, whole; a clean looks again before it takes one
         return {}
     except OSError as error:
-        if error.errno in GONE:  # no directory: an entry
+        if error.errno in GONE:  # not a directory, so an entry
             return {}
         raise
 
 
 def _sealed_as(directory: Directory, name: str) -> str | None:
-    """Return what a clean has sealed in the name of something that it moved out of sight; None for anything else."""
+    """Return the name that a clean sealed for something that it moved out of sight; None for anything else."""
     if not looks_sealed(name):
         return None
     with contextlib.suppress(OSError):
@@ -201,14 +201,14 @@ def _sealed_as(directory: Directory, name: str) -> str | None:
 
 
 def _is_kept_inside(directory: Directory, parts: tuple[str, ...]) -> bool:
-    """Tell whether a folder in a hand-made one has a `.keep`; a clean, which may look everywhere, looks again."""
+    """Tell whether a folder inside a hand-made one has a `.keep`; a clean, which may look everywhere, looks again."""
     with contextlib.suppress(OSError), directory.descend(parts) as folder:
         return any(folder.has(f"{name}/{KEEP}") for name in folder.subdirectories())
     return False
 
 
 def _grouped(above: tuple[str, ...], names: dict[str, bool]) -> Iterator[_Found]:
-    """Yield the names in a folder (`names` tell whether each is a directory), files beside a database with that."""
+    """Yield what is in a folder (`names` tell whether each is a directory); files beside a database go with it."""
     companions = {name for name in names if name.endswith(_BESIDE) and _is_beside(name, names)}
     for name, is_folder in names.items():
         if name not in companions:
@@ -217,12 +217,12 @@ def _grouped(above: tuple[str, ...], names: dict[str, bool]) -> Iterator[_Found]
 
 
 def _is_beside(name: str, names: dict[str, bool]) -> bool:
-    """Tell whether the name of a database's file is that of a file, and the database is there and a file, too."""
+    """Tell whether a name like that of a file beside a database is that of a file, and the database is a file, too."""
     return names[name] is False and names.get(name.rpartition("-")[0]) is False
 
 
 def files_beside(directory: Directory, name: str) -> set[str]:
-    """Return which files now stand beside `name` that belong to it if it is a database."""
+    """Return the files now beside `name` that would belong to it if it is a database."""
     return {name + ending for ending in _BESIDE if _is_file(directory, name + ending)}
 
 

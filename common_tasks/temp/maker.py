@@ -1,7 +1,7 @@
 """Who made an entry: the program or test, in an extended attribute of the directory itself.
 
-It is shown and never relied on. Where the file system has no extended attributes, or a copy has lost them, nobody is
-named.
+It is shown, but nothing relies on it. If the file system has no extended attributes, or a copy has lost them, no maker
+is shown.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ _labels: dict[str, bytes] = {}  # of this process's program, by the project's ro
 
 
 def sign(path: str, root: str) -> None:
-    """Write down who made the directory at `path`; nothing happens where that cannot be done.
+    """Write down who made the directory at `path`; nothing happens if that cannot be done.
 
-    A program is named relative to `root`; where that is `/`, by its absolute path. This costs one system call.
+    A program is named relative to `root`; if that is `/`, by its absolute path. This costs one system call.
     """
     if _set_attribute is not None:
         with contextlib.suppress(OSError):  # there are no attributes here, or there is no room for one
@@ -42,7 +42,7 @@ def _label(root: str) -> bytes:
 
 
 def with_makers(entries: Iterable["Entry"]) -> "Iterator[Entry]":
-    """Return entries with who made them, as far as that can be told: the engine's own alone are asked."""
+    """Return entries with who made them, if that can be told; only those that the engine made are looked at."""
     known: dict[str, str] = {}  # many entries have few makers
     for entry in entries:
         made_by = read(f"{entry.folder}/{'/'.join(entry.parts)}") if entry.made and not entry.in_trash else None
@@ -50,7 +50,7 @@ def with_makers(entries: Iterable["Entry"]) -> "Iterator[Entry]":
 
 
 def read(path: str) -> str | None:
-    """Return who made the directory at `path`; None where that cannot be told."""
+    """Return who made the directory at `path`; None if that cannot be told."""
     if _get_attribute is None:
         return None
     try:

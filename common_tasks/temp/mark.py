@@ -1,8 +1,8 @@
-"""The mark in a base that says when the base is cleaned by itself next, and what became of the last time.
+"""The mark in a base that says when the base will next be cleaned by itself, and how the last such clean went.
 
-Its time of modification is when the next turn comes. It is empty where nobody asks for such cleans. Else its first
-line has the time of the last clean, the number of entries and the bytes that it freed; a line each says what went
-wrong.
+Its modification time is when the next turn comes. It is empty if nobody asks for such cleans. Otherwise its first
+line has the time of the last clean, the number of entries that it removed and the bytes that it freed; each following
+line names something that went wrong.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-LONGEST = 7 * DAY  # between two turns: a mark further in the future was written by a clock that was wrong
-SETTINGS = ("invoke.yaml", "invoke.yml", "invoke.json", "pyproject.toml", *marks.TASKS)  # where they may be
+LONGEST = 7 * DAY  # between two turns: if a mark is further in the future, the clock was wrong when it was written
+SETTINGS = ("invoke.yaml", "invoke.yml", "invoke.json", "pyproject.toml", *marks.TASKS)  # files that may have them
 _MOST_READ = 2**16
 
 
@@ -42,13 +42,13 @@ class Report(namedtuple("Report", "when entries freed_bytes problems", defaults=
 
 @contextlib.contextmanager
 def own(path: str) -> Iterator[int | None]:
-    """Open the mark at `path`, made if need be, for this process alone; None where another process has it.
+    """Open the mark at `path` for this process alone, making it if needed; None if another process has it.
 
-    Raises OSError where there can be none.
+    Raises OSError if it cannot be made or opened.
     """
     # The lock is given back, not left to a child that another thread forks at this moment.
     with open_regular(path, os.O_RDWR | os.O_CREAT) as mark, lock.claim(mark) as granted:
-        yield None if granted is Claim.REFUSED else mark  # where there are no locks, the mark's time alone decides
+        yield None if granted is Claim.REFUSED else mark  # if there are no locks, the mark's time alone decides
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def open_regular(path: str, flags: int) -> Iterator[int]:
 
 
 def write_turn(mark: int, due: float, *, asked: bool) -> None:
-    """Write when the next turn comes, and whether anybody asks for cleans; a report stays. Raises OSError."""
+    """Write when the next turn comes, and whether anybody asks for cleans; if so, a report stays. Raises OSError."""
     if not asked:
         os.ftruncate(mark, 0)
     elif not os.fstat(mark).st_size:
@@ -73,7 +73,7 @@ def write_turn(mark: int, due: float, *, asked: bool) -> None:
 
 
 def write_report(mark: int, report: Report) -> None:
-    """Write what a clean did; when the next turn comes stays. Raises OSError."""
+    """Write what a clean did, without changing when the next turn comes. Raises OSError."""
     due = os.fstat(mark).st_mtime
     first = f"{report.when:.0f} {report.entries} {report.freed_bytes}"
     content = os.fsencode("\n".join([first, *map(printable, report.problems), ""]))[:_MOST_READ]
@@ -85,8 +85,8 @@ def write_report(mark: int, report: Report) -> None:
 
 
 def read_report(path: str) -> Report | None:
-    """Return what the last clean by itself did, from the mark at `path`; None where none has left a report."""
-    # No mark, or one that is empty, cut off by a full disk, or somebody else's.
+    """Return what the last clean by itself did, from the mark at `path`; None if no clean has left a report."""
+    # There may be no mark, or it may be empty, cut off by a full disk, or somebody else's.
     with contextlib.suppress(OSError, ValueError), open_regular(path, os.O_RDONLY) as mark:
         first, *problems = os.fsdecode(os.read(mark, _MOST_READ)).split("\n")
         when, entries, freed = map(int, first.split(" "))
@@ -95,7 +95,7 @@ def read_report(path: str) -> Report | None:
 
 
 def is_due(mark: str, root: "Path", now: float) -> bool:
-    """Tell whether it is a base's turn by its mark, an absolute path. `now`: seconds since 1970."""
+    """Tell by its mark, an absolute path, whether it is a base's turn. `now`: seconds since 1970."""
     try:
         found = os.lstat(mark)
     except FileNotFoundError:
@@ -104,7 +104,7 @@ def is_due(mark: str, root: "Path", now: float) -> bool:
         return False
     if not now < found.st_mtime <= now + LONGEST + HOUR:
         return True
-    # An empty mark says that nobody asks for this; settings of the project that have changed since are read at once.
+    # An empty mark says that nobody asks for this; if the project's settings changed since, they are read at once.
     return not found.st_size and any(_changed(f"{root}/{name}") > found.st_ctime for name in SETTINGS)
 
 

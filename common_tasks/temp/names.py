@@ -1,9 +1,9 @@
-"""Names on disk: of entries and categories, and the signed names of what stands outside a base or out of sight.
+"""Names on disk: of entries and categories, and the sealed names of directories outside a base or out of sight.
 
 A sealed name ends in a random number and a digest of that number, of the name before it and of the directory's own
-inode number. So a directory that we made is known again without a list kept anywhere, a copy or a look-alike is not
-taken for one, and renaming a directory takes it out of our hands. It is short, because each of its bytes is missing
-from the 104 that the path of a Unix socket may have: 50 bits in base 32 (RFC 4648, in lower case).
+inode number. So a directory that we made is recognized without a list kept anywhere, a copy or a look-alike is not
+mistaken for one, and a directory that somebody renames is no longer ours. The ending is short, because it takes up
+some of the 104 bytes that a Unix socket's path may have: 50 bits in base 32 (RFC 4648, in lower case).
 """
 
 import os
@@ -18,14 +18,14 @@ UNCATEGORIZED = "uncategorized"
 LEGACY = "legacy"
 KEEP = ".keep"
 TRASH = ".trash"
-UNDECIDED = ".aside"  # what is out of sight, and may yet be put back, has a name that begins so
-LEASES = ".leases"  # who was given what: see `lease`
+UNDECIDED = ".aside"  # how the name begins of what is out of sight, but may still be put back
+LEASES = ".leases"  # which processes were given which entries: see `lease`
 TAG = "CACHEDIR.TAG"
 GITIGNORE = ".gitignore"
 AUTO = ".auto"  # when a base is cleaned by itself: see `mark`
-# What a base holds beside its entries; `.keep` in a base or a category keeps the folder, not its neighbours.
+# What a base contains besides its entries; `.keep` in a base or a category is a mark, and not an entry.
 RESERVED = frozenset({TAG, GITIGNORE, TRASH, KEEP, LEASES, AUTO})
-# Nine digits and more: a count or a date that ends a hand-made name is no time of creation.
+# At least nine digits: a number or a date at the end of a hand-made name is not a time of creation.
 _ENTRY = re.compile(r"(.+)_(\d{9,12})(?:-(\d{1,9}))?", re.DOTALL)
 _STAMP_ROOM = len("_169634880000-999999999")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -38,8 +38,8 @@ SEAL_ROOM = 1 + _NONCE + _DIGEST
 def check_name(name: str, what: str, folder: Path) -> None:
     """Raise InvalidName unless `name` can begin an entry's name (or be a category) in `folder`.
 
-    Refused: nothing at all, a leading dot, a path separator, NUL, text that is no file name, and
-    more bytes than the file system of the existing `folder` takes once the time is appended.
+    Refused: an empty name, a leading dot, a path separator, NUL, text that cannot be a file name, and
+    more bytes than the file system of the existing `folder` allows once the time is appended.
     """
     _check_name(name, what, _name_limit(folder) - _STAMP_ROOM)
 
@@ -65,9 +65,9 @@ def _name_limit(folder: Path) -> int:
 
 
 def check_category(category: str, folder: Path) -> None:
-    """Raise InvalidName unless `category` can be one in a base below `folder`.
+    """Raise InvalidName unless `category` can be a category in a base below `folder`.
 
-    As for names, and it must not look like an entry: a legacy `.tmp/demo_1696348800/` is one, whole.
+    The rules are those for names, and it must not look like an entry, as a legacy `.tmp/demo_1696348800/` does.
     """
     check_name(category, "the category", folder)
     if is_stamped(category):
@@ -75,7 +75,7 @@ def check_category(category: str, folder: Path) -> None:
 
 
 def check_part(text: str, what: str) -> None:
-    """Raise InvalidName where `text` would leave the folder it is used in, or be no text to the system."""
+    """Raise InvalidName if `text` cannot be part of a name: it has a path separator or NUL. TypeError if not text."""
     if not isinstance(text, str):
         raise TypeError(f"{what} takes text, not {type(text).__name__}")
     if "/" in text:
@@ -86,12 +86,12 @@ def check_part(text: str, what: str) -> None:
 
 def entry_name(name: str, unix: int, number: int = 1) -> str:
     """Return the name of the `number`-th entry called `name` made in the second `unix`."""
-    stamp = f"{name}_{max(unix, 0):09d}"  # the digits that parse_name asks for, however wrong the clock
+    stamp = f"{name}_{max(unix, 0):09d}"  # as many digits as parse_name needs, however wrong the clock is
     return stamp if number == 1 else f"{stamp}-{number}"
 
 
 class Stamped(namedtuple("Stamped", "name created number")):
-    """An entry's name, taken apart; sorts by time of creation among entries of one name."""
+    """The parts of an entry's name; they sort by time of creation among entries of one name."""
 
     __slots__ = ()
     name: str
@@ -100,7 +100,7 @@ class Stamped(namedtuple("Stamped", "name created number")):
 
 
 def parse_name(text: str) -> Stamped | None:
-    """Take an entry's name apart; None where it does not end in a time of creation."""
+    """Take an entry's name apart; None if it does not end in a time of creation."""
     match = _ENTRY.fullmatch(text)
     return Stamped(match[1], int(match[2]), int(match[3] or 1)) if match else None
 
@@ -111,18 +111,18 @@ def is_stamped(text: str) -> bool:
 
 
 def seal(name: str, inode: int) -> str:
-    """Return a new name that begins with `name` and belongs to the directory with this inode number alone."""
+    """Return a new name that begins with `name` and is valid only for the directory with this inode number."""
     nonce = _letters(os.urandom(_NONCE))
     return f"{name}_{nonce}{_digest(name, nonce, inode)}"
 
 
 def looks_sealed(name: str) -> bool:
-    """Tell whether `name` has the form of a sealed one: worth asking for the inode."""
+    """Tell whether `name` looks like a sealed one, so that it is worth checking the inode."""
     return re.fullmatch(_SEALED, name) is not None
 
 
 def unseal(sealed: str, inode: int) -> str | None:
-    """Return the name that was sealed; None where `sealed` was not made for this inode."""
+    """Return the name that was sealed; None if `sealed` was not made for this inode."""
     match = re.fullmatch(_SEALED, sealed)
     if match and match[3] == _digest(match[1], match[2], inode):
         return match[1]
@@ -140,5 +140,5 @@ def _digest(name: str, nonce: str, inode: int) -> str:
 
 
 def _letters(random: bytes) -> str:
-    """Return a letter for five bits of each byte."""
+    """Return one letter for each byte, made of five of its bits."""
     return "".join([_ALPHABET[byte & 31] for byte in random])

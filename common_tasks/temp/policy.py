@@ -9,19 +9,19 @@ DEFAULT = "default"  # the key of the rule for the categories that have none
 
 
 class Limit(NamedTuple):
-    """A bound: `value` in seconds or bytes, and the same in `words`."""
+    """A limit: `value` in seconds or bytes, and the same in `words`."""
 
     value: float
     words: str
 
 
 def hours(seconds: float) -> Limit:
-    """Return an age as a bound that is said in hours."""
+    """Return an age as a limit that is worded in hours."""
     return Limit(seconds, f"{seconds / 3600:.10g} h")
 
 
 class Rule(NamedTuple):
-    """What of a category may go: all of it except the newest `keep_last` of each name, where there is no bound."""
+    """What may go in a category: without limits, all entries except the newest `keep_last` of each name."""
 
     max_age: Limit | None = None
     max_size: Limit | None = None
@@ -34,10 +34,10 @@ class Rule(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """What all entries together may take up (`max_total`), and what is to stay free on their disks (`keep_free`).
+    """What all entries together may take up (`max_total`), and what must stay free on their disks (`keep_free`).
 
     `expected`: the bytes that will be added before the next clean; a bound that these would break counts as broken.
-    `margin`: so large a share of a broken bound is freed in addition, so that it is not broken again at once.
+    `margin`: the share of a broken bound that is freed in addition, so that it is not broken again at once.
     """
 
     max_total: Limit | None = None
@@ -50,7 +50,7 @@ class Budget(NamedTuple):
         return self.max_total is not None or self.keep_free is not None
 
     def beyond(self, shared: "Budget") -> "Budget":
-        """Return the bounds that are tighter than those of a budget that is `shared` with others."""
+        """Return this budget with only the bounds that are tighter than those of a budget `shared` with others."""
         total, free = self.max_total, self.keep_free
         if total and shared.max_total and total.value >= shared.max_total.value:
             total = None
@@ -63,13 +63,13 @@ NO_BUDGET = Budget()
 
 
 class Policy(NamedTuple):
-    """Which entries may go: those without a change for `max_age` seconds, all where it is None.
+    """Which entries may go: those that have not changed for `max_age` seconds, or all if it is None.
 
-    Where there are `rules`, by category, they take the place of `max_age`; a category without one, and without
-    the rule DEFAULT, stays unless the `budget` lets it go. The newest `keep_last` of each name stay, and what changed
-    within the last `min_age` seconds, whatever the rules say. `categories` narrows a clean to these, where there are
-    any. `force` takes what is in use too; what is tracked or kept stays in any case. `because`: the reason in words
-    where there is no bound to name.
+    If there are `rules`, by category, they replace `max_age`; if a category has no rule, and there is no DEFAULT, its
+    entries stay unless the `budget` lets them go. The newest `keep_last` of each name stay, and so does what changed
+    within the last `min_age` seconds, whatever the rules say. `categories` narrows a clean to these, if there are
+    any. `force` takes what is in use, too; what is tracked or kept stays, unless it is `forceable`. `because`: the
+    reason in words if there is no limit to name.
     """
 
     max_age: float | None = None
@@ -83,16 +83,16 @@ class Policy(NamedTuple):
 
     @property
     def depends_on_time(self) -> bool:
-        """Whether more may go later, though nothing changes."""
+        """Whether more may go later, even if nothing changes."""
         rules = self.rules or {}
         return bool(self.max_age or self.min_age or any(rule.max_age for rule in rules.values()))
 
     def rule_for(self, category: str) -> Rule | None:
-        """Return the rule for a category; None where it has none."""
+        """Return the rule for a category; None if it has none."""
         if self.rules is None:
             return Rule(max_age=None if self.max_age is None else hours(self.max_age))
         return self.rules.get(category, self.rules.get(DEFAULT))
 
     def covers(self, entry: Entry) -> bool:
-        """Tell whether an entry is among those that the clean was narrowed to; what is in the trash always is."""
+        """Tell whether an entry is among those that the clean was narrowed to; entries in the trash always are."""
         return not self.categories or entry.in_trash or entry.category in self.categories

@@ -1,9 +1,9 @@
-"""What may go, and why the rest stays. Pure: entries, policies and the time in, plans out.
+"""What may go, and why the rest stays. Pure: entries, policies and the time go in, plans come out.
 
-In each category the newest `keep_last` of each name stay. Of the others, what is older than `max_age` goes; then,
-while the category holds more than `max_size`, the oldest go. Then budgets: while all entries together hold more than
-`max_total`, or less than `keep_free` is free on a disk, the oldest of all go. What is kept, tracked or in use counts
-as held, and stays.
+In each category, the newest `keep_last` of each name stay. Of the others, those older than `max_age` go; then, while
+the category takes up more than `max_size`, the oldest go. Then budgets: while all entries together take up more than
+`max_total`, or less than `keep_free` is free on a disk, the oldest of all go. Entries that are kept, tracked or in use
+count toward these sizes, but stay.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ class Portion(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What a clean lets go `when`, and has not let go before; and the budgets that it does not meet then."""
+    """What a clean lets go at the time `when`, but not before; and the budgets that it does not meet then."""
 
     when: str
     rows: tuple[Decision, ...]
@@ -52,11 +52,11 @@ def make_plans(
 ) -> tuple[Plan, ...]:
     """Decide on each entry of several projects; return a plan for each, in order. `now`: seconds since 1970.
 
-    Each project's own rules and budget come first, then the `shared` budget for all of them together; where that
-    cannot be met, the first plan says so. `free`: what is free on the disks, which `keep_free` is measured by.
+    Each project's own rules and budget come first, then the `shared` budget for all of them together; if that
+    cannot be met, the first plan says so. `free`: what is free on the disks, for `keep_free`.
 
-    An entry's age is `now` less its newest change, and 0 where that lies in the future. One that was not measured, or
-    could not be looked into in full, has no age, and stays where a policy compares ages or sizes. A plan that is
+    An entry's age is `now` less its newest change, or 0 if that is in the future. An entry that was not measured, or
+    could not be looked into in full, has no age, and stays if a policy compares ages or sizes. A plan that is
     narrowed to some categories is the part of the full plan that concerns them.
     """
     tables = [([Case(entry) for entry in portion.entries], portion.policy) for portion in portions]
@@ -84,7 +84,7 @@ def forecasts(
 ) -> tuple[tuple[Due, ...], ...]:
     """Return, for each project, what a clean lets go now, within a day and within a week if nothing changes.
 
-    Each comes from the very plan that a clean would make then. The caller measures the entries.
+    Each is taken from the same plan that a clean would make then. The caller measures the entries.
     """
     due: list[list[Due]] = [[] for _ in portions]
     timely = any(portion.policy.depends_on_time for portion in portions)
@@ -119,7 +119,7 @@ class _Category(NamedTuple):
     now: float
 
     def rule(self, rule: Rule | None) -> None:
-        """Decide on each by what holds whatever the rule says, then by the rule."""
+        """Decide on each entry, first by what applies whatever the rule says, then by the rule."""
         for case in self.cases:
             _apply_state(case, force=self.policy.force)
         self._keep_last(max(rule.keep_last if rule else 0, self.policy.keep_last))
@@ -146,7 +146,7 @@ class _Category(NamedTuple):
             case.let_go(reason, by_age=by_order or self.policy.min_age > 0)
 
     def _keep_last(self, most: int) -> None:
-        """Keep the newest of each name, whatever else is said of them."""
+        """Keep the newest of each name, whatever the rule says about them."""
         there = [case for case in self.cases if not case.entry.in_trash] if most else []
         there.sort(key=lambda case: (case.entry.name, newest_first(case.entry)))
         for name, same in groupby(there, key=lambda case: case.entry.name):
@@ -181,7 +181,7 @@ class _Category(NamedTuple):
 
 
 def _apply_state(case: Case, *, force: bool) -> None:
-    """Decide on what no rule has a say in: what is tracked, kept or in use, and what is in the trash."""
+    """Decide on entries to which no rule applies: those that are tracked, kept or in use, and those in the trash."""
     entry = case.entry
     obstinate = entry.state in ("tracked", "kept") and not (entry.forceable and force)
     if obstinate or (entry.state == "in-use" and not force):

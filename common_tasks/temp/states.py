@@ -1,4 +1,4 @@
-"""What bears on an entry's removal: who uses it, what keeps it, what is in the way."""
+"""What affects an entry's removal: who uses it, what keeps it, what prevents it."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ from .uses import EntryUses, look_at_uses
 
 
 class Listed(NamedTuple):
-    """The entries in an open folder, and what the leases there say; None outside the bases.
+    """The entries in an open folder, and what the leases there say (None outside the bases).
 
     There may be very many. A function that turns them into new entries empties the list as it goes, to save memory.
     """
@@ -38,7 +38,7 @@ class Listed(NamedTuple):
             yield from map(own.beside, entry.companions)
 
 
-# What is in a directory that may be somebody's work: see `belongs_to_others`.
+# Names in a directory that may be somebody's work: see `belongs_to_others`.
 WORK_MARKS = frozenset({".git", "HEAD", TAG})
 _BARE = frozenset({"objects", "refs"})
 
@@ -56,14 +56,14 @@ def belongs_to_others(directory: Directory, names: Collection[str]) -> str | Non
 
 
 def with_states(listed: Sequence[Listed]) -> list[Entry]:
-    """Return entries with what bears on their removal."""
+    """Return entries with their states, reasons and obstacles."""
     asked = [each for each in listed if each.entries]
     uses, mounts, rights = look_at_uses([each.folder for each in asked]), Mounts(), _Rights()
     return [entry for each in asked for entry in _in_folder(each, uses, mounts, rights)]
 
 
 def _in_folder(listed: Listed, uses: EntryUses, mounts: Mounts, rights: "_Rights") -> Iterator[Entry]:
-    """Yield the entries of one folder with their states. What cannot concern any of them is not checked for each."""
+    """Yield the entries of one folder with their states. Checks that cannot concern any of them are skipped."""
     folder, entries, leased = listed
     may_be_used = uses.may_name_any(folder, leased)
     unseen = uses.unseen(folder)
@@ -102,20 +102,20 @@ def describe_held(path: str) -> str:
 
 
 def _with_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
-    """Return an entry with the obstacle that a mount inside is."""
+    """Return an entry; if there is a mount inside, that is its obstacle."""
     mounted = mounts.inside(folder, entry.parts)
     return entry._replace(obstacle=f"a mount point is inside: {mounted}") if mounted else entry
 
 
 class _Rights:
-    """Whether this user may take entries out of their folders, each folder asked once."""
+    """Whether this user may take entries out of their folders; each folder is asked about once."""
 
     def __init__(self) -> None:
         self._folders: dict[tuple[int, tuple[str, ...]], bool] = {}
         self._root = os.geteuid() == 0
 
     def check(self, folder: Directory, entry: Entry) -> Entry:
-        """Return an entry with the obstacle that missing rights are, if it has none yet."""
+        """Return an entry; if it has no obstacle yet and rights are missing, that is its obstacle."""
         if entry.obstacle:
             return entry
         obstacle = entry.usage.obstacle or (None if self._root else self._find_obstacle(folder, entry))
@@ -139,7 +139,7 @@ class _Rights:
 
 
 def _is_anothers(folder: Directory, entry: Entry) -> bool:
-    """Tell whether an entry is another user's, in a folder of another user's that is sticky."""
+    """Tell whether an entry belongs to another user, and is in a sticky folder of another user's."""
     with contextlib.suppress(OSError):
         around = folder.look("/".join(entry.parts[:-1]) or ".")
         if around.st_mode & stat.S_ISVTX and around.st_uid != os.geteuid():
@@ -148,7 +148,7 @@ def _is_anothers(folder: Directory, entry: Entry) -> bool:
 
 
 def _may(folder: Directory, path: str, mode: int) -> bool:
-    return folder.allows(mode, path) or _is_gone(folder, path)  # that is no obstacle: a clean will say so
+    return folder.allows(mode, path) or _is_gone(folder, path)  # being gone is not an obstacle: a clean will say so
 
 
 def _is_gone(folder: Directory, path: str) -> bool:
@@ -160,7 +160,7 @@ def _is_gone(folder: Directory, path: str) -> bool:
 
 
 def _may_move(folder: Directory, entry: Entry) -> bool:
-    """Tell whether a directory may be moved: who does not own it has to be allowed to write to it."""
+    """Tell whether this user may move a directory: to do so, a user must own it or be allowed to write to it."""
     path = "/".join(entry.parts)
     with contextlib.suppress(OSError):
         return folder.look(path).st_uid == os.geteuid() or _may(folder, path, os.W_OK)
@@ -168,9 +168,9 @@ def _may_move(folder: Directory, entry: Entry) -> bool:
 
 
 def is_pinned(folder: Directory, parts: tuple[str, ...] = ()) -> bool:
-    """Tell whether the directory at `parts` below the open `folder` holds a file named `.keep` at its top.
+    """Tell whether the directory at `parts` below the open `folder` has a file named `.keep` at its top.
 
-    Raises OSError where that cannot be told.
+    Raises OSError if that cannot be told.
     """
     try:
         folder.look("/".join((*parts, names.KEEP)))

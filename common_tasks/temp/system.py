@@ -1,7 +1,7 @@
-"""What this user's Python programs left in the system's temporary location: the same pipeline, only other names.
+"""What this user's Python programs left in the system's temporary location: handled as entries with other names.
 
-Names alone decide what is looked at; everything else there is passed over. What is found is measured, and who uses it
-is looked at, as for any entry.
+Names alone decide what is looked at; everything else there is ignored. What is found is measured and checked for uses,
+as any entry is.
 """
 
 import os
@@ -23,7 +23,7 @@ from .policy import DEFAULT, Policy, Rule, hours
 from .states import Listed, with_states
 
 BUILT_IN = "..."  # in a list of patterns: those that are built in
-MAX_AGE = 24.0  # hours, where nobody says
+MAX_AGE = 24.0  # hours, the default
 LEAST_AGE = 1.0
 _RANDOM = "[a-z0-9_]{8}"  # what `tempfile` puts into names
 _NAMES = {
@@ -34,15 +34,15 @@ _NAMES = {
 }
 _OF_PYTEST = "pytest-of-.+"  # a folder of its runs
 _RUN = re.compile(r"pytest-(\d{1,9})")
-_GARBAGE = re.compile(r"garbage-[0-9a-f-]{8,36}")  # what a run has begun to remove
-_OTHER = "other"  # what a setting names
+_GARBAGE = re.compile(r"garbage-[0-9a-f-]{8,36}")  # a folder that pytest has begun to remove
+_OTHER = "other"  # the category of names that a setting gives
 _KEPT_RUNS = 3  # as many as pytest itself keeps
 
-Namer = Callable[[str], str | None]  # the category of a name; None for what is not looked at
+Namer = Callable[[str], str | None]  # returns the category of a name; None for a name that is ignored
 
 
 def policy(hours_old: float = MAX_AGE, categories: Iterable[str] = ()) -> Policy:
-    """Return what decides there: the age alone. `hours_old`: from LEAST_AGE up, as the caller has seen to."""
+    """Return the policy for that location: only age decides. The caller checks that it is LEAST_AGE or more."""
     return Policy(rules={DEFAULT: Rule(max_age=hours(hours_old * 3600))}, categories=frozenset(categories))
 
 
@@ -50,13 +50,13 @@ def scan(patterns: Sequence[str] = (BUILT_IN,), *, workers: Workers = ALONE) -> 
     """Return what Python programs of this user left in the system's temporary location, sorted, measured, with states.
 
     `patterns`: globs of names; BUILT_IN stands for those of tempfile, multiprocessing, pip, joblib and pytest. What
-    cannot go is kept, and says why: of pytest's runs the newest three, and one that names a running process.
+    cannot go is kept or in use, and says why: for instance pytest's newest three runs, or one with a running process.
     """
     folder = system_folder()
     orphans = inventory.scan([], workers=workers)
     try:
         directory = Directory.at(folder, follow=True)
-    except OSError:  # nowhere to leave anything
+    except OSError:  # nobody can leave anything there
         return orphans
     with directory:
         listed = {entry.identity.key for entry in orphans}
@@ -89,8 +89,8 @@ def _namer(patterns: Sequence[str]) -> Namer:
 
 
 def _list_pytest(folder: Path, directory: Directory, name: str) -> Iterator[Entry]:
-    """List the runs in a folder of pytest's, if that is this user's, and what an interrupted clean moved there."""
-    with suppress(OSError), directory.enter(name) as runs:  # no directory, or not to be looked into
+    """List the runs in a folder of pytest's that is this user's, and what an interrupted clean moved there."""
+    with suppress(OSError), directory.enter(name) as runs:  # not a directory, or cannot be looked into
         if runs.status().st_uid != os.geteuid():
             return
         for run in runs.names():
@@ -123,7 +123,7 @@ def _entry(
 
 
 def _settle(directory: Directory, entry: Entry, holders: Holders, found: Sequence[Entry]) -> Entry:
-    """Keep a run of pytest's that is among the newest, and what only `holders` knows to be in use."""
+    """Return an entry as kept if it is among pytest's newest runs, as in use if `holders` says so, else as it is."""
     if entry.state != "idle":
         return entry
     if entry.category == PYTEST and _is_among_newest(entry, found):
@@ -138,13 +138,13 @@ def _is_among_newest(entry: Entry, found: Sequence[Entry]) -> bool:
 
 
 def _number(entry: Entry) -> int:
-    """Return the number of a run, from 1; 0 where the name is not that of a run."""
+    """Return the number of a run plus one; 0 if the name is not that of a run."""
     run = _RUN.fullmatch(entry.parts[-1])
     return int(run[1]) + 1 if run else 0
 
 
 def _without_obstacle(entry: Entry) -> Entry:
-    """Keep what cannot be removed, in place of failing: nobody has said that it should go."""
+    """Keep an entry that cannot be removed, instead of reporting a failure: nobody has asked for it to go."""
     if not entry.obstacle or entry.state in ("in-use", "kept"):
         return entry
     return entry._replace(state="kept", reason=f"kept: {entry.obstacle}", obstacle=None)

@@ -1,7 +1,7 @@
-"""The marks of what is ours: the tag of a base, and the file that marks a category.
+"""The marks that show what is ours: the tag of a base, and the file that marks a category.
 
-The tag is that of the Cache Directory Tagging Specification (https://bford.info/cachedir/): back-up tools pass such a
-folder over. Its second line tells our folders from other tools' caches.
+The tag is that of the Cache Directory Tagging Specification (https://bford.info/cachedir/): backup tools skip a folder
+that has one. Its second line tells our folders from other tools' caches.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ CATEGORY_MARK = ".category"
 
 
 def opened_tag(base: Directory) -> contextlib.AbstractContextManager[int]:
-    """Open the tag of a base for the block. Raises OSError where there is none, a link, or none to be read."""
+    """Open the tag of a base for the block. Raises OSError if there is none, if it is a link, or cannot be read."""
     return base.opened(TAG, os.O_RDONLY | os.O_NONBLOCK)
 
 
@@ -34,12 +34,12 @@ def is_tagged(directory: Directory) -> bool:
 
 
 def project_line(root: str) -> bytes:
-    """Return the line that names the project of a base that lies elsewhere."""
+    """Return the line that names the project of a base outside it."""
     return b"%b%b\n" % (_PROJECT, os.fsencode(root)) if root and "\n" not in root else b""
 
 
 def noted_root(directory: Directory) -> str:
-    """Return the root of the project that an open base with our tag was made for; empty where it lies in that."""
+    """Return the root of the project that an open base with our tag was made for; empty if the base is inside it."""
     with contextlib.suppress(OSError), opened_tag(directory) as tag:
         lines = os.read(tag, _MOST_TAG).split(b"\n")
         return next((os.fsdecode(line.removeprefix(_PROJECT)) for line in lines if line.startswith(_PROJECT)), "")
@@ -47,10 +47,10 @@ def noted_root(directory: Directory) -> str:
 
 
 def mark_category(category: Directory) -> None:
-    """Mark an open folder, which was just made, as a category: by a file whose name is sealed for it.
+    """Mark an open folder, which was just made, as a category, by a file whose name is sealed for it.
 
-    The mark goes with the folder. So a folder that somebody made again by hand under the same name has none, and in a
-    copy it is no mark.
+    The mark goes with the folder. So a folder that somebody makes again by hand with the same name has none, and in a
+    copy the file is not a mark.
     """
     name = seal(CATEGORY_MARK, category.status().st_ino)
     os.close(category.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))

@@ -1,7 +1,7 @@
-"""Directories that tests are lent: in the system's temporary location, and gone with the block.
+"""Directories that tests are lent: in the system's temporary location, and gone when the block ends.
 
-What becomes of those of a failed test is decided by whoever lends them: the pytest plugin while its session lasts (see
-`lent_by`), else the block's own end.
+What becomes of those of a failed test is decided by the pytest plugin while its session lasts (see `lent_by`), and
+otherwise when the block ends.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ Lender = Callable[[], contextlib.AbstractContextManager[Path]]
 
 _DEFAULT_NAMES = ("source", "target", "working", "output", "backup")
 _NOT_FAILED = {"Skipped", "SkipTest", "XFailed"}
-_FAILED = {"Failed", "Exit"}  # pytest's, which are no `Exception`
+_FAILED = {"Failed", "Exit"}  # pytest's, which do not derive from `Exception`
 
 
 def pytest_temp_dirs(
@@ -27,12 +27,12 @@ def pytest_temp_dirs(
 ) -> contextlib.AbstractContextManager[tuple[Path, ...]]:
     """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
 
-    Without a number they are as many as there are `names`, else two. They are called `names`; where those are
-    missing, source, target, working, output, backup, then temp_5 …. All lie in one directory of mode 0700 in the
-    system's temporary location, which is gone when the block ends. What a failed test leaves is moved to
-    `.tmp/test/<test name>_<unix>/`: the pytest plugin decides after the test's last teardown; without it, an
+    Without `num_dirs` there are as many as `names`, or two if there are no names either. They have the names in
+    `names`; without these, source, target, working, output, backup, then temp_5 and so on. All are in one directory
+    of mode 0700 in the system's temporary location, which is gone when the block ends. If a test fails, it is moved
+    to `.tmp/test/<test name>_<unix>/`: the pytest plugin decides after the test's last teardown; without it, an
     exception that ends the block is a failure (see `LentUntilFailed`). Raises ValueError for fewer than one
-    directory, for more names than directories and for a name used twice, TypeError for names that are one text.
+    directory, for more names than directories and for a name used twice, TypeError if `names` is a single string.
     """
     return _lend_labelled(_labels(num_dirs, names), _caller())
 
@@ -56,7 +56,7 @@ def _labels(num_dirs: int | None, names: Sequence[str] | None) -> list[str]:
 
 
 def _caller() -> Borrower:
-    """Return the function that called the one that calls this: without a plugin, that is the test."""
+    """Return the caller's caller as the borrower: without a plugin, that is the test function."""
     code = sys._getframe(2).f_code
     name = code.co_name if code.co_name.isidentifier() else "pytest"
     return Borrower(name, f"{code.co_filename}::{code.co_qualname}")
@@ -76,7 +76,7 @@ _lender: Lender | None = None
 
 @contextlib.contextmanager
 def lent_by(lender: Lender) -> Iterator[None]:
-    """Let `lender` lend the directories of `pytest_temp_dirs` while the block lasts."""
+    """Have `lender` lend the directories of `pytest_temp_dirs` while the block lasts."""
     global _lender
     before, _lender = _lender, lender
     try:
@@ -86,9 +86,9 @@ def lent_by(lender: Lender) -> Iterator[None]:
 
 
 class LentUntilFailed(LentToTest):
-    """Lends a directory for the block, and keeps it where an exception passes through: the exception's note says where.
+    """Lends a directory for the block, and keeps it if an exception ends the block; a note on that says where.
 
-    What skips a test, or is expected of it, is no failure. `PYTEST_KEEP_TEMPS=1` keeps it in any case.
+    An exception that skips a test, or is an expected failure, does not count. `PYTEST_KEEP_TEMPS=1` keeps it always.
     """
 
     def __init__(self, borrower: Borrower, root: Path | None = None) -> None:

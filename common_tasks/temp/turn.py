@@ -1,7 +1,7 @@
-"""A base's turn to be cleaned by itself: one of all processes that see it takes it, and starts the clean.
+"""A base's turn to be cleaned by itself: of all processes that see it, one takes it, and starts the clean.
 
-The clean is a process of its own, in the background: a session of its own, no descriptor, working directory or lease
-of the process that started it, nothing for that to wait for. See `auto`.
+The clean is a separate process in the background: it has its own session, and no descriptor, working directory or
+lease of the process that started it, which need not wait for it. See `auto`.
 """
 
 import contextlib
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 _MENTIONED = re.compile(rb"""\bauto\b["']?\s*[:=]""")
 _MOST_READ = 2**18  # bytes of each file
-_SETTING = "TEMP_AUTO"  # how the name of a variable ends that sets it
-# What the background process gets of the environment: what Python, git and the settings need.
+_SETTING = "TEMP_AUTO"  # a variable whose name ends in this sets it
+# The variables that the background process gets: what Python, git and the settings need.
 _VARIABLES = frozenset(
     {"HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PYTHONHOME", "TEMP", "TMP", "TMPDIR", "USER"}
     | {"XDG_CONFIG_HOME"}
 )
 _OURS = ("COMMON_TASKS_", "INVOKE_")
 _CODE = "import sys; sys.path.append(sys.argv[1]); from common_tasks.cli.by_itself import main; main(sys.argv[2])"
-# The shell is gone at once, so nobody has to wait for the process that it leaves behind.
+# The shell ends at once, so nobody has to wait for the process that it leaves behind.
 _SHELL = 'cd / && { nice -n 19 "$@" & }'
-_SIGNALS = range(1, 32)  # the background process takes them all as usual, whatever the program does
+_SIGNALS = range(1, 32)  # all have their default action in the background process, whatever the program has set
 
 
 def take(base: Path, root: Path) -> None:
     """Take the turn of a base if nobody else does, and start the clean of the project at `root`.
 
-    The mark is written first. Where that cannot be done nothing is started: it would be again and again.
+    The mark is written first. If that fails, nothing is started; otherwise it would be started again and again.
     """
     path = f"{base}/{names.AUTO}"
     with contextlib.suppress(OSError), mark.own(path) as owned:  # what cannot be written to cannot be cleaned either
@@ -55,7 +55,7 @@ def take(base: Path, root: Path) -> None:
 
 
 def _is_mentioned(root: Path) -> bool:
-    """Tell whether `auto` may be set anywhere: what it is set to is read by the clean."""
+    """Tell whether `auto` may be set anywhere; the clean itself reads the value."""
     if any(name.endswith(_SETTING) and value for name, value in os.environ.items()):
         return True
     folders = dict.fromkeys((root, marks.monorepo_root(root)))
@@ -65,14 +65,14 @@ def _is_mentioned(root: Path) -> bool:
 
 
 def _read(path: str) -> bytes:
-    # There may be no such file, or it says nothing to this user.
+    # There may be no such file, or this user may not read it.
     with contextlib.suppress(OSError), mark.open_regular(os.path.realpath(path), os.O_RDONLY) as file:
         return os.read(file, _MOST_READ)
     return b""
 
 
 def _is_ordinary_python() -> bool:
-    """Tell whether `sys.executable` starts what runs here: it does not for a frozen or an embedded Python."""
+    """Tell whether `sys.executable` starts the Python that runs here: not so if it is frozen or embedded."""
     if getattr(sys, "frozen", False) or not sys.executable:
         return False
     try:
@@ -92,7 +92,7 @@ def start(root: Path) -> None:
         shell = os.posix_spawn("/bin/sh", words, _environment(), setsid=True, **options)
     except NotImplementedError:  # an older system
         shell = os.posix_spawn("/bin/sh", words, _environment(), setpgroup=0, **options)
-    with contextlib.suppress(ChildProcessError):  # the program collects its children itself, or has asked for none
+    with contextlib.suppress(ChildProcessError):  # the program waits for its children itself, or ignores SIGCHLD
         os.waitpid(shell, 0)
 
 
@@ -103,8 +103,8 @@ def _environment() -> dict[str, str]:
 
 
 def _inheritable() -> Iterator[int]:
-    """Name the descriptors that a program started from here would get, beside the first three."""
+    """Yield the descriptors that a program started from here would inherit, besides the first three."""
     for name in os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"):
-        with contextlib.suppress(OSError):  # the one that lists them is closed by now
+        with contextlib.suppress(OSError):  # the descriptor that listed them is closed by now
             if int(name) > 2 and os.get_inheritable(int(name)):
                 yield int(name)

@@ -1,4 +1,4 @@
-"""Who uses entries: by the leases, by the kernel's tables, and where these do not tell, by looking and by a lock."""
+"""Who uses entries: by the leases, by the kernel's tables and, if these do not tell, by a closer look and by a lock."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ _NOTHING_TOLD = Unseen(nothing_told=True)
 
 
 class EntryUses(NamedTuple):
-    """Who uses what in some open folders; `uses` is None where the system does not tell."""
+    """Who uses what in some open folders; `uses` is None if the system does not tell."""
 
     uses: Uses | None
 
     def of_entry(self, folder: Directory, entry: Entry, leased: Leased | None) -> str | None:
-        """Say who uses an entry that stands where it was found, or what goes with it; None for nobody seen."""
+        """Say who uses an entry that is still where it was found, or its companions; None if nobody is seen."""
         given_to = leased.users(entry.belongs) if leased else None
         if given_to is not None:
             return describe_pids(given_to)
@@ -32,12 +32,12 @@ class EntryUses(NamedTuple):
             return _try_lock(folder, entry) if entry.identity.directory else None
         if not self.any_below(folder):
             return None
-        # Who works in a folder that was made by hand works with what is in it.
+        # If a process works in the folder of an entry that was made by hand, it works with what is in that folder.
         around = self.at(folder, entry.parts[:-1]) if entry.in_category and not entry.made else None
         return around or self.of(folder, [(*entry.parts[:-1], name) for name in entry.names], entry.identity.inode)
 
     def may_name_any(self, folder: Directory, leased: Leased | None) -> bool:
-        """Tell whether `of_entry` may name a user of any entry in a folder, by what leases say there and otherwise."""
+        """Tell whether `of_entry` may name a user of any entry in a folder, by its leases or otherwise."""
         return bool(leased) or self.uses is None or self.any_below(folder)
 
     def any_below(self, folder: Directory, parts: tuple[str, ...] = ()) -> bool:
@@ -47,10 +47,10 @@ class EntryUses(NamedTuple):
         return not self.uses.covers(folder) or self.uses.any_below(folder, parts)
 
     def of(self, folder: Directory, places: Iterable[tuple[str, ...]], inode: int) -> str | None:
-        """Say who uses what stands at `places`, the first of which has that inode; None for nobody seen."""
+        """Say who uses anything at `places`, the first of which has that inode; None if nobody is seen."""
         if self.uses is None:
             return None
-        if not self.uses.covers(folder):  # it could not be opened then
+        if not self.uses.covers(folder):  # it could not be opened when the uses were looked at
             return "it cannot be told whether it is in use"
         users = set()
         for parts in places:
@@ -59,26 +59,26 @@ class EntryUses(NamedTuple):
         return describe(users) if users else None
 
     def at(self, folder: Directory, parts: tuple[str, ...]) -> str | None:
-        """Say who uses the very directory at `parts`, a category or a base, not only something in it."""
+        """Say who uses the directory at `parts` itself, a category or a base, not only something in it."""
         users = self.uses.at(folder, parts) if self.uses else None
         return describe(users) if users else None
 
     def unseen(self, folder: Directory) -> Unseen:
-        """Return what has still to be found out about the entries of a folder; see `settled`."""
+        """Return what still has to be found out about the entries of a folder; see `settled`."""
         return self.uses.unseen(folder) if self.uses else _NOTHING_TOLD
 
 
 def look_at_uses(folders: Iterable[Directory]) -> EntryUses:
-    """Look once at who uses what in some open folders. Raises OSError where this process may open no more files."""
+    """Look once at who uses what in some open folders. Raises OSError if this process cannot open any more files."""
     distinct = {folder.fd: folder for folder in folders}
     return EntryUses(processes.look(list(distinct.values())) if distinct else None)
 
 
 def settled(plan: Plan, workers: Workers = ALONE) -> Plan:
-    """Return a plan that keeps what turns out to be in use, or may be, where only a closer look at it can tell.
+    """Return a plan that also keeps entries which a closer look shows to be in use, or possibly in use.
 
-    Every file of these entries may have to be looked at: so it is done for what is to go, and not for what is there,
-    and shared out to `workers`.
+    Every file of these entries may have to be looked at. So this is done only for entries that would go, not for all
+    that are there, and `workers` share it.
     """
     doubtful = [] if plan.force else [row for row in plan.remove if row.entry.unseen]
     if not doubtful:
@@ -119,19 +119,19 @@ def _suspect(folder: Directory | None, entry: Entry) -> Suspect:
 
 
 def _untold(folder: Directory | None, row: Decision) -> str | None:
-    """Say that it cannot be told whether an entry is in use, where neither the system nor a lock tells."""
+    """Say that it cannot be told whether an entry is in use, if neither the system nor a lock tells; else None."""
     if folder is None or not row.entry.unseen.nothing_told:
         return None
-    # Leases tell who uses what the engine made. What goes by its age has not been changed for that long.
+    # If the engine made it, leases tell who uses it. If it goes by its age, nobody has changed it for that long.
     told = row.entry.made or row.by_age or lock.can_lock(folder.fd)
     return None if told else "it cannot be told whether it is in use: there are no locks here, and no /proc"
 
 
 def _try_lock(folder: Directory, entry: Entry) -> str | None:
-    """Try the lock of a directory for an instant, where the system does not tell who uses it."""
+    """Try the lock of a directory for an instant, because the system does not tell who uses it."""
     try:
         directory = folder.descend(entry.parts)
-    except OSError:  # vanished, or not to be opened: a clean will say so
+    except OSError:  # vanished, or cannot be opened: a clean will say so
         return None
     with directory, lock.claim(directory.fd) as granted:
         return describe(()) if granted is Claim.REFUSED else None
