@@ -1,3 +1,3 @@
-"""Carries a plan out: `run` says in which order, `move` is one entry's way, `verify` sees that it is as planned."""
+"""Carries a plan out: `run` says in which order, `move` moves one entry, `verify` checks that it is as planned."""
 
 from .run import carry_out as carry_out

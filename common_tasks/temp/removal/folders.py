@@ -41,9 +41,9 @@ class Spot:
 class Batch:
     """A folder in the trash that takes what a clean moves out of a base at once.
 
-    Its name is sealed: as undecided first, for the trash that it is to be made in, so that whatever becomes of this
-    process it is known; and for itself as what is to be deleted, once nothing in it has to go back. See `aside` for
-    what lies where in it.
+    Its name is sealed twice: first as undecided, for the trash that it is made in, so that the next clean recognizes
+    it, whatever becomes of this process; then for itself, as decided, once nothing in it has to go back. See `aside`
+    for what is where in it.
     """
 
     def __init__(self, trash: Directory) -> None:
@@ -51,11 +51,11 @@ class Batch:
         self.name = seal(UNDECIDED, trash.status().st_ino)
         trash.make(self.name, 0o700)
         self.directory = trash.enter(self.name)
-        lock.wait(self.directory.fd)  # nobody holds it for longer than a look
+        lock.wait(self.directory.fd)  # others hold it only while they look
         self._spots: dict[tuple[str, ...], Spot] = {(): Spot(self, ())}
 
     def find_spot(self, entry: Entry) -> Spot | None:
-        """Return the folder in it for an entry, made if need be; None where there is no room for one."""
+        """Return the folder in it for an entry, making it if needed; None if there is no room for one."""
         place = place_for(entry.base, entry.belongs) if entry.base else ()
         if place not in self._spots:
             try:
@@ -70,9 +70,9 @@ class Batch:
         return self._spots[place]
 
     def inodes(self) -> Iterator[tuple[tuple[str, ...], str, int]]:
-        """Yield what is in it: the names that lead there from the base, its name, and its inode.
+        """Yield, for each thing in it, the names that lead to its folder from the base, its name, and its inode.
 
-        Of a mount point that is not its own. What cannot be listed is left out.
+        For a mount point, that is the inode of the directory that the mount covers. What cannot be listed is left out.
         """
         for spot in self._spots.values():
             with (
@@ -83,7 +83,7 @@ class Batch:
                 yield from ((spot.parts, row.name, row.inode()) for row in rows)
 
     def decide(self) -> None:
-        """Let the next clean finish it, whatever becomes of this one. Raises OSError."""
+        """Give it a name that says it is decided: the next clean finishes it if this one is killed. Raises OSError."""
         decided = seal(TRASH, self.directory.status().st_ino)
         self._trash.rename(self.name, self._trash, decided)
         self.name = decided
@@ -99,7 +99,7 @@ class Batch:
 
 
 def _remove_empty_places(batch: Directory) -> None:
-    """Remove the folders for entries in an open batch, as far as they are empty."""
+    """Remove the folders for entries in an open batch that are empty."""
     with contextlib.suppress(OSError), batch.enter(IN) as categories:
         for name in categories.names():
             with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ def _remove_empty_places(batch: Directory) -> None:
 
 
 class Folders:
-    """Open folders, closed with the stack that is given."""
+    """Open folders, which are closed with the given stack."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.mounts = Mounts()
@@ -122,7 +122,7 @@ class Folders:
         self._kept: dict[int, bool] = {}
 
     def open(self, entry: Entry) -> Directory:
-        """Return an entry's folder. Raises FileNotFoundError where it is gone, BaseRefused where it is not ours."""
+        """Return an entry's folder. Raises FileNotFoundError if it is gone, BaseRefused if it is not ours."""
         directory = self._open.get(entry.folder)
         if directory is None:
             opened = open_base(entry.base) if entry.base else Directory.at(entry.folder, follow=True)
@@ -136,7 +136,7 @@ class Folders:
 
     @contextlib.contextmanager
     def parents_kept_open(self) -> Iterator[None]:
-        """Keep what `parent` opens until the block ends."""
+        """Keep the directories that `parent` opens open until the block ends."""
         try:
             yield
         finally:
@@ -162,11 +162,11 @@ class Folders:
         return self._kept[category.fd]
 
     def new_batch(self, base: Directory) -> Batch | None:
-        """Return a new batch in the trash of a base, made if need be; None where there is no room for one."""
+        """Return a new batch in the trash of a base; None if there is no room for one, or a mount is on the trash."""
         for _ in range(_TRIES):
             try:
                 batch = Batch(self._stack.enter_context(_make_trash(base)))
-            except FileNotFoundError:  # another clean tidies it away at this moment
+            except FileNotFoundError:  # another clean is removing the empty trash at this moment
                 continue
             except MountPoint:
                 return None
@@ -179,13 +179,13 @@ class Folders:
         return None
 
     def tidy(self, removed: Iterable[Decision]) -> None:
-        """Remove hand-made categories that are empty now, and what leases say of what is gone."""
+        """Remove hand-made categories that are now empty, and what leases say about entries that are gone."""
         entries = [row.entry for row in removed if row.entry.in_category and not row.entry.in_trash]
         categories = {(self._open[entry.folder], entry.parts[0]) for entry in entries}
         empty = [(base, name) for base, name in categories if _is_empty(base, name)]
         uses = look_at_uses(base for base, _ in empty)
         for base, name in empty:
-            # Filled again, or a mount point: an empty folder left standing does no harm.
+            # It may have been filled again, or be a mount point. Leaving an empty folder does no harm.
             with contextlib.suppress(OSError):
                 if not uses.at(base, (name,)):
                     base.remove(name)
@@ -214,9 +214,9 @@ def _remove_trash(base: Directory) -> None:
 
 
 def _remove_empty_batches(base: Directory) -> None:
-    """Remove the batches of cleans that were killed before they had moved anything, or of which nothing is left.
+    """Remove empty batches: of cleans that were killed before they had moved anything, or whose entries are all gone.
 
-    The caller holds the base's lock: so no other clean is about to fill one.
+    The caller holds the base's lock, so no other clean is about to fill one.
     """
     with contextlib.suppress(OSError), base.enter(TRASH) as trash:
         inode = trash.status().st_ino

@@ -1,4 +1,4 @@
-"""Puts back what an interrupted clean has moved (see `aside`), if it stays."""
+"""Puts entries back that an interrupted clean has moved (see `aside`), if they stay."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from .folders import Folders
 
 
 def made_again(base: Directory, parts: tuple[str, ...]) -> Directory:
-    """Return the open folder at `parts` in an open base, made if need be. The caller closes it. Raises OSError."""
+    """Return the open folder at `parts` in an open base, making it if needed. The caller closes it. Raises OSError."""
     for length, name in enumerate(parts):
         with base.descend(parts[:length]) as above, contextlib.suppress(FileExistsError):
             make_folder(above, name)
@@ -21,14 +21,14 @@ def made_again(base: Directory, parts: tuple[str, ...]) -> Directory:
 
 
 def put_home(folders: Folders, decisions: Sequence[Decision]) -> Iterator[Decision]:
-    """Put back entries that stay where they belong, unless their places are taken; yield all rows, with what became."""
+    """Put entries that stay back where they belong, unless their places are taken; yield all rows, with the result."""
     for moved, group in groupby(decisions, key=_way):
         rows = list(group)
         yield from _put_together(folders, rows) if moved else rows
 
 
 def _way(row: Decision) -> tuple[object, ...]:
-    """Return from where to where an entry has to go; nothing where it is at home."""
+    """Return from where to where an entry has to go; empty if it is where it belongs."""
     entry = row.entry
     return (entry.folder, entry.parts[:-1], entry.home[:-1]) if entry.home else ()
 

@@ -1,14 +1,14 @@
-"""Carries a plan out, in a row.
+"""Carries a plan out, step by step.
 
-For many entries at once: who uses what is looked at. Then for each, under the lock of its base: it is verified to be
-what was planned for, and unused, and renamed out of sight (into a batch in `.trash/` of its base or, outside the
-bases, to a sealed name beside it). Then for all again: what somebody uses or has changed meanwhile is put back, and
-the batch gets the name of what is decided. Last, what is out of sight is deleted. Workers share the moving and the
-deleting, if there is much of it.
+First it looks, for many entries at once, at who uses what. Then each entry, under the lock of its base, is verified to
+be what was planned for, and unused, and is renamed out of sight (into a batch in `.trash/` of its base or, outside the
+bases, to a sealed name beside it). Then all are looked at again: what somebody uses or has changed meanwhile is put
+back, and the batch gets a name that says it is decided. Last, what is out of sight is deleted. Workers share the
+moving and the deleting if there is much of it.
 
-So an entry is whole or gone whenever the process is killed. The next clean finds what is left: it finishes what was
-decided, looks at the rest as at any other entry, and puts back what stays (see `aside`). All of it goes by descriptor
-(see `fs.directory`).
+So, whenever the process is killed, an entry is whole or gone. The next clean finds what is left: it finishes what was
+decided, looks at the rest as at any other entry, and puts back what stays (see `aside`). Everything is done by
+descriptor (see `fs.directory`).
 """
 
 import contextlib
@@ -44,16 +44,16 @@ from .verdict import AS_PLANNED, Record
 from .verify import Known, verify
 
 _MOST_AT_ONCE = 65536  # entries that are out of sight, and undecided, at the same time
-_LOOKS = 2  # at who uses what is out of sight: during the first, a file may be on its way to being opened
+_LOOKS = 2  # at who uses what is out of sight: during the first, a process may be about to open a file
 
 
 def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
-    """Remove what `plan` says: first all of it out of sight, then off the disk.
+    """Remove what `plan` says: first move all of it out of sight, then delete it.
 
-    Each entry has to be what was planned for (the same inode, unchanged at its top, without a new `.keep`), and unused
-    before and after it is moved, and where age decided, unchanged; else it stays, and is in `kept`. A fault on one
-    entry never stops the others: it is in `failed`, with the reason. What another clean has removed first is in
-    neither. `workers` share what there is much of.
+    Each entry must be what was planned for (the same inode, unchanged at its top, without a new `.keep`), unused before
+    and after it is moved and, if its age decided, unchanged; otherwise it stays, and is in `kept`. A fault on one
+    entry never stops the others: it is in `failed`, with the reason. What another clean has removed first is in none
+    of them. `workers` share the work if there is much of it.
     """
     moves: list[Move] = []
     with contextlib.ExitStack() as stack:
@@ -70,7 +70,7 @@ def carry_out(plan: Plan, workers: Workers = ALONE) -> Outcome:
 def _take_out(
     folders: Folders, decisions: Sequence[Decision], record: Record, workers: Workers, *, force: bool
 ) -> list[Move]:
-    """Bring entries out of sight, and leave there what is neither used nor younger than planned."""
+    """Move entries out of sight, and put back those in use or changed; return those that are out of sight."""
     batches: list[Batch] = []
     with folders.parents_kept_open(), contextlib.ExitStack() as locks:
         moves = _find_all(folders, decisions, record)
@@ -78,7 +78,7 @@ def _take_out(
             uses = None if force else look_at_uses({move.folder for move in moves})
             known = Known(folders, locks, force, uses)
             groups = [list(group) for _, group in groupby(moves, key=attrgetter("folder"))]
-            # `moves` names every entry until all have been moved: whatever has moved can be put back on Ctrl-C.
+            # `moves` has every entry until all have been moved, so that those already moved can be put back on Ctrl-C.
             moves = [move for group in groups for move in _move_out(group, known, record, batches, workers)]
             moves = moves if force else put_back_given(moves, record)
             for _ in range(0 if force else _LOOKS):
@@ -86,7 +86,7 @@ def _take_out(
                 moves = put_back_used(moves, uses, record)
             moves = put_back_probed(moves, uses, record, workers) if uses else moves
             moves = put_back_changed(moves, record, workers)
-        except BaseException:  # Ctrl-C, or no descriptor left to look with: nobody knows yet what may go
+        except BaseException:  # Ctrl-C, or no descriptor left to look with: it is not known yet what may go
             put_all_back(moves)
             raise
         _decide(moves, batches)
@@ -97,7 +97,7 @@ def _take_out(
 
 
 def _find_all(folders: Folders, decisions: Sequence[Decision], record: Record) -> list[Move]:
-    """Open the folders of entries; return the entries that are to move. None has moved yet."""
+    """Open the folders of entries; return a move for each entry whose folder is there. None has moved yet."""
     moves: list[Move] = []
     for (_, above), group in groupby(decisions, key=lambda row: (row.entry.folder, row.entry.parts[:-1])):
         rows = list(group)
@@ -109,7 +109,7 @@ def _find_all(folders: Folders, decisions: Sequence[Decision], record: Record) -
 
 
 def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Batch], workers: Workers) -> list[Move]:
-    """Move the entries of one folder out of sight, under its lock if it is a base; return those that go on."""
+    """Move the entries of one folder out of sight, under its lock if it is a base; return those that still go."""
     folder, in_base = moves[0].folder, moves[0].entry.base is not None
     with contextlib.ExitStack() as stack:
         batch = None
@@ -129,7 +129,7 @@ def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Bat
 
 
 def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Record) -> bool:
-    """Move one entry out of sight, unless that is done; tell whether it goes on, and note why not."""
+    """Move one entry out of sight, unless that is already done; tell whether it still goes, and note why if not."""
     with record.noting([move.decision]):
         try:
             if move.has_gone():
@@ -141,7 +141,7 @@ def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Re
             return True
         except OSError:
             with contextlib.suppress(OSError):
-                move.come_back("")  # it may have moved though that could not be seen
+                move.come_back("")  # it may have moved even if that could not be seen
             raise
     return False
 
@@ -155,9 +155,9 @@ def _locked(base: Directory) -> Iterator[None]:
 
 
 def _decide(moves: list[Move], batches: list[Batch]) -> None:
-    """Have the next clean finish what is out of sight, should this one be killed."""
+    """Have the next clean finish what is out of sight, if this one is killed."""
     for batch in batches:
-        with contextlib.suppress(OSError):  # what is wrong with it, the deletion says
+        with contextlib.suppress(OSError):  # the deletion will say what is wrong with it
             batch.decide()
     for move in filter(attrgetter("is_alone"), moves):
         with contextlib.suppress(OSError):
@@ -165,7 +165,7 @@ def _decide(moves: list[Move], batches: list[Batch]) -> None:
 
 
 def _delete_standing(moves: list[Move], record: Record, workers: Workers, *, force: bool) -> None:
-    """Delete what could not be renamed where it stands, under the lock of its base: nobody is given it meanwhile."""
+    """Delete in place what could not be renamed, under the lock of its base, so that nobody is given it meanwhile."""
     folder, in_base = moves[0].folder, moves[0].entry.base is not None
     decisions = [move.decision for move in moves]
     with record.noting(decisions), _locked(folder) if in_base else contextlib.nullcontext():
@@ -187,7 +187,7 @@ def _delete_all(moves: list[Move], record: Record, workers: Workers) -> None:
 
 
 def _delete_most(moves: list[Move], workers: Workers) -> list[Move]:
-    """Delete what can be shared out, if there is much of it; return what may not be gone, or not whole."""
+    """Delete with workers what they can share, if there is much of it; return what may not be completely gone."""
     files = sum(move.entry.usage.files + 1 for move in moves)
     if workers.worth(files) < 2:
         return moves
@@ -203,11 +203,11 @@ def _must_be_empty(move: Move) -> bool:
 def _delete(parents: Parents, move: Move, place: Place, workers: Workers) -> str | None:
     try:
         position = parents.position(place)
-        if _must_be_empty(move):  # else it is not ours
+        if _must_be_empty(move):  # if it is not empty, it is not ours
             position.directory.remove(place.name)
             return None
         return delete_from(position, place.name, workers.progress)
-    except FileNotFoundError:  # another clean has finished it, and tidied up
+    except FileNotFoundError:  # another clean has deleted it, and the folder that it was in
         return None
     except OSError as error:
         return complaint("", error)

@@ -1,4 +1,4 @@
-"""The second look, at what is out of sight: what may not go after all is put back, and the rest returned."""
+"""The second look, at entries that are out of sight: those that must stay after all are put back."""
 
 import contextlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from .verdict import CHANGED, Record
 
 
 def put_back_given(moves: list[Move], record: Record) -> list[Move]:
-    """Put back what somebody was given meanwhile, for want of locks that prevent that; return the rest."""
+    """Put back what somebody was given meanwhile, because no lock prevented that; return the rest."""
     bases = {move.folder for move in moves if move.entry.base}
     leased = {base: leases for base in bases if (leases := read_leases(base))}
     if not leased:
@@ -42,7 +42,7 @@ def put_back_used(moves: list[Move], uses: EntryUses, record: Record) -> list[Mo
 
 
 def put_back_probed(moves: list[Move], uses: EntryUses, record: Record, workers: Workers) -> list[Move]:
-    """Put back what only a look into its files shows to be in use, where that is needed; return the rest."""
+    """Put back what only a look into its files, if that is needed, shows to be in use; return the rest."""
     unseen = {folder: uses.unseen(folder) for folder in {move.folder for move in moves}}
     if not any(each.in_trees for each in unseen.values()):
         return moves
@@ -51,7 +51,7 @@ def put_back_probed(moves: list[Move], uses: EntryUses, record: Record, workers:
 
 
 def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> list[Move]:
-    """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
+    """Measure entries that go because of their age again, and put back those that have changed; return the rest."""
     aged = [move for move in moves if move.decision.by_age]
     if not aged:
         return moves
@@ -85,7 +85,7 @@ def _put_back(move: Move, why: str, record: Record) -> None:
 
 
 def put_all_back(moves: list[Move]) -> None:
-    """Put back all of them, as far as that is possible."""
+    """Put back all of them, as far as possible."""
     for move in moves:
-        with contextlib.suppress(OSError):  # a worse fault is on its way
+        with contextlib.suppress(OSError):  # a worse error is already being raised
             move.come_back("")

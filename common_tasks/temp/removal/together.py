@@ -1,9 +1,9 @@
-"""Moves the plain entries of a base out of sight, shared out to workers.
+"""Moves the plain entries of a base out of sight, shared among workers.
 
-A worker renames an entry, or leaves it standing, and reports neither: what is in the batch afterwards has moved. So a
-worker that dies loses nothing, and what Ctrl-C interrupts is put back from there. If the process itself is killed, each
-worker ends after its piece of the work. Until then it holds the locks of the base and of the batch, too: so nobody else
-touches what is in there.
+A worker renames an entry, or leaves it where it is, and reports neither: what is in the batch afterwards has moved. So
+if a worker dies, nothing is lost, and after Ctrl-C, entries are put back from there. If the process itself is killed,
+each worker ends after its piece of the work. Until then it also holds the locks of the base and of the batch, so nobody
+else touches what is in there.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def move_together(moves: Sequence[Move], batch: Batch, known: Known, workers: Wo
     """Move out of sight those entries of one base for which a single rename is enough.
 
     The caller holds the lock of the base. Afterwards the entries that are `verified` are out of sight. The caller asks
-    each of the others whether it `has_gone`, and moves it by itself if not: then it is known why it has to stay.
+    each of the others whether it `has_gone`, and if not, moves it on its own, which shows why it has to stay.
     """
     plain = [move for move in moves if move.prepare(batch)]
     pieces = min(len(plain), MOST_PIECES)
@@ -38,11 +38,11 @@ def _send(move: Move, known: Known) -> None:
         verify(move, known)
         move.send()
     except (Stays, Gone, OSError):
-        pass  # it stands; moving it by itself will meet the same and report it
+        pass  # it is still in place; moving it on its own will meet the same fault and report it
 
 
 def _verify_all(moves: Sequence[Move], batch: Batch) -> None:
-    """Check, by one listing of the batch, which moves have brought into it what was planned for."""
+    """Mark as verified, by one listing of the batch, the moves whose entries are in it and are what was planned for."""
     expected: dict[tuple[str, ...], dict[str, Move]] = {}
     for move in moves:
         expected.setdefault(move.above, {})[move.now] = move

@@ -1,4 +1,4 @@
-"""What becomes of entries: what is noted of all of them, and why one cannot go as planned."""
+"""What becomes of entries: the record of all of them, and the errors that say why one cannot go as planned."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ class Record(NamedTuple):
 
     @contextlib.contextmanager
     def noting(self, decisions: Iterable[Decision]) -> Iterator[None]:
-        """Note of all of them what ends the block: why they stay, or could not be removed; nothing of what is gone."""
+        """Note for all of them why they stay, or why they failed, if an error ends the block; nothing if it is Gone."""
         try:
             yield
         except Gone:
@@ -42,7 +42,7 @@ class Record(NamedTuple):
 
 
 class Stays(Exception):
-    """An entry is not what was planned for: it stays, and this says why."""
+    """An entry stays, and this says why: it is in use, to be kept, or not what was planned for."""
 
 
 class Gone(Exception):

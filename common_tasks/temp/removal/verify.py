@@ -1,4 +1,4 @@
-"""What a removal sees to before an entry moves: that it is what was planned for, and nobody's."""
+"""What a removal checks before an entry moves: that it is what was planned for, and that nobody needs it."""
 
 import contextlib
 import errno
@@ -24,11 +24,11 @@ from .verdict import AS_PLANNED, CHANGED, Stays
 
 
 class Known(NamedTuple):
-    """What entries are verified by.
+    """What is needed to verify entries.
 
-    `force`: they go even if somebody uses them or has a repository in them. `locks` hold, until they are closed, what
-    has a lock of its own. `uses`, `leased`: who uses what; no `uses` where that need not be asked. `mounted`: something
-    may be mounted inside them.
+    `force`: they go even if somebody uses them or has a repository in them. `locks`: holds, until it is closed, the
+    directories' own locks. `uses`, `leased`: who uses what; `uses` is None if that need not be asked. `mounted`:
+    something may be mounted inside them.
     """
 
     folders: Folders
@@ -39,15 +39,15 @@ class Known(NamedTuple):
     mounted: bool = True
 
     def of(self, folder: Directory, leased: Leased) -> "Known":
-        """Return this for one folder, without the checks that cannot concern any entry in it."""
+        """Return the same for one folder, without the checks that cannot concern any entry in it."""
         uses = self.uses if self.uses and self.uses.may_name_any(folder, leased) else None
         return self._replace(uses=uses, leased=leased, mounted=self.folders.mounts.inside(folder) is not None)
 
 
 def verify(move: Move, known: Known) -> None:
-    """See that an entry is what was planned for, and in use by nobody.
+    """Check that an entry is what was planned for, and that nobody uses it.
 
-    Raises Stays, Gone, and OSError where it cannot be removed.
+    Raises Stays or Gone, or OSError if it cannot be removed.
     """
     entry = move.entry
     if known.mounted and (mounted := known.folders.mounts.inside(move.folder, entry.parts)):
@@ -61,7 +61,7 @@ def verify(move: Move, known: Known) -> None:
 
 
 def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
-    """Take the lock that a directory lent for a block has of its own. Raises Stays where its user holds it."""
+    """Take the lock that a directory lent for a block has of its own. Raises Stays if its user holds it."""
     if not move.entry.identity.directory:
         return
     with AS_PLANNED:
@@ -72,9 +72,9 @@ def _lock(move: Move, locks: contextlib.ExitStack, *, force: bool) -> None:
 
 
 def _refuse_changed(folders: Folders, move: Move, *, force: bool) -> None:
-    """See that an entry is what was planned for. Raises Stays, Gone.
+    """Check that an entry is what was planned for. Raises Stays or Gone.
 
-    More than its time is looked at: the clock of a file system may be coarser than a race.
+    More than its time is compared: two changes may fall within one tick of the file system's clock.
     """
     entry = move.entry
     with AS_PLANNED:
@@ -97,14 +97,14 @@ def _refuse_changed(folders: Folders, move: Move, *, force: bool) -> None:
 
 
 def _refuse_new_companions(move: Move) -> None:
-    """See that no journal came to a database since: it holds what the database has not yet. Raises Stays."""
+    """Check that a database has no new journal, which may hold what the database does not have yet. Raises Stays."""
     planned, there = set(move.entry.companions), files_beside(move.parent, move.name)
     if there - planned or any(move.parent.has(name) for name in planned - there):
         raise Stays(CHANGED)
 
 
 def _refuse_category(move: Move) -> None:
-    """See that a folder that somebody made is no category by now, and that nothing in it is to be kept."""
+    """Check that a hand-made folder has not become a category, and that nothing in it has a `.keep`. Raises Stays."""
     with AS_PLANNED, accessible(move.parent, move.name) as directory:
         entry = move.entry
         at_top = entry.base and not entry.base.legacy and len(entry.parts) == 1
@@ -115,7 +115,7 @@ def _refuse_category(move: Move) -> None:
 
 
 def is_pinned_folder(directory: Directory, name: str) -> bool:
-    """Tell whether the directory `name` in an open one holds a `.keep`, whatever its mode."""
+    """Tell whether the directory `name` in an open one has a `.keep`, whatever its mode."""
     try:
         return is_pinned(directory, (name,))
     except PermissionError:
@@ -126,8 +126,8 @@ def is_pinned_folder(directory: Directory, name: str) -> bool:
 class WorkBelow(Visitor):
     """Looks below a hand-made folder for somebody's work, and for entries that somebody has lent. Raises Stays.
 
-    Processes of other containers are seen by their locks alone. With `repair` folders that may not be looked into
-    are opened by their owner's right; each has its mode back when the walk leaves it, at the latest after the block.
+    Processes in other containers can be seen only by their locks. With `repair`, folders that may not be looked into
+    get another mode, as their owner may set it; each gets its mode back when the walk leaves it, or after the block.
     """
 
     def __init__(self, *, repair: bool) -> None:
@@ -151,13 +151,13 @@ class WorkBelow(Visitor):
             raise
         where = position.where.partition("/")[2]
         with position.directory.scan() as rows:
-            # Of the files, which may be very many, only the marks are kept.
+            # There may be very many files, so only the marks among them are remembered.
             notable = [row for row in rows if row.is_dir(follow_symlinks=False) or row.name in WORK_MARKS]
         held = belongs_to_others(position.directory, {row.name for row in notable})
         if held:
             raise Stays(f"kept: holds {describe_held(f'{where}/{held}' if where else held)}")
         if where and (names.parse_name(name) or names.looks_sealed(name)):
-            with lock.claim(position.directory.fd) as granted:  # who was lent it shares its lock
+            with lock.claim(position.directory.fd) as granted:  # a process that was lent it holds its shared lock
                 if granted is Claim.REFUSED:
                     raise Stays(f"in use: {where}")
         return [row.name for row in notable if row.is_dir(follow_symlinks=False)]
@@ -172,7 +172,7 @@ class WorkBelow(Visitor):
         position.enter(name)
 
     def left(self, position: Position, name: str) -> bool:  # noqa: ARG002  # as any visitor's
-        """Give the directory back the mode that it had."""
+        """Restore the mode that the directory had."""
         while self._repaired and self._repaired[-1][0] > position.depth:
             self._restore()
         return True
