@@ -16,23 +16,23 @@ from .result import Audit as Audit
 from .result import Scope as Scope
 
 _Result = TypeVar("_Result")
-_FEW = 64  # files for which no worker is worth starting
+_FEW = 64  # with fewer files, no worker is worth starting
 
 
 def choose_projects(root: Path, here: Path, *, every: bool) -> tuple[Path, ...]:
-    """Return the projects to audit: `here`, or every one of the monorepo that is its own work."""
+    """Return the projects to audit: `here`, or with `every` those in the monorepo for which `is_own_work` holds."""
     return tuple(p for p in find_roots(root) if is_own_work(p, root)) if every else (here,)
 
 
 def is_own_work(project: Path, root: Path) -> bool:
-    """Tell whether a project is no sample, template or test data, and no package inside another one."""
+    """Tell whether a project is not a sample, a template or test data, and not a package inside another project."""
     below = project.relative_to(root)
     is_package = project != root and (project / "__init__.py").exists()
     return not (is_sample_project(below) or is_foreign(below) or is_package)
 
 
 def audit(scope: Scope, workers: Workers) -> Audit:
-    """Look through the projects. Raises GuardFailed where git cannot tell what it ignores."""
+    """Look through the projects. Raises GuardFailed if git cannot tell what it ignores."""
     every = choose_projects(scope.root, scope.root, every=True)
     repository = Repository(scope.root, frozenset({*scope.projects, *every}))
     rows = _look(scope, repository, workers)
@@ -47,7 +47,7 @@ def audit(scope: Scope, workers: Workers) -> Audit:
 
 
 def _look(scope: Scope, repository: Repository, workers: Workers) -> list[Finding | Left]:
-    """Return what is in the files of the projects."""
+    """Return what is found in the files of the projects."""
     wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
     helpers = scope.helpers | legacy_helper.find_helpers(repository)
     repository.read()
@@ -57,7 +57,7 @@ def _look(scope: Scope, repository: Repository, workers: Workers) -> list[Findin
 
 
 def share(work: Callable[[Path], _Result], paths: Sequence[Path], workers: Workers) -> list[_Result]:
-    """Do `work` for each path, by the workers together where that is worth it; the results in order."""
+    """Do `work` for each path, shared among the workers if that is worth it; return the results in order."""
     pieces = min(MOST_PIECES, len(paths))
     processes = workers.processes if len(paths) >= _FEW else 1
     chunks = divide(pieces, lambda piece: [work(paths[n]) for n in part(piece, pieces, len(paths))], processes)
@@ -66,7 +66,7 @@ def share(work: Callable[[Path], _Result], paths: Sequence[Path], workers: Worke
 
 
 def _check_projects(scope: Scope, repository: Repository, found: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield what concerns whole projects: the modules that hide ours, and the checklist's files."""
+    """Yield the findings about whole projects: the modules that hide ours, and the checklist's files."""
     users = [row.path for row in found if row.code == shadowing.CODE]
     yield from (shadowing.check_module(path, users, repository) for path in repository.shadows)
     yield from project_files.check_ignored(scope.projects, scope.root)
@@ -79,7 +79,7 @@ def _order(finding: Finding) -> tuple[Path, int, int, str]:
 
 
 def held_together(found: Audit) -> Audit:
-    """Return the audit without steps that are only right together with one that is not taken."""
+    """Return the audit without the steps that are right only together with a step that is not taken."""
     if stop := _why_not_renamed(found):
         found = found.with_each(lambda row: _waiting(row, stop))
     rows = [row for each in found.findings.values() for row in each]
@@ -87,7 +87,7 @@ def held_together(found: Audit) -> Audit:
 
 
 def _why_not_renamed(found: Audit) -> str | None:
-    """Return why a module that hides ours cannot be renamed: one of the steps is not taken."""
+    """Return why a module that hides ours cannot be renamed, such as a step that is not taken; None if it can be."""
     steps = [row for each in found.findings.values() for row in each if row.code == shadowing.CODE]
     for row in steps:
         if row.safety == "report":
@@ -105,7 +105,7 @@ def _waiting(row: Finding, stop: str) -> Finding:
 
 
 def _held_definition(row: Finding, rows: Sequence[Finding], repository: Repository) -> Finding:
-    """Keep the definition of a helper that a file counts on which goes on using it."""
+    """Keep the definition of a helper if a file goes on using it; doubt its removal if a use of it is unsafe."""
     if not legacy_helper.is_definition(row):
         return row
     uses = [each for each in rows if each.code == legacy_helper.CODE and each is not row]

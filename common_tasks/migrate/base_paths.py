@@ -1,4 +1,4 @@
-"""Paths below `.tmp` or `.temp`: what is written out of them, which carry the time, and what else uses a base."""
+"""Paths below `.tmp` or `.temp`: how much of them is written out, which carry the time, and what else uses a base."""
 
 import ast
 import re
@@ -16,10 +16,10 @@ _IN_BASE = re.compile(r"(?<![\w….*-])\.te?mp(?![\w.-])(?:/([^/\s'\"]*))?")  # 
 SHOWS_OR_REMOVES = re.compile(r"""(?:rm -r?f?r?|ls(?: -\w+)?|du(?: -\w+)?)(?: ['"]?\.te?mp/?['"]?)+(?: \|\| true)?""")
 _BUILDS = frozenset({*PATHS, "os.path.join"})
 _MAKES = frozenset({"mkdir", "makedirs", "exists", "isdir", "is_dir"})
-_SUFFIX = frozenset({"with_suffix", "endswith", "removesuffix"})  # ".tmp" may also be how the name of a file ends
+_SUFFIX = frozenset({"with_suffix", "endswith", "removesuffix"})  # ".tmp" may also be the ending of a file's name
 _ASKS = frozenset({"is_absolute", "is_relative_to", "parent", "parents", "parts", "relative_to"})
 _ASKING = frozenset({"chdir", "commonpath", "dirname", "isabs", "relpath", "split"})
-_DEPTH = 8  # steps by which a path is built, names that are followed to their values
+_DEPTH = 8  # how far a path is followed: the steps that build it, the names that lead to values
 _SECONDS = ("%S", "%s", "%T", "%X", "%f")
 _MOMENTS = frozenset({"time.time", "time.time_ns"})
 _NOWS = frozenset(f"datetime.datetime.{name}" for name in ("now", "today", "utcnow"))
@@ -27,7 +27,7 @@ _KEEPERS = frozenset({"builtins.int", "builtins.str", "builtins.round"})
 
 
 def text_of(module: Module, path: ast.expr) -> str:
-    """Return a path as far as it is written out, whatever builds it; `…` stands for what is not."""
+    """Return the text of a path, however it is built; `…` stands for what is not written out."""
     return "/".join(_text(part) for part in _parts(module, path))
 
 
@@ -69,9 +69,9 @@ class Stamped(NamedTuple):
 
 
 def stamped(module: Module, value: ast.expr) -> Stamped | None:
-    """Return what is before the time in a path directly below a base; None where the name is not of that form.
+    """Return what is before the time in a path directly below a base; None if the name is not of that form.
 
-    Only a time to the second counts: a name for each day is a place that others find.
+    Only a time to the second counts: a folder that is named after the day can be found by others.
     """
     parts = _parts(module, value)
     prefix = _before_time(module, parts) if len(parts) == 2 else None
@@ -95,7 +95,7 @@ def _before_time(module: Module, parts: list[ast.expr]) -> ast.expr | str | None
 
 
 def _names(module: Module, value: ast.expr, depth: int = _DEPTH) -> dict[str, ast.Name]:
-    """Return the names that a value is built from, and those that these are built from."""
+    """Return the names that a value is built from, and in turn the names that those are built from."""
     names = {node.id: node for node in ast.walk(value) if isinstance(node, ast.Name)}
     for given in [each for name in names.values() if depth and (each := module.value_of(name))]:
         names = {**_names(module, given, depth - 1), **names}
@@ -120,7 +120,7 @@ def is_time(module: Module, node: ast.expr, depth: int = _DEPTH) -> bool:
 
 
 def seen(module: Module, uses: Iterable[ast.expr]) -> Iterator[Doubt]:
-    """Yield what may see that a directory `<base>/<name>_<time>` is made elsewhere and is another one each time.
+    """Yield what may notice that a directory `<base>/<name>_<time>` is made elsewhere, and is a new one each time.
 
     `uses`: the expressions that stand for it.
     """
@@ -132,14 +132,14 @@ def seen(module: Module, uses: Iterable[ast.expr]) -> Iterator[Doubt]:
 
 
 def asks_where(module: Module, use: ast.expr) -> bool:
-    """Tell whether the use of a directory, or of what is in it, counts on where it lies."""
+    """Tell whether the use of a directory, or of what is in it, depends on where it lies."""
     parent = module.parents[_whole(module, use)]
     called = ast.unparse(parent.func).rpartition(".")[2] if isinstance(parent, ast.Call) else ""
     return called in _ASKING or (isinstance(parent, ast.Attribute) and parent.attr in _ASKS)
 
 
 def find_uses(module: Module, name: str = "") -> Iterator[ast.expr]:
-    """Yield what a program does with a base, other than to make directories with the time in their names, or to remove.
+    """Yield what a program does with a base, except to make directories with the time in their names, or to remove.
 
     `name`: only what may concern this folder, given as `report` or `demo_*`.
     """
@@ -155,7 +155,7 @@ def find_uses(module: Module, name: str = "") -> Iterator[ast.expr]:
 
 
 def _whole(module: Module, node: ast.expr) -> ast.expr:
-    """Return the whole of the path that an expression is a part of."""
+    """Return the whole path that an expression is part of."""
     parent = module.parents[node]
     if isinstance(parent, ast.Attribute) and parent.attr == "joinpath":
         parent = module.parents[parent]
@@ -179,7 +179,7 @@ def _is_accounted_for(module: Module, node: ast.expr, whole: ast.expr) -> bool:
         return True
     match parent:
         case ast.Assign(targets=[ast.Name() as target]) if module.value_of(target) is whole:
-            return True  # what the name is used for counts
+            return True  # what counts is how the name is used
         case ast.Attribute(attr=attr) if attr in _MAKES:
             return True
         case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Constant(value=str(command))]):

@@ -1,6 +1,6 @@
-"""T2, T4: `with tempfile.TemporaryDirectory()` becomes `temp_working_dir`, or `pytest_temp_dirs` for several by name.
+"""T2, T4: `with tempfile.TemporaryDirectory()` becomes `temp_working_dir`, or `pytest_temp_dirs` for several folders.
 
-Both end with their block, as TemporaryDirectory does, but give a `Path` where that gives a `str`.
+Both last until their block ends, as TemporaryDirectory does, but give a `Path` instead of a `str`.
 """
 
 import ast
@@ -57,7 +57,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def rewritten(program: Program, call: ast.Call, code: str, what: str, plan: Plan) -> Finding:
-    """Return the finding for a call of tempfile's, with what a plan writes and the verdict on that."""
+    """Return the finding for a tempfile call, with what a plan writes and the verdict on it."""
     names = tuple(name for name in (ONE, SEVERAL) if f"{name}(" in plan.call)
     finding = program.report(call, code, f"{what} {plan.code}")._replace(edits=plan.edits, imports=names)
     return conclude(program, call, finding, plan.doubts, name_looked_for(program, call))
@@ -91,7 +91,7 @@ def _entered(program: Program, base: Finding, call: ast.Call, entering: ast.Call
 
 
 def refused_arguments(call: ast.Call) -> Iterator[Doubt]:
-    """Yield what a call of tempfile's asks for that the engine's functions do not give."""
+    """Yield what a tempfile call asks for but the engine's functions do not give."""
     if call.args:
         yield Doubt("its arguments are positional", final=True)
     for keyword in call.keywords:
@@ -125,7 +125,7 @@ def _plan(program: Program, block: _Block) -> Plan:
 
 
 def _seen_early(block: _Block, name: ast.expr) -> tuple[Doubt, ...]:
-    """Return a doubt if the `with` statement itself uses a name that is something else in its block."""
+    """Return a doubt if the `with` statement itself uses a name that means something else in its block."""
     text = ast.unparse(name)
     head = (node for item in block.statement.items for node in ast.walk(item.context_expr))
     seen = any(isinstance(node, ast.expr) and ast.unparse(node) == text for node in head)
@@ -148,7 +148,7 @@ def _find_uses(module: Module, name: ast.Name) -> list[ast.Name] | None:
 
 
 def _folders(program: Program, block: _Block, name: ast.Name) -> Folders | None:
-    """Return the directories that a block begins by making, where it is about nothing else of its own."""
+    """Return the directories that a block begins by making, if its own directory is used for nothing else."""
     module, scope = program.module, program.module.scope_of(name)
     if scope is None or len(block.statement.items) > 1:
         return None
@@ -160,7 +160,7 @@ def _folders(program: Program, block: _Block, name: ast.Name) -> Folders | None:
 
 
 def _ends_with_test(program: Program, block: _Block) -> bool:
-    """Tell whether a block is a test's, or a fixture's that each test has for itself."""
+    """Tell whether a block is in a test, or in a fixture that is set up anew for each test."""
     function = program.module.function_of(block.call)
     fixture = surroundings.fixture_of(program.module, function) if function else None
     return fixture is None or fixture.options.get("scope", "function") == "function"

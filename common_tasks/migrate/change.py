@@ -1,4 +1,4 @@
-"""Turns an audit into changes of files: each file once, and what hangs together as a group."""
+"""Turns an audit into changes to files: each file once, and what belongs together as a group."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,10 +14,10 @@ from .write import find_unwritable
 def plan(
     audit: Audit, *, unsafe: bool, force: bool, workers: Workers
 ) -> tuple[Audit, tuple[Change, ...], dict[Path, str]]:
-    """Return what is to change, and the files that are left alone, with the reason.
+    """Return the audit, the changes, and the files that are left alone, each with the reason.
 
-    What cannot be rewritten after all is a report in the audit that is returned: what is in those files, and what hangs
-    together with that. `force`: as of `find_unwritable`. Raises GuardFailed where git cannot tell.
+    In that audit, what cannot be rewritten after all is only reported: the findings in those files, and what belongs
+    together with them. `force`: as in `find_unwritable`. Raises GuardFailed if git cannot tell.
     """
     done: dict[tuple[Path, tuple[Finding, ...]], list[Change]] = {}
     left = find_unwritable(sorted(_choose(audit, unsafe=unsafe)), audit.scope.root, force=force)
@@ -50,7 +50,7 @@ def _choose(audit: Audit, *, unsafe: bool) -> dict[Path, tuple[Finding, ...]]:
 
 
 def _change(audit: Audit, path: Path, rows: tuple[Finding, ...]) -> list[Change] | str:
-    """Return the change of a file, one that is renamed as two; or why it cannot be rewritten."""
+    """Return the change to a file, or two changes if it is renamed; or why it cannot be rewritten."""
     try:
         before = source.read_bytes(path) if path.exists() else None
         after = _rewrite(audit, path, before or b"", rows)
@@ -63,7 +63,7 @@ def _change(audit: Audit, path: Path, rows: tuple[Finding, ...]) -> list[Change]
 
 def _rewrite(audit: Audit, path: Path, data: bytes, rows: tuple[Finding, ...]) -> bytes:
     if path.suffix != ".py":
-        text = data.decode("latin-1")  # which gives each byte a character and back
+        text = data.decode("latin-1")  # it maps each byte to one character and back
         return append(text, "".join(row.ending for row in rows)).encode("latin-1")
     found = source.decode(data)
     return found.encode(rewrite(path, found.text, rows, audit.repository))
@@ -86,7 +86,7 @@ def _grouped(audit: Audit, changes: list[Change]) -> tuple[Change, ...]:
 
 
 def settled(audit: Audit, changes: Iterable[Change], failed: Mapping[Path, str]) -> Audit:
-    """Return the audit with what is fixed, now that all changes but the failed are written."""
+    """Return the audit with what is fixed marked as such: the findings of all changes except those that failed."""
     changes = tuple(changes)
     broken = {row for change in changes if change.path in failed for row in change.findings}
     fixed = {row for change in changes for row in change.findings} - broken

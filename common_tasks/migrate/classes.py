@@ -1,4 +1,4 @@
-"""What a name means that one file takes from another: the class or function itself, and who derives from a class."""
+"""What a name that one file takes from another means: the class or function itself, and what derives from a class."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from . import source
 from .names import Binding, Function, Module
 
 _WINDOWS = frozenset({"sys.platform == 'win32'", "os.name == 'nt'"})
-_DEEPEST = 8  # imports and base classes that are followed
+_DEEPEST = 8  # how many imports and base classes are followed in turn
 _CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^)]*)\)", re.MULTILINE)
 _LAST_PART = re.compile(r"\w+(?=[ \t\n]*(?:,|$|\[))")
 
@@ -24,12 +24,12 @@ class Definition(NamedTuple):
     node: ast.ClassDef | Function
 
     def method(self, name: str) -> Function | None:
-        """Return a function that a class itself defines."""
+        """Return the function of this name that a class itself defines."""
         return next((each for each in self.node.body if isinstance(each, Function) and each.name == name), None)
 
 
 class Classes:
-    """The definitions in the programs of a repository; a file is parsed when it is asked for. `texts`: all of them."""
+    """The definitions in the programs of a repository; a file is parsed when asked for. `texts`: of all programs."""
 
     def __init__(self, root: Path, texts: Mapping[Path, str]) -> None:
         self.root = root
@@ -38,24 +38,24 @@ class Classes:
         self._current: tuple[Path | None, Module | None] = (None, None)
 
     def remember(self, path: Path, module: Module) -> None:
-        """Take a file as this module, until the next one: its nodes are then the same, however they are found."""
+        """Use this module for a file until the next call, so that its nodes are the same however they are found."""
         self._current = path, module
 
     def read(self, path: Path) -> Module | None:
-        """Return a file as a module; None where there is none, or it is no program."""
+        """Return a file as a module; None if there is no such file, or it is not a program."""
         if path == self._current[0]:
             return self._current[1]
         if path not in self._modules:
             try:
                 self._modules[path] = Module(source.read(path).text)
-            except source.UNREADABLE:  # that it cannot be read is a finding of its own
+            except source.UNREADABLE:  # a file that cannot be read is a finding of its own
                 self._modules[path] = None
         return self._modules[path]
 
     def find(self, path: Path, module: Module, node: ast.expr, depth: int = _DEEPEST) -> Definition | str | None:
-        """Return what an expression in a file names: a definition, or the dotted name of what others define.
+        """Return what an expression in a file names: a definition, or the dotted name of something defined elsewhere.
 
-        None where that is not certain. A name that a file imports is followed to the file that defines it.
+        None if that is not certain. A name that a file imports is followed to the file that defines it.
         """
         if isinstance(node, ast.Name) and module.scope_of(node) is module.top:
             return self._named(path, module, node.id, depth)
@@ -63,7 +63,7 @@ class Classes:
         return self._follow(path, origins[0], depth) if len(origins) == 1 else None
 
     def _named(self, path: Path, module: Module, name: str, depth: int) -> Definition | str | None:
-        """Return what a name of a file stands for, if all that is given to it is the same."""
+        """Return what a name of a file stands for, if all its bindings mean the same."""
         bindings = [each for each in module.top.bindings.get(name, ()) if not _is_for_windows(module, each.node)]
         found = [self._bound(path, module, each, depth - 1) for each in bindings if depth]
         return found[0] if found and all(each == found[0] for each in found) else None
@@ -90,7 +90,7 @@ class Classes:
         return f"{above}.{name}" if isinstance(above, str) else None
 
     def homes(self, path: Path, dotted: str) -> list[Path]:
-        """Return the files of the modules that a name in another file may mean; the package's own for a package."""
+        """Return the files of the modules that a name in the file `path` may mean; for a package, its `__init__.py`."""
         plain = dotted.lstrip(".")
         if level := len(dotted) - len(plain):
             folder = path.parents[min(level, len(path.parents)) - 1].joinpath(*plain.split("."))
@@ -105,19 +105,19 @@ class Classes:
         return [("." + ".".join(name.parts).removesuffix(".__init__"), path) for name, path in names]
 
     def bases(self, this: Definition) -> list[Definition | str | None]:
-        """Return what a class derives from, as `find` tells it."""
+        """Return the bases of a class, each as `find` returns it."""
         written = this.node.bases if isinstance(this.node, ast.ClassDef) else []
         return [self.find(this.path, this.module, base) for base in written]
 
     def ancestors(self, this: Definition, depth: int = _DEEPEST) -> Iterator[Definition]:
-        """Yield the classes above one, as far as they are found in this repository."""
+        """Yield the classes above a class, as far as they are found in this repository."""
         for base in self.bases(this) if depth else ():
             if isinstance(base, Definition):
                 yield base
                 yield from self.ancestors(base, depth - 1)
 
     def descendants(self, name: str) -> Iterator[Definition]:
-        """Yield every class that may derive from one of this name: what counts is the last part of a base's name."""
+        """Yield every class that may derive from one of this name, judged by the last part of each base's name."""
         names = {name}
         while more := {own for _, own, bases in self._written if own not in names and not names.isdisjoint(bases)}:
             names |= more
@@ -126,7 +126,7 @@ class Classes:
                 yield from (Definition(path, module, node) for node in module.all(ast.ClassDef) if node.name == own)
 
     def relatives(self, this: Definition) -> list[Definition]:
-        """Return the classes that share their attributes with one: those above it, and those that may be below."""
+        """Return the classes that share attributes with a class: those above it, and those that may be below it."""
         return [*self.ancestors(this), *self.descendants(this.node.name)]
 
     @cached_property
@@ -137,6 +137,6 @@ class Classes:
 
 
 def _is_for_windows(module: Module, node: ast.AST) -> bool:
-    """Tell whether a node only runs on Windows, where this package does not."""
+    """Tell whether a node runs only on Windows, where this package does not run."""
     tests = (each for each in module.above(node) if isinstance(each, ast.If) and ast.unparse(each.test) in _WINDOWS)
     return any(module.within(test.body, node) for test in tests)

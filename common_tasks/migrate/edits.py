@@ -36,7 +36,7 @@ def make(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _split(text: str, line: int) -> tuple[str, str]:
-    """Return a program up to the statement after that of a line, and what follows: nothing changes there."""
+    """Return a program up to the statement after the one on a line, and the rest, in which nothing changes."""
     ends = [each.end_lineno or 0 for each in ast.parse(text).body if (each.end_lineno or 0) >= line]
     lines = split_lines(text)
     end = ends[1] if len(ends) > 1 else len(lines)
@@ -58,15 +58,15 @@ def _code(node: cst.CSTNode) -> str:
 
 
 class _Body:
-    """The new statements of a block. The comments of what was dropped wait for the statement that follows."""
+    """The new statements of a block. The comments of dropped statements wait for the next statement."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
         self.waiting: list[cst.EmptyLine] = []
-        self._defined = False  # whether what stood before the next statement was a definition that is left out
+        self._defined = False  # whether a definition was left out right before the next statement
 
     def add(self, statement: Statement, *, begins: bool = False) -> None:
-        """Add a statement; where it now `begins` its block, without blank lines above it."""
+        """Add a statement; if it now `begins` its block, without the blank lines above it."""
         above: Sequence[cst.EmptyLine] = statement.leading_lines
         if any(line.comment for line in self.waiting) or not above:
             above = [*self.waiting, *above]
@@ -74,7 +74,7 @@ class _Body:
             above = list(itertools.dropwhile(lambda line: not line.comment, above))
         elif self._defined and self.statements and _is_import(self.statements[-1]) and not _defines(statement):
             blanks = list(itertools.takewhile(lambda line: not line.comment, above))
-            above = [*blanks[:1], *above[len(blanks) :]]  # what follows imports directly stands one line below
+            above = [*blanks[:1], *above[len(blanks) :]]  # at most one blank line between imports and what follows
         self.statements.append(statement.with_changes(leading_lines=above))
         self.waiting, self._defined = [], False
 
@@ -99,7 +99,7 @@ class _Editor(cst.CSTTransformer):
         super().__init__()
         self.made: set[Edit] = set()
         self._thinned: dict[cst.CSTNode, list[Statement]] = {}  # what is left of blocks in which something was dropped
-        self._idle: set[cst.CSTNode] = set()  # the blocks of methods that may go if they do nothing any more
+        self._idle: set[cst.CSTNode] = set()  # the blocks of methods that may go if they no longer do anything
         self._edits: dict[Place, list[Edit]] = {}
         for edit in edits:
             self._edits.setdefault(edit.at, []).append(edit)
@@ -169,7 +169,7 @@ class _Editor(cst.CSTTransformer):
         return body
 
     def _add(self, old: cst.CSTNode, statement: Statement, body: _Body, *, begins: bool) -> None:
-        """Add a statement, or the imports in its place: the first has its comments above, the last those beside."""
+        """Add a statement, or the imports that replace it: comments above go to the first, those beside to the last."""
         for edit in self._take(ReplaceImport, old):
             *first, last = (cst.ensure_type(each, cst.SimpleStatementLine) for each in cst.parse_module(edit.code).body)
             for each in first:
@@ -179,7 +179,7 @@ class _Editor(cst.CSTTransformer):
         body.add(statement, begins=begins)
 
     def _is_needless(self, node: cst.CSTNode) -> bool:
-        """Tell whether nothing is left in a statement: in `if TYPE_CHECKING`, or in a method that may go then."""
+        """Tell whether nothing is left in a statement: an `if TYPE_CHECKING`, or a method that may then go."""
         match node:
             case cst.FunctionDef(name=cst.Name(value=name), body=body) if body in self._idle:
                 return all(_does_nothing(each, name) for each in self._thinned[body])
@@ -201,7 +201,7 @@ def _paired(original: cst.IndentedBlock | cst.Module, updated: cst.IndentedBlock
 
 
 def _does_nothing(statement: Statement, method: str) -> bool:
-    """Tell whether a statement of a method only says something, or does what happens without the method."""
+    """Tell whether a statement of a method is only text, or does what would happen without the method."""
     match statement:
         case cst.SimpleStatementLine(body=[cst.Expr(value=cst.SimpleString())]):
             return True
@@ -223,7 +223,7 @@ def _without_parameter(function: cst.FunctionDef, name: str) -> cst.FunctionDef:
 
 
 def _below(edit: Wrap, inner: _Body) -> cst.With:
-    """Return the `with` statement that an edit puts above statements; joined with one of ours that is all they are."""
+    """Return the `with` statement that an edit puts above statements; if they are just one of ours, both are joined."""
     first, *rest = inner.statements
     if not rest and isinstance(first, cst.With) and _only_lends(first) and not inner.footer:
         head = _with(f"{edit.code.removesuffix(':')}, {', '.join(map(_code, first.items))}:")
@@ -238,7 +238,7 @@ def _with(head: str) -> cst.With:
 
 
 def _only_lends(statement: cst.With) -> bool:
-    """Tell whether a `with` statement without comments above it only lends directories of the engine."""
+    """Tell whether a `with` statement only lends directories of the engine, and has no comments above it."""
     bare = not any(line.comment for line in statement.leading_lines)
     return bare and all(_code(item).startswith(f"{ONE}(") for item in statement.items)
 
@@ -259,6 +259,6 @@ def _unwrap(statement: cst.Try, body: _Body) -> None:
 
 
 def _comment_lines(node: cst.CSTNode) -> list[cst.EmptyLine]:
-    """Return every comment in and around a node, each as a line of its own, without notes to a linter about it."""
+    """Return every comment in and around a node, each as a line of its own, except notes to a linter."""
     found = [cst.ensure_type(each, cst.Comment) for each in matchers.findall(node, matchers.Comment())]
     return [cst.EmptyLine(comment=comment) for comment in found if not is_pragma(comment.value)]

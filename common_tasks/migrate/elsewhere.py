@@ -1,6 +1,6 @@
 """Which programs run where this package need not be installed: those of builds, CI and tools, and what they load.
 
-A script that a plain `python` starts is one of them if all that it loads is of the standard library or of the
+A script that a plain `python` starts is one of them if everything it loads is in the standard library or the
 repository.
 """
 
@@ -26,7 +26,7 @@ _OWN_ENVIRONMENT = {
 }
 _INLINE = re.compile(r"(?m)^# /// script$")
 _FILE = re.compile(r"([\w.-]+\.py)[\"']")
-# A Python that is none of an environment's, its options, and the file or module that it starts.
+# A Python, its options, and the file or module that it starts.
 _STARTS = re.compile(r"(?i)(?!\S*python\w*=)(\S*python\S*)((?:\s+-\S*)*)\s+(?:<\s*)?([\w./{}$-]+)")
 _QUOTES = re.compile(r"[\"'\[\](),]")
 _RUNNERS = re.compile(r"\b(?:uv|poetry|hatch|pdm|pipenv|rye|tox|nox)\s+run\b")
@@ -34,7 +34,7 @@ _NAMED_PYTHON = re.compile(r"""["']\S*python[\d.]*["'][^)]{0,200}""")
 
 
 def own_environment(path: Path, text: str, repository: Repository) -> str | None:
-    """Return what a program does that has an environment of its own; None for any other."""
+    """Return why a program counts as one with an environment of its own; None for any other."""
     below = path.relative_to(repository.root)
     if is_data(below):
         return "is test data, a sample or a template"
@@ -62,7 +62,7 @@ def _is_of_build(path: Path, root: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def loaded_elsewhere(repository: Repository) -> Mapping[Path, str]:
-    """Return the programs that run where this package need not be, as something loads or starts them, each with why."""
+    """Return the programs that something loads or starts where this package need not be, each with the reason."""
     found: dict[Path, str] = {}
     for path, text in repository.texts.items():
         if reason := own_environment(path, text, repository):
@@ -89,7 +89,7 @@ def _loaded(repository: Repository, start: Path, reason: str) -> dict[Path, str]
 
 @lru_cache(maxsize=4096)
 def _named(repository: Repository, path: Path) -> tuple[tuple[int, Path], ...]:
-    """Return the programs that a program imports, or names by their files."""
+    """Return the programs that a program imports or names by file, each with the line."""
     text = repository.texts.get(path, "")
     rows = [(at, found) for at, name in imports(text) for found in repository.classes.homes(path, name)]
     files = {found[1]: found.start() for found in _FILE.finditer(text)}
@@ -105,7 +105,7 @@ def _is_plain(repository: Repository, path: Path) -> bool:
 
 
 def _plain_starts(repository: Repository) -> Iterator[tuple[Path, str]]:
-    """Yield the scripts that a plain `python` starts, and where that is said; tests and task files are none."""
+    """Yield the scripts that a plain `python` starts, with the line that says so; tests and task files are left out."""
     by_name: dict[str, list[Path]] = {}
     for path, text in repository.texts.items():
         if path.name != "tasks.py" and not is_test(path.relative_to(repository.root)):
@@ -117,7 +117,7 @@ def _plain_starts(repository: Repository) -> Iterator[tuple[Path, str]]:
 
 
 def _naming_python(repository: Repository) -> Iterator[tuple[str, str]]:
-    """Yield what may start a Python: lines of settings and scripts, and what follows its name in programs."""
+    """Yield what may start a Python, and where: lines of settings and scripts, in programs what follows its name."""
     for path, text in repository.settings.items():
         lines = enumerate(text.splitlines() if "python" in text.lower() else (), 1)
         yield from ((f"{path.name} line {number}", line) for number, line in lines if not _RUNNERS.search(line))
@@ -127,7 +127,7 @@ def _naming_python(repository: Repository) -> Iterator[tuple[str, str]]:
 
 
 def _started(text: str) -> list[str]:
-    """Return the names of the files that a text starts by a Python that is no environment's, also as `-m module`."""
+    """Return the names of the files that a text starts with a Python outside any environment, also by `-m module`."""
     found = _STARTS.findall(_QUOTES.sub(" ", text))
     plain = [(options, target) for python, options, target in found if "env" not in python.lower()]
     modules = [f"{target.rpartition('.')[2]}.py" for options, target in plain if "-m" in options.split()]

@@ -8,14 +8,14 @@ Safety = Literal["safe", "unsafe", "report"]
 
 
 class Place(NamedTuple):
-    """Where something begins in a file: a line from 1, a column from 0 that counts characters."""
+    """Where something begins in a file: the line, counted from 1, and the column, in characters from 0."""
 
     line: int
     column: int
 
 
 class Replace(NamedTuple):
-    """Write `code` in place of the expression at `at` that is written as `old`."""
+    """Write `code` in place of the expression at `at`, which is written as `old`."""
 
     at: Place
     old: str
@@ -23,7 +23,7 @@ class Replace(NamedTuple):
 
 
 class ReplaceImport(NamedTuple):
-    """Write `code`, imports in a line each, in place of the import at `at`; its comments stay."""
+    """Write `code`, one import per line, in place of the import at `at`; its comments stay."""
 
     at: Place
     code: str
@@ -37,9 +37,9 @@ class Insert(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Remove the statement at `at`; its comments go to what follows. A `finally` of which nothing is left goes, too.
+    """Remove the statement at `at`; its comments move to what follows. A `finally` with nothing left goes, too.
 
-    `with_method`: so does the method that it stands in, if that does nothing any more.
+    `with_method`: so does the method that it is in, if that no longer does anything.
     """
 
     at: Place
@@ -78,7 +78,7 @@ class Finding(NamedTuple):
     """A legacy use: where, what, whether it can be rewritten, and why not.
 
     `imports` are names of the engine that the edits need, `ending` is text that the file needs at its end. `last_line`
-    ends the part that a skip comment silences.
+    is the last line on which a skip comment silences it.
     """
 
     path: Path
@@ -94,20 +94,20 @@ class Finding(NamedTuple):
     fixed: bool = False
 
     def doubted(self, reason: str) -> "Finding":
-        """Return it as no longer safe, for a reason that it may have already."""
+        """Return it as no longer safe, for this reason; unchanged if it is a report or names the reason already."""
         if self.safety == "report" or self.message.endswith(reason):
             return self
         return self._replace(safety="unsafe", message=f"{self.message}; {reason}")
 
     def refused(self, reason: str) -> "Finding":
-        """Return it as one that is not rewritten, for this reason; as it is if it was not to be."""
+        """Return it as one that is not rewritten, for this reason; unchanged if it is a report already."""
         if self.safety == "report":
             return self
         nothing = Finding(self.path, self.line, self.column, self.code, f"{self.message}; {reason}")
         return nothing._replace(last_line=self.last_line)
 
     def concluded(self, doubts: Iterable[Doubt] = ()) -> "Finding":
-        """Return it with the verdict: safe only where every proof was looked for and no doubt is left.
+        """Return it with the verdict: safe only if every proof was looked for and no doubt is left.
 
         This is the one place where anything becomes safe.
         """
@@ -125,7 +125,7 @@ class Finding(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A use that is right as it is, or that nobody can do anything about: it is counted, by what it is."""
+    """A use that is right as it is, or that nobody can do anything about; such uses are counted by `what`."""
 
     what: str
 
@@ -140,7 +140,7 @@ class Item(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A file as it is and as it would be: `before` is None for a new file, `after` for one that goes.
+    """A file as it is and as it would be: `before` is None for a new file, `after` for one that is removed.
 
     `findings` are those that it settles; changes of one `group` are written together or not at all.
     """

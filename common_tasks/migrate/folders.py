@@ -12,7 +12,7 @@ from .paths import is_path_of
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}")
 _MKDIR_OPTIONS = frozenset({"parents", "exist_ok"})
-# What is the same whatever a directory's own name, its mode and its parent are.
+# What does not depend on a directory's own name, its mode or its parent.
 _PLACE_METHODS = frozenset({"exists", "is_dir", "iterdir", "joinpath"})
 _PLACE_CALLS = frozenset({"os.listdir", "os.path.exists", "os.path.isdir", "os.path.join"})
 # The engine's directories are for this user alone; those that `mkdir` makes are as the umask says.
@@ -20,9 +20,9 @@ _MODES = re.compile(r"\b(?:st_mode|S_I[A-Z]+|umask|filemode|oct|0o[0-7]+)\b|\b[d
 
 
 class Folders(NamedTuple):
-    """A run of statements, from number `first` of a block on, that makes directories below one base.
+    """A run of statements, from index `first` of a block on, that makes directories below one base.
 
-    `variables` and `names` run side by side.
+    `variables` and `names` are in the same order.
     """
 
     first: int
@@ -47,7 +47,7 @@ class Folders(NamedTuple):
         return tuple(Drop(module.place(statement)) for statement in self.statements)
 
     def is_only_a_place(self, module: Module, scope: Scope) -> bool:
-        """Tell whether it is one directory, of which neither its own name nor its parent counts."""
+        """Tell whether it is a single directory whose own name and parent do not matter."""
         [variable, *others] = self.variables
         loads = module.loads(variable, scope, self.statements)
         once = len(scope.bindings[variable]) == 1
@@ -73,7 +73,7 @@ def _only_place_counts(module: Module, load: ast.Name) -> bool:
 def find(module: Module, body: list[ast.stmt], base: str, scope: Scope, *, is_path: bool) -> Folders | None:
     """Return the first run in a block that makes directories below `base`.
 
-    None where the base is used for anything else, nothing follows, or the program deals with modes. `is_path`: the
+    None if the base is used for anything else, nothing follows, or the program deals with modes. `is_path`: the
     base is a Path already.
     """
     if _MODES.search(module.text):
@@ -85,9 +85,9 @@ def find(module: Module, body: list[ast.stmt], base: str, scope: Scope, *, is_pa
 
 
 def _read_run(module: Module, body: list[ast.stmt], first: int, base: str, paths: set[str]) -> Folders | None:
-    """Return the statements from the `first` on, up to the last that makes a directory which was not made before.
+    """Return the statements from the `first` on, up to the last one after which every folder named so far is made.
 
-    `paths`: the names that the base has as a Path.
+    `paths`: the names under which the base is a Path.
     """
     names: dict[str, str] = {}
     made: set[str] = set()
@@ -111,7 +111,7 @@ def _read_run(module: Module, body: list[ast.stmt], first: int, base: str, paths
 
 
 def _folder_in(module: Module, value: ast.expr, base: str, paths: set[str]) -> str | None:
-    """Return the name of the folder that an expression names in the base, if it is a plain one."""
+    """Return the name of the folder in the base that an expression stands for, if that name is a plain one."""
     match value:
         case ast.BinOp(left=parent, op=ast.Div(), right=ast.Constant(value=str(text))):
             pass
@@ -124,7 +124,7 @@ def _folder_in(module: Module, value: ast.expr, base: str, paths: set[str]) -> s
 
 
 def _made_by(module: Module, call: ast.Call) -> str:
-    """Return the name of the folder that a call makes; empty for any other call."""
+    """Return the variable that holds the folder that a call makes; empty for any other call."""
     match call:
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="mkdir"), args=[], keywords=options):
             return name if {option.arg for option in options} <= _MKDIR_OPTIONS else ""
@@ -134,7 +134,7 @@ def _made_by(module: Module, call: ast.Call) -> str:
 
 
 def _is_all(module: Module, run: Folders, base: str, scope: Scope) -> bool:
-    """Tell whether the base, by all of its names, is used in the run alone."""
+    """Tell whether the base, under any of its names, is used only in the run."""
     stores = (node for each in run.statements for node in ast.walk(each) if isinstance(node, ast.Name))
     names = {base, *(node.id for node in stores if isinstance(node.ctx, ast.Store))} - {*run.variables}
     bindings = [(name, binding.node) for name in names for binding in scope.bindings[name]]

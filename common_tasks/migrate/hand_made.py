@@ -1,7 +1,7 @@
 """T4: directories that are made by hand in `.tmp` or `.temp`.
 
 `.tmp/demo_<time>` is a fresh one each time, and becomes `get_debug_temp_dir("demo")`. `.tmp/report` is one place for
-every call, process and run, where anybody may look: to move it is never safe.
+every call, process and run, where anybody may look: moving it is never safe.
 """
 
 import ast
@@ -40,7 +40,7 @@ class _Made(NamedTuple):
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield what is made in a base by hand."""
+    """Yield the directories that are made by hand in a base."""
     module, helper = program.module, find_definition(program.module)
     made = [(call, path, text_of(module, path)) for call in module.all(ast.Call) if (path := _made_by(module, call))]
     made = [row for row in made if _is_in_base(row[2]) and not is_fallback(module, row[0])]
@@ -75,7 +75,7 @@ def _finding(program: Program, call: ast.Call, path: ast.expr, text: str) -> Fin
 
 
 def _given_before(module: Module, call: ast.Call, path: ast.expr, text: str) -> _Made | None:
-    """Return the directory with its name, where the statement before gives it one."""
+    """Return the directory with its name, if the statement before gives it one."""
     making = module.parents[call]
     body = module.body_of(making) if isinstance(making, ast.stmt) else []
     before = body[body.index(making) - 1] if isinstance(making, ast.Expr) and making in body[1:] else None
@@ -99,7 +99,7 @@ def _fresh(program: Program, made: _Made, base: Finding, time: Stamped, prefix: 
 
 
 def _left_over(module: Module, made: _Made, names: frozenset[ast.Name]) -> Iterator[ast.stmt]:
-    """Yield the statements that only served to build the path: the base's name, its making, the time."""
+    """Yield the statements that only helped to build the path: those that name the base, make it, or get the time."""
     for name in names:
         value, scope = module.value_of(name), module.scope_of(name)
         if value is None or scope is None or scope is not module.scope_of(made.variable):
@@ -119,7 +119,7 @@ def _is_made(module: Module, node: ast.expr, name: str) -> bool:
 
 
 def _looks_here(module: Module, made: _Made) -> Iterator[Doubt]:
-    """Yield what in this file may see that the path is another one, or look for it among others."""
+    """Yield what in this file may notice that the path is a different one, or look for it among others."""
     scope = module.scope_of(made.variable)
     if scope is None or isinstance(scope.node, ast.ClassDef):
         yield Doubt("the path belongs to a class, where others may read it")

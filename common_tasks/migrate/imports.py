@@ -1,4 +1,4 @@
-"""Adds the imports that a rewritten program needs, and finds those that it needs no longer."""
+"""Adds the imports that a rewritten program needs, and finds those that it no longer needs."""
 
 import ast
 import itertools
@@ -18,13 +18,14 @@ _Place = tuple[int, int, int]  # how many lines come before it, how many blank o
 
 
 class NameTaken(ValueError):
-    """A name that is to be imported means something else in the file."""
+    """A name to be imported already means something else in the file."""
 
 
 def add(text: str, names: Iterable[str], home: str, style: Style) -> str:
     """Return `text` with `names` imported from `home` at its top level. Raises NameTaken.
 
-    They join an import from there, or stand where the project sorts them. What the file does not use is marked so.
+    They join an import from there, or go where the project sorts them. If the file uses none of the new ones, a
+    comment says so.
     """
     module = Module(text)
     missing = sorted(name for name in set(names) if not _is_imported(module, name))
@@ -43,7 +44,7 @@ def add(text: str, names: Iterable[str], home: str, style: Style) -> str:
             at = around[0].end_lineno or 0  # a statement that shares the line of an import, and goes on below it
     if at and not lines[at - 1].endswith(("\n", "\r")):
         lines[at - 1] += end
-    # Folded by isort, which takes no other line ends.
+    # isort folds it, and takes only "\n" as a line end.
     new = style.sort(f"from {home} import {', '.join(missing)}\n").rstrip("\n").replace("\n", end) + comment + end
     lines[at:at] = [end] * blank_above + [new] + [end] * blank_below
     return "".join(lines)
@@ -90,7 +91,7 @@ def _top_of(statement: _Import, lines: list[str]) -> int:
 
 
 def _skeleton(statement: _Import) -> str:
-    """Return an import as the shortest of those that are sorted like it."""
+    """Return the shortest import that is sorted to the same place."""
     module = _module_of(statement)
     return f"from {module} import x" if isinstance(statement, ast.ImportFrom) else f"import {module}"
 
@@ -108,7 +109,7 @@ def _find_top(module: Module, lines: list[str]) -> _Place:
 
 
 def _find_run(module: Module) -> list[_Import]:
-    """Return the imports that ours belong to: those that tempfile is among, else the last before any definition."""
+    """Return the imports that ours belong to: the run with tempfile in it, else the last before any definition."""
     head = itertools.takewhile(lambda each: not isinstance(each, Function | ast.ClassDef), module.tree.body)
     groups = itertools.groupby(head, lambda each: isinstance(each, _Import))
     runs = [[each for each in group if isinstance(each, _Import)] for are_imports, group in groups if are_imports]
@@ -123,10 +124,10 @@ def _module_of(statement: _Import) -> str:
 
 
 def find_unused(before: Module, after: Module, users: Callable[[str], list[Path]], style: Style) -> list[Edit]:
-    """Return the edits that take out of `after` the imports that only `before` used.
+    """Return the edits that remove from `after` the imports that only `before` used.
 
-    One that a string names stays (`mock.patch("module.name")`, `__all__`), as does one with a comment of the author's
-    on its line, and one that other files have from this one (`users`).
+    An import stays if a string names it (`mock.patch("module.name")`, `__all__`), if the author wrote a comment on its
+    line, or if other files take it from this one (`users`).
     """
     found: dict[_Import, list[str]] = {}
     for name, statement in _unused(before, after):
@@ -137,9 +138,9 @@ def find_unused(before: Module, after: Module, users: Callable[[str], list[Path]
 
 
 def mark_unused(before: Module, text: str) -> str:
-    """Return a program in which the imports that only `before` used, and that stay, say so to linters.
+    """Return a program with a note to linters on the imports that stay though only `before` used them.
 
-    Without that, a linter's own fix would take them out. A string that begins with the name is a use for linters, too.
+    Without it, a linter's own fix would remove them. To linters, a string that begins with the name is a use, too.
     """
     after, lines = Module(text), split_lines(text)
     going_on = {each.lineno for each in after.all(ast.stmt) if each.end_lineno != each.lineno}
@@ -159,7 +160,7 @@ def _unused(before: Module, after: Module) -> Iterator[tuple[str, _Import]]:
             alias, statement = binding.node, after.parents.get(binding.node)
             if others or not isinstance(alias, ast.alias) or not isinstance(statement, _Import):
                 continue
-            is_submodule = alias.asname is None and "." in alias.name  # it may be there for what it does
+            is_submodule = alias.asname is None and "." in alias.name  # it may be there for its side effects
             if _is_read(before, name) and not after.loads(name, scope) and not is_submodule:
                 yield name, statement
 
@@ -183,7 +184,7 @@ def _may_go(after: Module, statement: _Import, name: str) -> bool:
 
 
 def _edit(module: Module, statement: _Import, names: list[str], style: Style) -> Edit | None:
-    """Return what takes names out of an import; None where a comment belongs to one of them."""
+    """Return the edit that removes names from an import; None if a comment belongs to one of them."""
     place = module.place(statement)
     lines = module.lines[statement.lineno - 1 : statement.end_lineno]
     comments = [line[line.index("#") :] for line in lines if "#" in line]
