@@ -22,7 +22,7 @@ def exit_if(*, failed: bool) -> None:
 
 
 def allow_descriptors() -> None:
-    """Let this process open as many files as the system allows: a clean then handles more projects at once."""
+    """Let this process open up to 16,384 files, if the system allows it: a clean handles more projects at once then."""
     import resource
 
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -70,7 +70,10 @@ def no_collections() -> Iterator[None]:
 
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
-    """Turn what is refused into one line on standard error and exit code 2."""
+    """Turn what is refused into one line on standard error and exit code 2.
+
+    If the system refuses something, the exit code is 1; after Ctrl-C it is 130, without a line.
+    """
     with _interrupts_kept():
         allow_descriptors()
         _need_descriptors()

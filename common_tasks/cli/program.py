@@ -32,8 +32,9 @@ _OPTIONS = (
 class CommonTasks(Program):
     """A program that reads the project's configuration file, as `inv` does if there are tasks.
 
-    A configuration file in Python is not run, so that a checkout can be looked at without trusting it. Bad usage gives
-    one line and exit code 2; invoke alone would exit with 1, as if something could not be removed.
+    A project's configuration file in Python is not run unless `-f` names it: so a checkout can be looked at without
+    trusting it. Bad usage gives one line and exit code 2; invoke alone would exit with 1, as if something could not be
+    removed.
     """
 
     def create_config(self) -> None:

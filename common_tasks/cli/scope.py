@@ -65,9 +65,9 @@ def _is_named(c: Context, tasks: str) -> bool:
 
 
 def check_reserved(project: Project, *, swept: bool = False, force: bool = False) -> None:
-    """Handle a folder, such as a home, that does not belong to one project alone: say so on standard error.
+    """Say on standard error that a folder, such as a home, does not belong to one project alone.
 
-    If it would be `swept`, end with exit code 2 unless there is `force`.
+    If it would be `swept`, end with exit code 2 instead, or with `force` say nothing.
     """
     if not project.reserved:
         return

@@ -121,7 +121,10 @@ def carry_out(plans: Sequence[Plan], workers: Workers = ALONE) -> tuple[Outcome,
 
 
 def _sweep(scope: Scope, aim: Aim, root: Path) -> Sweep:
-    """Return what is swept and kept in the project at `root`: nothing in a home, or if the settings are uncertain."""
+    """Return what is swept and kept in the project at `root`.
+
+    Nothing is swept if its settings are wrong or uncertain, or in a home below the root of the scope.
+    """
     member = _member(scope, aim, root)
     if member.settings is None or member.error or (root != scope.root and member.project.reserved):
         return Sweep()

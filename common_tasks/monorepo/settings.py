@@ -196,7 +196,7 @@ def _ours(variables: Mapping[str, str], prefix: str, sections: Iterable[str]) ->
 def _sorted_out(variables: Iterable[tuple[str, str]], prefix: str) -> tuple[dict[str, _Given], list[_Limit]]:
     """Return the settings that our variables give, by the names of their keys, and the limits. Raises InvalidSetting.
 
-    An empty list of patterns means unset.
+    Except for limits, an empty variable means unset.
     """
     keys = {f"{prefix}{name}".upper().replace(".", "_"): (name, key.from_text) for name, key in KEYS.items()}
     rule = re.compile(f"{re.escape(prefix)}{_RETENTION.upper().replace('.', '_')}_(.+)_({'|'.join(LIMITS).upper()})")

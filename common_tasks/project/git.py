@@ -140,7 +140,7 @@ def _has_answers(root: Path, paths: Collection[str]) -> bool:
 
 
 def _read_commit(root: Path) -> Mapping[bytes, bytes]:
-    """Return the hash of each file below `root` in the newest commit; none if git is not installed."""
+    """Return the hash of each file below `root` in the newest commit; none without git, or before the first commit."""
     if not _run(root, "rev-parse", "--revs-only", "HEAD"):
         return {}
     rows = (row.split(b"\t", 1) for row in _split(_run(root, "ls-tree", "-r", "-z", "HEAD") or b""))

@@ -69,7 +69,9 @@ def monorepo_root(start: Path) -> Path:
     `start` itself if there is neither. Home folders, the system's temporary folder and `/` do not count, and nothing
     above them is looked at.
     """
-    folders = [start, *takewhile(lambda folder: not what_is_reserved(str(folder)), start.parents)]
+    folders = [start]
+    if not what_is_reserved(str(start)):
+        folders += takewhile(lambda folder: not what_is_reserved(str(folder)), start.parents)
     top_levels = (folder for folder in folders if _is_there(holds_repository, str(folder)))
     roots = (folder for folder in reversed(folders) if begins_project(str(folder)))
     return next(top_levels, next(roots, start))
@@ -147,7 +149,8 @@ def read_whole(folder: str, name: str) -> bytes:
 def read(folder: str, name: str, *, exposed: bool = False) -> bytes | None:
     """Return the text of a file in a folder; of a file over 1 MiB, only the first mebibyte.
 
-    None if there is no such file, or if a stranger could have put it there. Raises OSError if it cannot be read.
+    None if there is no regular file of that name, or if a stranger could have put it there. Raises OSError if it cannot
+    be read.
     """
     try:
         # A pipe of that name, which others may be able to put there, must not keep us waiting.

@@ -39,6 +39,12 @@ def test_home_is_never_found_by_going_upward(tmp_path: Path, monkeypatch: pytest
     assert monorepo_root(tmp_path / "home") == tmp_path / "home"
 
 
+def test_nothing_above_a_home_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "all/pyproject.toml", "all/home/x")
+    monkeypatch.setenv("HOME", str(tmp_path / "all/home"))
+    assert monorepo_root(tmp_path / "all/home") == tmp_path / "all/home"
+
+
 def test_projects_have_a_marker_or_a_base(tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     make(
