@@ -177,7 +177,7 @@ def _copy_data(original: int, copy: int) -> None:
 def _copy_range(original: int, copy: int, start: int, end: int) -> None:
     while start < end:
         part = os.pread(original, min(_CHUNK, end - start), start)
-        if not part:  # it has become shorter meanwhile
+        if not part:  # it became shorter meanwhile
             return
         start += os.pwrite(copy, part, start)
 

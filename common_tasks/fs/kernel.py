@@ -20,7 +20,7 @@ Inode = tuple[str, int]  # device, as in `Location`, and inode number
 class Location(namedtuple("Location", "device path")):
     """Where something is in its file system, whatever path a process sees it at.
 
-    `device`: "major:minor" of the file system, as in mountinfo; on btrfs it is not the `st_dev` of a file.
+    `device`: "major:minor" of the file system, as mountinfo has it; on btrfs it is not the `st_dev` of a file.
     `path`: from the root of that file system, without a slash at its end; empty for the root itself.
     """
 
@@ -236,6 +236,6 @@ def _lines(path: str) -> list[bytes]:
 
 
 def raise_if_short(error: OSError) -> None:
-    """Raise `error` if it says that this process cannot look; any other only says that something is out of reach."""
+    """Raise an error that says that this process cannot look; any other says that something is out of reach."""
     if error.errno in SHORT:
         raise error

@@ -1,4 +1,4 @@
-"""Locks on open files and directories: flock(2). The kernel drops one with its open file's last descriptor."""
+"""Locks on open files and directories: flock(2). The kernel drops one with the last descriptor of its open file."""
 
 import contextlib
 import errno

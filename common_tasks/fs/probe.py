@@ -1,4 +1,4 @@
-"""Looks into trees for uses that the kernel's tables do not show, or show without a path (see `uses.Unseen`)."""
+"""Looks into trees for uses that the kernel's tables do not show, or not with a path (see `uses.Unseen`)."""
 
 import errno
 import fcntl
@@ -23,7 +23,7 @@ PAUSES = (0.0, *(0.002 * 2**number for number in range(8)))  # seconds before ea
 
 
 class Suspect(NamedTuple):
-    """Trees that belong together, and which `unseen` uses they may have."""
+    """Trees that go together, and which `unseen` uses they may have."""
 
     places: Sequence[Place]
     unseen: Unseen
@@ -57,7 +57,7 @@ def _find_first(parents: Parents, suspect: Suspect) -> str | None:
 def find_use(parent: Directory, name: str, unseen: Unseen) -> str | None:
     """Say in words who uses `name` in an open directory, or something in it; None if nobody does.
 
-    A directory that cannot be looked into shows no use. Whether a file is open is found out by taking a lease on it
+    A directory that cannot be looked into tells nothing. Whether a file is open is found out by taking a lease on it
     for an instant (see `is_open_elsewhere`); neither its content nor its times are touched.
     """
     if not unseen.in_trees:

@@ -77,10 +77,10 @@ class _Scan:
             self.uses.add_hidden()
 
     def read(self, pid: int) -> None:
-        """Note what a process uses. If it has ended meanwhile, it uses nothing."""
+        """Note what a process uses. One that has ended meanwhile uses nothing."""
         folder = f"/proc/{pid}"
         if not self._read_one(pid, folder):
-            # Its first thread may have ended while the others go on.
+            # Its first thread may have ended, and the others go on.
             threads: Iterable[str] = procfs.list_threads(folder)
         else:
             threads = procfs.threads_apart(pid, folder) if pid in self._readable else ()

@@ -89,7 +89,7 @@ def list_threads(folder: str) -> list[str]:
 def threads_apart(pid: int, folder: str) -> Iterator[str]:
     """Yield the threads that have their own working directory, root or descriptors, not shared with the first."""
     try:
-        if os.stat(f"{folder}/task").st_nlink <= 3:  # one link for each thread, plus two
+        if os.stat(f"{folder}/task").st_nlink <= 3:  # one for each thread, and two
             return
     except OSError:
         return
@@ -140,7 +140,7 @@ def _targets(directory: int, names: Iterable[str]) -> list[tuple[int, str]]:
 
 
 def maps(folder: str) -> bytes:
-    """Return the table of the files that a process has mapped."""
+    """Return the table of what a process has mapped."""
     try:
         with open(f"{folder}/maps", "rb", buffering=0) as file:
             return file.readall()
@@ -158,7 +158,7 @@ def is_visit(folder: str, fd: int) -> bool:
 
 
 def is_own_visit(fd: int) -> bool:
-    """Tell the same for a descriptor of this process."""
+    """Tell the same of a descriptor of this process."""
     try:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & _VISITING == _VISITING
     except OSError:  # closed meanwhile, and its number may soon belong to another file

@@ -26,14 +26,14 @@ _ATTRIBUTE = struct.Struct("=HH")
 
 
 class BoundSocket(NamedTuple):
-    """A socket with a name in the file system: the name as it was given to bind(2), and the file that it named."""
+    """A socket with a name in the file system: the name as it was given to bind(2), and what it named."""
 
     name: str
     file: Inode
 
 
 class Sockets(NamedTuple):
-    """The Unix sockets: those bound to a file, and the numbers of those with data that nobody has read."""
+    """The Unix sockets there are: those bound to a file, and the numbers of those with data that nobody has read."""
 
     bound: list[BoundSocket]
     unread: frozenset[int]

@@ -65,7 +65,7 @@ class Tally:
             self.changed = max(self.changed, clock.past(found.st_ctime))
 
     def add_directory(self, found: os.stat_result, clock: Clock, *, ctime: bool = True) -> None:
-        """Count a directory itself, with or without its ctime."""
+        """Count a directory itself, with its ctime or without."""
         self.device = found.st_dev
         self.blocks += found.st_blocks
         if found.st_mtime > self.modified:
@@ -135,7 +135,7 @@ class Tally:
         return below, marked
 
     def add(self, part: "Tally") -> None:
-        """Add what was counted in another part of the same tree."""
+        """Add what was counted of another part of the same tree."""
         self.files += part.files
         self.blocks += part.blocks
         self.modified = max(self.modified, part.modified)

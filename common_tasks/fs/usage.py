@@ -169,7 +169,7 @@ def measure(
 
 
 class _Found(NamedTuple):
-    """What was found so far: for whole trees, and for those that are walked in parts."""
+    """What was found so far: of whole trees, and of those that are walked in parts."""
 
     rows: "list[Row | None]"
     parts: dict[int, Tally]
@@ -221,7 +221,7 @@ def _walk_whole(branch: _Branch, options: _Options, parents: Parents) -> "Row | 
 
 
 def _walk(branch: _Branch, tally: Tally, options: _Options, parents: Parents, *, whole: bool) -> list[_Branch]:
-    """Add up a branch, all of it or one directory alone; return the branches that remain of it."""
+    """Add up a branch, all of it or one directory alone; return the branches that are left of it."""
     visitor = _Measuring(tally, branch, options)
     name = branch.place.name
     try:

@@ -42,7 +42,7 @@ class Unseen(namedtuple("Unseen", "sockets files nothing_told", defaults=(frozen
 
     @property
     def in_trees(self) -> bool:
-        """Whether a look into a tree can tell more."""
+        """Whether a look into a tree tells more."""
         return bool(self.sockets) or self.files
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Row = tuple[Any, ...]  # the values of a usage
 
 Key = tuple[int, int]  # device and inode: what a file is, whatever its name
-Progress = Callable[[int], None]  # gets the number of files dealt with since the last call
+Progress = Callable[[int], None]  # told how many files were dealt with since the last call
 
 
 def no_progress(_: int) -> None:
@@ -22,7 +22,7 @@ def no_progress(_: int) -> None:
 
 
 class Identity(namedtuple("Identity", "device inode mtime_ns directory regular", defaults=(0, 0, 0, True, False))):
-    """What tells whether a path still leads to what was looked at, unchanged at its top.
+    """What tells whether a path still names what was looked at, unchanged at its top.
 
     Before it is measured, only `directory` is known.
     """
@@ -36,7 +36,7 @@ class Identity(namedtuple("Identity", "device inode mtime_ns directory regular",
 
     @property
     def key(self) -> Key:
-        """What identifies it as long as it exists."""
+        """What identifies it for as long as it exists."""
         return self.device, self.inode
 
     @classmethod

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Workers(NamedTuple):
-    """How many processes, this one included, may share work that is big enough, and what to call as it progresses.
+    """How many processes may share work that is big enough, this one included, and what to call as it progresses.
 
     `progress` is called with the number of files dealt with since the last call.
     """

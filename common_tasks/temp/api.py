@@ -176,7 +176,7 @@ def get_debug_temp_dir(name_prefix: str = "debug") -> Path:
 
 
 def get_temp_dir(name_prefix: str = "temp") -> Path:
-    """Make `.tmp/uncategorized/<name>_<unix>/`. Projects used this helper before there was `TempManager`."""
+    """Make `.tmp/uncategorized/<name>_<unix>/`: the helper that projects used before `TempManager`."""
     return TempManager.create_persistent_dir(name_prefix)
 
 

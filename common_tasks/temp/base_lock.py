@@ -47,7 +47,7 @@ def lock_of(directory: Directory, most: float | None = None) -> Iterator[bool]:
 
 
 def _obtain(fd: int, most: float | None) -> bool:
-    """Get the exclusive lock of an open file, until that is closed; tell whether it was granted, as `locked` does."""
+    """Get the exclusive lock of an open file, until that is closed; tell whether it was given, as `locked` does."""
     if lock.own(fd) is not Claim.REFUSED:
         return True
     from ..fs.kernel import work_of_holders  # only needed if there is somebody to wait for

@@ -1,4 +1,4 @@
-"""Budgets: a limit on what all entries take up, and one on what stays free on their disks. Pure, like `retention`."""
+"""Budgets: a bound on what all entries take up, and one on what stays free on their disks. Pure, like `retention`."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ def _bounds(cases: Sequence[Case], budget: Budget, free: Free) -> Iterator[_Boun
 
 
 def meet(cases: Sequence[Case], budget: Budget, free: Free) -> None:
-    """Let the oldest entries go, of all or of those on one disk, until the budget is met or nothing else may go."""
+    """Let the oldest go, of all or of those on one disk, until the budget is met or nothing else may go."""
     for bound in _bounds(cases, budget, free):
         missing = bound.missing + budget.expected
         if missing > 0:

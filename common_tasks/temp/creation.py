@@ -1,4 +1,4 @@
-"""Making persistent directories: they are noted in a lease before they exist, so they are in use from the start."""
+"""Making persistent directories: noted in this process's lease before they exist, so in use from the first moment."""
 
 import contextlib
 import errno
@@ -120,7 +120,7 @@ def find_or_create_cache(project: layout.Project, name: str) -> Path:
     base = project.bases[0]
     try:
         with make_base(base) as directory, locked(directory) as granted:
-            # Without the lock, what is found may be about to be deleted.
+            # Without the lock, what is found may be on its way to being deleted.
             found = _find_cache(base, directory, name) if granted else None
             return found or create_entry(project, name, "cache")
     except OSError as error:

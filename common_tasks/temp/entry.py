@@ -60,7 +60,7 @@ class Entry(NamedTuple):
 
     @property
     def key(self) -> tuple[Path, tuple[str, ...]]:
-        """What identifies it among all entries that were listed."""
+        """What identifies it among all that was listed."""
         return self.folder, self.parts
 
     @property
@@ -70,7 +70,7 @@ class Entry(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its own name, and then its companions."""
+        """The names that go together, its own first."""
         return self.parts[-1], *self.companions
 
     @property
@@ -107,7 +107,7 @@ class Shortfall(NamedTuple):
 class Plan(NamedTuple):
     """What a clean removes, what it keeps, and what it should but cannot remove, in the inventory's order.
 
-    `force`: even what is in use is removed. `shortfalls`: the budgets that this plan does not meet.
+    `force`: even what is in use is removed. `shortfalls`: the budgets that are not met by this.
     """
 
     remove: tuple[Decision, ...] = ()
@@ -129,7 +129,7 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a plan. Entries that another process removed first are in none of the three."""
+    """What became of a plan. What another process removed first is in none of the three."""
 
     removed: tuple[Decision, ...]
     kept: tuple[Decision, ...]

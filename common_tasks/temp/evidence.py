@@ -111,7 +111,7 @@ def movable(parent: Directory, name: str) -> Iterator[None]:
 def ends_in_failure(error: BaseException) -> bool:
     """Tell whether a program that ends with this exception has failed: its exit code is not 0.
 
-    A generator that is closed and a coroutine that is cancelled have not failed.
+    A generator that is closed and a coroutine that is cancelled have not.
     """
     if isinstance(error, SystemExit):
         return error.code not in (None, 0)

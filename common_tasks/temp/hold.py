@@ -15,7 +15,7 @@ from ..fs.values import Key
 class Held:
     """A file or directory that this process keeps open.
 
-    A program may close all its descriptors, to run as a daemon: then the number may belong to another file by now.
+    A program may close all its descriptors, to run as a daemon: then the number may be another file's by now.
     """
 
     def __init__(self, fd: int) -> None:

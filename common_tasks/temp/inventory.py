@@ -68,7 +68,7 @@ def _list_orphans(stack: contextlib.ExitStack) -> list[Listed]:
     try:
         directory = stack.enter_context(Directory.at(folder, follow=True))
         names = sorted(name for name in directory.names() if looks_sealed(name) or is_unnamed(name))
-    except OSError:  # nobody can make one there, so nothing was left
+    except OSError:  # nowhere to make one, so nothing was left
         return []
     found = (_orphan(folder, directory, name) for name in names)
     return [Listed(directory, [orphan for orphan in found if orphan])]
@@ -135,7 +135,7 @@ class TrackedBelow(NamedTuple):
     prefix: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        """Whether git has anything to say about an entry."""
+        """Whether git has anything to say of an entry."""
         return bool(self.tracked)
 
     def mark(self, entry: Entry) -> Entry:

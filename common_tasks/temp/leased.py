@@ -234,7 +234,7 @@ def still_there(base: Directory, paths: set[str]) -> set[str]:
             with base.enter(category) as folder:
                 left.update(f"{category}/{name}" for name in folder.names())
         except OSError as error:
-            if error.errno not in GONE:  # this user may not look into it, or something is mounted on it
+            if error.errno not in GONE:  # it may not be looked into, or something is mounted on it
                 left.update(path for path in paths if path.startswith(f"{category}/"))
     return paths & left
 

@@ -17,7 +17,7 @@ from ..fs.values import Key, complaint, no_progress
 from ..project.errors import Unremovable
 from . import hold, maker, names
 
-_ASIDE = "ended"  # the name begins so if a directory was taken from its path and is still to be decided on
+_ASIDE = "ended"  # how the name begins of a directory that was taken from its path, and is still to be decided on
 _UNNAMED = r"\.trash-[0-9a-f]{16}"
 _PLACES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108  (as tempfile's documentation lists them)
 
@@ -80,7 +80,7 @@ class LentDirectory:
 
     @property
     def is_lent(self) -> bool:
-        """Whether its fate is still to be decided: only by the process that made it, and only once."""
+        """Whether it still has to be decided on: only the process that made it does that, and only once."""
         return self._key in _lent and os.getpid() == self._maker
 
     def set_aside(self) -> None:
@@ -111,7 +111,7 @@ _lent: dict[Key, LentDirectory] = {}  # until their blocks end
 
 @atexit.register
 def _end_all() -> None:
-    # A generator that is still inside its block when Python ends is closed too late to remove anything.
+    # A generator that is still in its block when Python ends is closed too late to remove anything.
     for directory in list(_lent.values()):
         try:
             directory.end()

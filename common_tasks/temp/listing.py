@@ -19,7 +19,7 @@ from .tag import CATEGORY_MARK, is_category_mark
 _BESIDE = ("-journal", "-shm", "-wal")  # what SQLite writes beside a database (https://sqlite.org/tempfiles.html)
 _FOLDER, _OTHER = Identity(directory=True), Identity(directory=False)  # until they are measured
 
-# The names that lead to something in a base, whether that is a folder, and the names beside it that go with it.
+# The names that lead to something in a base, whether it is a folder, and the names beside it that go with it.
 _Found = tuple[tuple[str, ...], bool, tuple[str, ...]]
 
 
@@ -201,7 +201,7 @@ def _sealed_as(directory: Directory, name: str) -> str | None:
 
 
 def _is_kept_inside(directory: Directory, parts: tuple[str, ...]) -> bool:
-    """Tell whether a folder inside a hand-made one has a `.keep`; a clean, which may look everywhere, looks again."""
+    """Tell whether a folder in a hand-made one has a `.keep`; a clean, which may look everywhere, looks again."""
     with contextlib.suppress(OSError), directory.descend(parts) as folder:
         return any(folder.has(f"{name}/{KEEP}") for name in folder.subdirectories())
     return False

@@ -104,7 +104,7 @@ def is_due(mark: str, root: "Path", now: float) -> bool:
         return False
     if not now < found.st_mtime <= now + LONGEST + HOUR:
         return True
-    # An empty mark says that nobody asks for this; if the project's settings changed since, they are read at once.
+    # An empty mark says that nobody asks for this; settings of the project that have changed since are read at once.
     return not found.st_size and any(_changed(f"{root}/{name}") > found.st_ctime for name in SETTINGS)
 
 

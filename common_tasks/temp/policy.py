@@ -9,19 +9,19 @@ DEFAULT = "default"  # the key of the rule for the categories that have none
 
 
 class Limit(NamedTuple):
-    """A limit: `value` in seconds or bytes, and the same in `words`."""
+    """A bound: `value` in seconds or bytes, and the same in `words`."""
 
     value: float
     words: str
 
 
 def hours(seconds: float) -> Limit:
-    """Return an age as a limit that is worded in hours."""
+    """Return an age as a bound that is said in hours."""
     return Limit(seconds, f"{seconds / 3600:.10g} h")
 
 
 class Rule(NamedTuple):
-    """What may go in a category: without limits, all entries except the newest `keep_last` of each name."""
+    """What may go in a category: without a bound, all entries except the newest `keep_last` of each name."""
 
     max_age: Limit | None = None
     max_size: Limit | None = None
@@ -69,7 +69,7 @@ class Policy(NamedTuple):
     entries stay unless the `budget` lets them go. The newest `keep_last` of each name stay, and so does what changed
     within the last `min_age` seconds, whatever the rules say. `categories` narrows a clean to these, if there are
     any. `force` takes what is in use, too; what is tracked or kept stays, unless it is `forceable`. `because`: the
-    reason in words if there is no limit to name.
+    reason in words if there is no bound to name.
     """
 
     max_age: float | None = None
@@ -83,7 +83,7 @@ class Policy(NamedTuple):
 
     @property
     def depends_on_time(self) -> bool:
-        """Whether more may go later, even if nothing changes."""
+        """Whether more may go later, though nothing changes."""
         rules = self.rules or {}
         return bool(self.max_age or self.min_age or any(rule.max_age for rule in rules.values()))
 

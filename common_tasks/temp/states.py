@@ -38,7 +38,7 @@ class Listed(NamedTuple):
             yield from map(own.beside, entry.companions)
 
 
-# Names in a directory that may be somebody's work: see `belongs_to_others`.
+# What is in a directory that may be somebody's work: see `belongs_to_others`.
 WORK_MARKS = frozenset({".git", "HEAD", TAG})
 _BARE = frozenset({"objects", "refs"})
 
@@ -108,7 +108,7 @@ def _with_mounts(mounts: Mounts, folder: Directory, entry: Entry) -> Entry:
 
 
 class _Rights:
-    """Whether this user may take entries out of their folders; each folder is asked about once."""
+    """Whether this user may take entries out of their folders, each folder asked once."""
 
     def __init__(self) -> None:
         self._folders: dict[tuple[int, tuple[str, ...]], bool] = {}

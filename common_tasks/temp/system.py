@@ -42,7 +42,7 @@ Namer = Callable[[str], str | None]  # returns the category of a name; None for 
 
 
 def policy(hours_old: float = MAX_AGE, categories: Iterable[str] = ()) -> Policy:
-    """Return the policy for that location: only age decides. The caller checks that it is LEAST_AGE or more."""
+    """Return the policy for that location: only age decides. The caller checks `hours_old` against LEAST_AGE."""
     return Policy(rules={DEFAULT: Rule(max_age=hours(hours_old * 3600))}, categories=frozenset(categories))
 
 
@@ -50,13 +50,13 @@ def scan(patterns: Sequence[str] = (BUILT_IN,), *, workers: Workers = ALONE) -> 
     """Return what Python programs of this user left in the system's temporary location, sorted, measured, with states.
 
     `patterns`: globs of names; BUILT_IN stands for those of tempfile, multiprocessing, pip, joblib and pytest. What
-    cannot go is kept or in use, and says why: for instance pytest's newest three runs, or one with a running process.
+    cannot go is kept or in use, and says why: for instance pytest's newest three runs, or one that names a process.
     """
     folder = system_folder()
     orphans = inventory.scan([], workers=workers)
     try:
         directory = Directory.at(folder, follow=True)
-    except OSError:  # nobody can leave anything there
+    except OSError:  # nowhere to leave anything
         return orphans
     with directory:
         listed = {entry.identity.key for entry in orphans}

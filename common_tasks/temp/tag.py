@@ -47,7 +47,7 @@ def noted_root(directory: Directory) -> str:
 
 
 def mark_category(category: Directory) -> None:
-    """Mark an open folder, which was just made, as a category, by a file whose name is sealed for it.
+    """Mark an open folder, which was just made, as a category: by a file whose name is sealed for it.
 
     The mark goes with the folder. So a folder that somebody makes again by hand with the same name has none, and in a
     copy the file is not a mark.

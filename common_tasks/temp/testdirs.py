@@ -76,7 +76,7 @@ _lender: Lender | None = None
 
 @contextlib.contextmanager
 def lent_by(lender: Lender) -> Iterator[None]:
-    """Have `lender` lend the directories of `pytest_temp_dirs` while the block lasts."""
+    """Let `lender` lend the directories of `pytest_temp_dirs` while the block lasts."""
     global _lender
     before, _lender = _lender, lender
     try:

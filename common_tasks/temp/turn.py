@@ -105,6 +105,6 @@ def _environment() -> dict[str, str]:
 def _inheritable() -> Iterator[int]:
     """Yield the descriptors that a program started from here would inherit, besides the first three."""
     for name in os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"):
-        with contextlib.suppress(OSError):  # the descriptor that listed them is closed by now
+        with contextlib.suppress(OSError):  # the one that lists them is closed by now
             if int(name) > 2 and os.get_inheritable(int(name)):
                 yield int(name)

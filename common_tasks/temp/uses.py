@@ -64,7 +64,7 @@ class EntryUses(NamedTuple):
         return describe(users) if users else None
 
     def unseen(self, folder: Directory) -> Unseen:
-        """Return what still has to be found out about the entries of a folder; see `settled`."""
+        """Return what has still to be found out about the entries of a folder; see `settled`."""
         return self.uses.unseen(folder) if self.uses else _NOTHING_TOLD
 
 

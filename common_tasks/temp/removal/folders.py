@@ -110,7 +110,7 @@ def _remove_empty_places(batch: Directory) -> None:
 
 
 class Folders:
-    """Open folders, which are closed with the given stack."""
+    """Open folders, closed with the stack that is given."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.mounts = Mounts()
@@ -136,7 +136,7 @@ class Folders:
 
     @contextlib.contextmanager
     def parents_kept_open(self) -> Iterator[None]:
-        """Keep the directories that `parent` opens open until the block ends."""
+        """Keep what `parent` opens until the block ends."""
         try:
             yield
         finally:

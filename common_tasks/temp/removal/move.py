@@ -40,7 +40,7 @@ class Move:
 
     @property
     def name(self) -> str:
-        """The name that it was planned for under."""
+        """The name by which it was planned for."""
         return self.entry.parts[-1]
 
     @property
@@ -59,7 +59,7 @@ class Move:
 
     @property
     def now(self) -> str:
-        """Its own name as it is now."""
+        """What its own name is now."""
         return self.entry.parts[-1] if self._now is None else self._now
 
     @property
@@ -92,7 +92,7 @@ class Move:
             raise
 
     def prepare(self, batch: Batch) -> bool:
-        """Choose its place in a batch, if a single rename is enough; tell whether that is so.
+        """Choose its place in a batch, if one rename is all that it takes; tell whether that is so.
 
         From then on it may have moved: `send` may be called in a worker, which does not report it. `has_gone` tells.
         """
@@ -102,7 +102,7 @@ class Move:
             return False
         try:
             spot = batch.find_spot(entry)
-        except OSError:  # `go` will report it
+        except OSError:  # `go` says so
             return False
         if spot is None or not spot.place:
             return False
@@ -127,14 +127,14 @@ class Move:
         """Check that what was renamed is what was planned for, not something swapped in. Raises Stays or OSError."""
         found = Identity.of(self._target.look(self._hidden))
         planned = self.entry.identity
-        # An overlay file system may give a file a new inode when it is renamed, but not a new time.
+        # An overlay file system may give a file another inode when it is renamed, but not another time.
         copied = found.regular and planned.regular and found.mtime_ns == planned.mtime_ns
         if found.key != planned.key and not copied:
             raise Stays(self.come_back(CHANGED))
 
     @property
     def _hidden(self) -> str:
-        """The path of its own name out of sight, relative to `_target`."""
+        """The path of its own name out of sight, from `_target`."""
         return self._path(self.now)
 
     @property
@@ -151,7 +151,7 @@ class Move:
                 with contextlib.suppress(FileNotFoundError):  # gone already
                     self._companions[name] = self._rename(name, f"{number}-{offset}")
         except PermissionError:
-            # A directory that its owner may not write to cannot be moved to another directory.
+            # A directory that its owner may not write to cannot be moved to another one.
             if not self.entry.identity.directory:
                 raise
             with AS_PLANNED:
@@ -172,7 +172,7 @@ class Move:
             raise
 
     def _rename(self, name: str, number: str) -> str:
-        """Rename one of its names out of sight; return the new name."""
+        """Rename one of its names out of sight; return what it is called there."""
         new = self._out_of_sight(name, number)
         self.parent.rename(name, self._target, self._path(new))
         return new

@@ -109,7 +109,7 @@ def _find_all(folders: Folders, decisions: Sequence[Decision], record: Record) -
 
 
 def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Batch], workers: Workers) -> list[Move]:
-    """Move the entries of one folder out of sight, under its lock if it is a base; return those that still go."""
+    """Move the entries of one folder out of sight, under its lock if it is a base; return those that go on."""
     folder, in_base = moves[0].folder, moves[0].entry.base is not None
     with contextlib.ExitStack() as stack:
         batch = None
@@ -129,7 +129,7 @@ def _move_out(moves: list[Move], known: Known, record: Record, batches: list[Bat
 
 
 def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Record) -> bool:
-    """Move one entry out of sight, unless that is already done; tell whether it still goes, and note why if not."""
+    """Move one entry out of sight, unless that is done; tell whether it goes on, and note why not."""
     with record.noting([move.decision]):
         try:
             if move.has_gone():
@@ -141,7 +141,7 @@ def _move(move: Move, batch: Batch | None, number: int, known: Known, record: Re
             return True
         except OSError:
             with contextlib.suppress(OSError):
-                move.come_back("")  # it may have moved even if that could not be seen
+                move.come_back("")  # it may have moved though that could not be seen
             raise
     return False
 
@@ -207,7 +207,7 @@ def _delete(parents: Parents, move: Move, place: Place, workers: Workers) -> str
             position.directory.remove(place.name)
             return None
         return delete_from(position, place.name, workers.progress)
-    except FileNotFoundError:  # another clean has deleted it, and the folder that it was in
+    except FileNotFoundError:  # another clean has finished it, and tidied up
         return None
     except OSError as error:
         return complaint("", error)

@@ -51,7 +51,7 @@ def put_back_probed(moves: list[Move], uses: EntryUses, record: Record, workers:
 
 
 def put_back_changed(moves: list[Move], record: Record, workers: Workers) -> list[Move]:
-    """Measure entries that go because of their age again, and put back those that have changed; return the rest."""
+    """Measure again what goes because of its age, and put back what has changed meanwhile; return the rest."""
     aged = [move for move in moves if move.decision.by_age]
     if not aged:
         return moves
@@ -85,7 +85,7 @@ def _put_back(move: Move, why: str, record: Record) -> None:
 
 
 def put_all_back(moves: list[Move]) -> None:
-    """Put back all of them, as far as possible."""
+    """Put back all of them, as far as that is possible."""
     for move in moves:
         with contextlib.suppress(OSError):  # a worse error is already being raised
             move.come_back("")

@@ -39,7 +39,7 @@ class Known(NamedTuple):
     mounted: bool = True
 
     def of(self, folder: Directory, leased: Leased) -> "Known":
-        """Return the same for one folder, without the checks that cannot concern any entry in it."""
+        """Return this for one folder, without the checks that cannot concern any entry in it."""
         uses = self.uses if self.uses and self.uses.may_name_any(folder, leased) else None
         return self._replace(uses=uses, leased=leased, mounted=self.folders.mounts.inside(folder) is not None)
 
@@ -172,7 +172,7 @@ class WorkBelow(Visitor):
         position.enter(name)
 
     def left(self, position: Position, name: str) -> bool:  # noqa: ARG002  # as any visitor's
-        """Restore the mode that the directory had."""
+        """Give the directory back the mode that it had."""
         while self._repaired and self._repaired[-1][0] > position.depth:
             self._restore()
         return True
