@@ -1,4 +1,4 @@
-"""T1: the guide's helper `get_temp_dir(…)` becomes `get_debug_temp_dir`; its own definition goes.
+"""T1: the guide's helper `get_temp_dir(…)` becomes `get_debug_temp_dir`; its own definition is removed.
 
 A function of that name is the guide's only if its body does the same: a fresh `.tmp/<name_prefix>_<time>` each time.
 """
@@ -34,7 +34,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def find_helpers(repository: Repository) -> set[str]:
-    """Return the dotted names, as seen from the root, of the guide's helper where the programs define it."""
+    """Return the dotted names, as seen from the root, under which the programs define the guide's helper."""
     defining = (path for path, text in repository.texts.items() if f"def {HELPER}" in text)
     modules = [(path, module) for path in defining if (module := repository.classes.read(path))]
     paths = (path.relative_to(repository.root).with_suffix("") for path, module in modules if _find_same(module))
@@ -70,7 +70,7 @@ def _is_legacy(program: Program, dotted: str) -> bool:
     if "." in plain and any(f".{helper}".endswith(f".{plain}") for helper in program.helpers):
         return True
     *home, name = plain.split(".")
-    # What a module of the repository's own has is the guide's only if it is among the helpers.
+    # If a module of the repository hides ours, only what is among the helpers is the guide's.
     hidden = bool(program.repository.shadows)
     return not hidden and name == HELPER and any(tuple(home[-len(known) :]) == known for known in _HOMES)
 
@@ -95,7 +95,7 @@ def _use(program: Program, use: _Use) -> Finding:
 
 
 def _given(call: ast.Call) -> str | None:
-    """Return the name that a call gives, `*` where it is not written out; None where it gives anything else."""
+    """Return the name that a call gives, `*` if it is not written out; None if it gives anything else."""
     match [*call.args, *call.keywords]:
         case []:
             return "temp"
@@ -135,7 +135,7 @@ def _definition(program: Program, definition: Function) -> Finding:
 
 
 def why_different(module: Module, definition: Function) -> str | None:
-    """Return where a definition does anything else than the guide's helper; None where it does the same."""
+    """Return how a definition differs from the guide's helper; None if it does the same."""
     if definition.decorator_list or isinstance(definition, ast.AsyncFunctionDef):
         return f"line {definition.lineno} is not a plain function"
     if parameters(definition) != ["name_prefix"]:
@@ -152,7 +152,7 @@ def why_different(module: Module, definition: Function) -> str | None:
 
 
 def _is_step(module: Module, statement: ast.stmt) -> bool:
-    """Tell whether a statement is of those that the helper is made of."""
+    """Tell whether a statement is one of those that the helper consists of."""
     match statement:
         case (
             ast.Expr(value=ast.Constant())

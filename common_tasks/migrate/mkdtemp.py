@@ -1,7 +1,7 @@
-"""T5: `tempfile.mkdtemp` becomes `temp_working_dir` where its own removal is proved, and nothing else removes it.
+"""T5: `tempfile.mkdtemp` becomes `temp_working_dir` if its own removal is proved, and nothing else removes it.
 
-The removal is that of a `finally`, of a fixture after its `yield`, of `addCleanup`, or of `tearDown`. What some other
-code may remove is left as it is; where no removal is found at all, a person is told what was looked for.
+The removal is in a `finally`, in a fixture after its `yield`, in `addCleanup`, or in `tearDown`. What some other code
+may remove is left as it is; if no removal is found at all, the finding says what was looked for.
 """
 
 import ast
@@ -50,7 +50,7 @@ def _directory(program: Program, call: ast.Call) -> Finding | Left:
 
 
 def _unremoved(program: Program, call: ast.Call, what: str, better: str) -> Finding | Left:
-    """Say that nothing removes what a call made; or count it, where something does or may do so elsewhere."""
+    """Report that nothing removes what a call made; or count it, if other code removes it or may do so."""
     module = program.module
     function = module.function_of(call)
     holder = next((parent for parent in module.above(call) if isinstance(parent, ast.ClassDef)), None)
@@ -74,7 +74,7 @@ def _inside_another(call: ast.Call) -> bool:
 
 
 class _Span(NamedTuple):
-    """The statements of a block that go below a `with`, and what removes the directory after or at their end."""
+    """The statements of a block that go below a `with`, and what removes the directory, after them or at their end."""
 
     statements: list[ast.stmt]
     removal: ast.stmt
@@ -82,7 +82,7 @@ class _Span(NamedTuple):
 
 
 def _plan_block(program: Program, made: Made) -> Plan | None:
-    """Plan for a directory that a name of a function, or of the file, stands for; None without a removal."""
+    """Plan for a directory that is given to a name, in a function or at the top level; None without a removal."""
     module, name = program.module, made.target
     scope = module.scope_of(name) if isinstance(name, ast.Name) else None
     if not isinstance(name, ast.Name) or scope is None or isinstance(scope.node, ast.ClassDef):
@@ -91,7 +91,7 @@ def _plan_block(program: Program, made: Made) -> Plan | None:
     if span is None or made.is_resolved or not made.is_given_once(module) or not stand_alone(module, [span.removal]):
         return None
     loads = module.uses(name, [span.removal])
-    always = [span.statements, span.ending.body if span.ending else []]  # these run once the directory is there
+    always = [span.statements, span.ending.body if span.ending else []]  # these run after the directory is made
     if made.is_path or not loads:
         bound = Plan(maker(program, made.call, name.id), name.id if loads or scope is module.top else "")
     else:
@@ -135,5 +135,5 @@ def _doubts(program: Program, made: Made, span: _Span) -> Iterator[Doubt]:
         yield Doubt(f"line {leaves.lineno} leaves before the removal", final=True)
     if span.ending:
         yield from seen_late(program, program.module.following(span.removal))
-    elif not (fixture and any(isinstance(node, ast.Yield) for node in inner)):  # which goes on even if a test fails
+    elif not (fixture and any(isinstance(node, ast.Yield) for node in inner)):  # a fixture goes on even if a test fails
         yield Doubt(f"today the directory stays if something fails before line {span.removal.lineno}")

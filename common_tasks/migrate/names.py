@@ -23,7 +23,7 @@ class Binding(NamedTuple):
 class Scope:
     """A module, class or function, with the names that it binds.
 
-    What a lambda or a comprehension binds belongs to the scope around it: then the name is bound once more there.
+    What a lambda or a comprehension binds belongs to the scope around it: there, the name counts as bound once more.
     """
 
     def __init__(self, node: ast.AST, parent: "Scope | None") -> None:
@@ -40,7 +40,7 @@ class Scope:
         scope.bindings.setdefault(name, []).append(Binding(node, origin))
 
     def find(self, name: str) -> "Scope | None":
-        """Return the scope that binds a name which is used here: classes around a function are passed over."""
+        """Return the scope that binds a name that is used here; classes around a function are skipped."""
         scope: Scope | None = self
         while scope:
             bound = name in scope.bindings and name not in scope.outer
@@ -51,7 +51,7 @@ class Scope:
 
 
 class Module:
-    """A parsed program with its scopes. Raises SyntaxError, ValueError or RecursionError where it cannot be parsed."""
+    """A parsed program with its scopes. Raises SyntaxError, ValueError or RecursionError if it cannot be parsed."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -146,7 +146,7 @@ class Module:
         return Place(node.lineno, len(head.decode("utf-8", "ignore")))
 
     def segment(self, node: ast.stmt | ast.expr) -> str:
-        """Return the text of a node; its line ends as line feeds."""
+        """Return the text of a node, with line feeds as its line ends."""
         # ast.get_source_segment splits the whole text each time.
         lines = [line.encode() for line in self.lines[node.lineno - 1 : node.end_lineno]]
         lines[-1] = lines[-1][: node.end_col_offset]
@@ -168,18 +168,18 @@ class Module:
         return next(parent for parent in self.above(node) if isinstance(parent, ast.stmt))
 
     def body_of(self, statement: ast.stmt) -> list[ast.stmt]:
-        """Return the statements that one stands among."""
+        """Return the list of statements that a statement is in."""
         parent = self.parents[statement]
         bodies = [getattr(parent, field, []) for field in ("body", "orelse", "finalbody")]
         return next(body for body in bodies if statement in body)
 
     def following(self, statement: ast.stmt) -> list[ast.stmt]:
-        """Return the statements after one in its block."""
+        """Return the statements after a statement in its block."""
         body = self.body_of(statement)
         return body[body.index(statement) + 1 :]
 
     def is_in_f_string(self, node: ast.AST) -> bool:
-        """Tell whether a node is part of an f-string, where its place is not to be relied on."""
+        """Tell whether a node is part of an f-string, where its place is unreliable."""
         return any(isinstance(parent, ast.JoinedStr) for parent in self.above(node))
 
     def function_of(self, node: ast.AST) -> Function | None:
@@ -187,30 +187,30 @@ class Module:
         return next((parent for parent in self.above(node) if isinstance(parent, Function)), None)
 
     def scope_of(self, name: ast.Name) -> Scope | None:
-        """Return the scope that binds a name; None for a builtin, or a name from nowhere."""
+        """Return the scope that binds a name; None for a builtin or an unknown name."""
         return self.used_in[name].find(name.id) if name in self.used_in else None
 
     def loads(self, name: str, scope: Scope, outside: Sequence[ast.AST] = ()) -> list[ast.Name]:
-        """Return the uses of what `scope` binds as `name`, those `outside` of some nodes."""
+        """Return the uses of what `scope` binds as `name`, except those inside the nodes in `outside`."""
         named = ((node, used_in) for node, used_in in self.names.get(name, ()) if isinstance(node.ctx, ast.Load))
         return [node for node, used_in in named if used_in.find(name) is scope and not self.within(outside, node)]
 
     def uses(self, name: ast.Name, outside: Sequence[ast.AST] = ()) -> list[ast.Name]:
-        """Return the uses of what a name stands for, those `outside` of some nodes; none of a builtin's."""
+        """Return the uses of what a name stands for, except those inside the nodes in `outside`; none for a builtin."""
         scope = self.scope_of(name)
         return self.loads(name.id, scope, outside) if scope else []
 
     def value_of(self, name: ast.Name) -> ast.expr | None:
-        """Return what a name stands for, where it is given a value once."""
+        """Return what a name stands for, if it is given a value exactly once."""
         scope = self.scope_of(name)
         bindings = scope.bindings[name.id] if scope else []
         parent = self.parents[bindings[0].node] if len(bindings) == 1 else None
         return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
 
     def dotted(self, node: ast.AST, depth: int = 3) -> frozenset[str]:
-        """Return the dotted names that an expression may stand for, by its imports; a builtin as `builtins.…`.
+        """Return the dotted names that an expression may stand for, by the imports; a builtin as `builtins.…`.
 
-        Names like `join = os.path.join` are followed. Empty where anything else (but a None beside imports) is bound.
+        Names like `join = os.path.join` are followed. Empty if anything else is bound, except a None beside imports.
         """
         if isinstance(node, ast.Attribute):
             return frozenset(f"{base}.{node.attr}" for base in self.dotted(node.value, depth))
@@ -248,7 +248,7 @@ def parameters(function: Function) -> list[str]:
 
 
 def is_docstring(statement: ast.stmt) -> bool:
-    """Tell whether a statement only says something."""
+    """Tell whether a statement is only a constant, such as a docstring."""
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 

@@ -1,4 +1,4 @@
-"""Chooses the name of a new directory by the code around it, as its author might have done."""
+"""Chooses a name for a new directory from the code around it, as its author might have done."""
 
 import ast
 import re
@@ -8,10 +8,10 @@ from .repository import Program
 
 ONE, SEVERAL = "temp_working_dir", "pytest_temp_dirs"
 _LONGEST = 30
-_FEW = 3  # words that are taken of a name that is too long
+_FEW = 3  # words that are kept of a name that is too long
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-# What a name holds that says no more than that it is about a temporary directory.
+# Words in a name that say no more than that it is about a test or a temporary directory.
 _SAYS_NOTHING = re.compile(
     "an?|base|case|cwd|d|dir|directory|dirname|dirs|dn|f|fixture|folder|here|name|path|root|setup|t|td|tdir|temp|tempdir|"
     "temporary|test|testcase|tests|tmp|tmpdir|tmpdirname|tmppath|wd|work|workdir|workspace"
@@ -22,13 +22,13 @@ _GENERIC = re.compile(
 
 
 def maker(program: Program, call: ast.Call, target: str) -> str:
-    """Return the call of `temp_working_dir` that stands in for a call of tempfile's, given to `target` (or nothing)."""
+    """Return the call of `temp_working_dir` that replaces a tempfile call, given to `target` (or nothing)."""
     name = given_prefix(call) or _name(program, call, target)
     return f'{ONE}("{name}")' if name else f"{ONE}()"
 
 
 def given_prefix(call: ast.Call) -> str | None:
-    """Return the name that a call of tempfile's gives its directory by `prefix=`; None where it gives none."""
+    """Return the name that a tempfile call gives its directory by `prefix=`; None if it gives none."""
     for keyword in call.keywords:
         if keyword.arg == "prefix" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
             return keyword.value.value.rstrip("-_. ")
@@ -36,9 +36,9 @@ def given_prefix(call: ast.Call) -> str | None:
 
 
 def _name(program: Program, call: ast.Call, target: str) -> str:
-    """Return a name by what the code calls the directory, else by what it stands in; empty where nothing says more.
+    """Return a name from what the code calls the directory, else from what it is in; empty if neither says anything.
 
-    A long name gives way to a shorter one further out, and is cut only where there is none.
+    If a name is too long, a shorter one further out is taken; it is cut only if there is none.
     """
     around = [each.name for each in program.module.above(call) if isinstance(each, Function | ast.ClassDef)]
     candidates = [target, *around, program.path.stem]

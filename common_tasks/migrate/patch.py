@@ -30,7 +30,7 @@ def _patch(change: Change, root: Path) -> Iterator[bytes]:
 
 
 def _quoted(name: str) -> str:
-    """Write a name as git does: in quotes, with escapes, where it holds anything but plain characters."""
+    """Write a name as git does: in quotes, with escapes, if it has any but plain characters."""
     raw = os.fsencode(name)
     escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in raw)
     return name if escaped == name else f'"{escaped}"'

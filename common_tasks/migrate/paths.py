@@ -1,4 +1,4 @@
-"""Gives a name a `Path` where it had text: which of its uses take one, and what becomes of the others."""
+"""Gives a name a `Path` instead of text: which of its uses take one, and what becomes of the others."""
 
 import ast
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from .repository import Program
 
 PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
 _CONCRETE = frozenset({"pathlib.Path", "pathlib.PosixPath"})
-# Those that give a str back (or no path at all), whatever kind of path they are given.
+# Functions that return a str (or no path at all), whatever kind of path they are given.
 _GIVE_NO_PATH = {
     "os.path": "abspath basename dirname exists expanduser expandvars getatime getctime getmtime getsize isabs isdir "
     "isfile islink ismount join lexists normcase normpath realpath relpath samefile split splitext",
@@ -26,7 +26,7 @@ _GIVE_NO_PATH = {
 _TAKES_PATH = PATHS | {f"{home}.{name}" for home, names in _GIVE_NO_PATH.items() for name in names.split()}
 _SHUTIL_RETURNS = frozenset(f"shutil.{name}" for name in ("copy", "copy2", "copyfile", "copytree", "move"))
 _SUBPROCESS = tuple(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
-_FEW = 2  # so many `str(name)` read well
+_FEW = 2  # up to this many `str(name)` read well
 
 
 class Plan(NamedTuple):
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """The name of the path, and how the uses of the name of text change."""
+    """The name that holds the path, and how the uses of the name that held text change."""
 
     name: str
     edits: tuple[Edit, ...] = ()
@@ -53,10 +53,10 @@ class Renamed(NamedTuple):
 def bind(
     program: Program, call: ast.Call, bodies: Sequence[list[ast.stmt]], name: ast.expr, loads: list[ast.Name] | None
 ) -> Plan:
-    """Bind what a call of tempfile's gives to a name: as a path where that reads well, else as the text that it was.
+    """Bind what a tempfile call returns to a name: as a path if that reads well, else as the text that it was.
 
-    `bodies`: blocks that always run once the directory is there, the whole of its own first. `loads`: the uses of the
-    name; None where not all of them are known.
+    `bodies`: blocks that always run after the directory is made, the whole of its own first. `loads`: the uses of the
+    name; None if not all of them are known.
     """
     if isinstance(name, ast.Name) and loads is not None:
         renamed = give_path(program.module, bodies, name, loads, texts=_FEW)
@@ -77,9 +77,9 @@ def _free_name(module: Module, name: str) -> str:
 def give_path(
     module: Module, bodies: Iterable[list[ast.stmt]], name: ast.Name, loads: Sequence[ast.Name], *, texts: int = 0
 ) -> Renamed | None:
-    """Return how the uses of a name of text change where it holds a path, by the name that it is given in `bodies`.
+    """Return how the uses of a name of text change if it holds a path, under the name that `bodies` give the path.
 
-    `Path(name)` becomes `name`. At most `texts` uses, which may need text, are given `str(name)`. None where more may
+    `Path(name)` becomes `name`. At most `texts` uses, which may need text, are given `str(name)`. None if more may
     need it, or a use cannot be changed.
     """
     alias = _find_alias(module, bodies, name, loads)
@@ -119,7 +119,7 @@ def _find_alias(
 
 
 def _is_free(module: Module, other: str, statement: ast.stmt, body: list[ast.stmt], scope: Scope) -> bool:
-    """Tell whether a name means nothing but the directory where it is used."""
+    """Tell whether a name means nothing but the directory wherever it is used."""
     used = [node for node, _ in module.names[other] if module.within(body, node)]
     stores = [node for node in used if not isinstance(node.ctx, ast.Load)]
     early = [node for node in used if node.lineno < statement.lineno]
@@ -127,7 +127,7 @@ def _is_free(module: Module, other: str, statement: ast.stmt, body: list[ast.stm
 
 
 def converted(module: Module, node: ast.AST) -> ast.expr | None:
-    """Return what a node makes a path of, if it is `Path(…)` and no more."""
+    """Return what a node converts to a path, if it is just `Path(…)`."""
     match node:
         case ast.Call(func=func, args=[given], keywords=[]) if module.dotted(func):
             return given if module.dotted(func) <= _CONCRETE else None
@@ -141,7 +141,7 @@ def is_path_of(module: Module, node: ast.AST, name: str) -> bool:
 
 
 def takes_path(module: Module, load: ast.expr) -> bool:
-    """Tell whether a use of a name is of those that are the same for a `str` and a `Path`."""
+    """Tell whether a use of a name works the same for a `str` and a `Path`."""
     parent = module.parents[load]
     match parent:
         case ast.FormattedValue():
@@ -158,7 +158,7 @@ def _call_takes_path(module: Module, call: ast.Call) -> bool:
         case ast.Attribute(value=ast.Name(id="os" | "monkeypatch"), attr="chdir"):
             return len(call.args) == 1
     called = module.dotted(call.func)
-    if called and called <= _SHUTIL_RETURNS:  # they give back what they were given
+    if called and called <= _SHUTIL_RETURNS:  # they return the path that they were given
         return isinstance(module.parents[call], ast.Expr)
     starred = any(isinstance(argument, ast.Starred) for argument in call.args)
     return bool(called) and called <= _TAKES_PATH and not starred

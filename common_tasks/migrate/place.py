@@ -1,4 +1,4 @@
-"""Whether a file may be made to import this package: the one decision about that."""
+"""Whether a file may be made to import this package: this is the one place that decides it."""
 
 import json
 import re
@@ -27,7 +27,7 @@ _TASKS_IMPORT = re.compile(r"(?m)^\s*(?:from|import)\s+common_tasks\b")
 
 
 def why_not_import(program: Program) -> Doubt | None:
-    """Return why a file should not be made to import this package; None where it is proved that it can."""
+    """Return why a file should not be made to import this package; None if it is proved that it can."""
     if reason := own_environment(program.file, program.module.text, program.repository):
         return Doubt(f"{program.path.name} {reason}", final=True)
     if program.repository.shadows:
@@ -38,7 +38,7 @@ def why_not_import(program: Program) -> Doubt | None:
 
 
 def _why_hidden(program: Program) -> str | None:
-    """Return which package of the repository's own hides this one, wherever its folder is on Python's path."""
+    """Return which of the repository's own packages hides this one if its folder is on Python's path."""
     ours = Path(__file__).parents[1] / "__init__.py"
     packages = (path for path in program.repository.programs if path.parts[-2:] == ("common_tasks", "__init__.py"))
     hiding = next((path for path in packages if path != ours), None)
@@ -46,9 +46,9 @@ def _why_hidden(program: Program) -> str | None:
 
 
 def _why_loaded_elsewhere(program: Program) -> str | None:
-    """Return what loads a file where this package need not be installed.
+    """Return what loads a file in a place where this package need not be installed.
 
-    A package that depends on it takes it along, except to where the package itself is built.
+    A package that depends on this one brings it along, except to the place where that package itself is built.
     """
     reason = loaded_elsewhere(program.repository).get(program.file, "")
     comes_along = OF_BUILD not in reason and _is_in_package(program) and _depends(program)
@@ -56,7 +56,7 @@ def _why_loaded_elsewhere(program: Program) -> str | None:
 
 
 def _why_undeclared(program: Program) -> str | None:
-    """Return why it is not sure that this package is there where a file runs."""
+    """Return why this package may be missing where a file runs."""
     root, home = program.repository.root, nearest(program.file, program.repository.root, *_DECLARING)
     folder = home.parent if home else root
     texts = {name: _read(folder / name) for name in _DECLARING}
@@ -96,7 +96,7 @@ def _installed_folders() -> frozenset[Path]:
 
 
 def _why_package(program: Program) -> str | None:
-    """Return why code of a package would need this one wherever it is installed."""
+    """Return a reason if a package would come to need this one wherever that package is installed."""
     if program.is_test or not _is_in_package(program) or _depends(program):
         return None
     return "the package would need common-tasks wherever it is installed, but does not depend on it"

@@ -23,7 +23,7 @@ _TASK = ("invoke.task", "invoke.tasks.task")
 
 
 def check_tasks(project: Path, repository: Repository) -> Iterator[Finding]:
-    """Yield what the task file of a project lacks, and the form of it that suits the file."""
+    """Yield what the task file of a project lacks, in the form that suits the file."""
     path = project / TASK_FILE
     finding = Finding(path, 1, 0, CODE, f"{TASK_FILE} is missing: from {OLD} import ns")
     if path.is_symlink():
@@ -53,7 +53,7 @@ def _new_file(finding: Finding, program: Program) -> Finding:
 
 
 def _imported(program: Program) -> Iterator[Doubt]:
-    """Yield what in the project imports another module of this name, which a new file might hide."""
+    """Yield what in the project imports another module named tasks, which a new file might hide."""
     repository = program.repository
     for path, text in repository.texts.items():
         for at in [at for at, name in imports(text) if name.partition(".")[0] == "tasks"][:1]:
@@ -75,7 +75,7 @@ def _lacking(finding: Finding, program: Program) -> Iterator[Finding]:
 
 
 def _adding(finding: Finding, program: Program, wanted: list[str], kept: list[str]) -> Finding:
-    """Return the finding for a file that gets the tasks `wanted` of ours, and keeps those of its own."""
+    """Return the finding for a file that gets the `wanted` tasks of ours, and keeps its own."""
     module, collection = program.module, _collection(program.module)
     lacks = f"{TASK_FILE} lacks {', '.join(wanted)} of this package"
     if refusal := _why_not(module, wanted):
@@ -104,9 +104,9 @@ def _why_not(module: Module, wanted: list[str]) -> str | None:
 
 
 def _missing(module: Module, *, hidden: bool) -> list[str]:
-    """Return which of our tasks a task file does not show: none of them is there as long as this package is hidden.
+    """Return which of our tasks a task file does not show; as long as this package is hidden, all of them.
 
-    A task of the same name that is the file's own counts as there once it calls ours.
+    The file's own task of the same name counts as shown if it calls ours.
     """
     adding = ("add_collection", "from_module")
     added = [arg for call in module.all(ast.Call) if ast.unparse(call.func).endswith(adding) for arg in call.args]
@@ -125,7 +125,7 @@ def _calls_ours(module: Module, name: str) -> bool:
 
 
 def _own(module: Module, shadows: Shadows) -> dict[str, int]:
-    """Return the tasks of our names that are the project's own, each with its line."""
+    """Return the project's own tasks that have one of our names, each with its line."""
     own = {}
     if f"{NEW}.*" in module.imported or (shadows.kept and f"{OLD}.*" in module.imported):
         # What an already renamed module has is not known here: it may have all of them.
@@ -141,7 +141,7 @@ def _own(module: Module, shadows: Shadows) -> dict[str, int]:
 
 
 def _collection(module: Module) -> str | None:
-    """Return the name of the file's collection: empty where it has none, None where it is not plain to see."""
+    """Return the name of the file's collection: empty if it has none, None if that is not plain to see."""
     name = next((name for name in ("ns", "namespace") if name in module.top.bindings), "")
     if not name:
         return name
@@ -159,9 +159,9 @@ def _has_tasks(module: Module) -> bool:
 
 
 def check_ignored(projects: Iterable[Path], root: Path) -> Iterator[Finding]:
-    """Yield a finding for each project in which git does not ignore the bases, whichever file would say so.
+    """Yield a finding for each project in which git does not ignore the bases, whichever file could say so.
 
-    None where there is no git. Raises GuardFailed where git cannot tell.
+    Yields nothing without a git repository. Raises GuardFailed if git cannot tell.
     """
     asked = {project: [f"{(project.relative_to(root) / base).as_posix()}/" for base in BASES] for project in projects}
     ignored = git.find_ignored(root, [path for paths in asked.values() for path in paths])

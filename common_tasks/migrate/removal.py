@@ -1,4 +1,4 @@
-"""Tells what removes a directory: a statement, a registered call, or code that is not read so exactly."""
+"""Tells what removes a directory: a statement, a registered call, or code that only sounds like it."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ _SOUNDS = re.compile(
     r"(?<![A-Za-z])(?:rm|rmdir|remove|removedirs|unlink|delete|[cC]lean|[cC]lean_?[uU]p)(?![a-z=])|rmtree"
 )
 _HIDES_ERRORS = re.compile(r"\b(?:try:|True|onerror|onexc)")
-# Calls that do not look for a directory, and methods by which something ends.
+# Calls that do not look for a directory, and methods that end something.
 _BLIND = frozenset(
     {
         *("shutil.rmtree", "os.chdir", "os.umask", "locale.setlocale", "builtins.print"),
@@ -31,7 +31,7 @@ _HOW = frozenset({"ignore_errors", "onerror", "onexc"})
 class Made(NamedTuple):
     """A directory that is made and given to a name or an attribute, as a `Path` or as text.
 
-    `value` is the expression of it; `is_resolved`: what is given is made of that, as by `os.path.realpath`.
+    `value` is the expression for it; `is_resolved`: what is given is derived from that, as by `os.path.realpath`.
     """
 
     call: ast.Call
@@ -47,12 +47,12 @@ class Made(NamedTuple):
         return ast.unparse(self.target)
 
     def is_given_once(self, module: Module) -> bool:
-        """Tell whether nothing else is given to the name; of an attribute that is not known here."""
+        """Tell whether nothing else is given to the name; true for an attribute, of which that is not known here."""
         return isinstance(self.target, ast.Attribute) or module.value_of(self.target) is self.statement.value
 
 
 def find_made(module: Module, call: ast.Call, value: ast.expr) -> Made | None:
-    """Return what the `value` that a call makes is given to; None where that is no plain statement."""
+    """Return what the `value` that a call makes is given to; None if that is not a plain statement."""
     is_path = converted(module, module.parents[value]) is value
     path = module.parents[value] if is_path else value
     assert isinstance(path, ast.expr)  # noqa: S101  (what converts it is a call)
@@ -65,7 +65,7 @@ def find_made(module: Module, call: ast.Call, value: ast.expr) -> Made | None:
 
 
 def _resolved(module: Module, path: ast.expr) -> ast.expr:
-    """Return the expression around a path that names the same directory in another way."""
+    """Return the expression around a path that names the same directory in another way, else the path itself."""
     match module.parents[path]:
         case ast.Call(args=[given]) as call if given is path and module.is_call_of(call, *_RESOLVES):
             return _resolved(module, call)
@@ -78,7 +78,7 @@ def _resolved(module: Module, path: ast.expr) -> ast.expr:
 def lend(program: Program, made: Made, lending: str, removal: ast.stmt | None = None) -> Plan:
     """Plan to give a name a directory for longer than a block.
 
-    `lending`: what stands around the call that makes it. The name holds a path where none of its uses needs text.
+    `lending`: the function around the call that makes it. The name holds a path if none of its uses needs text.
     """
     module, path = program.module, _as_path(program.module, made, removal)
     name = path.name if path else made.name
@@ -89,7 +89,7 @@ def lend(program: Program, made: Made, lending: str, removal: ast.stmt | None = 
 
 
 def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | None:
-    """Return what a directory is given to as a path, and how its uses change; None where it has to be text."""
+    """Return what a directory is given to as a path, and how its uses change; None if it has to be text."""
     if made.is_path or made.is_resolved:
         return Renamed(made.name)
     if not isinstance(made.target, ast.Name) or not made.is_given_once(module):
@@ -99,7 +99,7 @@ def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | 
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:
-    """Tell whether a statement is `shutil.rmtree(name)`, perhaps only if it is there, perhaps with errors ignored."""
+    """Tell whether a statement is `shutil.rmtree(name)`, possibly only if it exists, possibly with errors ignored."""
     remover = _remover(statement, name)
     return remover is not None and removes(program, remover)
 
@@ -133,7 +133,7 @@ def _exists(name: str) -> set[str]:
 
 
 def _is_of(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> bool:
-    """Tell whether a call is given what a name stands for, and at most how to remove it."""
+    """Tell whether a call is given what a name stands for, and nothing else except how to remove it."""
     known = len(args) + len(keywords) <= 2 and all(keyword.arg in _HOW for keyword in keywords)
     return known and bool(args) and ast.unparse(args[0]) in (name, f"str({name})")
 
@@ -152,7 +152,7 @@ def removes(program: Program, function: ast.expr) -> bool:
 
 
 def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
-    """Yield a doubt if a removal ignores what cannot be removed: `temp_working_dir` raises then."""
+    """Yield a doubt if a removal ignores what cannot be removed, since `temp_working_dir` raises an error then."""
     called = [name for node in ast.walk(statement) if isinstance(node, ast.Call) for name in (node.func, *node.args)]
     found = (program.repository.classes.find(program.file, program.module, name) for name in called)
     helpers = [each.node for each in found if isinstance(each, Definition)]
@@ -161,14 +161,14 @@ def hidden_errors(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
 
 
 def seen_late(program: Program, late: Iterable[ast.AST]) -> Iterator[Doubt]:
-    """Yield what runs after a removal today, would run before it, and may look whether the directory is there."""
+    """Yield what runs after a removal today but would run before it, and may check whether the directory is there."""
     for call in (node for each in late for node in ast.walk(each) if isinstance(node, ast.Call)):
         if may_look(program, call.func):
             yield Doubt(f"line {call.lineno} may look for the directory, which is removed after it")
 
 
 def may_look(program: Program, function: ast.expr) -> bool:
-    """Tell whether a function may look whether a directory is still there."""
+    """Tell whether a function may check whether a directory is still there."""
     of_parent = ast.unparse(function).startswith("super")
     ends = isinstance(function, ast.Attribute) and function.attr in _ENDING
     blind = not program.module.dotted(function).isdisjoint(_BLIND)
@@ -176,5 +176,5 @@ def may_look(program: Program, function: ast.expr) -> bool:
 
 
 def sounds_like_removal(text: str) -> bool:
-    """Tell whether code removes something, or has that done later, by the names in it."""
+    """Tell from the names in code whether it seems to remove something, or to have that done later."""
     return _SOUNDS.search(text) is not None

@@ -1,4 +1,4 @@
-"""The files of a repository, and what they count on in each other: names, folders, modules."""
+"""The files of a repository, and what they rely on in each other: names, folders, modules."""
 
 import ast
 import os
@@ -28,10 +28,10 @@ _IGNORING = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".hgigno
 
 
 class Repository:
-    """The Python files of a monorepo and its other texts, and who counts on what in them.
+    """The Python files of a monorepo and its other texts, and which files rely on what in them.
 
     `projects`: the roots of all projects that files may belong to. Files that git ignores are copies, builds and
-    caches: they are not looked at. Raises GuardFailed where git cannot tell.
+    caches: they are not looked at. Raises GuardFailed if git cannot tell.
     """
 
     def __init__(self, root: Path, projects: frozenset[Path]) -> None:
@@ -68,18 +68,18 @@ class Repository:
 
     @cached_property
     def settings(self) -> dict[Path, str]:
-        """The text of every other file, except documents and lists of what is ignored."""
+        """The text of every other file, except documents and lists of ignored files."""
         paths = (p for p in self._others if p.suffix.lower() not in _DOCUMENTS and p.name not in _IGNORING)
         return dict(_read_all(paths))
 
     @cached_property
     def replacing(self) -> tuple[Path, str] | None:
-        """The first file that replaces functions of tempfile by others, and where, in words."""
+        """The first file that replaces functions of tempfile with others, and the place in words."""
         made = {path: text for path, text in self.texts.items() if "tempfile" in text or "TemporaryDirectory" in text}
         return _find_first(_REPLACES, made)
 
     def read(self) -> None:
-        """Read what each file is looked at with, so that forked workers need not do it again."""
+        """Read what is needed to look at any file, so that forked workers need not do it again."""
         _ = self.replacing, self.classes
 
     @cached_property
@@ -91,23 +91,23 @@ class Repository:
         return users
 
     def users_of(self, module: Path, name: str) -> list[Path]:
-        """Return the files, other than the module's own, that may count on `name` in it."""
+        """Return the files, other than the module's own, that may rely on `name` in it."""
         label = _label(module)
         files = self._users.get(f"{label}.{name}", set()) | self._users.get(f"{label}.*", set())
         return sorted(files - {module})
 
     def who_mentions(self, module: Path, name: str) -> list[Path]:
-        """Return the files, other than a module's own, in which both its name and `name` stand, whatever they mean."""
+        """Return the files, other than a module's own, that contain both its name and `name`, whatever they mean."""
         words = re.compile(rf"\b(?:{re.escape(_label(module))}|{re.escape(name)})\b")
         return [path for path, text in self.texts.items() if path != module and len({*words.findall(text)}) == 2]
 
     @cached_property
     def unlooked(self) -> dict[Path, str]:
-        """The text of every file that is no program to be looked at: settings, and programs that git ignores."""
+        """The text of every file that is not looked at as a program: settings, and programs that git ignores."""
         return {**self.settings, **dict(_read_all(self._ignored))}
 
     def who_names(self, word: re.Pattern[str], texts: Mapping[Path, str]) -> str | None:
-        """Return where a word stands in texts."""
+        """Return the first place where a word stands in texts, in words."""
         found = _find_first(word, texts)
         return f"{found[1]} names it" if found else None
 
@@ -128,7 +128,7 @@ class Repository:
 
 
 class Program(NamedTuple):
-    """A parsed file with the repository around it, which each rule is given. `helpers`: dotted names of legacy ones."""
+    """What each rule is given: a parsed file and its repository. `helpers`: dotted names of legacy helpers."""
 
     file: Path
     module: Module
@@ -152,7 +152,7 @@ class Program(NamedTuple):
 
 
 def _find_first(word: re.Pattern[str], texts: Mapping[Path, str]) -> tuple[Path, str] | None:
-    """Return the first file in which a word stands, and that with the line."""
+    """Return the first file in which a word stands, and its name with the line."""
     for path, text in texts.items():
         if found := word.search(text):
             return path, f"{path.name} line {line_of(text, found.start())}"
@@ -187,7 +187,7 @@ def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _mentioned(text: str) -> set[str]:
-    """Return what a program mentions of others, as `module.name` with the module's last part only."""
+    """Return what a program mentions of others, as `module.name`, with only the last part of the module."""
     names = {short: name for name, short in _AS.findall(text)}
     pairs = [(names.get(home, home), name) for home, name in (*_DOTTED.findall(text), *_OBJECT.findall(text))]
     dotted = [*(f"{home}.{name}" for home, name in pairs), *(name for _, name in imports(text))]

@@ -34,9 +34,9 @@ def line_of(finding: Finding, project: Path) -> tuple[str, str]:
 
 
 class Scope(NamedTuple):
-    """What is audited: projects of the monorepo at `root`, of which only `paths` are shown (all where there are none).
+    """What is audited: projects of the monorepo at `root`, of which only `paths` are shown (all if there are none).
 
-    `helpers`: dotted names of legacy helpers, beside the known ones.
+    `helpers`: dotted names of legacy helpers, besides the known ones.
     """
 
     root: Path
@@ -46,7 +46,7 @@ class Scope(NamedTuple):
 
     @property
     def shown_from(self) -> Path:
-        """What shown paths are relative to: the project where it is one, else the monorepo."""
+        """What shown paths are relative to: the project if there is just one, else the monorepo."""
         return self.projects[0] if len(self.projects) == 1 else self.root
 
     def shows(self, path: Path) -> bool:
@@ -73,7 +73,7 @@ class Audit(NamedTuple):
 
     @property
     def checklist(self) -> tuple[Item, ...]:
-        """The checklist, project by project: of everything, also of what is not shown."""
+        """The checklist, project by project: it covers everything, even what is not shown."""
         items = []
         for project, found in self.findings.items():
             still_open = {line_of(finding, project) for finding in found if not finding.fixed}
@@ -81,5 +81,5 @@ class Audit(NamedTuple):
         return tuple(items)
 
     def with_each(self, act: Callable[[Finding], Finding]) -> "Audit":
-        """Return it with each finding as `act` makes it."""
+        """Return it with `act` applied to each finding."""
         return self._replace(findings={project: tuple(map(act, rows)) for project, rows in self.findings.items()})

@@ -19,15 +19,15 @@ from .style import style_of
 
 _ITEM = rf"{ONE}\([^()\r\n]*\)(?: as \w+)?"
 _CALL = re.compile(rf"(with {SEVERAL}\()(\d+, \[[^]\r\n]*\])(\) as [^\r\n]*)")
-# The heads of blocks with several directories, which may be longer than a line may be.
+# The heads of blocks with several directories, which may be too long for one line.
 _HEADS = re.compile(rf"^([ \t]*)({_CALL.pattern}|with {_ITEM}(?:, {_ITEM})+:)(\r?)$", re.MULTILINE)
 
 
 def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repository) -> str:
     """Return the program of a file with the edits of `findings` made, and its imports to match.
 
-    Raises NotFaithful where the result would not parse or lose a comment, NameTaken where a new name is taken,
-    WrongSettings where nobody can tell how imports are sorted.
+    Raises NotFaithful if the result would not parse or would lose a comment, NameTaken if a new name is taken,
+    WrongSettings if it is unclear how imports are sorted.
     """
     found, style = tuple(findings), style_of(path.parent, repository.root)
     result = edits.make(text, (edit for finding in found for edit in finding.edits))
@@ -37,21 +37,21 @@ def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repo
     result = imports.add(result, names & {*TASKS, "ns"}, OLD, style)
     before, users = Module(text), partial(repository.users_of, path)
     while left_over := imports.find_unused(before, Module(result), users, style):
-        result = edits.make(result, left_over)  # what goes may have used another one
+        result = edits.make(result, left_over)  # what is removed may have used another one
     result = imports.mark_unused(before, result)
     _check(text, result)
     return result
 
 
 def append(text: str, ending: str) -> str:
-    """Return a text with more at its end, in lines that end as its own do."""
+    """Return a text with `ending` added, whose lines end as those of the text do."""
     end = "\r\n" if "\r\n" in text else "\n"
     joint = end if ending and text and not text.endswith("\n") else ""
     return text + joint + ending.replace("\n", end)
 
 
 def _fitting(length: int, head: re.Match[str]) -> str:
-    """Return the head of a block, in several lines if it is longer than a line may be."""
+    """Return the head of a block, on several lines if it is too long for one."""
     indent, code, before, arguments, after, end = head.groups()
     if len(indent) + len(code) <= length:
         return head[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 @lru_cache(maxsize=256)
 def read_toml(file: Path) -> dict[str, Any]:
-    """Return what a TOML file says; nothing where it cannot be read: its own tools cannot read it either."""
+    """Return what a TOML file says; nothing if it cannot be read: its own tools cannot read it either."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
@@ -16,7 +16,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def table(file: Path, *keys: str) -> object:
-    """Return what stands in a TOML file below these keys; None where nothing does."""
+    """Return what stands in a TOML file below these keys; None if nothing does."""
     found: object = read_toml(file)
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None

@@ -1,7 +1,7 @@
 """T0: a module `common_tasks.py` of the repository's own, which hides ours wherever its folder is on Python's path.
 
-It is renamed with everything that names it, or nothing is done and the line that stops it is named. Its tasks that do
-no more than ours are taken from ours; all else stays what it is, under the new name.
+It is renamed with everything that names it; or nothing is done, and the message names the line that prevents it. Our
+tasks replace those of its tasks that do no more than ours; all else stays as it is, under the new name.
 """
 
 import ast
@@ -21,12 +21,12 @@ CODE = "T0"
 OLD, NEW = "common_tasks", "common_tasks_legacy"
 TASKS = ("clean", "temp_clean", "temp_status")
 _WORD = re.compile(rf"\b{OLD}\b")
-# What a task does that only shows or removes the bases, beside commands about them.
+# What a task may call if it only shows or removes the bases, besides commands about them.
 _HARMLESS_METHODS = frozenset({"exists", "is_dir", "iterdir", "format", "join"})
 
 
 class Shadows(NamedTuple):
-    """What the modules that hide ours have: the names that only they have, and the tasks that give way to ours."""
+    """What the modules that hide ours have: the names that only they have, and the tasks that ours replace."""
 
     kept: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class Shadows(NamedTuple):
 
 @lru_cache(maxsize=1)
 def find_shadows(repository: Repository) -> Shadows:
-    """Return what the modules among the files of a repository that hide ours have."""
+    """Return what the modules in a repository that hide ours have."""
     modules = [module for path in repository.shadows if (module := repository.classes.read(path))]
     own = [{task.name for task in _replaceable(module)} for module in modules]
     kept = [set(module.top.bindings) - names for module, names in zip(modules, own, strict=True)]
@@ -42,7 +42,7 @@ def find_shadows(repository: Repository) -> Shadows:
 
 
 def _replaceable(module: Module) -> list[ast.FunctionDef]:
-    """Return the tasks of a module that do no more than ours of the same name, or than call each other."""
+    """Return the tasks of a module that only do what ours of the same name do, or call each other."""
     tasks = [each for each in module.tree.body if isinstance(each, ast.FunctionDef) and each.name in TASKS]
     tasks = [task for task in tasks if len(module.top.bindings[task.name]) == len(parameters(task)) == 1]
     inner = {task: [node for each in task.body for node in ast.walk(each)] for task in tasks}
@@ -66,7 +66,7 @@ def _is_ours(module: Module, call: ast.Call, tasks: list[ast.FunctionDef]) -> bo
 
 
 def check_module(path: Path, users: Iterable[Path], repository: Repository) -> Finding:
-    """Return the finding for a module itself: what to do, in steps."""
+    """Return the finding for such a module itself: what to do, in steps."""
     module = repository.classes.read(path)
     if module is None:
         return Finding(path, 1, 0, CODE, f"{path.name} hides this package, and cannot be read")
@@ -101,7 +101,7 @@ def check(program: Program) -> Iterator[Finding]:
 
 
 def _renaming(module: Module, node: ast.stmt | ast.expr, shadows: Shadows) -> Replace | ReplaceImport | str | None:
-    """Return how a node names the module by its new name, or why it cannot; None where it does not name it."""
+    """Return the edit by which a node names the renamed module, or why it cannot; None if it does not name it."""
     match node:
         case ast.ImportFrom() if imports := _from(node, shadows):
             return ReplaceImport(module.place(node), "\n".join(map(ast.unparse, imports)))
@@ -126,7 +126,7 @@ def _renamed(dotted: str) -> str:
 
 
 def _from(statement: ast.ImportFrom, shadows: Shadows) -> list[ast.ImportFrom]:
-    """Return what stands in place of an import: each name from the module that will have it. Nothing if all stays."""
+    """Return what replaces an import: each name from the module that will have it. Nothing if nothing changes."""
     home, names = statement.module or "", statement.names
     if home.rpartition(".")[2] != OLD:
         new = [ast.alias(NEW, alias.asname or OLD) if alias.name == OLD else alias for alias in names]

@@ -20,10 +20,10 @@ _PRAGMA = re.compile(r"#\s*(?:noqa\b|type:\s*ignore|nosec\b|(?:pylint|pyright|my
 
 
 class Unreadable(ValueError):
-    """A file whose text cannot be had; the message is the reason."""
+    """A file whose text cannot be read; the message is the reason."""
 
 
-# What reading and parsing a file raises where it is no program: all of them are a finding, none ends the audit.
+# What reading and parsing a file raises if it is not a program: each becomes a finding, none ends the audit.
 UNREADABLE = (OSError, SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -35,7 +35,7 @@ class Source(NamedTuple):
     bom: bytes
 
     def encode(self, text: str) -> bytes:
-        """Return `text` as bytes in the file's own encoding. Raises UnicodeEncodeError where it has no room."""
+        """Return `text` as bytes in the file's own encoding. Raises UnicodeEncodeError if that cannot express it."""
         return self.bom + text.encode(self.encoding)
 
 
@@ -49,12 +49,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read(path: Path) -> Source:
-    """Read a file as Python would. Raises Unreadable where it is not text in its own encoding, or no regular file."""
+    """Read a file as Python would. Raises Unreadable if it is not text in its own encoding, or not a regular file."""
     return decode(read_bytes(path))
 
 
 def decode(data: bytes) -> Source:
-    """Take the bytes of a file for its text; raises as `read`."""
+    """Return the text of a file from its bytes; raises Unreadable as `read` does."""
     bom = _BOM if data.startswith(_BOM) else b""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -69,7 +69,7 @@ def decode(data: bytes) -> Source:
 
 
 def split_lines(text: str) -> list[str]:
-    """Return the lines of a program, each with its end: only those that Python counts, so that a form feed is none."""
+    """Return the lines of a program, each with its end, as Python counts them: a form feed ends none."""
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
 
 
@@ -91,7 +91,7 @@ def skipped_lines(text: str) -> frozenset[int]:
 
 
 def is_skipped(path: Path) -> bool:
-    """Tell whether a file, perhaps no program, has that comment among those that it begins with."""
+    """Tell whether a file, perhaps not a program, has that comment among those that it begins with."""
     try:
         lines = split_lines(read_bytes(path).decode("latin-1"))
     except (OSError, Unreadable):
@@ -106,7 +106,7 @@ def line_of(text: str, at: int) -> int:
 
 
 def imports(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what a program may import: where, and its dotted name, with dots in front if relative."""
+    """Yield what a program may import: its place in the text, and its dotted name, with dots in front if relative."""
     for found in _IMPORT.finditer(text):
         home, names, modules = found.groups("")
         parts = [part.split()[0] for part in (names or modules).strip("()").split(",") if part.split()]

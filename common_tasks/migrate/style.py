@@ -11,7 +11,7 @@ import isort
 from .settings import nearest, read_toml
 
 _USUAL = 88
-# Settings of ruff's that isort has, too, under the same name.
+# Settings of ruff that isort also has, under the same name.
 _SHARED = (
     "case_sensitive combine_as_imports extra_standard_library force_single_line force_sort_within_sections "
     "force_to_top from_first known_first_party known_local_folder known_third_party length_sort lines_after_imports "
@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 
 class Style(NamedTuple):
-    """What holds for a file. `order`: how its imports are sorted. `required`: those that each file has to have."""
+    """The style of a file. `order`: how its imports are sorted. `required`: the imports that each file has to have."""
 
     order: isort.Config
     required: tuple[str, ...]
@@ -44,7 +44,7 @@ class Style(NamedTuple):
         return isort.code(text, config=self.order)
 
     def find_position(self, imports: Sequence[str], new: str) -> Position | None:
-        """Return where a new import belongs among the imports, a line each; None where these are not sorted."""
+        """Return where a new import belongs among the imports, one per line; None if these are not sorted."""
         if [line for line in self.sort("\n".join(imports)).split("\n") if line] != [*imports]:
             return None
         lines = self.sort("\n".join(dict.fromkeys((*imports, new)))).split("\n")
@@ -70,7 +70,7 @@ def style_of(folder: Path, root: Path) -> Style:
 
 
 def _of_ruff(ruff: dict[str, Any], home: Path) -> isort.Config:
-    """Return what ruff sorts by, which is near to isort's profile black."""
+    """Return how ruff sorts, which is close to isort's profile black."""
     table = {**ruff.get("isort", {}), **ruff.get("lint", {}).get("isort", {})}
     given: dict[str, Any] = {
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in table.items()

@@ -48,7 +48,7 @@ class Fixture(NamedTuple):
 
 
 def fixture_of(module: Module, function: Function) -> Fixture | None:
-    """Return the fixture that a function is; None for any other."""
+    """Return a function as a fixture; None if it is not one."""
     for decorator in function.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if not module.dotted(called).isdisjoint(FIXTURES):
@@ -65,7 +65,7 @@ def fixtures(program: Program) -> dict[str, Fixture]:
 
 
 def _with_fixtures(program: Program) -> list[Module]:
-    """Return where else they may be defined: in any plugin, base class, conftest above, and test module it imports."""
+    """Return the other modules that may define them: plugins, base classes, conftests above, imported test modules."""
     imported = {part for origin in program.module.imported for part in origin.split(".")}
     found = []
     for path in program.repository.with_fixtures if program.is_test else ():
@@ -79,7 +79,7 @@ def _with_fixtures(program: Program) -> list[Module]:
 
 
 def reached(program: Program, function: Function) -> Iterator[Fixture]:
-    """Yield the known fixtures that run for a function: those that it asks for, those for all, and what they need."""
+    """Yield the known fixtures that run for a function: those that it asks for, autouse ones, and what these need."""
     known = fixtures(program)
     pending = [*parameters(function), *(name for name, fixture in known.items() if fixture.options.get("autouse"))]
     seen: set[str] = set()
@@ -97,10 +97,10 @@ def conclude(program: Program, node: ast.stmt | ast.expr, finding: Finding, *dou
 
 
 def looked_for(program: Program, name: str, *, final: bool = False) -> Iterator[Doubt]:
-    """Yield who else may look for a folder of a base that this file makes, given as `report` or `demo_*`.
+    """Yield what else may look for a folder that this file makes in a base, given as `report` or `demo_*`.
 
-    Another program may do so by what it does with a base; a script or setting if it names one at all, other than to
-    remove it.
+    Another program is judged by what it does with a base; a script or setting may do so if it names one at all, except
+    to remove it.
     """
     repository = program.repository
     others = [path for path in repository.naming_base if path != program.file]
@@ -112,7 +112,7 @@ def looked_for(program: Program, name: str, *, final: bool = False) -> Iterator[
 
 
 def name_looked_for(program: Program, call: ast.Call) -> Iterator[Doubt]:
-    """Yield what looks for the beginning of the name that a call of tempfile's gives its directory."""
+    """Yield what looks for names with the prefix that a tempfile call gives its directory."""
     module = program.module
     given = next((keyword.value for keyword in call.keywords if keyword.arg == "prefix"), None)
     prefix = str(given.value) if isinstance(given, ast.Constant) else "tmp"
@@ -129,20 +129,20 @@ def name_looked_for(program: Program, call: ast.Call) -> Iterator[Doubt]:
 
 @lru_cache(maxsize=256)
 def _who_lists(repository: Repository, prefix: str) -> str | None:
-    """Return where a file of a repository, of whatever kind, lists what begins with a prefix."""
+    """Return where a file of a repository, of any kind, lists what begins with a prefix."""
     word = re.compile(rf"(?<=[/\"']){re.escape(prefix)}\*(?![\w.])")
     return repository.who_names(word, {**repository.settings, **repository.texts})
 
 
 def is_fallback(module: Module, node: ast.AST) -> bool:
-    """Tell whether a node only runs where an import failed."""
+    """Tell whether a node runs only if an import failed."""
     handlers = [parent.type for parent in module.above(node) if isinstance(parent, ast.ExceptHandler) and parent.type]
     kinds = [kind for each in handlers for kind in (each.elts if isinstance(each, ast.Tuple) else [each])]
     return any(not module.dotted(kind).isdisjoint(_IMPORT_ERRORS) for kind in kinds)
 
 
 def _doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
-    """Yield what around `node` may make another directory, or see which function makes it."""
+    """Yield what around `node` may change which directory is made, or notice which function makes it."""
     module, running = program.module, list(_running(program, node))
     for place in module.all(ast.Attribute):
         if isinstance(place.ctx, ast.Store) and "tempfile.tempdir" in module.dotted(place):
@@ -161,7 +161,7 @@ def _doubts(program: Program, node: ast.AST) -> Iterator[Doubt]:
 
 
 def _used_elsewhere(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
-    """Yield which other files use a name that a statement gives a value at the top level of its file."""
+    """Yield the other files that use a top-level name of this file to which a statement gives a value."""
     module = program.module
     for name in [
         node for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
@@ -171,7 +171,7 @@ def _used_elsewhere(program: Program, statement: ast.stmt) -> Iterator[Doubt]:
 
 
 def _reader(module: Module, node: ast.AST) -> ast.Call | None:
-    """Return a call of locals(), eval() or the like in the functions around a node, at the top level without any."""
+    """Return a call of locals(), eval() or the like in the functions around a node; in the whole file if none."""
     for call in _inside_same(module, node, module.all(ast.Call)):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         if name in _READERS and not (name == "vars" and call.args):
@@ -180,7 +180,7 @@ def _reader(module: Module, node: ast.AST) -> ast.Call | None:
 
 
 def _inside_same(module: Module, node: ast.AST, others: Iterable[_Node]) -> Iterator[_Node]:
-    """Yield those of other nodes that are in one of the functions around a node; all of them where there is none."""
+    """Yield the other nodes that are in one of the functions around a node; all of them if there is none."""
     around = [parent for parent in module.above(node) if isinstance(parent, Function)]
     yield from (each for each in others if not around or module.within(around, each))
 

@@ -1,6 +1,6 @@
 """T3: a test that begins by making several directories in `tmp_path` gets them from `pytest_temp_dirs`.
 
-What uses `tmp_path` otherwise is as pytest's documentation recommends, and left alone.
+Other uses of `tmp_path` are as pytest's documentation recommends, and are left alone.
 """
 
 import ast
@@ -19,7 +19,7 @@ CODE = "T3"
 TMP_PATH = "tmp_path"
 _USE_FIXTURES = re.compile(r"\busefixtures\b")
 _GOES_ON = re.compile(r"Popen|Process|Thread|Timer|add(?:Cleanup|finalizer)|callback|chdir|create_task|register|submit")
-# Fixtures that are not in the same directory.
+# Fixtures that do not use the same directory.
 _APART = frozenset({"capfd", "caplog", "capsys", "mocker", "monkeypatch", "recwarn", "self", "cls"})
 
 
@@ -48,7 +48,7 @@ def _finding(program: Program, function: Function, scope: Scope, found: Folders)
 
 
 def _odd_forms(module: Module, function: Function) -> Iterator[Doubt]:
-    """Yield what gives the test its parameters in another way than pytest, or calls it."""
+    """Yield what gives the test its parameters in a way other than pytest's, or uses it by name."""
     plain = TMP_PATH in [argument.arg for argument in function.args.args] and not function.args.defaults
     if not plain or any(TMP_PATH in module.segment(decorator) for decorator in function.decorator_list):
         yield Doubt("its parameters are not those of a plain test", final=True)
@@ -58,7 +58,7 @@ def _odd_forms(module: Module, function: Function) -> Iterator[Doubt]:
 
 
 def _outlived(module: Module, scope: Scope, found: Folders) -> Iterator[Doubt]:
-    """Yield what may look at the directories after the block, or at where they lie."""
+    """Yield what may look at the directories after the block, or ask where they lie."""
     for node in ast.walk(scope.node):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         if _GOES_ON.fullmatch(name):
@@ -74,7 +74,7 @@ def _outlived(module: Module, scope: Scope, found: Folders) -> Iterator[Doubt]:
 
 
 def _is_kept(module: Module, load: ast.Name) -> bool:
-    """Tell whether a use of a directory may keep it: in an attribute, or in a list that other tests have, too."""
+    """Tell whether a use of a directory may keep it: in an attribute, or in a list that other tests share."""
     for parent in module.above(load):
         match parent:
             case ast.Call(func=ast.Attribute(value=ast.Name() as owner)):
@@ -88,7 +88,7 @@ def _is_kept(module: Module, load: ast.Name) -> bool:
 
 
 def _sharing(program: Program, function: Function) -> Iterator[Doubt]:
-    """Yield what may get the same directory: fixtures, as far as they are not known to be apart from it."""
+    """Yield what may get the same directory: fixtures that are not known to leave it alone."""
     known = surroundings.fixtures(program)
     if TMP_PATH in known:
         yield Doubt("tmp_path is a fixture of this project's own", final=True)

@@ -1,4 +1,4 @@
-"""T5: a directory that a test case of unittest's removes: by `addCleanup`, or in the tear-down of its set-up."""
+"""T5: a directory that a unittest test case removes: by `addCleanup`, or in the tear-down that matches the set-up."""
 
 import ast
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ _TORN_DOWN = frozenset({*_TEAR_DOWNS.values(), "doCleanups", "doClassCleanups"})
 
 
 class _Removal(NamedTuple):
-    """The statement that removes a directory, what comes after it, and what runs between the making and that.
+    """The statement that removes a directory, what comes after it, and what runs between making and removing.
 
-    `may_go`: so may the method that it stands in, if nothing else is left there.
+    `may_go`: the method that it is in may be removed, too, if nothing else is left there.
     """
 
     statement: ast.stmt
@@ -34,7 +34,7 @@ class _Removal(NamedTuple):
 
 
 def plan(program: Program, made: Made) -> Plan | None:
-    """Plan for a directory that a method makes and `addCleanup` or the tear-down removes; None without that."""
+    """Plan for a directory that a method makes and `addCleanup` or the tear-down removes; None if neither does."""
     functions = (parent for parent in program.module.above(made.call) if isinstance(parent, Function))
     for method in functions:
         holder = program.module.parents[method]
@@ -60,7 +60,7 @@ def _plan(program: Program, made: Made, this: Definition, method: Function) -> P
 
 
 def _find_registered(program: Program, made: Made, method: str) -> _Removal | None:
-    """Return what registers the removal of a directory, after its making and beside it."""
+    """Return what registers the removal of a directory, after its making and in the same block."""
     after = program.module.following(made.statement)
     for number, statement in enumerate(after):
         if is_registered(program, statement, made.name, method):
@@ -69,7 +69,7 @@ def _find_registered(program: Program, made: Made, method: str) -> _Removal | No
 
 
 def _find_torn_down(program: Program, made: Made, this: Definition, method: Function) -> _Removal | None:
-    """Return what removes in the tear-down what the set-up gave to an attribute."""
+    """Return the removal, in the tear-down, of what the set-up gave to an attribute."""
     down = this.method(_TEAR_DOWNS.get(method.name, ""))
     owner, _, attribute = made.name.partition(".")
     if down is None or parameters(method)[:1] != [owner] or made.statement not in method.body:
@@ -91,16 +91,16 @@ def _seen_by_cleanups(program: Program, removal: _Removal) -> Iterator[Doubt]:
 
 
 def _not_test_case(program: Program, this: Definition) -> Iterator[Doubt]:
-    """Yield a doubt where a class is not known to derive from TestCase of unittest's."""
+    """Yield a doubt if a class is not known to derive from unittest's TestCase."""
     classes = program.repository.classes
     if all(_TEST_CASES.isdisjoint(classes.bases(each)) for each in (this, *classes.ancestors(this))):
         yield Doubt(f"cannot tell that {this.node.name} derives from unittest.TestCase, which has enterContext")
 
 
 def _inherits_the_same(program: Program, this: Definition, method: Function) -> bool:
-    """Tell whether a test case without a method does what it does with one that is idle, or calls the one above.
+    """Tell whether a test case does the same without a method that is idle, or that calls the one above.
 
-    It does not where the method of another class would take its place: one above, or beside it in a class below.
+    It does not if the method of another class would take its place: one above, or beside it in a class below.
     """
     if any(ast.unparse(each) == f"super().{method.name}()" for each in method.body):
         return True

@@ -1,4 +1,4 @@
-"""Writes changes: a file that is not this user's alone to write is left and named; a group is written whole or not."""
+"""Writes changes: a file that is not safe to overwrite is left and named; a group is written whole or not at all."""
 
 import os
 import stat
@@ -17,10 +17,10 @@ class NotWritten(OSError):
 
 
 def find_unwritable(paths: Sequence[Path], root: Path, *, force: bool) -> dict[Path, str]:
-    """Return the files that are left alone, with the reason: nothing of somebody's may be lost.
+    """Return the files that are left alone, each with the reason, so that nobody's work is lost.
 
-    That is what the newest commit does not hold as it stands (unless `force`), what is not a regular file of this
-    user's, and what has another name. A file that is not there yet has nothing to lose. Raises GuardFailed where git
+    These are files that the newest commit does not hold as they stand (unless `force`), that are not regular files of
+    this user's, or that have a second name. A file that is not there yet has nothing to lose. Raises GuardFailed if git
     cannot tell.
     """
     found = {path: reason for path in paths if (reason := _why_not_plain(path))}
@@ -49,8 +49,8 @@ def _why_not_plain(path: Path) -> str | None:
 def write(changes: Sequence[Change]) -> dict[Path, str]:
     """Write the changes; return those that were not written, with the reason. A group that fails is put back.
 
-    Killed anywhere, it leaves each file as it was or as it is to be, and at most one sealed file, which the next run or
-    `clean` removes.
+    Killed at any point, it leaves each file as it was or as it is to be, and at most one sealed file, which the next
+    run or `clean` removes.
     """
     for folder in {change.path.parent for change in changes}:
         _remove_left_overs(folder)
@@ -74,10 +74,10 @@ def _write_group(group: Sequence[Change]) -> dict[Path, str]:
 
 
 def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
-    """Put a file's new content in place at once, with its mode and extended attributes; None: there is no file.
+    """Put a file's new content in place in one step, with its mode and extended attributes. None means no file.
 
-    Raises NotWritten where the file is no longer as it was read, another OSError where it cannot be written; then it is
-    as it was.
+    Raises NotWritten if the file is no longer as it was read, another OSError if it cannot be written; in both cases it
+    stays as it is.
     """
     there = os.path.lexists(path)
     known = path.read_bytes() if there and not _why_not_plain(path) else None
@@ -101,9 +101,9 @@ def _put(path: Path, before: bytes | None, after: bytes | None) -> None:
 
 
 def _open_new(folder: Path) -> tuple[IO[bytes], Path | None]:
-    """Open a new file in a folder: one without a name, which is gone with this process, where the system has such.
+    """Open a new file in a folder: one without a name, which is gone with this process, if the system has such files.
 
-    Else it has a sealed name, by which a later run and `clean` know that it may go.
+    Else it gets a sealed name, by which a later run and `clean` know that it may be removed.
     """
     with suppress(OSError, AttributeError):
         return open(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b"), None
@@ -124,10 +124,10 @@ def _sealed(fd: int, folder: Path) -> Path:
 
 
 def _remove_left_overs(folder: Path) -> None:
-    """Remove what runs that were killed between writing and renaming left in a folder."""
+    """Remove the files that were left in a folder by runs killed between writing and renaming."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if names.looks_sealed(path.name) and names.unseal(path.name, path.lstat().st_ino) == names.TRASH:
-            with suppress(IsADirectoryError, PermissionError):  # a directory was left by a killed clean, and is its own
+            with suppress(IsADirectoryError, PermissionError):  # a directory is a killed clean's, not ours
                 path.unlink()
 
 
