@@ -47,7 +47,7 @@ def audit(scope: Scope, workers: Workers) -> Audit:
 
 
 def _look(scope: Scope, repository: Repository, workers: Workers) -> list[Finding | Left]:
-    """Return what is found in the files of the projects."""
+    """Return what is in the files of the projects."""
     wanted = [path for path in repository.programs if repository.home(path) in scope.projects]
     helpers = scope.helpers | legacy_helper.find_helpers(repository)
     repository.read()

@@ -16,7 +16,7 @@ _IN_BASE = re.compile(r"(?<![\w….*-])\.te?mp(?![\w.-])(?:/([^/\s'\"]*))?")  # 
 SHOWS_OR_REMOVES = re.compile(r"""(?:rm -r?f?r?|ls(?: -\w+)?|du(?: -\w+)?)(?: ['"]?\.te?mp/?['"]?)+(?: \|\| true)?""")
 _BUILDS = frozenset({*PATHS, "os.path.join"})
 _MAKES = frozenset({"mkdir", "makedirs", "exists", "isdir", "is_dir"})
-_SUFFIX = frozenset({"with_suffix", "endswith", "removesuffix"})  # ".tmp" may also be the ending of a file's name
+_SUFFIX = frozenset({"with_suffix", "endswith", "removesuffix"})  # ".tmp" may also be how the name of a file ends
 _ASKS = frozenset({"is_absolute", "is_relative_to", "parent", "parents", "parts", "relative_to"})
 _ASKING = frozenset({"chdir", "commonpath", "dirname", "isabs", "relpath", "split"})
 _DEPTH = 8  # how far a path is followed: the steps that build it, the names that lead to values
@@ -95,7 +95,7 @@ def _before_time(module: Module, parts: list[ast.expr]) -> ast.expr | str | None
 
 
 def _names(module: Module, value: ast.expr, depth: int = _DEPTH) -> dict[str, ast.Name]:
-    """Return the names that a value is built from, and in turn the names that those are built from."""
+    """Return the names that a value is built from, and those that these are built from."""
     names = {node.id: node for node in ast.walk(value) if isinstance(node, ast.Name)}
     for given in [each for name in names.values() if depth and (each := module.value_of(name))]:
         names = {**_names(module, given, depth - 1), **names}
@@ -132,14 +132,14 @@ def seen(module: Module, uses: Iterable[ast.expr]) -> Iterator[Doubt]:
 
 
 def asks_where(module: Module, use: ast.expr) -> bool:
-    """Tell whether the use of a directory, or of what is in it, depends on where it lies."""
+    """Tell whether the use of a directory, or of what is in it, counts on where it lies."""
     parent = module.parents[_whole(module, use)]
     called = ast.unparse(parent.func).rpartition(".")[2] if isinstance(parent, ast.Call) else ""
     return called in _ASKING or (isinstance(parent, ast.Attribute) and parent.attr in _ASKS)
 
 
 def find_uses(module: Module, name: str = "") -> Iterator[ast.expr]:
-    """Yield what a program does with a base, except to make directories with the time in their names, or to remove.
+    """Yield what a program does with a base, other than to make directories with the time in their names, or to remove.
 
     `name`: only what may concern this folder, given as `report` or `demo_*`.
     """
@@ -155,7 +155,7 @@ def find_uses(module: Module, name: str = "") -> Iterator[ast.expr]:
 
 
 def _whole(module: Module, node: ast.expr) -> ast.expr:
-    """Return the whole path that an expression is part of."""
+    """Return the whole of the path that an expression is a part of."""
     parent = module.parents[node]
     if isinstance(parent, ast.Attribute) and parent.attr == "joinpath":
         parent = module.parents[parent]

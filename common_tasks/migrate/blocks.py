@@ -125,7 +125,7 @@ def _plan(program: Program, block: _Block) -> Plan:
 
 
 def _seen_early(block: _Block, name: ast.expr) -> tuple[Doubt, ...]:
-    """Return a doubt if the `with` statement itself uses a name that means something else in its block."""
+    """Return a doubt if the `with` statement itself uses a name that is something else in its block."""
     text = ast.unparse(name)
     head = (node for item in block.statement.items for node in ast.walk(item.context_expr))
     seen = any(isinstance(node, ast.expr) and ast.unparse(node) == text for node in head)

@@ -11,7 +11,7 @@ from . import source
 from .names import Binding, Function, Module
 
 _WINDOWS = frozenset({"sys.platform == 'win32'", "os.name == 'nt'"})
-_DEEPEST = 8  # how many imports and base classes are followed in turn
+_DEEPEST = 8  # imports and base classes that are followed
 _CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^)]*)\)", re.MULTILINE)
 _LAST_PART = re.compile(r"\w+(?=[ \t\n]*(?:,|$|\[))")
 
@@ -137,6 +137,6 @@ class Classes:
 
 
 def _is_for_windows(module: Module, node: ast.AST) -> bool:
-    """Tell whether a node runs only on Windows, where this package does not run."""
+    """Tell whether a node only runs on Windows, where this package does not."""
     tests = (each for each in module.above(node) if isinstance(each, ast.If) and ast.unparse(each.test) in _WINDOWS)
     return any(module.within(test.body, node) for test in tests)

@@ -58,7 +58,7 @@ def _code(node: cst.CSTNode) -> str:
 
 
 class _Body:
-    """The new statements of a block. The comments of dropped statements wait for the next statement."""
+    """The new statements of a block. The comments of what was dropped wait for the statement that follows."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
@@ -99,7 +99,7 @@ class _Editor(cst.CSTTransformer):
         super().__init__()
         self.made: set[Edit] = set()
         self._thinned: dict[cst.CSTNode, list[Statement]] = {}  # what is left of blocks in which something was dropped
-        self._idle: set[cst.CSTNode] = set()  # the blocks of methods that may go if they no longer do anything
+        self._idle: set[cst.CSTNode] = set()  # the blocks of methods that may go if they do nothing any more
         self._edits: dict[Place, list[Edit]] = {}
         for edit in edits:
             self._edits.setdefault(edit.at, []).append(edit)

@@ -15,7 +15,7 @@ class Place(NamedTuple):
 
 
 class Replace(NamedTuple):
-    """Write `code` in place of the expression at `at`, which is written as `old`."""
+    """Write `code` in place of the expression at `at` that is written as `old`."""
 
     at: Place
     old: str
@@ -140,7 +140,7 @@ class Item(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A file as it is and as it would be: `before` is None for a new file, `after` for one that is removed.
+    """A file as it is and as it would be: `before` is None for a new file, `after` for one that goes.
 
     `findings` are those that it settles; changes of one `group` are written together or not at all.
     """

@@ -40,7 +40,7 @@ class _Made(NamedTuple):
 
 
 def check(program: Program) -> Iterator[Finding]:
-    """Yield the directories that are made by hand in a base."""
+    """Yield what is made in a base by hand."""
     module, helper = program.module, find_definition(program.module)
     made = [(call, path, text_of(module, path)) for call in module.all(ast.Call) if (path := _made_by(module, call))]
     made = [row for row in made if _is_in_base(row[2]) and not is_fallback(module, row[0])]

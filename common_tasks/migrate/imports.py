@@ -18,7 +18,7 @@ _Place = tuple[int, int, int]  # how many lines come before it, how many blank o
 
 
 class NameTaken(ValueError):
-    """A name to be imported already means something else in the file."""
+    """A name that is to be imported means something else in the file."""
 
 
 def add(text: str, names: Iterable[str], home: str, style: Style) -> str:

@@ -17,7 +17,7 @@ def is_test(path: Path) -> bool:
 
 
 def is_test_module(path: Path) -> bool:
-    """Tell whether a file itself holds tests, so that other tests do not run it."""
+    """Tell whether a file holds tests itself: other tests do not run it."""
     return path.stem != "conftest" and _TEST_FILE.fullmatch(path.stem) is not None
 
 

@@ -1,4 +1,4 @@
-"""T1: the guide's helper `get_temp_dir(…)` becomes `get_debug_temp_dir`; its own definition is removed.
+"""T1: the guide's helper `get_temp_dir(…)` becomes `get_debug_temp_dir`; its own definition goes.
 
 A function of that name is the guide's only if its body does the same: a fresh `.tmp/<name_prefix>_<time>` each time.
 """

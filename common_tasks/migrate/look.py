@@ -18,7 +18,7 @@ _RULES = (legacy_helper.check, blocks.check, tmp_path.check, hand_made.check, mk
 
 
 def look_at(path: Path, repository: Repository, helpers: frozenset[str]) -> tuple[Finding | Left, ...]:
-    """Return the findings of one Python file. A file that cannot be read or parsed is itself a finding.
+    """Return the findings of one Python file. One that cannot be read, or parsed, is a finding itself.
 
     `helpers`: dotted names of legacy helpers.
     """
@@ -38,7 +38,7 @@ def look_at(path: Path, repository: Repository, helpers: frozenset[str]) -> tupl
 
 
 def _may_hold(data: bytes, repository: Repository, helpers: frozenset[str]) -> bool:
-    """Tell from its words alone whether a file may hold what is looked for."""
+    """Tell by its words alone whether a file may hold what is looked for."""
     words = [helper.rpartition(".")[2] for helper in helpers] + ([shadowing.OLD] if repository.shadows else [])
     return bool(_WORDS.search(data)) or any(word.encode() in data for word in words)
 

@@ -74,7 +74,7 @@ def _inside_another(call: ast.Call) -> bool:
 
 
 class _Span(NamedTuple):
-    """The statements of a block that go below a `with`, and what removes the directory, after them or at their end."""
+    """The statements of a block that go below a `with`, and what removes the directory after or at their end."""
 
     statements: list[ast.stmt]
     removal: ast.stmt

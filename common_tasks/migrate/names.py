@@ -23,7 +23,7 @@ class Binding(NamedTuple):
 class Scope:
     """A module, class or function, with the names that it binds.
 
-    What a lambda or a comprehension binds belongs to the scope around it: there, the name counts as bound once more.
+    What a lambda or a comprehension binds belongs to the scope around it: then the name is bound once more there.
     """
 
     def __init__(self, node: ast.AST, parent: "Scope | None") -> None:
@@ -40,7 +40,7 @@ class Scope:
         scope.bindings.setdefault(name, []).append(Binding(node, origin))
 
     def find(self, name: str) -> "Scope | None":
-        """Return the scope that binds a name that is used here; classes around a function are skipped."""
+        """Return the scope that binds a name which is used here: classes around a function are passed over."""
         scope: Scope | None = self
         while scope:
             bound = name in scope.bindings and name not in scope.outer
@@ -174,12 +174,12 @@ class Module:
         return next(body for body in bodies if statement in body)
 
     def following(self, statement: ast.stmt) -> list[ast.stmt]:
-        """Return the statements after a statement in its block."""
+        """Return the statements after one in its block."""
         body = self.body_of(statement)
         return body[body.index(statement) + 1 :]
 
     def is_in_f_string(self, node: ast.AST) -> bool:
-        """Tell whether a node is part of an f-string, where its place is unreliable."""
+        """Tell whether a node is part of an f-string, where its place is not to be relied on."""
         return any(isinstance(parent, ast.JoinedStr) for parent in self.above(node))
 
     def function_of(self, node: ast.AST) -> Function | None:
@@ -208,7 +208,7 @@ class Module:
         return parent.value if isinstance(parent, ast.Assign) and parent.targets == [bindings[0].node] else None
 
     def dotted(self, node: ast.AST, depth: int = 3) -> frozenset[str]:
-        """Return the dotted names that an expression may stand for, by the imports; a builtin as `builtins.…`.
+        """Return the dotted names that an expression may stand for, by its imports; a builtin as `builtins.…`.
 
         Names like `join = os.path.join` are followed. Empty if anything else is bound, except a None beside imports.
         """

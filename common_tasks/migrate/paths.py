@@ -11,7 +11,7 @@ from .repository import Program
 
 PATHS = frozenset({"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath"})
 _CONCRETE = frozenset({"pathlib.Path", "pathlib.PosixPath"})
-# Functions that return a str (or no path at all), whatever kind of path they are given.
+# Those that give a str back (or no path at all), whatever kind of path they are given.
 _GIVE_NO_PATH = {
     "os.path": "abspath basename dirname exists expanduser expandvars getatime getctime getmtime getsize isabs isdir "
     "isfile islink ismount join lexists normcase normpath realpath relpath samefile split splitext",
@@ -158,7 +158,7 @@ def _call_takes_path(module: Module, call: ast.Call) -> bool:
         case ast.Attribute(value=ast.Name(id="os" | "monkeypatch"), attr="chdir"):
             return len(call.args) == 1
     called = module.dotted(call.func)
-    if called and called <= _SHUTIL_RETURNS:  # they return the path that they were given
+    if called and called <= _SHUTIL_RETURNS:  # they give back what they were given
         return isinstance(module.parents[call], ast.Expr)
     starred = any(isinstance(argument, ast.Starred) for argument in call.args)
     return bool(called) and called <= _TAKES_PATH and not starred

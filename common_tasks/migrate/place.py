@@ -1,4 +1,4 @@
-"""Whether a file may be made to import this package: this is the one place that decides it."""
+"""Whether a file may be made to import this package: the one decision about that."""
 
 import json
 import re
@@ -96,7 +96,7 @@ def _installed_folders() -> frozenset[Path]:
 
 
 def _why_package(program: Program) -> str | None:
-    """Return a reason if a package would come to need this one wherever that package is installed."""
+    """Return why code of a package would need this one wherever it is installed."""
     if program.is_test or not _is_in_package(program) or _depends(program):
         return None
     return "the package would need common-tasks wherever it is installed, but does not depend on it"

@@ -16,7 +16,7 @@ _SOUNDS = re.compile(
     r"(?<![A-Za-z])(?:rm|rmdir|remove|removedirs|unlink|delete|[cC]lean|[cC]lean_?[uU]p)(?![a-z=])|rmtree"
 )
 _HIDES_ERRORS = re.compile(r"\b(?:try:|True|onerror|onexc)")
-# Calls that do not look for a directory, and methods that end something.
+# Calls that do not look for a directory, and methods by which something ends.
 _BLIND = frozenset(
     {
         *("shutil.rmtree", "os.chdir", "os.umask", "locale.setlocale", "builtins.print"),
@@ -99,7 +99,7 @@ def _as_path(module: Module, made: Made, removal: ast.stmt | None) -> Renamed | 
 
 
 def is_removal(program: Program, statement: ast.AST, name: str) -> bool:
-    """Tell whether a statement is `shutil.rmtree(name)`, possibly only if it exists, possibly with errors ignored."""
+    """Tell whether a statement is `shutil.rmtree(name)`, perhaps only if it is there, perhaps with errors ignored."""
     remover = _remover(statement, name)
     return remover is not None and removes(program, remover)
 

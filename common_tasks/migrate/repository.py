@@ -1,4 +1,4 @@
-"""The files of a repository, and what they rely on in each other: names, folders, modules."""
+"""The files of a repository, and what they count on in each other: names, folders, modules."""
 
 import ast
 import os
@@ -28,7 +28,7 @@ _IGNORING = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".hgigno
 
 
 class Repository:
-    """The Python files of a monorepo and its other texts, and which files rely on what in them.
+    """The Python files of a monorepo and its other texts, and which files count on what in them.
 
     `projects`: the roots of all projects that files may belong to. Files that git ignores are copies, builds and
     caches: they are not looked at. Raises GuardFailed if git cannot tell.
@@ -74,7 +74,7 @@ class Repository:
 
     @cached_property
     def replacing(self) -> tuple[Path, str] | None:
-        """The first file that replaces functions of tempfile with others, and the place in words."""
+        """The first file that replaces functions of tempfile by others, and where, in words."""
         made = {path: text for path, text in self.texts.items() if "tempfile" in text or "TemporaryDirectory" in text}
         return _find_first(_REPLACES, made)
 
@@ -91,7 +91,7 @@ class Repository:
         return users
 
     def users_of(self, module: Path, name: str) -> list[Path]:
-        """Return the files, other than the module's own, that may rely on `name` in it."""
+        """Return the files, other than the module's own, that may count on `name` in it."""
         label = _label(module)
         files = self._users.get(f"{label}.{name}", set()) | self._users.get(f"{label}.*", set())
         return sorted(files - {module})
@@ -187,7 +187,7 @@ def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _mentioned(text: str) -> set[str]:
-    """Return what a program mentions of others, as `module.name`, with only the last part of the module."""
+    """Return what a program mentions of others, as `module.name` with the module's last part only."""
     names = {short: name for name, short in _AS.findall(text)}
     pairs = [(names.get(home, home), name) for home, name in (*_DOTTED.findall(text), *_OBJECT.findall(text))]
     dotted = [*(f"{home}.{name}" for home, name in pairs), *(name for _, name in imports(text))]

@@ -19,7 +19,7 @@ from .style import style_of
 
 _ITEM = rf"{ONE}\([^()\r\n]*\)(?: as \w+)?"
 _CALL = re.compile(rf"(with {SEVERAL}\()(\d+, \[[^]\r\n]*\])(\) as [^\r\n]*)")
-# The heads of blocks with several directories, which may be too long for one line.
+# The heads of blocks with several directories, which may be longer than a line may be.
 _HEADS = re.compile(rf"^([ \t]*)({_CALL.pattern}|with {_ITEM}(?:, {_ITEM})+:)(\r?)$", re.MULTILINE)
 
 
@@ -44,14 +44,14 @@ def rewrite(path: Path, text: str, findings: Iterable[Finding], repository: Repo
 
 
 def append(text: str, ending: str) -> str:
-    """Return a text with `ending` added, whose lines end as those of the text do."""
+    """Return a text with more at its end, in lines that end as its own do."""
     end = "\r\n" if "\r\n" in text else "\n"
     joint = end if ending and text and not text.endswith("\n") else ""
     return text + joint + ending.replace("\n", end)
 
 
 def _fitting(length: int, head: re.Match[str]) -> str:
-    """Return the head of a block, on several lines if it is too long for one."""
+    """Return the head of a block, in several lines if it is longer than a line may be."""
     indent, code, before, arguments, after, end = head.groups()
     if len(indent) + len(code) <= length:
         return head[0]

@@ -66,7 +66,7 @@ def _is_ours(module: Module, call: ast.Call, tasks: list[ast.FunctionDef]) -> bo
 
 
 def check_module(path: Path, users: Iterable[Path], repository: Repository) -> Finding:
-    """Return the finding for such a module itself: what to do, in steps."""
+    """Return the finding for a module itself: what to do, in steps."""
     module = repository.classes.read(path)
     if module is None:
         return Finding(path, 1, 0, CODE, f"{path.name} hides this package, and cannot be read")

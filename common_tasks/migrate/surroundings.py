@@ -129,7 +129,7 @@ def name_looked_for(program: Program, call: ast.Call) -> Iterator[Doubt]:
 
 @lru_cache(maxsize=256)
 def _who_lists(repository: Repository, prefix: str) -> str | None:
-    """Return where a file of a repository, of any kind, lists what begins with a prefix."""
+    """Return where a file of a repository, of whatever kind, lists what begins with a prefix."""
     word = re.compile(rf"(?<=[/\"']){re.escape(prefix)}\*(?![\w.])")
     return repository.who_names(word, {**repository.settings, **repository.texts})
 

@@ -49,8 +49,8 @@ def _why_not_plain(path: Path) -> str | None:
 def write(changes: Sequence[Change]) -> dict[Path, str]:
     """Write the changes; return those that were not written, with the reason. A group that fails is put back.
 
-    Killed at any point, it leaves each file as it was or as it is to be, and at most one sealed file, which the next
-    run or `clean` removes.
+    Killed anywhere, it leaves each file as it was or as it is to be, and at most one sealed file, which the next run or
+    `clean` removes.
     """
     for folder in {change.path.parent for change in changes}:
         _remove_left_overs(folder)
