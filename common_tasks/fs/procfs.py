@@ -87,7 +87,7 @@ def list_threads(folder: str) -> list[str]:
 
 
 def threads_apart(pid: int, folder: str) -> Iterator[str]:
-    """Yield the threads that have their own working directory, root or descriptors, not shared with the first."""
+    """Yield the threads that have, or may have, a working directory, root or descriptors apart from the first's."""
     try:
         if os.stat(f"{folder}/task").st_nlink <= 3:  # one for each thread, and two
             return

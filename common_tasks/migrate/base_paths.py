@@ -34,7 +34,7 @@ def text_of(module: Module, path: ast.expr) -> str:
 def _parts(module: Module, path: ast.expr, depth: int = _DEPTH) -> list[ast.expr]:
     """Return the expressions for the parts of a path; names are followed to their values."""
     match path:
-        case ast.Name() if depth and (value := module.value_of(path)):
+        case ast.Name() if depth > 0 and (value := module.value_of(path)):
             inner = [value]
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             inner = [left, right]

@@ -33,7 +33,7 @@ def is_data(path: Path) -> bool:
 
 
 def is_sample_project(path: Path) -> bool:
-    """Tell whether a project is a sample, a template or test data, by the folders that it is in."""
+    """Tell whether a project is a sample, a template or test data, by its own name and the folders that it is in."""
     around = {*path.parts[:-1]}
     samples = _SAMPLES | {"fixtures", "test_data", "testdata"}
     return is_data(path / "x") or not around.isdisjoint(_TEST_FOLDERS | _DOCS) or not samples.isdisjoint(path.parts)

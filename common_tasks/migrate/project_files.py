@@ -159,7 +159,7 @@ def _has_tasks(module: Module) -> bool:
 
 
 def check_ignored(projects: Iterable[Path], root: Path) -> Iterator[Finding]:
-    """Yield a finding for each project in which git does not ignore the bases, whichever file could say so.
+    """Yield a finding for each project in which git does not ignore every base, whichever file could say so.
 
     Yields nothing without a git repository. Raises GuardFailed if git cannot tell.
     """

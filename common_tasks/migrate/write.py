@@ -20,8 +20,8 @@ def find_unwritable(paths: Sequence[Path], root: Path, *, force: bool) -> dict[P
     """Return the files that are left alone, each with the reason, so that nobody's work is lost.
 
     These are files that the newest commit does not hold as they stand (unless `force`), that are not regular files of
-    this user's, or that have a second name. A file that is not there yet has nothing to lose. Raises GuardFailed if git
-    cannot tell.
+    this user's, or that have a second name. A new file loses nothing, so only its folder is asked about. Raises
+    GuardFailed if git cannot tell.
     """
     found = {path: reason for path in paths if (reason := _why_not_plain(path))}
     if not force:

@@ -19,7 +19,7 @@ _MODE = 0o775  # at most, however open the umask: a base that everybody may writ
 
 
 def open_base(base: Base) -> Directory | None:
-    """Open a base for looking and cleaning; None if there is none, or only an empty folder.
+    """Open a base for looking and cleaning; None if there is none, or an empty folder in place of one.
 
     The caller closes it. A base is a real directory of the caller's own at `<root>/.tmp` or `<root>/.temp`;
     anything else (a link, somebody else's directory, a folder that COMMON_TASKS_TMP names) must have our tag; a git

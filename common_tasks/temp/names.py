@@ -1,4 +1,4 @@
-"""Names on disk: of entries and categories, and the signed names of what is outside a base or out of sight.
+"""Names on disk: of entries and categories, and the sealed names of what is outside a base or out of sight.
 
 A sealed name ends in a random number and a digest of that number, of the name before it and of the directory's own
 inode number. So a directory that we made is recognized without a list kept anywhere, a copy or a look-alike is not

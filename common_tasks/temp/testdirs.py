@@ -28,11 +28,12 @@ def pytest_temp_dirs(
     """Lend `num_dirs` empty directories for the block, in order and ready to unpack.
 
     Without `num_dirs` there are as many as `names`, or two if there are no names either. They have the names in
-    `names`; without these, source, target, working, output, backup, then temp_5 and so on. All are in one directory
-    of mode 0700 in the system's temporary location, which is gone when the block ends. If a test fails, it is moved
-    to `.tmp/test/<test name>_<unix>/`: the pytest plugin decides after the test's last teardown; without it, an
-    exception that ends the block is a failure (see `LentUntilFailed`). Raises ValueError for fewer than one
-    directory, for more names than directories and for a name used twice, TypeError if `names` is a single string.
+    `names`, or source, target, working, output and backup; further ones are called after their index, such as
+    temp_5. All are in one directory of mode 0700 in the system's temporary location, which is gone when the block
+    ends. If a test fails, it is moved to `.tmp/test/<test name>_<unix>/`: the pytest plugin decides after the test's
+    last teardown; without it, an exception that ends the block is a failure (see `LentUntilFailed`). Raises
+    ValueError for fewer than one directory, for more names than directories and for a name used twice, TypeError if
+    `names` is a single string.
     """
     return _lend_labelled(_labels(num_dirs, names), _caller())
 

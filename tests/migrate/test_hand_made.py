@@ -27,6 +27,16 @@ def test_block_of_a_script_becomes_a_working_directory(tmp_path: Path) -> None:
     )
 
 
+def test_name_that_stands_in_its_own_value_is_followed_to_an_end(tmp_path: Path) -> None:
+    text = """
+        from conf import *
+
+        BASE = BASE / ".tmp" / "images"
+        BASE.mkdir()
+    """
+    assert unchanged(tmp_path, text, SCRIPT)
+
+
 FORMS = {
     'd = Path(".tmp") / "images"': "d.mkdir(parents=True, exist_ok=True)",
     'd = Path(".tmp/images")': "d.mkdir(parents=True, exist_ok=True)",
